@@ -1,0 +1,1 @@
+"""Reads: finds the latest digest at a source, and turns its text into the model."""

@@ -1,0 +1,62 @@
+"""The ways to fail, and what each one asks of the person who reads it.
+
+    BotError                 anything we can name
+    ├─ SettingsError         a setting, an option or a template of the operator's cannot work
+    │  └─ TemplateError      ... a template: its file and line
+    ├─ DoesNotFit            a post that cannot be made short enough
+    └─ DigestError           a digest could not be had
+       ├─ NoDigest           the source answers, and what was asked for is not there
+       ├─ Malformed          it is there and is not a digest: its file, line and what was expected
+       └─ Unreachable        the source does not answer now; trying again later may help
+
+Foreign exceptions end where they arise: they are chained as the cause of one of these. The core
+knows no exit statuses; the command line maps them.
+"""
+
+from __future__ import annotations
+
+
+class BotError(Exception):
+    """Something that went wrong: `message` says what and where, `mend` what to do about it."""
+
+    def __init__(self, message: str, mend: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.mend}" if self.mend else self.message
+
+
+class SettingsError(BotError):
+    """A setting cannot work. The message names the variable, its value and what is allowed."""
+
+
+class TemplateError(SettingsError):
+    """A template cannot be used. The message begins with its file and line."""
+
+
+class DoesNotFit(BotError):
+    """A post is over the network's limit though all that may be shortened was shortened."""
+
+
+class DigestError(BotError):
+    """A digest could not be had."""
+
+
+class NoDigest(DigestError):
+    """The source answered, and holds no such digest."""
+
+
+class Malformed(DigestError):
+    """Text that is no digest: where it stands, the line (from 1), and what was expected there."""
+
+    def __init__(self, where: str, line: int, expected: str, mend: str = "") -> None:
+        super().__init__(f"{where}:{line}: {expected}", mend)
+        self.where = where
+        self.line = line
+        self.expected = expected
+
+
+class Unreachable(DigestError):
+    """The source did not answer, or with an error of its own; a later try may succeed."""

@@ -1,0 +1,181 @@
+"""The words of the project: what a digest holds, what a thread is made of.
+
+Everything here is a frozen value. Text from a digest is kept as the publisher wrote it (tidying is
+the formatter's work), datetimes are aware and in UTC, counts are whole numbers. This module imports
+nothing of the project, and every other one may import it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+
+class Network(StrEnum):
+    """The kinds of service a thread can be published on."""
+
+    TWITTER = "twitter"
+    MASTODON = "mastodon"
+    BLUESKY = "bluesky"
+
+
+class State(StrEnum):
+    """What is known of a post."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    HELD = "held"
+    RETRACTED = "retracted"
+
+
+class Style(StrEnum):
+    """One post a paper, or the whole digest packed into one post."""
+
+    THREAD = "thread"
+    SINGLE = "single"
+
+
+class Links(StrEnum):
+    """Which posts carry a link: each one, only the closing, or none."""
+
+    EVERY = "every"
+    CLOSING = "closing"
+    NONE = "none"
+
+
+class Visibility(StrEnum):
+    """Who sees the first post of a Mastodon thread, in Mastodon's own words."""
+
+    PUBLIC = "public"
+    UNLISTED = "unlisted"
+    PRIVATE = "private"
+    DIRECT = "direct"
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """How often a paper was shared and liked, as counted at `as_of` (UTC; None where not said)."""
+
+    retweets: int
+    favorites: int
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A tweet about a paper, embedded in the digest.
+
+    `text` is plain: tags removed, entities decoded, a line break for each `<br>`. `handle` has no
+    `@`. `date` is as the tweet shows it, a day without a time; None where it cannot be read.
+    """
+
+    author: str
+    handle: str
+    text: str
+    language: str = ""
+    url: str = ""
+    date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """One section of a digest. `arxiv_id` carries no version; `abstract` may be empty."""
+
+    rank: int
+    title: str
+    authors: tuple[str, ...]
+    metrics: Metrics
+    arxiv_id: str
+    abs_url: str
+    pdf_url: str = ""
+    categories: tuple[str, ...] = ()
+    abstract: str = ""
+    mentions: tuple[Mention, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The papers of a day, or of the days from `day` to `last_day`, both included.
+
+    `published` is when the digest came out (UTC), usually the day after. `url` is the digest's page
+    for readers, empty where none is known.
+    """
+
+    slug: str
+    title: str
+    day: date
+    last_day: date
+    published: datetime
+    papers: tuple[Paper, ...] = ()
+    draft: bool = False
+    category: str = ""
+    tags: tuple[str, ...] = ()
+    description: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A file that travels with a post: its media type, and what it shows in words."""
+
+    alt: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account of ours on a network, and the taste its threads are written to.
+
+    `top` is how many papers a thread holds, 0 for all. `max_characters` is the limit its posts are
+    rendered to, in the network's own count. `templates` is a folder of the operator's, searched
+    first. `categories` lets only papers through that have one of them; `exclude` (arXiv ids,
+    authors, words) keeps papers out. `hashtags` of None takes them from the digest's tags.
+    """
+
+    name: str
+    network: Network
+    top: int = 10
+    style: Style = Style.THREAD
+    links: Links = Links.EVERY
+    visibility: Visibility = Visibility.PUBLIC
+    max_characters: int = 280
+    monthly_budget: Decimal | None = None
+    templates: Path | None = None
+    categories: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    language: str = "en"
+    hashtags: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One post of a thread, worded for good.
+
+    `part` names what it is about: `opening`, `closing`, or a paper's arXiv id; it never depends on
+    wording or position. `token` is the piece of `text` by which it is recognised when read back.
+    `length` and `limit` are in the network's own count. `shortened` names what had to give way
+    (`authors`, `title`) so that the post fits.
+    """
+
+    position: int
+    part: str
+    text: str
+    token: str
+    length: int
+    limit: int
+    media: tuple[Media, ...] = ()
+    shortened: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """What one account publishes of one digest: each post a reply to the one before."""
+
+    account: Account
+    digest: str
+    posts: tuple[Post, ...]

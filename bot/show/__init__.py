@@ -1,0 +1,1 @@
+"""For people: what is planned and known, as lines of text."""
