@@ -1,0 +1,162 @@
+"""Text to Digest: reads the Markdown of a digest, line by line.
+
+Lines are read, not rendered: a Markdown renderer would eat the `*`, `_` and backslashes of titles
+and abstracts. What a line holds reaches the model as it stands; only white space at its ends goes.
+One malformed paper is left out with a warning and costs the others nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from itertools import pairwise
+
+from bot.digests import frontmatter
+from bot.digests.papers import Section, read_paper
+from bot.errors import Malformed
+from bot.model import Digest, Paper
+
+_DAY = re.compile(r"(?<![0-9])([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])")
+_HEADING = re.compile(r"#[ \t]+(.*)$")
+
+
+def parse(
+    text: str | bytes, where: str, *, day: date | None = None, url: str = ""
+) -> tuple[Digest, tuple[str, ...]]:
+    """Read a whole digest.
+
+    `where` names it in messages, `day` is what its file name says (used where slug and title name
+    no day), `url` is its page for readers. Returns the digest and warnings, a sentence each. Raises
+    Malformed where this is no digest, or none of its papers can be read.
+    """
+    lines = _lines(text, where)
+    fields, start = frontmatter.split(lines, where)
+    warnings: list[str] = []
+    papers = tuple(_papers(list(_sections(lines, start, where)), where, warnings))
+    title = _required(fields, "title", where)
+    slug, first, last = _identity(fields, day)
+    published = _published(fields, where)
+    digest = Digest(
+        slug=slug or (first or published.date()).isoformat(),
+        title=title,
+        day=first or published.date(),
+        last_day=last or published.date(),
+        published=published,
+        papers=papers,
+        draft=_text(fields, "draft").lower() in ("true", "yes", "on"),
+        category=_text(fields, "category"),
+        tags=fields["tags"].items if "tags" in fields else (),
+        description=_text(fields, "description"),
+        url=url or _text(fields, "url"),
+    )
+    return digest, tuple(warnings)
+
+
+def head(text: str, where: str = "digest") -> tuple[str, date | None, datetime | None]:
+    """Read slug, last day and time of publication from a digest's first lines.
+
+    `text` may be cut anywhere after the front matter. Raises Malformed.
+    """
+    fields, _ = frontmatter.split(_lines(text, where), where)
+    slug, _, last = _identity(fields, None)
+    published = _published(fields, where) if "date" in fields else None
+    return slug, last, published
+
+
+def days_in(name: str) -> tuple[date, date] | None:
+    """Give the first and last day that a file name, slug or title names; None if it names none."""
+    days = sorted(filter(None, map(_iso_day, _DAY.findall(name))))
+    return (days[0], days[-1]) if days else None
+
+
+def _lines(text: str | bytes, where: str) -> list[str]:
+    if isinstance(text, bytes):
+        text = _decoded(text, where)
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise Malformed(where, line, "expected text, found a NUL: this is a binary file")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _decoded(raw: bytes, where: str) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise Malformed(
+            where, line, f"expected UTF-8, found byte 0x{raw[error.start]:02x}", "Save it as UTF-8."
+        ) from error
+
+
+def _text(fields: Mapping[str, frontmatter.Field], key: str) -> str:
+    return " ".join(fields[key].text.split("\n")).strip() if key in fields else ""
+
+
+def _required(fields: Mapping[str, frontmatter.Field], key: str, where: str) -> str:
+    text = _text(fields, key)
+    if not text:
+        line = fields[key].line if key in fields else 1
+        raise Malformed(where, line, f"expected `{key}:` with a value in the front matter")
+    return text
+
+
+def _identity(
+    fields: Mapping[str, frontmatter.Field], day: date | None
+) -> tuple[str, date | None, date | None]:
+    """Slug, first and last day: the slug's own, else the title's, else the file name's."""
+    slug = _text(fields, "slug")
+    days = days_in(slug) or days_in(_text(fields, "title")) or (day, day)
+    return slug, *days
+
+
+def _published(fields: Mapping[str, frontmatter.Field], where: str) -> datetime:
+    text = _required(fields, "date", where)
+    try:
+        # `2021-02-12T09:39:48.Z`: the publisher's program writes a point and no fraction
+        moment = datetime.fromisoformat(re.sub(r"\.(?=Z?$)", "", text))
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        expected = f"expected a date like 2021-02-12T09:39:48.Z, found {text[:60]!r}"
+        raise Malformed(where, fields["date"].line, expected) from error
+
+
+def _iso_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _sections(lines: Sequence[str], start: int, where: str) -> Iterator[Section]:
+    """Cut the body at its headings. Raises Malformed for a body that has text and no heading."""
+    starts = [n for n in range(start, len(lines)) if _HEADING.match(lines[n])]
+    if not starts:
+        stray = next((n for n in range(start, len(lines)) if lines[n].strip()), None)
+        if stray is not None:
+            raise Malformed(where, stray + 1, "expected `# 1. Title`, the heading of a paper")
+    for n, end in pairwise([*starts, len(lines)]):
+        yield Section(n + 1, lines[n][1:].strip(), tuple(lines[n + 1 : end]))
+
+
+def _papers(sections: Sequence[Section], where: str, warnings: list[str]) -> Iterator[Paper]:
+    """Every paper that can be read; raises Malformed where there are sections and no paper."""
+    ids: set[str] = set()
+    ranks: set[int] = set()
+    for section in sections:
+        try:
+            paper, notes = read_paper(section, where)
+        except Malformed as error:
+            warnings.append(f"{error.message} (left out: {section.heading[:60]!r})")
+            continue
+        warnings += notes
+        if paper.arxiv_id in ids:
+            warnings.append(f"{where}:{section.line}: {paper.arxiv_id} stands twice, once left out")
+            continue
+        if paper.rank in ranks:
+            warnings.append(f"{where}:{section.line}: rank {paper.rank} stands twice, both kept")
+        ids.add(paper.arxiv_id)
+        ranks.add(paper.rank)
+        yield paper
+    if sections and not ids:
+        raise Malformed(where, sections[0].line, f"no paper can be read here: {warnings[0]}")
