@@ -1,0 +1,125 @@
+"""Making a post fit: authors give way first, then the summary, then the title, at a word.
+
+Nothing here knows a network or a template: it is given a way to render and a way to measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from bot.formatter.views import PaperView, cut_at_word
+
+SHORTEST_TITLE = 20
+"""A title is not cut to fewer characters than this; a post that would need it does not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How long a text is in a network's count, and whether it may be published."""
+
+    limit: int
+    length: Callable[[str], int]
+    fits: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A text that fits, and what had to give way for it (`authors`, `areas`, `title`)."""
+
+    text: str
+    shortened: tuple[str, ...] = ()
+
+
+def fit_paper(
+    view: PaperView,
+    authors: Sequence[str],
+    sentences: Sequence[str],
+    render: Callable[[PaperView], str],
+    measure: Measure,
+) -> Fitted | None:
+    """Word a paper's post; None where no wording fits.
+
+    `authors` are the ways to write them, longest first, `sentences` the abstract's. Of the room
+    that is left the summary gets as much as whole sentences can fill; where the authors leave it
+    none, they are shortened for it.
+    """
+    first: Fitted | None = None
+    for number, names in enumerate(authors):
+        form = replace(view, authors=names)
+        text = render(form)
+        if measure.fits(text):
+            shortened = ("authors",) if number else ()
+            summed = _with_summary(form, text, sentences, render, measure)
+            if summed:
+                return Fitted(summed, shortened)
+            first = first or Fitted(text, shortened)
+    return first or _with_less(replace(view, authors=authors[-1]), render, measure)
+
+
+def fit_list(count: int, render: Callable[[int], str], measure: Measure) -> tuple[int, str] | None:
+    """Find the most items, up to `count`, with which `render(items)` fits; None if not even none.
+
+    More items are taken to make a longer text.
+    """
+    low, high, best = 0, count, None
+    while low <= high:
+        middle = (low + high + 1) // 2
+        text = render(middle)
+        if measure.fits(text):
+            low, best = middle + 1, (middle, text)
+        else:
+            high = middle - 1
+    return best
+
+
+def fit_title(title: str, render: Callable[[str], str], measure: Measure) -> str | None:
+    """The text with the longest cut of `title` that fits; None where the shortest does not."""
+    found = fit_list(
+        max(len(title) - SHORTEST_TITLE, 0),
+        lambda more: render(cut_at_word(title, SHORTEST_TITLE + more)),
+        measure,
+    )
+    return found[1] if found else None
+
+
+def _with_summary(
+    view: PaperView,
+    bare: str,
+    sentences: Sequence[str],
+    render: Callable[[PaperView], str],
+    measure: Measure,
+) -> str | None:
+    """`bare` with as many sentences as fit, None if none does.
+
+    Gives `bare` itself where there is nothing to add: no abstract, or no place for one in the
+    template.
+    """
+    if not sentences or render(replace(view, summary=sentences[0])) == bare:
+        return bare
+    room = measure.limit - measure.length(bare) + 1  # no space before the first
+    count = 0
+    for sentence in sentences:
+        room -= measure.length(sentence) + 1
+        if room < 0:
+            break
+        count += 1
+    # the template may set more around a summary than the estimate knows
+    for kept in range(count, 0, -1):
+        text = render(replace(view, summary=" ".join(sentences[:kept])))
+        if measure.fits(text):
+            return text
+    return None
+
+
+def _with_less(
+    view: PaperView, render: Callable[[PaperView], str], measure: Measure
+) -> Fitted | None:
+    """The wording without one area after the other, then with a shorter title too."""
+    for kept in range(len(view.areas) - 1, -1, -1):
+        text = render(replace(view, areas=view.areas[:kept]))
+        if measure.fits(text):
+            return Fitted(text, ("authors", "areas"))
+    short = replace(view, areas=())
+    cut = fit_title(view.title, lambda title: render(replace(short, title=title)), measure)
+    return Fitted(cut, ("authors", "areas", "title")) if cut else None

@@ -1,0 +1,51 @@
+"""What X bills for publishing, in US dollars: one table, dated.
+
+Pay-per-use prices of X's own documentation (docs.x.com, X API, Pricing). Included is the creation
+of posts and nothing else: not reading posts back, not alt text of media, not deleting, not tax; and
+nobody outside X can say whether a refused request is billed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from bot.formatter.entities import urls
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars for one post, without and with a link; valid `since`, last looked up `read`."""
+
+    post: Decimal
+    post_with_url: Decimal
+    since: date
+    read: date
+
+
+PRICES = Prices(
+    post=Decimal("0.015"),
+    post_with_url=Decimal("0.200"),
+    since=date(2026, 4, 20),
+    read=date(2026, 8, 22),
+)
+
+
+def post_price(text: str) -> Decimal:
+    """Return the US dollars X bills for creating a post of `text`.
+
+    A link is what X takes for one, however many there are: `cs.AI` makes the dear kind of post.
+    """
+    return PRICES.post_with_url if urls(text) else PRICES.post
+
+
+def thread_price(posts: Iterable[str]) -> Decimal:
+    """Return the US dollars for creating each of `posts` once (their texts); retries cost extra."""
+    return sum(map(post_price, posts), Decimal("0.000"))
+
+
+def month_price(thread: Decimal, threads_a_month: int = 30) -> Decimal:
+    """Return the US dollars a month, where every thread costs `thread`."""
+    return thread * threads_a_month

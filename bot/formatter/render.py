@@ -1,0 +1,154 @@
+"""Digest and account to Thread: the exact posts, measured, in order.
+
+The same digest, account and templates give the same thread, to the letter, wherever and whenever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bot.errors import DoesNotFit, TemplateError
+from bot.formatter.defuse import defuse
+from bot.formatter.fit import Fitted, Measure, fit_list, fit_paper, fit_title
+from bot.formatter.limits import fits, length
+from bot.formatter.select import selected
+from bot.formatter.templates import Templates
+from bot.formatter.tidy import sentences
+from bot.formatter.views import (
+    DigestView,
+    PaperView,
+    author_forms,
+    digest_view,
+    hashtags,
+    paper_view,
+)
+from bot.model import Account, Digest, Paper, Post, Style, Thread
+
+OPENING = "opening"
+CLOSING = "closing"
+
+_HIGHLIGHTS = 3
+
+
+def render(digest: Digest, account: Account, templates: Templates) -> Thread:
+    """Word the thread of a tidied digest; one without posts where it has no paper for the account.
+
+    Raises TemplateError, and DoesNotFit for a post that cannot be made short enough.
+    """
+    chosen = selected(digest, account)
+    top = chosen.papers[: account.top] if account.top else chosen.papers
+    writer = _Writer(
+        account=account,
+        templates=templates,
+        papers=top,
+        views=tuple(paper_view(paper, account) for paper in top),
+        digest=digest_view(chosen, account, len(top)),
+        hashtags=hashtags(chosen, account),
+    )
+    if not top:
+        posts = []
+    elif account.style is Style.SINGLE:
+        posts = [writer.single()]
+    else:
+        posts = writer.thread()
+    numbered = (replace(post, position=number) for number, post in enumerate(posts))
+    return Thread(account, digest.slug, tuple(numbered))
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes the posts of one thread; their positions are given afterwards."""
+
+    account: Account
+    templates: Templates
+    papers: tuple[Paper, ...]
+    views: tuple[PaperView, ...]
+    digest: DigestView
+    hashtags: tuple[str, ...]
+
+    def thread(self) -> list[Post]:
+        """An opening, a post a paper, and a closing where its template gives any text."""
+        entries = [self._entry(*pair) for pair in zip(self.papers, self.views, strict=True)]
+        closing = self._render("closing")
+        return [self._opening(), *entries, *([self._closing(closing)] if closing else [])]
+
+    def single(self) -> Post:
+        """As many papers as fit into one post; the first with a shorter title if it must be."""
+
+        def papers(kept: int) -> str:
+            return self._single(self.views[:kept])
+
+        def title(words: str) -> str:
+            return self._single((replace(self.views[0], title=words),))
+
+        best = fit_list(len(self.views), papers, self._measure())
+        if best and best[0]:
+            return self._post("single", OPENING, Fitted(best[1]), self.digest.title)
+        text = fit_title(self.views[0].title, title, self._measure())
+        fitted = Fitted(text, ("title",)) if text else None
+        return self._post("single", OPENING, fitted, self.digest.title)
+
+    def _single(self, papers: tuple[PaperView, ...]) -> str:
+        shown = len(papers)
+        digest = replace(self.digest, shown=shown, more=self.digest.total - shown)
+        return self._render("single", papers=papers, digest=digest)
+
+    def _opening(self) -> Post:
+        """With as many highlights as fit; without hashtags if there is no room even for none."""
+
+        def highlights(kept: int) -> str:
+            return self._render("opening", highlights=self.views[:kept])
+
+        measure = self._measure()
+        best = fit_list(min(len(self.views), _HIGHLIGHTS), highlights, measure)
+        text = best[1] if best else self._render("opening", highlights=(), hashtags=())
+        fitted = Fitted(text) if measure.fits(text) else None
+        return self._post("opening", OPENING, fitted, self.digest.title)
+
+    def _entry(self, paper: Paper, view: PaperView) -> Post:
+        network = self.account.network
+        fitted = fit_paper(
+            view,
+            author_forms(paper, network),
+            [defuse(sentence, network) for sentence in sentences(paper.abstract)],
+            lambda form: self._render("entry", paper=form),
+            self._measure(),
+        )
+        return self._post("entry", paper.arxiv_id, fitted, paper.arxiv_id)
+
+    def _closing(self, text: str) -> Post:
+        fitted = Fitted(text) if self._measure().fits(text) else None
+        return self._post("closing", CLOSING, fitted, self.digest.title)
+
+    def _render(self, name: str, **variables: object) -> str:
+        shared = {
+            "account": self.account.name,
+            "digest": self.digest,
+            "hashtags": self.hashtags,
+            "network": self.account.network.value,
+        }
+        return self.templates.render(name, shared | variables)
+
+    def _measure(self) -> Measure:
+        network, limit = self.account.network, self.account.max_characters
+        return Measure(
+            limit, lambda text: length(network, text), lambda text: fits(network, text, limit)
+        )
+
+    def _post(self, template: str, part: str, fitted: Fitted | None, token: str) -> Post:
+        account = self.account
+        if fitted is None:
+            raise DoesNotFit(
+                f"account {account.name}: the post {part!r} is over {account.max_characters} "
+                "characters however much is shortened",
+                f"Make {self.templates.path(template)} say less.",
+            )
+        if token not in fitted.text:
+            raise TemplateError(
+                f"{self.templates.path(template)}:1: the post {part!r} does not say {token!r}, by "
+                "which it is recognised when it is read back",
+                "Use {{ paper.reference }} in an entry, {{ digest.title }} in the others.",
+            )
+        size = length(account.network, fitted.text)
+        limit = account.max_characters
+        return Post(0, part, fitted.text, token, size, limit, shortened=fitted.shortened)

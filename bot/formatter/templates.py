@@ -1,0 +1,101 @@
+"""The templates of a thread: found, rendered, and each failure named by file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import jinja2
+
+from bot.errors import TemplateError
+from bot.formatter.environment import STEPS, Sandbox
+from bot.model import Network
+
+MAX_CHARACTERS = 100_000
+"""What one rendering may give; the longest post of any network is a small part of it."""
+
+_SUFFIX = ".txt.j2"
+_MEND = "Correct the template, or remove it to use the one that comes with the program."
+
+
+def package_folder() -> Path:
+    """The program's own templates: inside the wheel, or beside `bot/` in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "templates"
+    return installed if installed.is_dir() else package.parent / "templates"
+
+
+class Templates:
+    """The templates of one account.
+
+    The operator's folder is searched before the package's own; in each, the network's own file
+    before the one in `default/`. All methods raise TemplateError.
+    """
+
+    def __init__(self, network: Network, folder: Path | None = None) -> None:
+        self._folders = [*([folder] if folder else []), package_folder()]
+        self._network = network
+        self._environment = Sandbox(self._folders)
+
+    def render(self, name: str, variables: Mapping[str, object]) -> str:
+        """Render `name` (such as `entry`); white space at the ends of text and lines is removed."""
+        template = self._template(name, variables)
+        self._environment.steps = STEPS
+        try:
+            text = _joined(template.generate(variables))
+        except Exception as error:
+            raise _failed(error, template, self._folders) from error
+        return "\n".join(line.rstrip() for line in text.strip().split("\n"))
+
+    def path(self, name: str) -> Path:
+        """The file that serves `name`."""
+        wanted = [f"{place}/{name}{_SUFFIX}" for place in (self._network.value, "default")]
+        for folder in self._folders:
+            for relative in wanted:
+                if (folder / relative).is_file():
+                    return folder / relative
+        folders = ", ".join(map(str, self._folders))
+        raise TemplateError(f"{wanted[0]}: no such template in {folders}", "Install bot again.")
+
+    def _template(self, name: str, variables: Iterable[str]) -> jinja2.Template:
+        path = self.path(name)
+        try:
+            return self._environment.compiled(path, variables)
+        except jinja2.TemplateSyntaxError as error:
+            raise TemplateError(f"{path}:{error.lineno}: {error.message}", _MEND) from error
+        except (OSError, UnicodeDecodeError, RecursionError) as error:
+            raise TemplateError(f"{path}:1: cannot be read: {error}", _MEND) from error
+
+
+def _joined(chunks: Iterable[str]) -> str:
+    kept: list[str] = []
+    room = MAX_CHARACTERS
+    for chunk in chunks:
+        room -= len(chunk)
+        if room < 0:
+            raise ValueError(f"gives more than {MAX_CHARACTERS:,} characters")
+        kept.append(chunk)
+    return "".join(kept)
+
+
+def _failed(error: Exception, template: jinja2.Template, folders: Sequence[Path]) -> TemplateError:
+    place = _place(error.__traceback__, folders) or f"{template.filename}:1"
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return TemplateError(f"{error.filename}:{error.lineno}: {error.message}", _MEND)
+    if isinstance(error, jinja2.TemplateNotFound):
+        return TemplateError(f"{place}: includes {error.name}, which is nowhere", _MEND)
+    if isinstance(error, RecursionError):
+        return TemplateError(f"{place}: calls or includes itself without end", _MEND)
+    return TemplateError(f"{place}: {str(error) or type(error).__name__}", _MEND)
+
+
+def _place(traceback: TracebackType | None, folders: Sequence[Path]) -> str:
+    """The innermost line of a template that `traceback` passed through, as `file:line`."""
+    place = ""
+    while traceback:
+        name = traceback.tb_frame.f_code.co_filename
+        if name.startswith(tuple(map(str, folders))):
+            place = f"{name}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return place
