@@ -23,7 +23,7 @@ SENTENCES = ("First sentence.", "Second one.", "Third, which is a good deal long
 
 
 def plain(limit: int) -> Measure:
-    return Measure(limit, len, lambda text: len(text) <= limit)
+    return Measure(limit, len, lambda text: len(text) <= limit, cut_at_word)
 
 
 def with_summary(view: PaperView) -> str:

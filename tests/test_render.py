@@ -273,6 +273,15 @@ def test_a_long_title_is_cut_last_at_a_word() -> None:
     assert post.length > 270
 
 
+def test_a_cut_brings_no_link_to_life() -> None:
+    post = thread(digest(paper(title="foo.common" * 60, authors=("T" * 9,))), account()).posts[1]
+    assert [entity.text for entity in entities(post.text)] == ["https://arxiv.org/abs/2106.10001"]
+    for size in range(200):
+        title = "T " * size + "see example.community pages" * 9
+        post = thread(digest(paper(title=title)), account()).posts[1]
+        assert len(entities(post.text)) == 1
+
+
 def test_hostile_sizes_cost_nothing_but_themselves() -> None:
     huge = "x" * 1_000_000
     source = digest(paper(title=huge, authors=(huge,), abstract=huge), paper(2))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bot.formatter.views import PaperView, cut_at_word
+from bot.formatter.views import PaperView
 
 SHORTEST_TITLE = 20
 """A title is not cut to fewer characters than this; a post that would need it does not fit."""
@@ -16,11 +16,16 @@ SHORTEST_TITLE = 20
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How long a text is in a network's count, and whether it may be published."""
+    """How long a text is in a network's count, whether it may be published, and how to cut it.
+
+    `cut` makes at most so many characters of a text; the end of a cut is safe to be shown, since
+    `foo.common`, which is nothing, becomes the address `foo.com` when it is cut.
+    """
 
     limit: int
     length: Callable[[str], int]
     fits: Callable[[str], bool]
+    cut: Callable[[str, int], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ def fit_title(title: str, render: Callable[[str], str], measure: Measure) -> str
     """The text with the longest cut of `title` that fits; None where the shortest does not."""
     found = fit_list(
         max(len(title) - SHORTEST_TITLE, 0),
-        lambda more: render(cut_at_word(title, SHORTEST_TITLE + more)),
+        lambda more: render(measure.cut(title, SHORTEST_TITLE + more)),
         measure,
     )
     return found[1] if found else None

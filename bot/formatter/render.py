@@ -18,6 +18,7 @@ from bot.formatter.views import (
     DigestView,
     PaperView,
     author_forms,
+    cut_at_word,
     digest_view,
     hashtags,
     paper_view,
@@ -132,7 +133,10 @@ class _Writer:
     def _measure(self) -> Measure:
         network, limit = self.account.network, self.account.max_characters
         return Measure(
-            limit, lambda text: length(network, text), lambda text: fits(network, text, limit)
+            limit=limit,
+            length=lambda text: length(network, text),
+            fits=lambda text: fits(network, text, limit),
+            cut=lambda text, longest: defuse(cut_at_word(text, longest), network),
         )
 
     def _post(self, template: str, part: str, fitted: Fitted | None, token: str) -> Post:
