@@ -1,0 +1,279 @@
+"""Our accounts: from the variables of each network, and from `[[accounts]]` in bot.toml."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TypeVar
+
+from bot.model import Account, Network
+from bot.settings import kinds
+from bot.settings.options import (
+    BLUESKY_HANDLE,
+    BLUESKY_SERVICE_URL,
+    CATEGORIES,
+    EXCLUDE,
+    HASHTAGS,
+    LANGUAGE,
+    LATER_OF_ACCOUNTS,
+    MASTODON_API_BASE_URL,
+    MASTODON_MAX_CHARACTERS,
+    MASTODON_VISIBILITY,
+    TABLE,
+    TASTE,
+    TEMPLATES,
+    TOP,
+    TWITTER_API_URL,
+    TWITTER_LINKS,
+    TWITTER_MONTHLY_BUDGET,
+    TWITTER_STYLE,
+    Option,
+)
+from bot.settings.secret import Secret
+from bot.settings.sources import Sources, Table, did_you_mean, is_set
+
+T = TypeVar("T")
+
+TWITTER_LIMIT = 280
+BLUESKY_LIMIT = 300
+
+# A variable's name has no lower case and no long run without an underscore; a token has either.
+_VARIABLE = re.compile(r"(?=.{1,100}$)[A-Z][A-Z0-9]{0,19}(?:_[A-Z0-9]{1,20})*")
+_NAME = Option(
+    "",
+    kinds.text(
+        "a to z, 0 to 9 and -, up to 40 of them",
+        kinds.matching(r"[a-z0-9-]{1,40}", "is not a name"),
+    ),
+    "",
+    "none",
+    "what it is called in options and reports",
+    "name",
+)
+_NETWORK: Option[Network | None] = Option(
+    "", kinds.choice(Network), None, "none", "where it is", "network"
+)
+_KEYS = {
+    network: {o.account: o for o in TABLE + TASTE if o.account and o.network in {None, network}}
+    for network in Network
+}
+_SECRETS = {
+    network: {role: option.name for role, option in options.items() if option.kind.secret}
+    for network, options in _KEYS.items()
+}
+_URLS: Mapping[Network, Option[str] | Option[str | None]] = {
+    Network.TWITTER: TWITTER_API_URL,
+    Network.MASTODON: MASTODON_API_BASE_URL,
+    Network.BLUESKY: BLUESKY_SERVICE_URL,
+}
+# What an account cannot do without, and is no secret.
+_PLAIN = {Network.MASTODON: MASTODON_API_BASE_URL, Network.BLUESKY: BLUESKY_HANDLE}
+# The secret that belongs to one account alone; a consumer key serves all accounts of an app.
+_OWN = {
+    Network.TWITTER: "access_token",
+    Network.MASTODON: "access_token",
+    Network.BLUESKY: "app_password",
+}
+# What belongs to one account alone must be written together, or not at all.
+_TOGETHER = {
+    Network.TWITTER: ("access_token", "access_token_secret"),
+    Network.MASTODON: (),
+    Network.BLUESKY: ("handle", "app_password"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a poster needs to act as an account: `secrets` by role, such as `access_token`.
+
+    `base_url` has no slash at its end. `handle` is Bluesky's, without `@`; empty elsewhere.
+    """
+
+    network: Network
+    secrets: Mapping[str, Secret]
+    base_url: str
+    handle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An account as it was written, `variables` being those that it takes what it needs from.
+
+    `credentials` is None where some of them are `missing`. `identity` is equal for two entries
+    that would act as one and the same account of a network.
+    """
+
+    account: Account
+    credentials: Credentials | None
+    missing: tuple[str, ...]
+    variables: frozenset[str]
+    identity: tuple[object, ...]
+
+
+def preferences(
+    sources: Sources, network: Network, name: str, table: Table | None = None
+) -> Account:
+    """Read the taste of an account: what its `table` does not say, the general settings do."""
+
+    def pick(option: Option[T]) -> T:
+        return sources.get(option, table)
+
+    common = Account(
+        name,
+        network,
+        top=pick(TOP),
+        templates=pick(TEMPLATES),
+        categories=pick(CATEGORIES),
+        exclude=pick(EXCLUDE),
+        language=pick(LANGUAGE),
+        hashtags=pick(HASHTAGS),
+    )
+    if network is Network.TWITTER:
+        return replace(
+            common,
+            max_characters=TWITTER_LIMIT,
+            style=pick(TWITTER_STYLE),
+            links=pick(TWITTER_LINKS),
+            monthly_budget=pick(TWITTER_MONTHLY_BUDGET),
+        )
+    if network is Network.MASTODON:
+        return replace(
+            common,
+            max_characters=pick(MASTODON_MAX_CHARACTERS),
+            visibility=pick(MASTODON_VISIBILITY),
+        )
+    return replace(common, max_characters=BLUESKY_LIMIT)
+
+
+def of_file(sources: Sources) -> tuple[Entry, ...]:
+    """Read the accounts that bot.toml lists."""
+    written = sources.top.values.get("accounts", [])
+    if not (isinstance(written, list) and all(isinstance(values, dict) for values in written)):
+        sources.note(f"{sources.top.where}accounts: write a table [[accounts]] for each of them")
+        return ()
+    tables = [replace(sources.top, values=values) for values in written]
+    return tuple(_listed(sources, tables))
+
+
+def of_variables(sources: Sources, claimed: AbstractSet[str]) -> tuple[Entry, ...]:
+    """Read the account that each network's own variables make.
+
+    Variables that accounts of bot.toml take (`claimed`) do not make another one: with the secret
+    of its own taken there is none, and what several may share does not begin one.
+    """
+    return tuple(
+        _entry(sources, preferences(sources, network, network.value))
+        for network in Network
+        if _SECRETS[network][_OWN[network]] not in claimed
+        and any(sources.has(name) for name in _needed(network) if name not in claimed)
+    )
+
+
+def _needed(network: Network) -> tuple[str, ...]:
+    plain = _PLAIN.get(network)
+    return (*((plain.name,) if plain else ()), *_SECRETS[network].values())
+
+
+def check(sources: Sources, entries: Sequence[Entry]) -> None:
+    """Refuse accounts of one name, and those that would publish everything twice."""
+    for one, other in combinations(entries, 2):
+        first, second = one.account, other.account
+        if first.name == second.name:
+            sources.note(f'{sources.top.where}two accounts have the name "{first.name}"')
+        elif one.identity == other.identity:
+            sources.note(
+                f'{sources.top.where}accounts "{first.name}" and "{second.name}" are one and the '
+                f"same on {first.network}, and would publish everything twice; give each its own "
+                "secrets"
+            )
+
+
+def same_papers(accounts: Sequence[Account]) -> tuple[tuple[str, str], ...]:
+    """Name the pairs of X accounts that may publish the same papers, which X forbids.
+
+    Two accounts differ for certain only if both are limited to categories and share none. What
+    they exclude proves nothing: the rest of the papers is still the same.
+    """
+    return tuple(
+        (one.name, other.name)
+        for one, other in combinations(accounts, 2)
+        if one.network is other.network is Network.TWITTER
+        and (
+            not (one.categories and other.categories)
+            or not set(one.categories).isdisjoint(other.categories)
+        )
+    )
+
+
+def _listed(sources: Sources, tables: Sequence[Table]) -> Iterator[Entry]:
+    for number, table in enumerate(tables, 1):
+        head = replace(table, where=f"{table.where}account {number}: ")
+        for option in (_NAME, _NETWORK):
+            if not is_set(table.values.get(option.account)):
+                sources.note(f"{head.where}{option.account} is missing")
+        name, network = sources.get(_NAME, head), sources.get(_NETWORK, head)
+        if name and network:
+            named = replace(table, where=f'{table.where}account "{name}": ')
+            _check_table(sources, named, name, network)
+            yield _entry(sources, preferences(sources, network, name, named), named)
+
+
+def _check_table(sources: Sources, table: Table, name: str, network: Network) -> None:
+    if name in {*Network} - {network}:
+        sources.note(f"{table.where}the name is that of another network")
+    together = [key for key in _TOGETHER[network] if is_set(table.values.get(key))]
+    if len(together) == 1:
+        sources.note(f"{table.where}{' and '.join(_TOGETHER[network])} go together; write both")
+    known = {*_KEYS[network], _NAME.account, _NETWORK.account, *LATER_OF_ACCOUNTS}
+    for key in table.values:
+        elsewhere = [other for other in Network if key in _KEYS[other]]
+        if key in LATER_OF_ACCOUNTS:
+            sources.warn(f"{table.where}{key} is not used by this version")
+        elif elsewhere and key not in known:
+            sources.note(f"{table.where}{key} is for {elsewhere[0]}, and this one is on {network}")
+        elif key not in known:
+            meant = did_you_mean(key, known)
+            sources.note(f"{table.where}{sources.quote(key)} is not an option of an account{meant}")
+
+
+def _entry(sources: Sources, account: Account, table: Table | None = None) -> Entry:
+    network = account.network
+    variables = {
+        role: _variable(sources, role, standard, table)
+        for role, standard in _SECRETS[network].items()
+    }
+    found = {role: sources.secret(variable) for role, variable in variables.items()}
+    url = sources.get(_URLS[network], table)
+    handle = sources.get(BLUESKY_HANDLE, table) if network is Network.BLUESKY else ""
+    missing = [_PLAIN[network].name] if url is None or handle is None else []
+    missing += [variables[role] for role, secret in found.items() if not secret]
+    secrets = {role: secret for role, secret in found.items() if secret}
+    return Entry(
+        account,
+        None if missing else Credentials(network, secrets, url or "", handle or ""),
+        tuple(missing),
+        frozenset(variables.values()) | _borrowed(network, table),
+        (network, url, handle or secrets.get(_OWN[network], variables[_OWN[network]])),
+    )
+
+
+def _borrowed(network: Network, table: Table | None) -> AbstractSet[str]:
+    plain = _PLAIN.get(network)
+    own = table and plain and is_set(table.values.get(plain.account))
+    return frozenset() if own or not plain else frozenset({plain.name})
+
+
+def _variable(sources: Sources, role: str, standard: str, table: Table | None) -> str:
+    written = table.values.get(role) if table else None
+    if not table or not is_set(written):
+        return standard
+    if isinstance(written, str) and _VARIABLE.fullmatch(written.strip()):
+        return written.strip()
+    sources.note(
+        f"{table.where}{role}: this is no variable's name (not shown, as it may be a secret); "
+        f"write the name, in capitals, of the variable that holds it, such as SCIENCE_{standard}"
+    )
+    return standard

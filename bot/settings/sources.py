@@ -1,0 +1,216 @@
+"""Where settings stand: the environment, `.env`, and bot.toml, in this order of precedence.
+
+Whatever is wrong there is noted, and reading goes on with the default, so that one run of the
+program names every mistake. No note holds the text of a secret, or of a line that may be one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from bot.errors import SettingsError
+from bot.settings.files import parse_dotenv, parse_toml, read_file
+from bot.settings.kinds import Raw, Wrong
+from bot.settings.options import CONFIG, LATER, SECRET, TABLE, Option, key_of
+from bot.settings.secret import Secret
+
+T = TypeVar("T")
+
+_LONGEST_SHOWN = 200
+_SHORTEST_SECRET = 8  # shorter text also occurs where it is no secret
+_LARGEST_NUMBER = 10**18
+_ALL = re.DOTALL | re.IGNORECASE
+_PREFIXES = ("BOT_", "TWITTER_", "MASTODON_", "BLUESKY_")
+_KEYS = frozenset(option.key for option in TABLE if option.key)
+_SECRETS = frozenset(option.name for option in TABLE if option.kind.secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of bot.toml: its values, what errors call it, and the folder its paths start from."""
+
+    values: Mapping[str, object]
+    where: str
+    base: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value as it was written, and how an error says where that is."""
+
+    raw: object
+    where: str
+    base: Path
+    tail: str = ""
+
+
+class Sources:
+    """All that was written, read by option; `problems` and `warnings` fill while reading."""
+
+    def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
+        self.problems: dict[str, None] = {}
+        self.warnings: dict[str, None] = {}
+        self.top = Table({}, "", folder)
+        self.config: Path | None = None
+        self._folder = folder
+        self._secrets = set(_SECRETS)
+        self._variables = self._dotenv(folder / ".env")
+        trimmed = {name: text.strip() for name, text in environ.items()}
+        self._variables |= {name: (text, "") for name, text in trimmed.items() if name and text}
+        self._read_config(self.get(CONFIG))
+
+    def get(self, option: Option[T], table: Table | None = None) -> T:
+        """Give an option's value, from an account's `table` first; the default if it is wrong."""
+        found = self._find(option, table)
+        if found is None:
+            return option.default
+        try:
+            return option.kind.read(_raw(found.raw), found.base)
+        except Wrong as wrong:
+            part = "the value (not shown)" if option.kind.secret else self.quote(wrong.part)
+            said = f"{part} {wrong.problem}" if wrong.part else wrong.problem
+            self.note(f"{found.where}: {said}; allowed: {option.kind.allowed}{found.tail}")
+            return option.default
+
+    def secret(self, variable: str) -> Secret | None:
+        """Give the secret that a variable of any name holds; None where it is not set."""
+        option: Option[Secret | None] = Option(variable, SECRET, None, "", "")
+        return self.get(option)
+
+    def has(self, variable: str) -> bool:
+        """Say whether a variable is set, rightly or wrongly."""
+        return variable in self._variables
+
+    def note(self, problem: str) -> None:
+        """Keep a problem, once; settings with a problem are not given out."""
+        self.problems[problem] = None
+
+    def warn(self, warning: str) -> None:
+        """Keep a warning, once."""
+        self.warnings[warning] = None
+
+    def quote(self, text: str) -> str:
+        """Quote what was written, for a problem or a warning; a secret in the wrong place too."""
+        secrets = [self._variables[name][0] for name in self._secrets if self.has(name)]
+        for secret in sorted(secrets, key=len, reverse=True):
+            text = text.replace(secret, "***") if len(secret) >= _SHORTEST_SECRET else text
+        return shown(text)
+
+    def check_names(self, claimed: Iterable[str]) -> None:
+        """Warn of variables that look like ours and are not; `claimed` are known from elsewhere."""
+        known = {option.name for option in TABLE} | {*LATER, *claimed}
+        for name in sorted(self._variables):
+            prefix = next((one for one in _PREFIXES if name.upper().startswith(one)), "")
+            if name in LATER:
+                self.warn(f"{name} is not used by this version")
+            elif prefix and name not in known:
+                meant = did_you_mean(name.upper(), known, prefix)
+                self.warn(f"{self.quote(name)} is not a setting{meant}")
+
+    def check_keys(self) -> None:
+        """Refuse keys at the top of bot.toml that mean nothing, and secrets."""
+        later = {key_of(name) for name in LATER}
+        known = _KEYS | later | {"accounts"}
+        for key in self.top.values:
+            if key.upper() in _SECRETS:
+                self.note(
+                    f"{self.top.where}{key}: a secret does not belong here (its value is not "
+                    f"shown); put {key.upper()} into the environment or .env"
+                )
+            elif key in later:
+                self.warn(f"{self.top.where}{key} is not used by this version")
+            elif key not in known:
+                meant = did_you_mean(key_of(key), known)
+                self.note(f"{self.top.where}{self.quote(key)} is not a setting{meant}")
+
+    def _find(self, option: Option[T], table: Table | None) -> Found | None:
+        if table and is_set(table.values.get(option.account)):
+            where = f"{table.where}{option.account}"
+            return Found(table.values[option.account], where, table.base)
+        if option.name in self._variables:
+            text, tail = self._variables[option.name]
+            return Found(text, option.name, self._folder, tail)
+        if option.key and is_set(self.top.values.get(option.key)):
+            where = f"{self.top.where}{option.key}"
+            return Found(self.top.values[option.key], where, self.top.base)
+        return None
+
+    def _dotenv(self, path: Path) -> dict[str, tuple[str, str]]:
+        try:
+            text = read_file(path)
+        except SettingsError as error:
+            self.note(error.message)
+            return {}
+        values, bad = parse_dotenv(text) if text else ({}, ())
+        for line in bad:
+            self.note(f"{path}:{line}: is not NAME=value (not shown, as it may hold a secret)")
+        return {name: (value, f" (in {path})") for name, value in values.items()}
+
+    def _read_config(self, named: Path | None) -> None:
+        path = named or self._folder / "bot.toml"
+        prefix = f"{CONFIG.name}: " if named else ""
+        try:
+            text = read_file(path)
+            values = {} if text is None else parse_toml(text, path)
+        except SettingsError as error:
+            self.note(prefix + error.message)
+            return
+        if text is not None:
+            self.top = Table(values, f"{path}: ", path.parent)
+            self.config = path
+            # What an account names is a secret from here on, before the first value is quoted.
+            self._secrets |= self._variables.keys() & set(_texts(values.get("accounts")))
+        elif named:
+            self.note(f"{prefix}{self.quote(str(path))} is no file, or not there")
+
+
+def is_set(raw: object) -> bool:
+    """Say whether a value of bot.toml says anything: empty text, like nothing, is the default."""
+    return raw is not None and not (isinstance(raw, str) and not raw.strip())
+
+
+def shown(text: str) -> str:
+    """Quote a value for an error: printable, not too long, without what may be a password."""
+    if ":" in text:
+        text = re.sub(r"^([a-z][a-z0-9+.-]*://)?.*@", r"\1***@", text, flags=_ALL)
+        text = re.sub(r"^([a-z][a-z0-9+.-]*://[^?#]*[?#]).*", r"\1***", text, flags=_ALL)
+    text = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    return f'"{"".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)}"'
+
+
+def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
+    """Word the suggestion that ends a message about an unknown name; empty if none is near.
+
+    Only names with the `prefix` count, and it does not: alike is what follows.
+    """
+    from difflib import get_close_matches  # noqa: PLC0415 - loads at first use
+
+    rests = sorted(name.removeprefix(prefix) for name in known if name.startswith(prefix))
+    near = get_close_matches(word.removeprefix(prefix)[:60], rests, n=1, cutoff=0.55)
+    return f"; did you mean {prefix}{near[0]}?" if near else ""
+
+
+def _texts(accounts: object) -> Iterator[str]:
+    for table in accounts if isinstance(accounts, list) else ():
+        if isinstance(table, dict):
+            yield from (value.strip() for value in table.values() if isinstance(value, str))
+
+
+def _raw(value: object) -> Raw:
+    match value:
+        case bool():
+            raise Wrong("", "true or false does not belong here")
+        case str():
+            return value.strip()
+        case int() | float():
+            if not abs(value) < _LARGEST_NUMBER:
+                raise Wrong("", "the number is too large")
+            return str(value)
+        case list() if all(isinstance(item, str) for item in value):
+            return tuple(value)
+        case _:
+            raise Wrong("", "a table, a date or a list of them does not belong here")
