@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +37,7 @@ def without_summary(view: PaperView) -> str:
 
 
 def fitted(limit: int) -> Fitted | None:
-    return fit_paper(VIEW, AUTHORS, SENTENCES, with_summary, plain(limit))
+    return fit_paper(VIEW, AUTHORS, lambda: SENTENCES, with_summary, plain(limit))
 
 
 def test_the_room_that_is_left_goes_to_whole_sentences() -> None:
@@ -65,15 +67,16 @@ def test_authors_give_way_before_the_summary_and_the_summary_before_the_title() 
     assert result.text.startswith("A title of seven words in…\n")
 
 
-def test_where_no_summary_has_a_place_the_fullest_authors_stay() -> None:
-    long = ("x" * 500,)
-    for render, sentences in (
-        (without_summary, SENTENCES),
-        (with_summary, long),
-        (with_summary, ()),
-    ):
-        result = fit_paper(VIEW, AUTHORS, sentences, render, plain(len(with_summary(VIEW))))
-        assert result == Fitted(with_summary(VIEW))
+@pytest.mark.parametrize(
+    ("render", "sentences"),
+    [(without_summary, SENTENCES), (with_summary, ("x" * 500,)), (with_summary, ())],
+)
+def test_where_no_summary_has_a_place_the_fullest_authors_stay(
+    render: Callable[[PaperView], str], sentences: tuple[str, ...]
+) -> None:
+    measure = plain(len(with_summary(VIEW)))
+    result = fit_paper(VIEW, AUTHORS, lambda: sentences, render, measure)
+    assert result == Fitted(with_summary(VIEW))
 
 
 def test_areas_go_one_by_one_before_the_title_is_cut() -> None:
@@ -91,7 +94,7 @@ def test_the_estimate_is_corrected_where_a_template_adds_more_around_a_summary()
         return with_summary(view) + ("-" * 30 if view.summary else "")
 
     bare = len(with_summary(VIEW))
-    result = fit_paper(VIEW, AUTHORS, SENTENCES, wide, plain(bare + 50))
+    result = fit_paper(VIEW, AUTHORS, lambda: SENTENCES, wide, plain(bare + 50))
     assert result
     assert SENTENCES[0] in result.text
     assert SENTENCES[1] not in result.text

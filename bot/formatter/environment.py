@@ -16,6 +16,8 @@ from jinja2 import nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from bot.formatter.views import View
+
 if TYPE_CHECKING:
     from jinja2.runtime import Context
 
@@ -45,7 +47,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
             lstrip_blocks=True,
         )
         self.steps = STEPS
-        self._compiled: dict[Path, jinja2.Template] = {}
         for name in _REFUSED_FILTERS:
             del self.filters[name]
         for name in _REFUSED_GLOBALS:
@@ -54,17 +55,15 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.globals["range"] = _range
 
     def compiled(self, path: Path, variables: Iterable[str]) -> jinja2.Template:
-        """The template in the file `path`, compiled once.
+        """Compile the template in the file `path`.
 
         Raises TemplateSyntaxError, also for a name that is none of `variables`, in whatever branch
         it stands.
         """
-        if path not in self._compiled:
-            source = path.read_text(encoding="utf-8")
-            self._check_names(source, path, {*variables, *self.globals})
-            code = self.compile(source, path.name, str(path))
-            self._compiled[path] = self.template_class.from_code(self, code, self.globals)
-        return self._compiled[path]
+        source = path.read_text(encoding="utf-8")
+        self._check_names(source, path, {*variables, *self.globals})
+        code = self.compile(source, path.name, str(path))
+        return self.template_class.from_code(self, code, self.globals)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         """Send what every loop goes over through `step`, so that each of its turns is counted."""
@@ -110,6 +109,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Refuse the methods of a string that pad or format, beside all that the sandbox does."""
         if isinstance(obj, str) and attr in _REFUSED_METHODS:
             return False
+        if isinstance(obj, View) and not attr.startswith("_"):
+            return True  # what most look-ups are, and the sandbox's own check is the slowest part
         return super().is_safe_attribute(obj, attr, value)
 
     def wrap_str_format(self, value: object) -> None:

@@ -39,22 +39,22 @@ class Fitted:
 def fit_paper(
     view: PaperView,
     authors: Sequence[str],
-    sentences: Sequence[str],
+    sentences: Callable[[], Sequence[str]],
     render: Callable[[PaperView], str],
     measure: Measure,
 ) -> Fitted | None:
     """Word a paper's post; None where no wording fits.
 
-    `authors` are the ways to write them, longest first, `sentences` the abstract's. Of the room
-    that is left the summary gets as much as whole sentences can fill; where the authors leave it
-    none, they are shortened for it.
+    `authors` are the ways to write them, longest first, `sentences` gives the abstract's. Of the
+    room that is left the summary gets as much as whole sentences can fill; where the authors leave
+    it none, they are shortened for it.
     """
     first: Fitted | None = None
-    for number, names in enumerate(authors):
+    for names in authors:
         form = replace(view, authors=names)
         text = render(form)
         if measure.fits(text):
-            shortened = ("authors",) if number else ()
+            shortened = () if names == view.authors else ("authors",)
             summed = _with_summary(form, text, sentences, render, measure)
             if summed:
                 return Fitted(summed, shortened)
@@ -91,7 +91,7 @@ def fit_title(title: str, render: Callable[[str], str], measure: Measure) -> str
 def _with_summary(
     view: PaperView,
     bare: str,
-    sentences: Sequence[str],
+    sentences: Callable[[], Sequence[str]],
     render: Callable[[PaperView], str],
     measure: Measure,
 ) -> str | None:
@@ -100,18 +100,21 @@ def _with_summary(
     Gives `bare` itself where there is nothing to add: no abstract, or no place for one in the
     template.
     """
-    if not sentences or render(replace(view, summary=sentences[0])) == bare:
+    if render(replace(view, summary="A sentence.")) == bare:
+        return bare
+    choice = sentences()
+    if not choice:
         return bare
     room = measure.limit - measure.length(bare) + 1  # no space before the first
     count = 0
-    for sentence in sentences:
+    for sentence in choice:
         room -= measure.length(sentence) + 1
         if room < 0:
             break
         count += 1
     # the template may set more around a summary than the estimate knows
     for kept in range(count, 0, -1):
-        text = render(replace(view, summary=" ".join(sentences[:kept])))
+        text = render(replace(view, summary=" ".join(choice[:kept])))
         if measure.fits(text):
             return text
     return None

@@ -111,7 +111,7 @@ class _Writer:
         fitted = fit_paper(
             view,
             author_forms(paper, network),
-            [defuse(sentence, network) for sentence in sentences(paper.abstract)],
+            lambda: [defuse(sentence, network) for sentence in sentences(paper.abstract)],
             lambda form: self._render("entry", paper=form),
             self._measure(),
         )

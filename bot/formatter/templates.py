@@ -37,6 +37,7 @@ class Templates:
         self._folders = [*([folder] if folder else []), package_folder()]
         self._network = network
         self._environment = Sandbox(self._folders)
+        self._compiled: dict[str, jinja2.Template] = {}
 
     def render(self, name: str, variables: Mapping[str, object]) -> str:
         """Render `name` (such as `entry`); white space at the ends of text and lines is removed."""
@@ -59,13 +60,15 @@ class Templates:
         raise TemplateError(f"{wanted[0]}: no such template in {folders}", "Install bot again.")
 
     def _template(self, name: str, variables: Iterable[str]) -> jinja2.Template:
-        path = self.path(name)
-        try:
-            return self._environment.compiled(path, variables)
-        except jinja2.TemplateSyntaxError as error:
-            raise TemplateError(f"{path}:{error.lineno}: {error.message}", _MEND) from error
-        except (OSError, UnicodeDecodeError, RecursionError) as error:
-            raise TemplateError(f"{path}:1: cannot be read: {error}", _MEND) from error
+        if name not in self._compiled:
+            path = self.path(name)
+            try:
+                self._compiled[name] = self._environment.compiled(path, variables)
+            except jinja2.TemplateSyntaxError as error:
+                raise TemplateError(f"{path}:{error.lineno}: {error.message}", _MEND) from error
+            except (OSError, UnicodeDecodeError, RecursionError) as error:
+                raise TemplateError(f"{path}:1: cannot be read: {error}", _MEND) from error
+        return self._compiled[name]
 
 
 def _joined(chunks: Iterable[str]) -> str:

@@ -21,8 +21,14 @@ _MOST_AREAS = 2
 _MOST_NAMES = 8
 
 
+class View:
+    """What is made to be seen by templates: plain values, all of them safe to be read."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class PaperView:
+class PaperView(View):
     """A paper as `{{ paper }}`.
 
     `reference` is what leads to it: its link where this account links papers, else `arXiv:` and its
@@ -42,7 +48,7 @@ class PaperView:
 
 
 @dataclass(frozen=True, slots=True)
-class DigestView:
+class DigestView(View):
     """A digest as `{{ digest }}`.
 
     `title` always names the day; `days` says it in words. `total` papers are in it, `shown` of them

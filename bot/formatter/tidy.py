@@ -1,0 +1,261 @@
+"""Text of a digest, made fit for people: one tested step for titles, names and abstracts.
+
+`tidy` gives one line of plain text: wrong decoding repaired, LaTeX and HTML entities written as the
+characters they mean, spaces single, nothing invisible, NFC. It does not defuse what networks would
+turn into links; that is another step, after this one.
+
+Nothing that is right changes: text of letters, digits, ordinary punctuation and single spaces comes
+back as it was.
+"""
+
+# Look-alikes (the quotation marks, fullwidth punctuation) stand here for themselves.
+# ruff: noqa: RUF001
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+from bot.formatter.latex import latex_to_text
+
+
+def tidy(text: str) -> str:
+    r"""Write a title, a name or another field of one line as a person would.
+
+    The result is NFC, has no line break, control, bidirectional control or invisible character, no
+    surrogate, and no space at its ends or beside another. ZERO WIDTH (NON-)JOINER and variation
+    selectors stay where they mean something: in emoji, in Persian, in Indic scripts, after CJK.
+
+    Text that was escaped twice is decoded twice: `&amp;lt;` becomes `<`, since no reader wants the
+    entity. The step is repeated until nothing changes, so `tidy(tidy(text)) == tidy(text)`; only
+    text wrapped in more than eight layers of escapes of different kinds might be changed again.
+    Never raises, for any str.
+    """
+    for _ in range(_LAYERS):
+        if _pattern(_CLEAN).fullmatch(text):
+            return text
+        before, text = text, _once(text)
+        if text == before:
+            return text
+    return text
+
+
+def tidy_prose(text: str) -> str:
+    """Write an abstract as `tidy` does, its paragraphs joined by one space.
+
+    Each paragraph is tidied by itself first, so that a stray dollar or a wrongly decoded letter in
+    one does not change another.
+    """
+    paragraphs = _pattern(r"\n\s*\n").split(text)
+    if len(paragraphs) > 1:
+        paragraphs = [tidy(paragraph) for paragraph in paragraphs]
+    return tidy(" ".join(paragraphs))
+
+
+def repair(text: str) -> str:
+    """Undo a wrong decoding: `Fatma G√ºney` was `Fatma Güney` in UTF-8, read as Mac Roman.
+
+    Decides for the string as a whole, so give it one field at a time. Text that shows no such
+    damage is returned unchanged: https://ftfy.readthedocs.io/en/latest/explain.html
+    """
+    if text.isascii() or not _suspicious().search(text):
+        return text
+    import ftfy  # noqa: PLC0415  (60 ms: loads at first use)
+
+    return ftfy.fix_encoding(text)
+
+
+def sentences(text: str) -> tuple[str, ...]:
+    """Split a tidied text into its sentences; joined by one space they are the text again.
+
+    Splits only at a space, and rather too seldom than too often: a full stop after an abbreviation,
+    an initial or a number ends a sentence only where the next word can begin one.
+    """
+    found: list[str] = []
+    start = 0
+    for stop in _pattern(_STOP).finditer(text):
+        before = text[max(start, stop.start() - _LONGEST_WORD) : stop.start()]
+        if _ends(before, stop[0], text[stop.end() : stop.end() + _LONGEST_WORD]):
+            found.append(text[start : stop.end() - 1])
+            start = stop.end()
+    return (*found, text[start:]) if text else ()
+
+
+# Texts are rarely wrapped twice; the bound keeps a hostile one from costing quadratic time.
+_LAYERS = 8
+_CLEAN = r"(?:[!-#%'-\[\]-_a-}]+(?: [!-#%'-\[\]-_a-}]+)*)?"
+
+# --- Wrong decoding -------------------------------------------------------------------------------
+
+# The encodings UTF-8 is mistaken for.
+_MISTAKEN = "latin-1 cp1252 cp1251 cp1250 cp1253 cp1254 cp1257 iso8859-2 mac_roman cp437"
+# What a first byte of UTF-8 looks like where the second, a no-break space, became a space.
+_BEFORE_SPACE = "[ÂÃÅÎÐÙ] "
+
+
+@cache
+def _suspicious() -> re.Pattern[str]:
+    """Match what UTF-8's first and second byte look like in another encoding."""
+    first, second = (
+        "".join(bytes(block).decode(name, "ignore") for name in _MISTAKEN.split())
+        for block in (range(0xC2, 0xF5), range(0x80, 0xC0))
+    )
+    return re.compile(f"[{re.escape(first)}][{re.escape(second)}]|{_BEFORE_SPACE}|[\x80-\x9f]")
+
+
+# --- Characters -----------------------------------------------------------------------------------
+
+# Scripts in which the joiners change the shape or the meaning of a word.
+_JOINED = (
+    "\u0620-\u109f\u1700-\u180a\u1810-\u18af\u1900-\u1cff\ua800-\ua8ff\uaa00-\uabff\ufb50-\ufdcf"
+    "\ufdf0-\ufdff\ufe70-\ufefc\U00010d00-\U00010d3f\U00011000-\U00011fff\U0001e900-\U0001e95f"
+)
+_EMOJI = (
+    "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u2460-\u24ff\u25a0-\u27bf"
+    "\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+)
+_IDEOGRAPHS = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+# Controls, format characters and fillers without a shape, noncharacters.
+_SHAPELESS = (
+    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb"
+    "\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff"
+    "\U000e01f0-\U000e0fff"
+)
+_INVISIBLE = (
+    f"[{_SHAPELESS}]"
+    f"|(?<![#*0-9{_EMOJI}{_IDEOGRAPHS}\u1000-\u109f\u2200-\u22ff])[\ufe00-\ufe0f]"
+    f"|(?<![{_IDEOGRAPHS}])[\U000e0100-\U000e01ef]"
+    f"|(?<![{_JOINED}])\u200c|\u200c(?![{_JOINED}])"
+    f"|(?<![\ufe0f{_JOINED}{_EMOJI}])\u200d|(?<=[\ufe0f{_EMOJI}])\u200d(?![{_EMOJI}])"
+)
+_BRAILLE_BLANK = "\u2800"
+# Letters of the mathematical alphabets, and those of them that Unicode had before.
+_STYLED = (
+    "[\U0001d400-\U0001d7ff\u2102\u210a-\u210e\u2110-\u2112\u2115\u2119-\u211d\u2124\u2128\u212c"
+    "\u212d\u212f-\u2131\u2133\u2134]"
+)
+
+
+@cache
+def _pattern(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _once(text: str) -> str:
+    text = repair(_whole(text))
+    text = _quoted(_untied(latex_to_text(_decoded(text))))
+    text = " ".join(text.split())
+    if text.isascii() and text.isprintable():
+        return text
+    text = _pattern(_INVISIBLE).sub("", _plain_letters(text)).replace(_BRAILLE_BLANK, " ")
+    return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
+def _whole(text: str) -> str:
+    """Make characters of surrogate pairs, and drop halves."""
+    if text.isascii() or not _pattern("[\ud800-\udfff]").search(text):
+        return text
+    pairs = _pattern("[\ud800-\udbff][\udc00-\udfff]")
+    text = pairs.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
+    return _pattern("[\ud800-\udfff]").sub("", text)
+
+
+def _plain_letters(text: str) -> str:
+    if not _pattern("[\U0001d400-\U0001d7ff]").search(text):
+        return text
+    return _pattern(_STYLED).sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
+
+
+# --- Entities, ties and quotation marks -----------------------------------------------------------
+
+_ENTITY = r"&(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31})\Z"
+_LONGEST_ENTITY = 40
+
+
+def _decoded(text: str) -> str:
+    """Decode entities that end in a semicolon, until none is left, reading the text once."""
+    if "&" not in text or ";" not in text:
+        return text
+    done: list[str] = []
+    tail = ""
+    *pieces, last = text.split(";")
+    for piece in pieces:
+        tail = _semicolon(tail + piece)
+        done.append(tail[:-_LONGEST_ENTITY])
+        tail = tail[-_LONGEST_ENTITY:]
+    return "".join([*done, tail, last])
+
+
+def _semicolon(text: str) -> str:
+    """Add a semicolon to a text; the entity that it ends becomes what it means."""
+    from html import unescape  # noqa: PLC0415  (loads at first use)
+    from html.entities import html5  # noqa: PLC0415  (loads at first use)
+
+    while found := _pattern(_ENTITY).search(text):
+        if found[1][0] != "#" and f"{found[1]};" not in html5:
+            break
+        meant = unescape(f"{found[0]};")
+        text = text[: found.start()] + meant.removesuffix(";")
+        if not meant.endswith(";"):
+            return text
+    return f"{text};"
+
+
+def _untied(text: str) -> str:
+    """Part words that LaTeX's tie joins: `Android~Apps`, `modeling~(MLM)`, but not an address."""
+    if "~" not in text:
+        return text
+    tie = _pattern(r"(?<=[A-Za-z]{4})~(?=[A-Za-z]{4})|(?<=[a-z]{3})~(?=\()|(?<=[a-z]\.)~(?=\w)")
+    return _pattern(r"(?<!\S)[^\s/\\]+(?!\S)").sub(lambda word: tie.sub(" ", word[0]), text)
+
+
+def _quoted(text: str) -> str:
+    """Write TeX's quotation marks as such: ``so called'' is “so called”."""
+    return _pattern(r"``([^`\"]*?)(?:''|\")").sub(r"“\1”", text) if "``" in text else text
+
+
+# --- Sentences ------------------------------------------------------------------------------------
+
+_STOP = r"[.!?…。！？][\"'”’»)\]]* (?=\S)"
+_LONGEST_WORD = 30
+_OPENING = "([{“‘«\"'"
+# Never at the end of a sentence, and at its end only before a word that can begin one.
+_NEVER = """
+    e.g i.e cf vs viz resp approx w.r.t a.k.a fig figs eq eqs eqn sec secs sect ref refs tab thm lem
+    prop def alg app ch chap vol pp dr prof mr mrs ms st mt ph.d
+"""
+_SELDOM = "al no nos inc ltd corp co jr sr dept univ"
+_INITIALS = r"(?:[A-Z]|(?:[A-Za-z]\.)+[A-Za-z])"
+_OPENERS = """
+    A Additionally After All Although An And Another Applying Are As At Based Because Besides Both
+    But By Code Compared Consequently Current Currently Despite Due Each Empirically Even Existing
+    Experimental Experiments Extensive Finally First Firstly For From Further Furthermore Given Here
+    Hence How However If Importantly In Indeed Inspired Instead Is It Its Lastly Many More Moreover
+    Most Motivated Next No Not Notably Nevertheless Of On One Our Overall Previous Prior Recent
+    Recently Results Second Secondly Several Similarly Since So Some Specifically Such Surprisingly
+    That The Their Then There Therefore These They Third This Those Through Thus To Today
+    Traditionally Two Under Unfortunately Unlike Using Via We What When Where Whereas Whether Which
+    While Why With Without Yet You
+"""
+
+
+@cache
+def _words(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+def _ends(before: str, stop: str, after: str) -> bool:
+    """Tell whether a full stop ends a sentence, by the word before it and the one after."""
+    following = after.lstrip(_OPENING)
+    if following[:1].islower():
+        return False
+    if stop[0] != ".":
+        return True
+    *earlier, word = before.split(" ")
+    word = word.lstrip(_OPENING)
+    opener = following.split(" ")[0].rstrip(",;:") in _words(_OPENERS)
+    if word.lower() in _words(_NEVER) or (word.isdigit() and not earlier):
+        return False
+    seldom = word.lower() in _words(_SELDOM) or _pattern(_INITIALS).fullmatch(word)
+    return opener if seldom else True
