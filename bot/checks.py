@@ -1,0 +1,112 @@
+"""`bot check`: everything a thread needs, looked at before a thread needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bot import app
+from bot.digests.parse import parse
+from bot.errors import BotError, SettingsError
+from bot.settings import Settings, same_papers
+
+
+class Level(StrEnum):
+    """How a finding is meant."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of a subject, and what to do about it. `error` is there for errors."""
+
+    level: Level
+    subject: str
+    message: str
+    mend: str = ""
+    error: BotError | None = None
+
+
+def check(settings: Settings, *, offline: bool) -> Iterator[Finding]:
+    """Look at settings, accounts, templates and source; `offline` asks no other machine."""
+    yield from _settings(settings)
+    yield from _accounts(settings)
+    yield from _templates(settings)
+    yield from _source(settings, offline=offline)
+
+
+def broken(error: SettingsError) -> Iterator[Finding]:
+    """The findings for settings that cannot even be read, one for each wrong value."""
+    for line in error.message.splitlines():
+        yield Finding(Level.ERROR, "settings", line, error=error)
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    config = f", .env and {settings.config}" if settings.config else " and .env"
+    yield Finding(Level.OK, "settings", f"read from the environment{config}")
+    for warning in settings.warnings:
+        yield Finding(Level.WARNING, "settings", warning)
+
+
+def _accounts(settings: Settings) -> Iterator[Finding]:
+    for account in settings.accounts:
+        yield Finding(Level.OK, account.name, f"on {account.network}, its secrets are set")
+    for name, missing in settings.incomplete.items():
+        message = f"not used, as these are not set: {', '.join(missing)}"
+        yield Finding(Level.WARNING, name, message, "Set all of them, or none.")
+    if not settings.accounts and not settings.incomplete:
+        message = "none is set up; a dry run shows what each network would get"
+        yield Finding(Level.WARNING, "accounts", message, "Set the variables of a network.")
+    for pair in same_papers(settings.accounts):
+        yield _failed("accounts", _identical(*pair))
+
+
+def _identical(one: str, other: str) -> SettingsError:
+    return SettingsError(
+        f"{one} and {other} would publish the same papers, and X forbids identical posts from "
+        "several accounts",
+        "Give each of them `categories` of its own in bot.toml.",
+    )
+
+
+def _templates(settings: Settings) -> Iterator[Finding]:
+    """Render the samples for every account: what fails on some paper fails here first."""
+    samples = [parse(path.read_bytes(), path.name)[0] for path in sorted(app.SAMPLES.glob("*.md"))]
+    for account in (*settings.accounts, *settings.drafts) or settings.defaults:
+        every = replace(account, categories=(), exclude=())
+        try:
+            for sample in samples:
+                app.threads(settings, sample, [every], top=0)
+        except BotError as error:
+            yield _failed(account.name, error)
+        else:
+            where = account.templates or "the package's own"
+            yield Finding(Level.OK, account.name, f"templates render ({where})")
+
+
+def _source(settings: Settings, *, offline: bool) -> Iterator[Finding]:
+    if settings.digests is None:
+        mend = "Set BOT_DIGESTS to where digests are."
+        yield Finding(Level.WARNING, "source", "BOT_DIGESTS is not set", mend)
+        return
+    far = "://" in settings.digests or settings.digests.startswith("github:")
+    if offline and far:
+        yield Finding(Level.OK, "source", f"{settings.digests} (not asked: --offline)")
+        return
+    reading = app.source(settings).latest()
+    for warning in reading.warnings:
+        yield Finding(Level.WARNING, "source", warning)
+    if reading.problem:
+        yield _failed("source", reading.problem)
+    elif reading.digest:
+        size = len(reading.digest.papers)
+        message = f"the latest is {reading.digest.title}, {size} papers ({reading.source})"
+        yield Finding(Level.OK, "source", message)
+
+
+def _failed(subject: str, error: BotError) -> Finding:
+    return Finding(Level.ERROR, subject, error.message, error.mend, error)

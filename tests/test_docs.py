@@ -1,0 +1,76 @@
+"""The README says what the program does: its help, its settings, its templates' variables."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from places import ROOT
+
+from bot.cli import Surroundings, cli, run
+from bot.formatter.views import DigestView, PaperView
+from bot.settings import table
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def section(heading: str) -> str:
+    found = re.search(rf"(?ms)^##+ {re.escape(heading)}\n(.*?)(?=^##+ |\Z)", README)
+    assert found, heading
+    return found[1]
+
+
+def blocks(text: str, language: str = "") -> list[str]:
+    return re.findall(rf"(?ms)^```{language}\n(.*?)^```$", text)
+
+
+@pytest.mark.parametrize("command", ["", "post", "check"])
+def test_the_help_that_is_shown_is_what_the_program_prints(command: str) -> None:
+    words = f"bot {command}".split()
+    printed = CliRunner().invoke(cli, [*words[1:], "--help"], prog_name="bot", terminal_width=78)
+    assert f"$ {' '.join(words)} --help\n{printed.output}" in blocks(section("Using it"))
+
+
+def test_the_settings_that_are_shown_are_those_of_the_program() -> None:
+    assert table().strip() in section("Settings")
+
+
+@pytest.mark.parametrize("heading", ["Try it", "Test it"])
+def test_each_of_the_two_commands_stands_alone_in_its_block(heading: str) -> None:
+    (block,) = blocks(section(heading))
+    assert block.count("\n") == 1
+
+
+def test_the_variables_of_templates_are_all_named() -> None:
+    shown = section("Templates")
+    for view, name in ((DigestView, "digest"), (PaperView, "paper")):
+        (row,) = [line for line in shown.split("\n") if line.startswith(f"| `{name}` |")]
+        named = set(re.findall(r"`(\w+)`", row)) - {name}
+        assert named == {field.name for field in fields(view)}
+
+
+def test_the_example_of_a_template_works(tmp_path: Path) -> None:
+    (example,) = blocks(section("Templates"), "jinja")
+    path = tmp_path / "default" / "entry.txt.j2"
+    path.parent.mkdir()
+    path.write_text(example, encoding="utf-8")
+    surroundings = Surroundings({"BOT_TEMPLATES": str(tmp_path)}, tmp_path)
+    assert run(["post", "--dry-run", "--json"], surroundings) == 0
+
+
+def test_the_json_that_is_shown_is_json_of_the_shape_printed() -> None:
+    (example,) = blocks(section("For programs"), "json")
+    shown = json.loads(example)
+    assert list(shown) == ["digest", "threads"]
+    assert list(shown["threads"][0]["posts"][0]) == [
+        *("position", "text", "length", "limit", "state", "id", "url", "media"),
+    ]
+
+
+def test_every_file_that_is_linked_is_there() -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target

