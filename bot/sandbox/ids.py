@@ -1,0 +1,63 @@
+"""Ids as the networks make them: they grow with the clock, and never go back with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import md5
+from typing import TypeAlias
+
+Ids: TypeAlias = Callable[[datetime], str]
+
+X_EPOCH_MS = 1288834974657
+_X_SHIFT = 22
+_MASTODON_SHIFT = 16
+_ULID_SHIFT = 80
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID_LENGTH = 26
+
+
+def x_ids() -> Ids:
+    """Return X's snowflakes: milliseconds since November 2010 above 22 bits."""
+    count = _growing(_X_SHIFT, X_EPOCH_MS)
+    return lambda now: str(count(now))
+
+
+def mastodon_ids() -> Ids:
+    """Return Mastodon's snowflakes: milliseconds since 1970 above 16 bits."""
+    count = _growing(_MASTODON_SHIFT)
+    return lambda now: str(count(now))
+
+
+def ulids() -> Ids:
+    """Return GoToSocial's ULIDs: 26 letters and digits that sort as they grow."""
+    count = _growing(_ULID_SHIFT)
+    return lambda now: _crockford(count(now))
+
+
+def hex_ids() -> Ids:
+    """Return ids as snac2's: 42 hex digits, in order from second to second, in none within one."""
+    count = _growing(0)
+
+    def make(now: datetime) -> str:
+        # Not a secret: only a fixed shuffle of what was made within one second.
+        tail = md5(str(count(now)).encode(), usedforsecurity=False).hexdigest()
+        return f"{int(now.timestamp()):010x}{tail}"
+
+    return make
+
+
+def _growing(shift: int, epoch_ms: int = 0) -> Callable[[datetime], int]:
+    last = 0
+
+    def grow(now: datetime) -> int:
+        nonlocal last
+        last = max(last + 1, (round(now.timestamp() * 1000) - epoch_ms) << shift)
+        return last
+
+    return grow
+
+
+def _crockford(number: int) -> str:
+    digits = (number >> 5 * place & 31 for place in reversed(range(_ULID_LENGTH)))
+    return "".join(_CROCKFORD[digit] for digit in digits)

@@ -1,0 +1,219 @@
+"""Mastodon's rules: what the API of https://docs.joinmastodon.org answers, for one account.
+
+Publishing with and without an Idempotency-Key, deleting, listing, one status with its context and
+source, the account and the server. Other servers with the same API are other behaviours. Media
+are known by `media`, ids that count as uploaded; the upload and the login are not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from bot.sandbox import mastodon_answers as says
+from bot.sandbox.mastodon_behaviour import MASTODON, Keys, MastodonBehaviour, Resets
+from bot.sandbox.mastodon_pages import Profile
+from bot.sandbox.mastodon_posting import Form, check, form, language
+from bot.sandbox.mastodon_reading import LISTING, STATUS, MastodonReading, path_of
+from bot.sandbox.service import Stored
+from bot.sandbox.windows import Limit, Windows
+from bot.sandbox.wire import Refused, Request, Response, reply
+
+TOKEN = "sandbox-mastodon-token"  # noqa: S105 - opens nothing but the sandbox
+_STATUSES = "/api/v1/statuses"
+
+Handler = Callable[[Request, datetime], Response]
+
+
+class MastodonRules(MastodonReading):
+    """A server with Mastodon's API, as the holder of one account's token sees it."""
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        behaviour: MastodonBehaviour = MASTODON,
+        token: str = TOKEN,
+        profile: Profile | None = None,
+        application: str = "bot",
+    ) -> None:
+        super().__init__(clock, behaviour, profile or Profile())
+        self.token = token
+        self.application = application
+        self.media: set[str] = set()
+        self._windows = Windows()
+        self._keys: dict[str, tuple[datetime, str]] = {}
+        self._under_way: list[str] = []
+
+    def defer(self, request: Request, seconds: float) -> None:
+        """Begin the request now and finish it `seconds` from now; its key is under way till then.
+
+        A server that locks keys drops a second request with a key that is under way.
+        """
+        key = _key(request)
+        if key and not self._known(key, self._catch_up()):
+            if key in self._under_way and self._locks:
+                return
+            self._under_way.append(key)
+        super().defer(request, seconds)
+
+    def _serve_late(self, request: Request, due: datetime) -> None:
+        key = _key(request)
+        if key not in self._under_way:
+            self._serve(request, due)
+            return
+        # It found its key free when it arrived, and does not look again.
+        self._under_way.remove(key)
+        known = self._keys.pop(key, None)
+        self._serve(request, due)
+        if known:
+            self._keys.setdefault(key, known)
+
+    def _serve(self, request: Request, now: datetime) -> Response:
+        limit = self._limit(request)
+        full = self._windows.look(limit, now).full
+        if limit.name != "statuses":
+            self._windows.take(limit, now)
+        try:
+            answer = self._carry_out(request, now, full=full)
+        except Refused as refused:
+            answer = refused.response
+        window = self._windows.look(limit, now)
+        counted = says.limit_headers(window, now, self.behaviour.resets)
+        return answer.having(*says.usual_headers(now), *counted)
+
+    def _carry_out(self, request: Request, now: datetime, *, full: bool) -> Response:
+        if full and self.behaviour.resets is not Resets.NONE:
+            raise Refused(says.TOO_MANY)
+        handler = self._route(request)
+        if handler not in (self._instance, self._instance_v1):
+            self._authorize(request)
+        return handler(request, now)
+
+    def _limit(self, request: Request) -> Limit:
+        limits = self.behaviour.limits
+        if not limits.shared and (request.method, path_of(request)) == ("POST", _STATUSES):
+            return Limit("statuses", limits.statuses, limits.statuses_in, aligned=True)
+        if not limits.shared and request.method == "DELETE":
+            return Limit("deletes", limits.deletes, limits.deletes_in, aligned=True)
+        return Limit("requests", limits.requests, limits.requests_in, aligned=True)
+
+    def _route(self, request: Request) -> Handler:
+        fixed: Mapping[tuple[str, str], Handler] = {
+            ("POST", _STATUSES): self._create,
+            ("GET", _STATUSES): self._get_many,
+            ("GET", "/api/v1/accounts/verify_credentials"): self._credentials,
+            ("GET", "/api/v1/instance"): self._instance_v1,
+            ("GET", "/api/v2/instance"): self._instance,
+        }
+        handler = fixed.get((request.method, path_of(request))) or self._route_to_one(request)
+        if handler is None:
+            raise Refused(says.NO_PAGE)
+        return handler
+
+    def _route_to_one(self, request: Request) -> Handler | None:
+        if request.method == "GET" and LISTING.fullmatch(path_of(request)):
+            return self._list
+        handlers: Mapping[tuple[str, str], Handler] = {
+            ("GET", ""): self._get,
+            ("GET", "/context"): self._context,
+            ("GET", "/source"): self._source,
+            ("DELETE", ""): self._destroy,
+        }
+        status = STATUS.fullmatch(path_of(request))
+        return handlers.get((request.method, status[2] or "")) if status else None
+
+    def _authorize(self, request: Request) -> None:
+        if request.header("authorization") == f"Bearer {self.token}":
+            return
+        if not self.behaviour.bare:
+            raise Refused(says.UNAUTHORIZED)
+        raise Refused(Response(401 if request.method == "POST" else 422))
+
+    def _create(self, request: Request, now: datetime) -> Response:
+        if not self.behaviour.writes:
+            raise Refused(says.OUT_OF_SCOPE)
+        new, key = form(request), _key(request)
+        parent = self._parent(new)
+        if key and (replayed := self._replay(key, request, now)):
+            return replayed
+        check(new, self.behaviour)
+        self._check_media(new)
+        post = self._publish(self._draft(new, parent, key, now))
+        return reply(200, self._object(post, request))
+
+    def _parent(self, new: Form) -> str | None:
+        if not new.parent or self._find(new.parent):
+            return new.parent or None
+        if self.behaviour.missing_parent == says.NO_PARENT.status:
+            raise Refused(says.NO_PARENT)
+        return None
+
+    def _replay(self, key: str, request: Request, now: datetime) -> Response | None:
+        """Return the answer to a key that was used before, None where it counts as new."""
+        if key in self._under_way and self._locks:
+            return says.UNDER_WAY
+        known = self._known(key, now)
+        if not known:
+            return None
+        if self.behaviour.keys is Keys.FAILS:
+            return says.BROKEN
+        post = self._find(known)
+        return reply(200, self._object(post, request)) if post else says.NOT_FOUND
+
+    @property
+    def _locks(self) -> bool:
+        return self.behaviour.keys in (Keys.HONOURED, Keys.FAILS)
+
+    def _known(self, key: str, now: datetime) -> str:
+        created, post_id = self._keys.get(key, (now, ""))
+        return post_id if now - created < self.behaviour.keys_last else ""
+
+    def _check_media(self, new: Form) -> None:
+        used = {each for post in self._posts.values() for each in post.media}
+        for each in new.media:
+            if each not in self.media or each in used:
+                raise Refused(says.missing_media(each))
+
+    def _draft(self, new: Form, parent: str | None, key: str, now: datetime) -> Stored:
+        return Stored(
+            id="",
+            text=new.text,
+            author=self.account,
+            created=now,
+            reply_to=parent,
+            key=key or None,
+            visibility=new.visibility or self.behaviour.visibility,
+            language=language(new, self.behaviour, self.profile.language),
+            spoiler=new.spoiler,
+            media=() if self.behaviour.loses_media else new.media,
+            application=self.application,
+        )
+
+    def _publish(self, draft: Stored) -> Stored:
+        if self.behaviour.drops and self.behaviour.drops in draft.text:
+            return replace(draft, id=self._ids(draft.created))
+        post = self._store(draft)
+        if draft.key and self.behaviour.keys is not Keys.IGNORED:
+            self._keys[draft.key] = (post.created, post.id)
+        limits = self.behaviour.limits
+        if not limits.shared:
+            # Only what was published counts: a refusal uses nothing of this limit.
+            limit = Limit("statuses", limits.statuses, limits.statuses_in, aligned=True)
+            self._windows.take(limit, post.created)
+        return post
+
+    def _destroy(self, request: Request, now: datetime) -> Response:
+        post = self._asked(request)
+        if not self.behaviour.writes:
+            raise Refused(says.OUT_OF_SCOPE)
+        if post.author != self.account:
+            raise Refused(says.NOT_FOUND)
+        shown = self._object(post, request)
+        del shown["content"]
+        self._delete(post, now)
+        return reply(200, {**shown, "text": post.text.strip()})
+
+
+def _key(request: Request) -> str:
+    return request.header("idempotency-key") if request.method == "POST" else ""

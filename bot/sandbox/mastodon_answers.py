@@ -1,0 +1,88 @@
+"""Mastodon's refusals and headers. Its error texts are translated: nothing may depend on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from types import MappingProxyType
+
+from bot.sandbox.mastodon_behaviour import Resets
+from bot.sandbox.windows import Window
+from bot.sandbox.wire import Pairs, Response, reply
+
+_HTML = (("content-type", "text/html; charset=utf-8"),)
+_CHALLENGE = 'Bearer realm="Doorkeeper", error="invalid_token"'
+
+
+def error(status: int, text: str) -> Response:
+    """Return a refusal as Mastodon writes it."""
+    return reply(status, {"error": text})
+
+
+UNAUTHORIZED = error(401, "The access token is invalid").having(("www-authenticate", _CHALLENGE))
+OUT_OF_SCOPE = error(403, "This action is outside the authorized scopes")
+NOT_FOUND = error(404, "Record not found")
+NO_PAGE = error(404, "Not Found")
+NO_PAGE_HTML = Response(404, b"<h1>404 Not Found</h1>", _HTML)
+NO_PARENT = error(404, "The post you are trying to reply to does not appear to exist.")
+TOO_MANY = error(429, "Too many requests")
+BROKEN = Response(500, b"<!DOCTYPE html><title>500</title><p>Something went wrong.", _HTML)
+UNDER_WAY = error(503, "There was a temporary problem serving your request, please try again")
+
+
+def invalid(reason: str, status: int = 422) -> Response:
+    """Return the refusal of a status that cannot be published as it is."""
+    return error(status, f"Validation failed: {reason}")
+
+
+def missing_media(media_id: str) -> Response:
+    """Return the refusal of a file that is unknown, or is attached to another status."""
+    return error(422, f"Media {media_id} not found, not processed, or attached to another post")
+
+
+def unreadable(status: int) -> Response:
+    """Return the refusal of a read that the token does not cover."""
+    return error(status, "This action is outside the authorized scopes")
+
+
+def limit_headers(window: Window, now: datetime, resets: Resets) -> Pairs:
+    """Return the three headers of a rate limit; the reset keeps the microsecond of the request."""
+    if resets is Resets.NONE:
+        return ()
+    return (
+        ("X-RateLimit-Limit", str(window.limit.most)),
+        ("X-RateLimit-Remaining", str(window.remaining)),
+        ("X-RateLimit-Reset", _reset(window.reset, now, resets)),
+    )
+
+
+def usual_headers(now: datetime) -> Pairs:
+    """Return what every answer carries."""
+    return (
+        ("date", format_datetime(now.astimezone(UTC), usegmt=True)),
+        ("server", "sandbox"),
+        ("cache-control", "private, no-store"),
+        ("vary", "Authorization, Origin"),
+    )
+
+
+def _reset(when: datetime, now: datetime, resets: Resets) -> str:
+    if resets is Resets.EPOCH:
+        return str(int(when.timestamp()))
+    if resets is Resets.NONSENSE:
+        return "soon"
+    return f"{when.replace(microsecond=now.microsecond):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+REFUSALS: Mapping[str, Response] = MappingProxyType(
+    {
+        "401": UNAUTHORIZED,
+        "403 scope": OUT_OF_SCOPE,
+        "404": NOT_FOUND,
+        "404 parent": NO_PARENT,
+        "422 length": invalid("Text character limit of 500 exceeded"),
+        "422 media": missing_media("1"),
+    }
+)
+"""Every kind of refusal, by name, for tests that try each one."""

@@ -1,0 +1,168 @@
+"""The objects of Mastodon's API, in the shape of 4.6: accounts and statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.sandbox.mastodon_behaviour import MastodonBehaviour
+from bot.sandbox.mastodon_text import content, hashtags
+from bot.sandbox.service import Stored
+from bot.sandbox.wire import Json
+
+_QUOTES: Mapping[str, Json] = {"automatic": ["public"], "manual": [], "current_user": "automatic"}
+_ROLE: Mapping[str, Json] = {
+    "id": "-99",
+    "name": "",
+    "permissions": "65536",
+    "color": "",
+    "highlighted": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The account, as its owner set it up: `fields` are the name and value pairs of its page."""
+
+    username: str = "sandbox"
+    display_name: str = "Sandbox"
+    bot: bool = True
+    note: str = "A bot on trial."
+    fields: tuple[tuple[str, str], ...] = ()
+    language: str = "en"
+    rules: tuple[str, ...] = ("Be kind.", "Automated accounts are marked as such.")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the server is (`base`, its URL), how it behaves, and whose account is looked at."""
+
+    base: str
+    behaviour: MastodonBehaviour
+    profile: Profile
+    account: str
+
+
+def stamp(when: datetime) -> str:
+    """Return a time as the API writes it, to the millisecond."""
+    return f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03}Z"
+
+
+def status(place: Place, post: Stored, parent: Stored | None, replies: int) -> dict[str, Json]:
+    """Return a status' object. `parent` is what it replies to, there or deleted."""
+    behaviour = place.behaviour
+    forgotten = parent is None or (parent.deleted is not None and behaviour.parent_forgotten)
+    author = account(place, post.author)
+    return {
+        "id": post.id,
+        "created_at": stamp(post.created),
+        "in_reply_to_id": None if forgotten else post.reply_to,
+        "in_reply_to_account_id": parent.author if parent else None,
+        "sensitive": bool(post.spoiler),
+        "spoiler_text": post.spoiler,
+        "visibility": post.visibility,
+        "language": post.language,
+        "uri": f"{author['uri']}/statuses/{post.id}",
+        "url": f"{author['url']}/{post.id}",
+        "replies_count": replies,
+        "reblogs_count": 0,
+        "favourites_count": 0,
+        "quotes_count": 0,
+        "edited_at": None,
+        "favourited": False,
+        "reblogged": False,
+        "muted": False,
+        "bookmarked": False,
+        "pinned": False,
+        "content": content(post.text, place.base, behaviour.line_break),
+        "filtered": [],
+        "reblog": None,
+        "application": {"name": post.application or "Web", "website": None},
+        "account": author,
+        "media_attachments": [_medium(place, each) for each in post.media],
+        "mentions": [],
+        "tags": [{"name": tag, "url": f"{place.base}/tags/{tag}"} for tag in hashtags(post.text)],
+        "emojis": [],
+        "quote": None,
+        "card": None,
+        "poll": None,
+        "quote_approval": _QUOTES,
+    }
+
+
+def account(place: Place, account_id: str) -> dict[str, Json]:
+    """Return an account's object: ours as its profile says, a stranger's with nothing to say."""
+    ours = account_id == place.account
+    profile = place.profile if ours else Profile(account_id, account_id, bot=False, note="")
+    missing = f"{place.base}/avatars/original/missing.png"
+    fields = [{"name": name, "value": value, "verified_at": None} for name, value in profile.fields]
+    return {
+        "id": account_id,
+        "username": profile.username,
+        "acct": profile.username,
+        "display_name": profile.display_name,
+        "locked": False,
+        "bot": profile.bot,
+        "discoverable": True,
+        "indexable": False,
+        "group": False,
+        "created_at": "2026-01-01T00:00:00.000Z",
+        "note": f"<p>{profile.note}</p>" if profile.note else "",
+        "url": f"{place.base}/@{profile.username}",
+        "uri": f"{place.base}/ap/users/{account_id}",
+        "avatar": missing,
+        "avatar_static": missing,
+        "header": missing,
+        "header_static": missing,
+        "followers_count": 0,
+        "following_count": 0,
+        "statuses_count": 0,
+        "last_status_at": None,
+        "hide_collections": None,
+        "noindex": False,
+        "emojis": [],
+        "roles": [],
+        "fields": fields,
+    }
+
+
+def credentials(place: Place) -> dict[str, Json]:
+    """Return the account's own object for its owner, with what it is posted by default."""
+    profile = place.profile
+    ours = account(place, place.account)
+    source: dict[str, Json] = {
+        "privacy": place.behaviour.visibility,
+        "sensitive": False,
+        "language": profile.language,
+        "note": profile.note,
+        "fields": ours["fields"],
+        "follow_requests_count": 0,
+        "hide_collections": None,
+        "discoverable": True,
+        "indexable": False,
+        "attribution_domains": [],
+        "quote_policy": "public",
+    }
+    role: dict[str, Json] = {
+        "id": "-99",
+        "name": "",
+        "permissions": "65536",
+        "color": "",
+        "highlighted": False,
+    }
+    return {**ours, "source": source, "role": role}
+
+
+def _medium(place: Place, media_id: str) -> dict[str, Json]:
+    url = f"{place.base}/media/{media_id}.png"
+    return {
+        "id": media_id,
+        "type": "image",
+        "url": url,
+        "preview_url": url,
+        "remote_url": None,
+        "meta": {},
+        "description": None,
+        "blurhash": None,
+    }

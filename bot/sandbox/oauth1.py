@@ -1,0 +1,61 @@
+"""Checking an OAuth 1.0a signature, RFC 5849 section 3, HMAC-SHA1 only."""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha1
+from urllib.parse import quote, unquote
+
+from bot.sandbox.wire import Pairs, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """One application and one user of it. `access_token` begins with the user's id, as X's do."""
+
+    consumer_key: str = "sandbox-consumer-key"
+    consumer_secret: str = field(default="sandbox-consumer-secret", repr=False)
+    access_token: str = "1000000000000000001-sandbox"  # noqa: S105 - opens nothing but the sandbox
+    access_token_secret: str = field(default="sandbox-access-token-secret", repr=False)
+
+
+def signed(request: Request, keys: Keys, bases: Iterable[str]) -> bool:
+    """Tell whether the request bears a signature of `keys` for one of the URLs' beginnings.
+
+    A client that is sent here by a rewritten address signs for the address it believes in, so
+    the bases are the network's own, `https://api.x.com`.
+    """
+    given = _header(request.header("authorization"))
+    if given.get("oauth_consumer_key") != keys.consumer_key:
+        return False
+    if given.get("oauth_token") != keys.access_token:
+        return False
+    signature = given.pop("oauth_signature", "").encode()
+    params = (*given.items(), *request.params(), *request.form())
+    wanted = (signature_of(request.method, base + request.path, params, keys) for base in bases)
+    return any(hmac.compare_digest(signature, each.encode()) for each in wanted)
+
+
+def signature_of(method: str, url: str, params: Pairs, keys: Keys) -> str:
+    """Return the signature of a request; `url` has no query, `params` are all but the signature."""
+    pairs = sorted((_quote(name), _quote(value)) for name, value in params)
+    joined = "&".join(f"{name}={value}" for name, value in pairs)
+    base = "&".join(map(_quote, (method.upper(), url, joined)))
+    secret = f"{_quote(keys.consumer_secret)}&{_quote(keys.access_token_secret)}"
+    return b64encode(hmac.new(secret.encode(), base.encode(), sha1).digest()).decode()
+
+
+def _header(value: str) -> dict[str, str]:
+    scheme, _, rest = value.partition(" ")
+    if scheme.lower() != "oauth":
+        return {}
+    pairs = (part.strip().partition("=") for part in rest.split(","))
+    found: Mapping[str, str] = {name: unquote(text.strip('"')) for name, _, text in pairs}
+    return {name: text for name, text in found.items() if name != "realm"}
+
+
+def _quote(text: str) -> str:
+    return quote(text, safe="-._~")

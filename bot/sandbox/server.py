@@ -1,0 +1,199 @@
+"""The networks on loopback: their rules behind HTTP/1.1, and faults where the script says."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from bot.sandbox.connection import Connection, head_of
+from bot.sandbox.doors import HOST, Doors
+from bot.sandbox.faults import Commit, Ending, Fault, Hang
+from bot.sandbox.script import Decider, Line, Record, Script, Stage
+from bot.sandbox.wire import NetworkRules, Request, Response
+
+
+class Sandbox:
+    """Servers for the given networks, from `with` to its end.
+
+    `rules` names them; their names are the project's, or any where one network has two accounts.
+    `latency` seconds go by before each answer, by `sleep`. `ports` fixes a network's port.
+    One lock, `lock`, is held around the rules: hold it to look into them while clients are at work.
+    """
+
+    def __init__(
+        self,
+        rules: Mapping[str, NetworkRules],
+        *,
+        latency: float = 0.0,
+        sleep: Callable[[float], None] = time.sleep,
+        ports: Mapping[str, int] | None = None,
+    ) -> None:
+        self.lock = threading.RLock()
+        self._rules = dict(rules)
+        self._latency = latency
+        self._sleep = sleep
+        self._ports = dict(ports or {})
+        self._changed = threading.Condition(self.lock)
+        self._script = Script()
+        self._log: list[Record] = []
+        self._counts: Counter[str] = Counter()
+        self._held: set[socket.socket] = set()
+
+    def __enter__(self) -> Self:
+        self._doors = Doors(self._rules, self._ports, self._attend)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._doors.close()
+
+    def url(self, network: str) -> str:
+        """Return where a network is, without a slash at the end."""
+        return f"http://{HOST}:{self._doors.port(network)}"
+
+    @property
+    def requests(self) -> tuple[Record, ...]:
+        """Every request so far, of all networks, in the order of their arrival."""
+        with self.lock:
+            return tuple(self._log)
+
+    def connections(self, network: str) -> int:
+        """Return how many connections clients have made to a network."""
+        return self._doors.opened(network)
+
+    def script(
+        self,
+        fault: Fault,
+        *,
+        network: str | None = None,
+        at: int | None = None,
+        when: Callable[[Request], bool] | None = None,
+        times: int | None = 1,
+    ) -> None:
+        """Let requests go wrong: the N-th (`at`) of a network, those that fit `when`, the next.
+
+        `times` of None lets every request that fits go wrong. Earlier lines come first.
+        """
+        with self.lock:
+            self._script.add(Line(fault, network, at, when, times))
+
+    def decide(self, decider: Decider) -> None:
+        """Ask `decider` about each request, ahead of the script; None lets it pass.
+
+        It is called with the lock held, so it must not wait: a fault that hangs does.
+        """
+        with self.lock:
+            self._script.ask(decider)
+
+    def mend(self) -> None:
+        """Forget the script: from here on nothing goes wrong."""
+        with self.lock:
+            self._script.clear()
+
+    def release(self) -> None:
+        """Let every request go on that is held."""
+        with self.lock:
+            for held in self._held:
+                held.send(b".")
+
+    def wait(self, fits: Callable[[Sequence[Record]], bool], timeout: float = 30.0) -> bool:
+        """Wait until the log fits, and tell whether it did before `timeout` seconds went by."""
+        with self._changed:
+            return self._changed.wait_for(lambda: fits(self._log), timeout)
+
+    @contextmanager
+    def down(self, network: str) -> Iterator[None]:
+        """Take a network away: connections end, new ones are refused. It comes back afterwards."""
+        self._doors.shut(network)
+        try:
+            yield
+        finally:
+            self._doors.reopen(network)
+
+    def _attend(self, network: str, number: int, client: Connection) -> None:
+        while client.keep and (request := client.receive()):
+            ending = self._exchange(network, number, client, request)
+            if ending is not Ending.KEEP:
+                client.close(reset=ending is Ending.RESET)
+                return
+
+    def _exchange(self, network: str, number: int, client: Connection, request: Request) -> Ending:
+        index, fault = self._arrive(network, number, request)
+        if delay := self._latency + fault.delay:
+            self._sleep(delay)
+        if fault.hang is Hang.BEFORE and self._hold(index, client):
+            return Ending.CLOSE
+        own = self._carry_out(index, network, request, fault)
+        if fault.hang is Hang.AFTER and self._hold(index, client):
+            return Ending.CLOSE
+        response = fault.answer(request, own, self._rules[network].now())
+        data = fault.cut(head_of(response, keep=client.keep), response.body)
+        # Noted first: a client that has its answer finds it in the log.
+        self._note(index, stage=Stage.DONE, status=response.status if data else None)
+        client.send(data, last=fault.ending is Ending.CLOSE)
+        return fault.ending
+
+    def _arrive(self, network: str, connection: int, request: Request) -> tuple[int, Fault]:
+        with self._changed:
+            self._counts[network] += 1
+            record = Record(self._counts[network], network, connection, request)
+            fault = self._script.choose(record)
+            self._log.append(replace(record, fault=fault.name))
+            self._changed.notify_all()
+            return len(self._log) - 1, fault
+
+    def _carry_out(
+        self, index: int, network: str, request: Request, fault: Fault
+    ) -> Response | None:
+        rules = self._rules[network]
+        with self.lock:
+            if fault.commit is Commit.LATER:
+                rules.defer(request, fault.late)
+            if fault.commit is not Commit.NOW:
+                return None
+            before = rules.settle()
+            response = rules.answer(request)
+            self._note(index, committed=rules.settle() > before)
+            return response
+
+    def _hold(self, index: int, client: Connection) -> bool:
+        """Hold a request until it is released, or until its client is gone: then return True."""
+        released, release = socket.socketpair()
+        with released, release:
+            with self.lock:
+                self._held.add(release)
+                self._note(index, stage=Stage.HELD)
+            left = client.left(released)
+            with self.lock:
+                self._held.remove(release)
+                self._note(index, stage=Stage.DONE if left else Stage.ARRIVED)
+        return left
+
+    def _note(
+        self,
+        index: int,
+        *,
+        stage: Stage | None = None,
+        status: int | None = None,
+        committed: bool = False,
+    ) -> None:
+        with self._changed:
+            known = self._log[index]
+            self._log[index] = replace(
+                known,
+                stage=stage or known.stage,
+                status=status,
+                committed=known.committed or committed,
+            )
+            self._changed.notify_all()

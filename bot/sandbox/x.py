@@ -1,0 +1,233 @@
+"""X's rules: what the API of https://docs.x.com/x-api answers, for one application and one user.
+
+Posting, deleting, reading the account's own timeline and posts by id. Every call costs what X bills
+(`spent`), and every answer tells how its rate limit stands. Media are known by `media`, ids that
+count as uploaded; the upload itself is not here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from bot.sandbox import x_answers as says
+from bot.sandbox.ids import x_ids
+from bot.sandbox.oauth1 import Keys, signed
+from bot.sandbox.service import Service, Stored
+from bot.sandbox.windows import Limit, Windows
+from bot.sandbox.wire import Json, Pairs, Refused, Request, Response, reply
+from bot.sandbox.x_behaviour import XBehaviour
+from bot.sandbox.x_pages import checked, fields, page, wanted
+from bot.sandbox.x_posting import check_duplicate, check_reply, check_text, draft, price
+from bot.sandbox.x_text import Setting, post_object, shown
+
+_MOST_IDS = 100
+_POST = re.compile(r"/2/tweets/([0-9]+)")
+_TIMELINE = re.compile(r"/2/users/([0-9]+)/tweets")
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What carries a request out, and the rate limit it falls under."""
+
+    limit: str
+    most: int
+    run: Callable[[datetime], Response]
+
+
+class XRules(Service):
+    """X, as one application with one user's tokens sees it.
+
+    `clock` gives the network's time. The account's id is the beginning of its access token.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        behaviour: XBehaviour | None = None,
+        keys: Keys | None = None,
+        username: str = "sandbox",
+    ) -> None:
+        self.keys = keys or Keys()
+        super().__init__(clock, x_ids(), self.keys.access_token.partition("-")[0])
+        self.behaviour = behaviour or XBehaviour()
+        self.username = username
+        self.spent = Decimal(0)
+        self.media: set[str] = set()
+        self._windows = Windows()
+        self._read: set[tuple[date, str]] = set()
+
+    def _serve(self, request: Request, now: datetime) -> Response:
+        try:
+            call = self._authorized(request)
+            headers = self._count(call, now)
+        except Refused as refused:
+            return refused.response.having(*says.usual_headers(now))
+        try:
+            answer = self._run(call, now)
+        except Refused as refused:
+            answer = refused.response
+        return answer.having(*says.usual_headers(now), *headers)
+
+    def _authorized(self, request: Request) -> _Call:
+        asked = f"http://{request.header('host')}"
+        if not signed(request, self.keys, (asked, *self.behaviour.signed_for)):
+            raise Refused(says.UNAUTHORIZED)
+        return self._route(request)
+
+    def _route(self, request: Request) -> _Call:
+        limits = self.behaviour.limits
+        match request.method, request.path:
+            case "POST", "/2/tweets":
+                return _Call("create", limits.create, lambda now: self._create(request, now))
+            case "GET", "/2/tweets":
+                return _Call("lookup", limits.lookup, lambda now: self._look_up(request, now))
+            case "GET", "/2/users/me":
+                return _Call("me", limits.me, lambda _: self._me())
+        return self._route_to_one(request)
+
+    def _route_to_one(self, request: Request) -> _Call:
+        limits = self.behaviour.limits
+        timeline, post = _TIMELINE.fullmatch(request.path), _POST.fullmatch(request.path)
+        if timeline and request.method == "GET":
+            user = timeline[1]
+            return _Call("timeline", limits.timeline, lambda now: self._list(request, user, now))
+        if post and request.method == "GET":
+            known = post[1]
+            return _Call("lookup", limits.lookup, lambda now: self._get(request, known, now))
+        if post and request.method == "DELETE":
+            known = post[1]
+            return _Call("delete", limits.delete, lambda now: self._destroy(known, now))
+        raise Refused(says.NO_PAGE)
+
+    def _count(self, call: _Call, now: datetime) -> Pairs:
+        limit = Limit(call.limit, call.most, self.behaviour.limits.window)
+        full = self._windows.look(limit, now).full
+        headers = says.limit_headers(self._windows.take(limit, now))
+        if full:
+            raise Refused(says.TOO_MANY.having(*headers))
+        return headers
+
+    def _run(self, call: _Call, now: datetime) -> Response:
+        credit = self.behaviour.credits
+        if credit is not None and self.spent >= credit:
+            raise Refused(says.NO_CREDITS)
+        return call.run(now)
+
+    # -- writing -------------------------------------------------------------------------------
+
+    def _create(self, request: Request, now: datetime) -> Response:
+        new = draft(request, self.account, now)
+        bill = price(new.text, self.behaviour.prices)
+        try:
+            self._check(new)
+        except Refused:
+            self.spent += bill if self.behaviour.bills_refusals else 0
+            raise
+        self.spent += bill
+        post = self._store(new)
+        value = {"edit_history_tweet_ids": [post.id], "id": post.id, "text": shown(post).text}
+        location = f"https://api.twitter.com/2/tweets/{post.id}"
+        return reply(201, {"data": value}, ("location", location))
+
+    def _check(self, new: Stored) -> None:
+        if unknown := set(new.media) - self.media:
+            message = "Your media IDs are invalid."
+            raise Refused(says.invalid("media.media_ids", min(unknown), message))
+        if new.reply_to is not None:
+            check_reply(self._find(new.reply_to), new, self.username, self.behaviour)
+        check_text(new.text, self.behaviour)
+        check_duplicate(new, self._posts.values(), self.behaviour)
+
+    def _destroy(self, post_id: str, now: datetime) -> Response:
+        self.spent += self.behaviour.prices.delete
+        post = self._find(post_id)
+        if post and post.author != self.account:
+            return says.FORBIDDEN
+        if post:
+            self._delete(post, now)
+            return reply(200, {"data": {"deleted": True}})
+        if self.behaviour.delete_missing == says.NO_PAGE.status:
+            return says.NO_PAGE
+        return reply(self.behaviour.delete_missing, {"data": {"deleted": False}})
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def _me(self) -> Response:
+        self.spent += self.behaviour.prices.user
+        me = {"id": self.account, "name": "Sandbox", "username": self.username}
+        return reply(200, {"data": me})
+
+    def _list(self, request: Request, user: str, now: datetime) -> Response:
+        self._check_readable()
+        want = wanted(request)
+        if user != self.account:
+            return reply(200, {"errors": [says.not_found("user", "id", user)]})
+        kept = [post for post in self._timeline(now, want.exclude) if want.has(post)]
+        found, meta = page(kept, want.most)
+        self._bill_reads(found, now)
+        data: dict[str, Json] = {"data": self._objects(found, request)} if found else {}
+        return reply(200, data | {"meta": meta})
+
+    def _timeline(self, now: datetime, exclude: frozenset[str]) -> Sequence[Stored]:
+        behaviour = self.behaviour
+        ordered = sorted(self._posts.values(), key=lambda post: int(post.id), reverse=True)
+        seen = [
+            post
+            for post in ordered
+            if post.author == self.account
+            and post.deleted is None
+            and post.created + behaviour.timeline_lag <= now
+        ]
+        # The reach counts what is left out, too, as the documents describe it.
+        reach = behaviour.depth_without_replies if "replies" in exclude else behaviour.depth
+        return seen[:reach]
+
+    def _look_up(self, request: Request, now: datetime) -> Response:
+        self._check_readable()
+        ids = list(dict.fromkeys(checked(request, {"ids"}).get("ids", "").split(",")))
+        if len(ids) > _MOST_IDS or not all(each.isascii() and each.isdigit() for each in ids):
+            raise Refused(says.invalid("ids", ",".join(ids), "ids is not valid"))
+        found = [post for each in ids if (post := self._readable(each, now))]
+        missing = [each for each in ids if not self._readable(each, now)]
+        self._bill_reads(found, now)
+        data: dict[str, Json] = {"data": self._objects(found, request)} if found else {}
+        errors = [says.not_found("tweet", "ids", each) for each in missing]
+        return reply(200, data | ({"errors": errors} if errors else {}))
+
+    def _get(self, request: Request, post_id: str, now: datetime) -> Response:
+        self._check_readable()
+        checked(request, ())
+        post = self._readable(post_id, now)
+        if post is None:
+            return reply(200, {"errors": [says.not_found("tweet", "id", post_id)]})
+        self._bill_reads([post], now)
+        return reply(200, {"data": self._objects([post], request)[0]})
+
+    def _readable(self, post_id: str, now: datetime) -> Stored | None:
+        post = self._find(post_id)
+        return post if post and post.created + self.behaviour.lookup_lag <= now else None
+
+    def _check_readable(self) -> None:
+        if self.behaviour.unreadable is not None:
+            raise Refused(says.unreadable(self.behaviour.unreadable))
+
+    def _objects(self, posts: Sequence[Stored], request: Request) -> Sequence[Mapping[str, Json]]:
+        wished, names = fields(dict(request.params())), self.behaviour.names
+        return [post_object(post, self._setting(post), names, wished) for post in posts]
+
+    def _setting(self, post: Stored) -> Setting:
+        parent = self._posts.get(post.reply_to or "")
+        root = post
+        while above := self._posts.get(root.reply_to or ""):
+            root = above
+        return Setting(root.id, parent.author if parent else None)
+
+    def _bill_reads(self, posts: Sequence[Stored], now: datetime) -> None:
+        # A post is billed once a day of UTC, however often it is read.
+        for seen in {(now.date(), post.id) for post in posts} - self._read:
+            self._read.add(seen)
+            self.spent += self.behaviour.prices.read

@@ -1,0 +1,160 @@
+"""The real SDKs, pointed at a sandbox, and a clock that only moves when it is told to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import requests
+import tweepy  # type: ignore[import-untyped]
+from mastodon import Mastodon
+from requests.adapters import HTTPAdapter
+from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
+
+from bot.sandbox.mastodon import MastodonRules
+from bot.sandbox.mastodon_behaviour import MASTODON, MastodonBehaviour
+from bot.sandbox.oauth1 import Keys
+from bot.sandbox.server import Sandbox
+from bot.sandbox.x import XRules
+from bot.sandbox.x_behaviour import XBehaviour
+
+X_HOST = "https://api.twitter.com"
+TIMEOUT = 30.0
+
+
+class Clock:
+    """A time that stands still until it is moved; it begins in the middle of a second."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, 0, 0, 250_000, UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, *, seconds: float = 0.0, hours: float = 0.0) -> None:
+        self.now += timedelta(seconds=seconds, hours=hours)
+
+
+class Redirecting(HTTPAdapter):
+    """Sends what is meant for one address to another, signed as it is, and waits so long."""
+
+    def __init__(self, base: str, timeout: float = TIMEOUT) -> None:
+        super().__init__(max_retries=0)
+        self._base = base
+        self._timeout = timeout
+
+    def send(
+        self, request: requests.PreparedRequest, *_: object, **__: object
+    ) -> requests.Response:
+        parts = urlsplit(str(request.url))
+        query = f"?{parts.query}" if parts.query else ""
+        request.url = f"{self._base}{parts.path}{query}"
+        return super().send(request, timeout=self._timeout)
+
+
+def oauth(keys: Keys) -> OAuth1:
+    return OAuth1(
+        keys.consumer_key, keys.consumer_secret, keys.access_token, keys.access_token_secret
+    )
+
+
+@dataclass
+class X:
+    """A sandbox with X in it, and two ways to talk to it: tweepy, and bare signed requests."""
+
+    sandbox: Sandbox
+    rules: XRules
+    clock: Clock
+    client: tweepy.Client
+
+    def call(
+        self, method: str, path: str, *, json: object = None, keys: Keys | None = None
+    ) -> requests.Response:
+        auth = oauth(keys or self.rules.keys)
+        session: requests.Session = self.client.session
+        return session.request(method, X_HOST + path, json=json, auth=auth)
+
+    def post(self, text: str, parent: str | None = None) -> str:
+        answer = self.client.create_tweet(text=text, in_reply_to_tweet_id=parent)
+        return str(answer.data["id"])
+
+    def texts(self) -> list[str]:
+        return [post.text for post in self.rules.live()]
+
+
+@contextmanager
+def x(behaviour: XBehaviour | None = None, timeout: float = TIMEOUT) -> Iterator[X]:
+    clock = Clock()
+    rules = XRules(clock, behaviour)
+    with Sandbox({"twitter": rules}) as sandbox:
+        keys = rules.keys
+        client = tweepy.Client(
+            consumer_key=keys.consumer_key,
+            consumer_secret=keys.consumer_secret,
+            access_token=keys.access_token,
+            access_token_secret=keys.access_token_secret,
+        )
+        client.session.trust_env = False
+        client.session.mount(X_HOST, Redirecting(sandbox.url("twitter"), timeout))
+        with client.session:
+            yield X(sandbox, rules, clock, client)
+
+
+@dataclass
+class M:
+    """A sandbox with a server of Mastodon's API in it, mastodon.py, and bare requests."""
+
+    sandbox: Sandbox
+    rules: MastodonRules
+    clock: Clock
+    client: Mastodon
+    session: requests.Session
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        data: Mapping[str, str] | None = None,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        sent = {"Authorization": f"Bearer {self.rules.token}", **(headers or {})}
+        url = self.sandbox.url("mastodon") + path
+        return self.session.request(
+            method, url, data=data, json=json, headers=sent, timeout=TIMEOUT
+        )
+
+    def post(self, text: str, parent: str | None = None, key: str | None = None) -> str:
+        status = self.client.status_post(text, in_reply_to_id=parent, idempotency_key=key)
+        return str(status.id)
+
+    def texts(self) -> list[str]:
+        return [post.text for post in self.rules.live()]
+
+
+@contextmanager
+def mastodon(behaviour: MastodonBehaviour = MASTODON, timeout: float = TIMEOUT) -> Iterator[M]:
+    clock = Clock()
+    rules = MastodonRules(clock, behaviour)
+    with Sandbox({"mastodon": rules}) as sandbox, requests.Session() as session:
+        session.trust_env = False
+        client = Mastodon(
+            access_token=rules.token,
+            api_base_url=sandbox.url("mastodon"),
+            ratelimit_method="throw",
+            request_timeout=timeout,
+            session=session,
+        )
+        yield M(sandbox, rules, clock, client, session)
+
+
+if TYPE_CHECKING:
+    from bot.sandbox.wire import NetworkRules
+
+    def _both_are_networks(x: XRules, mastodon: MastodonRules) -> tuple[NetworkRules, ...]:
+        return x, mastodon
