@@ -1,0 +1,181 @@
+"""One run's hold on one thread: writes down every change, and keeps the time.
+
+Time is counted twice. What is shown and stored is the wall clock's; what proves that a post is
+absent is counted by a clock that nobody can set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from bot.delivery.terms import End, Ended, Event, Surroundings, Terms
+from bot.ledger.rows import Attempt, Spending, StoredPost, StoredThread
+from bot.model import State
+from bot.posters.poster import Seen
+
+if TYPE_CHECKING:
+    from bot.ledger.store import Ledger
+
+
+@dataclass(slots=True)
+class Book:
+    """The thread as the ledger has it, and all that this run does to it there."""
+
+    ledger: Ledger
+    terms: Terms
+    around: Surroundings
+    thread: StoredThread
+    _waited: float = field(default=0.0, init=False)
+    _gone_before: float = field(default=0.0, init=False)
+    _counting_from: float = field(default=0.0, init=False)
+
+    @property
+    def now(self) -> datetime:
+        """The wall clock's time, UTC."""
+        return self.around.clock()
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of the thread is known to be out."""
+        return any(post.state is State.SENT for post in self.thread.posts)
+
+    @property
+    def waiting(self) -> StoredPost | None:
+        """The first post that is neither out nor out of the way."""
+        settled = (State.SENT, State.RETRACTED)
+        return next((post for post in self.thread.posts if post.state not in settled), None)
+
+    def resume(self) -> None:
+        """Take up where the last run ended, whatever ended it.
+
+        The lease is ours, so nobody else has a request under way: a post that was being sent is in
+        doubt. Time between two processes cannot be measured, and does not count.
+        """
+        post = self.waiting
+        if post and post.state is State.SENDING:
+            self.doubt(post.position, "the last run ended while it was being sent")
+            post = self.waiting
+        self.count_from(post.missed_after if post else 0.0)
+
+    # What becomes of a post ----------------------------------------------------------------------
+
+    def begin(self, position: int) -> None:
+        """Write down that a request for this post is about to leave, while the lease is ours."""
+        terms, now = self.terms, self.now
+        number = self.thread.number
+        if not self.ledger.begin(number, position, terms.token, now, now + terms.lease):
+            raise Ended(End.LATER, "somebody else sends for this account now")
+        self.thread = self.ledger.refresh(number)
+        self.count_from(0.0)
+
+    def sent(self, position: int, post_id: str, url: str) -> None:
+        """It is out: the network said so."""
+        self.thread = self.ledger.sent(self.thread.number, position, post_id, url, self.now)
+        self.tell("sent", position, url)
+
+    def doubt(self, position: int, reason: str) -> None:
+        """Whether it is out is not known."""
+        self.thread = self.ledger.doubt(self.thread.number, position, reason, self.now)
+        self.tell("unknown", position, reason)
+
+    def suspect(self, position: int, reason: str) -> None:
+        """It may be out or on its way, though this ledger knows of no try."""
+        self.thread = self.ledger.suspect(self.thread.number, position, reason, self.now)
+        self.count_from(0.0)
+
+    def unsent(self, position: int, reason: str) -> None:
+        """Its last try surely did not publish it."""
+        self.thread = self.ledger.unsent(self.thread.number, position, reason, self.now)
+
+    def missed(self, position: int) -> None:
+        """A read did not find it."""
+        number, gone = self.thread.number, self.gone
+        self.thread = self.ledger.missed(number, position, gone, self.now)
+        self.tell("not seen yet", position)
+
+    def absent(self, position: int) -> None:
+        """It is proven not to be out."""
+        self.thread = self.ledger.absent(self.thread.number, position, self.now)
+
+    def adopt(self, position: int, seen: Seen) -> None:
+        """It was found on the network."""
+        number = self.thread.number
+        self.thread = self.ledger.adopt(number, position, seen.id, seen.url, seen.created)
+        self.tell("found", position, seen.url)
+
+    def pass_over(self, position: int, reason: str) -> None:
+        """It will not be sent: the thread has gone on without it."""
+        self.thread = self.ledger.pass_over(self.thread.number, position, reason, self.now)
+
+    def hold(self, position: int, reason: str) -> None:
+        """Leave it to a person."""
+        self.thread = self.ledger.hold(self.thread.number, position, reason, self.now)
+        self.tell("held", position, reason)
+
+    def retracted(self, position: int) -> None:
+        """It was deleted, or was never out and is not to be."""
+        self.thread = self.ledger.retracted(self.thread.number, position, self.now)
+        self.tell("retracted", position)
+
+    def looked(self) -> None:
+        """The account was read for this thread."""
+        self.thread = self.ledger.looked(self.thread.number, self.now)
+
+    def checked(self) -> None:
+        """The finished thread was read whole."""
+        self.thread = self.ledger.checked(self.thread.number, self.now)
+
+    # What is kept beside -------------------------------------------------------------------------
+
+    def attempt(self, kind: str, position: int | None, outcome: str, detail: str = "") -> None:
+        """Add to the log of requests."""
+        attempt = Attempt(self.now, kind, position, outcome, detail)
+        self.ledger.attempt(self.thread.number, attempt)
+
+    def spend(self, kind: str, amount: Decimal) -> None:
+        """Add to what the account spent, in US dollars."""
+        if amount:
+            self.ledger.spend(Spending(self.thread.account, self.now, kind, amount))
+
+    def tell(self, what: str, position: int | None = None, detail: str = "") -> None:
+        """Say what happened to whoever watches."""
+        thread = self.thread
+        last = thread.posts[-1].position
+        self.around.tell(Event(thread.account, thread.digest, what, position, last, detail))
+
+    # Time ----------------------------------------------------------------------------------------
+
+    @property
+    def gone(self) -> float:
+        """Seconds that have surely passed since the last try of the post in doubt."""
+        return self._gone_before + self.around.monotonic() - self._counting_from
+
+    def count_from(self, seconds: float) -> None:
+        """From now on count the time since a try, of which so many seconds have passed."""
+        self._gone_before, self._counting_from = seconds, self.around.monotonic()
+
+    def wait_until(self, until: datetime, reason: str) -> None:
+        """Wait for a time of the wall clock, if this run has the patience."""
+        seconds = (until - self.now).total_seconds()
+        if seconds > 0:
+            self.wait(seconds, reason, until)
+
+    def wait(self, seconds: float, reason: str, until: datetime | None = None) -> None:
+        """Wait, if this run has the patience; the lease is kept meanwhile. Else raises Ended."""
+        if self._waited + seconds > self.terms.patience:
+            raise Ended(End.LATER, reason, until or self.now + timedelta(seconds=seconds))
+        self.tell("waiting", None, f"{seconds:.0f} s: {reason}")
+        self._waited += seconds
+        longest = self.terms.lease.total_seconds() / 3
+        while seconds > 0 and not self.around.stopping():
+            self.around.sleep(min(seconds, longest))
+            seconds -= longest
+            self._renew()
+
+    def _renew(self) -> None:
+        account, token, now = self.thread.account, self.terms.token, self.now
+        if not self.ledger.renew(account, token, now, now + self.terms.lease):
+            raise Ended(End.LATER, "somebody else sends for this account now")

@@ -1,0 +1,139 @@
+"""Reading the account: what of a thread is out already, whoever sent it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.delivery.book import Book
+from bot.delivery.match import Recognised, recognise
+from bot.delivery.terms import CLOCKS_APART, End, Ended
+from bot.ledger.rows import StoredPost
+from bot.model import State
+from bot.posters.poster import CannotRead, Look, Poster
+
+_LOOK_YOURSELF = (
+    "if nothing of it is out, say so with: bot post --assume-unsent; else settle each post with: "
+    "bot settle"
+)
+_UNREAD_BACK = "the account's posts cannot be read back to the digest's publication"
+_GONE = (
+    "it was sent and is not there: the server dropped it or a person deleted it; it is not sent "
+    "again unasked"
+)
+
+
+@dataclass(slots=True)
+class Lookout:
+    """Reads, and takes what is ours into the book. `tail` is what the next post replies to."""
+
+    book: Book
+    poster: Poster
+    tail: str = field(default="", init=False)
+    _failures: int = field(default=0, init=False)
+
+    def look(self) -> bool:
+        """Read before anything is sent; False where that could not be done, or needs a person."""
+        book, first = self.book, self._first()
+        posts = self._posts()
+        if posts is None:
+            return False
+        if not posts.complete and not book.begun:
+            book.hold(first.position, f"{_UNREAD_BACK}; {_LOOK_YOURSELF}")
+            return False
+        found = self._adopt(posts, first)
+        if found is None:
+            return False
+        for position in found.skipped:
+            book.pass_over(position, "passed over: the chain that was found goes on without it")
+        following = book.waiting
+        if found.adopted and following and following.state is State.PLANNED:
+            # another ledger than ours has begun it, and its next post may be under way
+            book.suspect(following.position, "the thread was found half out")
+        book.looked()
+        return True
+
+    def find(self) -> bool:
+        """Take into the book what of the thread is out; False where that cannot be made out."""
+        posts = self._posts()
+        if posts is None or not (posts.complete or self.book.begun):
+            return False
+        return self._adopt(posts, self._first()) is not None
+
+    def read(self, post: StoredPost) -> None:
+        """Look for a post whose outcome is unknown."""
+        posts = self._posts()
+        if posts is None:
+            return
+        if not posts.complete:
+            self.book.hold(post.position, f"it may be out; {_UNREAD_BACK}")
+            return
+        found = self._adopt(posts, post)
+        if found is not None and post.position not in found.adopted:
+            self.book.missed(post.position)
+
+    def check(self) -> None:
+        """Read the finished thread once more: what was said to be sent and is gone is held."""
+        book = self.book
+        sent = [post for post in book.thread.posts if post.state is State.SENT]
+        times = [book.thread.published, *(post.tried_at for post in sent if post.tried_at)]
+        try:
+            there = {seen.id for seen in self.poster.look(min(times) - CLOCKS_APART).posts}
+            gone = [p for p in sent if p.id not in there and self.poster.read(p.id) is None]
+        except CannotRead as error:
+            book.attempt("read", None, "failed", error.message)
+            raise Ended(End.LATER, f"sent, and not yet checked: {error.message}") from error
+        book.attempt("read", None, "answered", f"{len(sent) - len(gone)} of {len(sent)} are there")
+        for post in gone:
+            book.hold(post.position, _GONE)
+        book.checked()
+
+    def _posts(self) -> Look | None:
+        """Our posts since the last that is known, else since the digest's publication.
+
+        None, after a wait or a hold, where they cannot be read.
+        """
+        book = self.book
+        since = min(book.thread.published, book.now) - CLOCKS_APART
+        sent = [post for post in book.thread.posts if post.state is State.SENT]
+        known = None if sent else book.ledger.last_known(book.thread.account)
+        after = sent[-1].id if sent else known[0] if known and known[1] <= since else ""
+        try:
+            posts = self.poster.look(since, after)
+        except CannotRead as error:
+            book.attempt("read", None, "failed", error.message)
+            self._cannot_read(error)
+            return None
+        self._failures = 0
+        book.attempt("read", None, "answered", f"{len(posts.posts)} posts")
+        book.spend("read", posts.cost)
+        return posts
+
+    def _cannot_read(self, error: CannotRead) -> None:
+        policy = self.book.terms.policy
+        if error.final:
+            self.book.hold(self._first().position, f"{error.message}; {error.mend}")
+        elif error.until:
+            self.book.wait_until(error.until, error.message)
+        else:
+            grown = policy.retry_wait * 2.0 ** min(self._failures, 30)
+            self._failures += 1
+            self.book.wait(min(grown, policy.longest_wait), error.message)
+
+    def _adopt(self, posts: Look, post: StoredPost) -> Recognised | None:
+        """Take what is ours; None, and `post` held, where only a person can tell."""
+        book, seen = self.book, posts.posts
+        thread = book.thread
+        others = book.ledger.known_ids(thread.account, thread.number, [each.id for each in seen])
+        found = recognise(thread, seen, others=others, application=book.terms.application)
+        if found.doubtful:
+            book.hold(post.position, found.doubtful)
+            return None
+        for position, one in sorted(found.adopted.items()):
+            book.adopt(position, one)
+        self.tail = found.tail
+        return found
+
+    def _first(self) -> StoredPost:
+        first = self.book.waiting
+        assert first is not None  # noqa: S101 - nothing is read for a thread that is out
+        return first

@@ -1,0 +1,92 @@
+"""Carrying a thread to its end: asks `decide`, has it done, until nothing is left to do.
+
+It decides nothing itself. Every request is written to the ledger before it leaves and again when it
+is answered, so that whatever dies anywhere, the next run goes on from there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from bot.delivery.book import Book
+from bot.delivery.decide import (
+    Check,
+    Finished,
+    Hold,
+    Look,
+    Read,
+    Send,
+    Stopped,
+    Wait,
+    decide,
+)
+from bot.delivery.lookout import Lookout
+from bot.delivery.sender import Sender
+from bot.delivery.terms import End, Ended, Result, Surroundings, Terms
+from bot.ledger.rows import StoredThread
+from bot.posters.poster import Poster
+
+if TYPE_CHECKING:
+    from bot.ledger.store import Ledger
+
+
+def deliver(
+    ledger: Ledger, poster: Poster, thread: StoredThread, terms: Terms, around: Surroundings
+) -> Result:
+    """Carry `thread` as far as it can be carried now; the caller holds the account's lease.
+
+    Raises LedgerError, and nothing else that a network or a server can cause.
+    """
+    return _Run(ledger, poster, thread, terms, around).to_the_end()
+
+
+class _Run:
+    def __init__(
+        self,
+        ledger: Ledger,
+        poster: Poster,
+        thread: StoredThread,
+        terms: Terms,
+        around: Surroundings,
+    ) -> None:
+        self._book = Book(ledger, terms, around, thread)
+        self._lookout = Lookout(self._book, poster)
+        self._sender = Sender(self._book, poster)
+        self._looked = terms.unsent
+
+    def to_the_end(self) -> Result:
+        """Step after step, until one raises Ended."""
+        self._book.resume()
+        try:
+            while True:
+                self._step()
+        except Ended as ended:
+            return Result(ended.end, self._book.thread, ended.reason, ended.until)
+
+    def _step(self) -> None:  # noqa: C901 - an arm for each action
+        book = self._book
+        if book.around.stopping():
+            raise Ended(End.LATER, "stopped before it was finished")
+        policy = book.terms.policy
+        action = decide(book.thread, book.now, policy, looked=self._looked, gone=book.gone)
+        match action:
+            case Look():
+                self._looked = self._lookout.look()
+            case Send():
+                tail = self._lookout.tail
+                if self._sender.send(action.position, tail, absent=action.absent):
+                    self._lookout.tail = ""
+            case Read():
+                self._lookout.read(book.thread.posts[action.position])
+            case Wait():
+                book.wait(action.seconds, action.reason)
+            case Hold():
+                book.hold(action.position, action.reason)
+            case Check():
+                self._lookout.check()
+            case Finished():
+                raise Ended(End.DONE)
+            case Stopped():
+                raise Ended(End.HELD, f"post {action.position} is held: {action.reason}")
+            case _:
+                assert_never(action)

@@ -1,0 +1,102 @@
+"""Sending one post, and writing down what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.delivery.book import Book
+from bot.delivery.terms import UNTOLD_LIMIT, End, Ended
+from bot.ledger.rows import Limit, StoredPost
+from bot.model import State
+from bot.posters.poster import Outcome, Outgoing, Poster, Refusal, Sort
+
+_WHAT_NOW = {
+    Refusal.REPLIES: (
+        "{}; X lets this app post no replies, so the opening stands alone: take it back with bot "
+        "retract, set TWITTER_STYLE=single, and publish with bot post --again"
+    ),
+    Refusal.PARENT: "{}; the post it replies to is gone, and a thread is not begun anew unasked",
+    Refusal.CONTENT: "{}; it is not tried again as it is",
+}
+# The replies of a public thread are unlisted: a timeline gets one post of it and not a dozen.
+_OF_REPLIES = {"public": "unlisted"}
+
+
+@dataclass(slots=True)
+class Sender:
+    """Sends the posts of one thread. `sent` counts those of this run."""
+
+    book: Book
+    poster: Poster
+    sent: int = field(default=0, init=False)
+
+    def send(self, position: int, tail: str, *, absent: bool) -> bool:
+        """Publish a post; True if it is out.
+
+        `tail` is the post to reply to where it is not our own last one. `absent` says that an
+        earlier try is proven to have failed. Raises Ended where the run cannot go on.
+        """
+        book = self.book
+        for limit in book.ledger.limits(book.thread.account, book.now):
+            book.wait_until(limit.until, limit.reason)
+        if self.sent:
+            book.around.sleep(book.terms.pause)
+        if book.around.stopping():
+            return False
+        if absent:
+            book.absent(position)
+        book.begin(position)
+        post = book.thread.posts[position]
+        book.tell("sending", position)
+        outcome = self.poster.publish(self._outgoing(post, tail))
+        self._record(post, outcome)
+        return outcome.sort is Sort.SENT
+
+    def _outgoing(self, post: StoredPost, tail: str) -> Outgoing:
+        thread = self.book.thread
+        before = [each for each in thread.posts[: post.position] if each.state is State.SENT]
+        parent = tail or (before[-1].id if before else "")
+        shown = _OF_REPLIES.get(thread.visibility, thread.visibility)
+        return Outgoing(
+            text=post.text,
+            key=post.key,
+            parent=parent,
+            root=before[0].id if before else "",
+            language=thread.language,
+            visibility=shown if parent else thread.visibility,
+        )
+
+    def _record(self, post: StoredPost, outcome: Outcome) -> None:
+        book, position = self.book, post.position
+        book.attempt("send", position, outcome.sort.value, outcome.reason or outcome.flaw)
+        if outcome.sort in (Sort.SENT, Sort.UNKNOWN):
+            # nobody says whether an unknown one is billed: counted, so that no budget is passed
+            book.spend("post", self.poster.cost(post.text))
+        match outcome.sort:
+            case Sort.SENT:
+                self.sent += 1
+                book.sent(position, outcome.id, outcome.url)
+                if outcome.flaw:
+                    book.hold(position, outcome.flaw)
+            case Sort.UNKNOWN:
+                book.doubt(position, outcome.reason)
+            case Sort.LATER:
+                book.unsent(position, outcome.reason)
+                self._limited(outcome)
+            case Sort.REFUSED:
+                book.unsent(position, outcome.reason)
+                self._refused(position, outcome)
+
+    def _limited(self, outcome: Outcome) -> None:
+        book = self.book
+        until = outcome.until or book.now + UNTOLD_LIMIT
+        book.ledger.limit(Limit(book.thread.account, "send", until, outcome.reason))
+        book.tell("limited", None, f"until {until:%Y-%m-%d %H:%M:%S} UTC: {outcome.reason}")
+
+    def _refused(self, position: int, outcome: Outcome) -> None:
+        book = self.book
+        if outcome.refusal is Refusal.CREDENTIALS:
+            raise Ended(End.FAILED, f"the credentials were refused: {outcome.reason}")
+        if book.thread.posts[position].state is State.PLANNED:
+            what_now = _WHAT_NOW[outcome.refusal or Refusal.CONTENT]
+            book.hold(position, what_now.format(outcome.reason))

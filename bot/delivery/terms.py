@@ -1,0 +1,98 @@
+"""What a run is given, what it tells, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.delivery.decide import Policy
+from bot.ledger.rows import StoredThread
+
+CLOCKS_APART = timedelta(hours=1)
+"""How far the clocks of a publisher, a network and ours may be apart without harm."""
+
+UNTOLD_LIMIT = timedelta(minutes=15)
+"""How long a network is left alone that refuses for now and does not say until when."""
+
+
+class End(StrEnum):
+    """How a run ended."""
+
+    DONE = "done"
+    LATER = "later"
+    HELD = "held"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a thread in this run; `until` is when to go on, where that is known."""
+
+    end: End
+    thread: StoredThread
+    reason: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a post, for whoever watches.
+
+    `what` is a state or a step, `position` the post's and `last` that of the thread's last post.
+    """
+
+    account: str
+    digest: str
+    what: str
+    position: int | None = None
+    last: int = 0
+    detail: str = ""
+
+
+def _silent(event: Event) -> None:
+    del event
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run takes from outside.
+
+    `clock` gives aware UTC times, `monotonic` seconds that only grow, `sleep` waits for seconds and
+    returns early when the program is to stop; `stopping` says so. `tell` gets every Event.
+    """
+
+    clock: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    stopping: Callable[[], bool] = lambda: False
+    tell: Callable[[Event], None] = _silent
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How an account is served.
+
+    `patience` is how many seconds one run waits in all, `pause` those between two posts, `lease`
+    how long the lease runs without renewal, and `token` proves it ours. `unsent` says that a person
+    has looked, and nothing of the thread is out. `application` is the name our posts appear under.
+    """
+
+    policy: Policy
+    patience: float
+    pause: float
+    lease: timedelta
+    token: str
+    unsent: bool = False
+    application: str = ""
+
+
+class Ended(Exception):  # the way out of a run's loop, and no error
+    """Raised by a step that ends the run."""
+
+    def __init__(self, end: End, reason: str = "", until: datetime | None = None) -> None:
+        super().__init__(reason)
+        self.end = end
+        self.reason = reason
+        self.until = until

@@ -1,0 +1,103 @@
+"""Finds a digest in an RSS or Atom feed, while the feed is still arriving.
+
+Feeds are not sorted, so the newest item is known at the end only: one item is kept, and one being
+read. Items are read with defusedxml, which refuses entities (a few lines of them can stand for
+gigabytes) and everything outside of the document.
+
+RSS 2.0: https://www.rssboard.org/rss-specification, Atom: RFC 4287, Markdown in RSS:
+http://source.scripting.com/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser, ParseError
+
+from bot.digests.entry import Entry, Item
+from bot.errors import Malformed
+
+_ROOTS = frozenset({"rss", "RDF", "feed"})
+_ITEMS = frozenset({"item", "entry"})
+
+
+def choose(
+    pieces: Iterable[bytes], base: str, where: str, wanted: date | str | None
+) -> Item | None:
+    """Read a feed and give the newest digest in it that is wanted: of a day, with a slug, or any.
+
+    `base` is the feed's URL, for relative links, and `where` its name in messages. Of two for the
+    same day the last one published is the newer. Raises Malformed where this is no feed.
+    """
+    best: Item | None = None
+    for item in items(pieces, base, where):
+        if _fits(item, wanted) and (best is None or _age(item) > _age(best)):
+            best = item
+    return best
+
+
+def items(pieces: Iterable[bytes], base: str, where: str) -> Iterator[Item]:
+    """Give each item that is a digest, as soon as it has arrived. Raises Malformed."""
+    target = _Target(base)
+    parser = DefusedXMLParser(target=target)
+    try:
+        for piece in pieces:
+            parser.feed(piece)
+            yield from target.take()
+        parser.close()
+    except (ParseError, DefusedXmlException, LookupError, ValueError) as error:
+        line, _ = getattr(error, "position", (1, 0))
+        raise Malformed(where, line, f"expected an RSS or Atom feed: {_reason(error)}") from error
+    yield from target.take()
+
+
+class _Target:
+    """Takes what the parser finds, and keeps the items that are complete until they are taken."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self._begun = False
+        self._entry: Entry | None = None
+        self._items: list[Item] = []
+
+    def take(self) -> Iterator[Item]:
+        while self._items:
+            yield self._items.pop(0)
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        name = tag.rpartition("}")[2]
+        if not (self._begun or name in _ROOTS):
+            raise ValueError(f"found <{name[:40]}>")
+        self._begun = True
+        if self._entry:
+            self._entry.start(tag, attributes)
+        elif name in _ITEMS:
+            self._entry = Entry()
+
+    def data(self, text: str) -> None:
+        if self._entry:
+            self._entry.data(text)
+
+    def end(self, tag: str) -> None:
+        if self._entry and self._entry.end(tag):
+            if item := self._entry.item(self._base):
+                self._items.append(item)
+            self._entry = None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, DefusedXmlException):
+        return "it declares entities, and those are refused"
+    return str(error)
+
+
+def _fits(item: Item, wanted: date | str | None) -> bool:
+    if isinstance(wanted, date):
+        return item.days[0] <= wanted <= item.days[1]
+    return wanted is None or item.slug == wanted
+
+
+def _age(item: Item) -> tuple[date, datetime]:
+    return item.days[1], item.published or datetime.min.replace(tzinfo=UTC)

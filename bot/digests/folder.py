@@ -1,0 +1,140 @@
+"""Digests on this machine: a folder of Markdown files, or one file."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+from bot.digests.parse import days_in, parse
+from bot.digests.reading import NOTHING, SIZE_CAP, Memory, Outcome, Reading, is_wanted, printable
+from bot.digests.shelf import Listing, Refused
+from bot.errors import Malformed, NoDigest, Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The files directly inside a folder: a Shelf."""
+
+    root: Path
+    patience: int = sys.maxsize
+
+    @property
+    def where(self) -> str:
+        """The folder's path as it was given."""
+        return _printable(self.root)
+
+    def names(self, memory: Memory) -> Listing:
+        """Name everything in the folder. Raises Unreachable where it cannot be listed."""
+        del memory  # listing a folder is cheaper than remembering whether it changed
+        try:
+            return Listing(os.listdir(self.root))  # noqa: PTH208 - names are wanted, 10,000 of them
+        except OSError as error:
+            raise _unreachable(self.root, error) from error
+
+    def path(self, name: str) -> str:
+        """The file's path."""
+        return _printable(self.root / name)
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Read a file; a symbolic link only where it stays inside the folder.
+
+        Raises Refused for what is no file or leads out, Unreachable where reading fails.
+        """
+        path = self.root / name
+        try:
+            target = self._inside(path) if path.is_symlink() else path
+            return read_bytes(target, limit, os.O_NOFOLLOW)
+        except Refused as error:
+            raise Refused(f"{_printable(path)}: {error}") from None
+        except OSError as error:
+            raise _unreachable(path, error) from error
+
+    def _inside(self, link: Path) -> Path:
+        """Where `link` leads. Raises Refused where that is nowhere, or outside of the folder."""
+        try:
+            target = link.resolve(strict=True)
+        except (OSError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
+            raise Refused("a symbolic link to nothing is not followed") from None
+        if not target.is_relative_to(self.root.resolve()):
+            raise Refused("a symbolic link that leads out of the folder is not followed")
+        return target
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One digest in one file: a Finder."""
+
+    path: Path
+
+    @property
+    def where(self) -> str:
+        """The file's path as it was given."""
+        return _printable(self.path)
+
+    def latest(self, memory: Memory = NOTHING) -> Reading:
+        """Read the file."""
+        del memory  # one file is read as fast as it is compared
+        named = days_in(self.path.name)
+        digest, warnings = parse(self._read(), self.where, day=named[1] if named else None)
+        return Reading(Outcome.FOUND, self.where, digest, warnings)
+
+    def find(self, wanted: date | str) -> Reading:
+        """Read the file, if it is the digest that is wanted."""
+        reading = self.latest()
+        if reading.digest and is_wanted(reading.digest, wanted):
+            return reading
+        raise NoDigest(f"{self.where}: this is not the digest {wanted}")
+
+    def _read(self) -> bytes:
+        try:
+            raw = read_bytes(self.path, SIZE_CAP + 1)
+        except Refused as error:
+            raise Malformed(self.where, 1, f"expected a file with a digest: {error}") from None
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NoDigest(f"{self.where}: there is no such file") from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            raise _unreachable(self.path, error) from error
+        if len(raw) > SIZE_CAP:
+            raise Malformed(self.where, 1, "expected a digest, found more than 20 MB")
+        return raw
+
+
+def read_bytes(path: Path, limit: int, flags: int = 0) -> bytes:
+    """Read the first `limit` bytes of a regular file, never waiting for anything else.
+
+    `flags` are those of os.open. Raises Refused for all that is no regular file, OSError as the
+    system does.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise Refused(f"{_kind(mode)} is not read")
+    with open(path, "rb", opener=partial(_open, flags)) as file:
+        return file.read(limit)
+
+
+def _open(extra: int, path: str, flags: int) -> int:
+    # A named pipe that took the file's place since stat() would block for ever without O_NONBLOCK.
+    return os.open(path, flags | extra | os.O_NONBLOCK)
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a pipe" if stat.S_ISFIFO(mode) else "a device or socket"
+
+
+def _unreachable(path: Path, error: OSError | ValueError) -> Unreachable:
+    """What the system says, with a mend for what a person can mend."""
+    reason = getattr(error, "strerror", None) or str(error)
+    mend = "Let the user that runs the bot read it." if isinstance(error, PermissionError) else ""
+    return Unreachable(f"{_printable(path)}: cannot be read: {reason}", mend)
+
+
+def _printable(path: Path) -> str:
+    """A path as text that can be shown, whatever bytes its names are made of."""
+    return printable(os.fsencode(path).decode("utf-8", "replace"))

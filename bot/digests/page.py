@@ -1,0 +1,126 @@
+"""A URL: one digest as Markdown, or a feed of digests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from http import HTTPStatus
+from itertools import chain
+
+from bot.digests import feed
+from bot.digests.answer import Answer
+from bot.digests.entry import Item
+from bot.digests.parse import days_in, parse
+from bot.digests.reading import NOTHING, Memory, Outcome, Reading, is_wanted, printable
+from bot.digests.urls import refusal, shown
+from bot.digests.web import Web
+from bot.errors import Malformed, NoDigest
+
+_ACCEPT = (
+    "text/markdown, application/rss+xml, application/atom+xml, application/xml;q=0.9,"
+    " text/plain;q=0.8, */*;q=0.1"
+)
+_XML_TYPE = re.compile(r"(?:application|text)/(?:[\w.-]+\+)?xml")
+_XML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|rss|feed|rdf:RDF)[\s>]")
+# What servers call a Markdown file, some for want of knowing better.
+_MARKDOWN_TYPE = re.compile(r"|text/(?:x-)?markdown|text/plain|application/octet-stream")
+_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_PEEK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a URL leads to: a Finder. It is a feed where the answer is XML, Markdown otherwise."""
+
+    url: str
+    web: Web
+
+    @property
+    def where(self) -> str:
+        """The URL as it may be shown."""
+        return shown(self.url)
+
+    def latest(self, memory: Memory = NOTHING) -> Reading:
+        """Read the page, or the newest digest of the feed."""
+        return self._read(None, memory)
+
+    def find(self, wanted: date | str) -> Reading:
+        """Read the page if it is the digest that is wanted, or find it in the feed."""
+        return self._read(wanted, NOTHING)
+
+    def _read(self, wanted: date | str | None, memory: Memory) -> Reading:
+        known = memory.get(self.where)
+        with self.web.get(self.url, accept=_ACCEPT, known=known) as answer:
+            if known and answer.status == HTTPStatus.NOT_MODIFIED:
+                return Reading(Outcome.UNCHANGED, self.where, memory=memory)
+            answer.insist()
+            kept = {self.where: answer.validators}
+            begin, pieces = _peeked(answer.pieces())
+            if not (_XML_TYPE.fullmatch(answer.type) or _XML.match(begin)):
+                expect_markdown(answer, begin)
+                return replace(self._markdown(b"".join(pieces), wanted), memory=kept)
+            item = feed.choose(pieces, answer.url, self.where, wanted)
+        if item is None:
+            raise NoDigest(f"{self.where}: no digest {wanted or ''}".rstrip() + " in this feed")
+        return replace(self._item(item), memory=kept)
+
+    def _markdown(self, raw: bytes, wanted: date | str | None) -> Reading:
+        named = days_in(self.where.rpartition("/")[2])
+        digest, warnings = parse(raw, self.where, day=named[1] if named else None)
+        if not is_wanted(digest, wanted):
+            raise NoDigest(f"{self.where}: this is not the digest {wanted}")
+        return Reading(Outcome.FOUND, self.where, digest, warnings)
+
+    def _item(self, item: Item) -> Reading:
+        """Read an item from its Markdown, wherever that is, or else from its HTML."""
+        if item.markdown or not item.markdown_url:
+            return self._parsed(item, item.text())
+        try:
+            return self._parsed(item, item.text(self._fetched(item.markdown_url)))
+        except (NoDigest, Malformed) as error:
+            if not item.html:
+                raise
+            reading = self._parsed(item, item.text())
+            note = f"{error.message}; its HTML is read, which has lost some characters"
+            return replace(reading, warnings=(note, *reading.warnings))
+
+    def _fetched(self, url: str) -> str:
+        if trouble := refusal(url):
+            raise NoDigest(f"{shown(url)}: this is not fetched: {trouble}")
+        with self.web.get(url, accept=_ACCEPT) as answer:
+            answer.insist()
+            begin, pieces = _peeked(answer.pieces())
+            expect_markdown(answer, begin)
+            try:
+                return b"".join(pieces).decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise Malformed(answer.where, 1, "expected UTF-8, found something else") from error
+
+    def _parsed(self, item: Item, text: str) -> Reading:
+        where = f"{self.where} ({item.slug})"
+        digest, warnings = parse(text, where, day=item.days[1], url=item.link)
+        return Reading(Outcome.FOUND, self.where, digest, warnings)
+
+
+def _peeked(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes, enough to tell what it is, and all of it from the beginning."""
+    begin = b""
+    for piece in pieces:
+        begin += piece
+        if len(begin) >= _PEEK:
+            break
+    return begin, chain([begin], pieces)
+
+
+def expect_markdown(answer: Answer, begin: bytes) -> None:
+    """Raise Malformed where the answer, by its type or its first bytes, is no Markdown."""
+    if not _MARKDOWN_TYPE.fullmatch(answer.type):
+        found = printable(answer.type[:60])
+    elif _HTML.match(begin):
+        found = "an HTML page"
+    else:
+        return
+    expected = f"expected Markdown or an RSS or Atom feed, found {found}"
+    raise Malformed(answer.where, 1, expected, "Give the URL of the Markdown itself.")

@@ -1,0 +1,194 @@
+"""The front door: from the text of BOT_DIGESTS to a source, and from a source to a verdict.
+
+A new kind of source is a file with a Finder in it and a line in `_KINDS`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from bot.digests.reading import (
+    NOTHING,
+    Finder,
+    Memory,
+    Outcome,
+    Reading,
+    Source,
+    Validators,
+)
+from bot.errors import BotError, Malformed, NoDigest, SettingsError, Unreachable
+
+__all__ = (
+    "Outcome",
+    "Reading",
+    "Source",
+    "Validators",
+    "judge",
+    "open_source",
+    "read_file",
+    "read_url",
+)
+
+GITHUB = "https://api.github.com"
+_ALLOWED = (
+    "It is a folder or a file that is there, https://.../digest.md, the https URL of an RSS or Atom"
+    " feed, or github:owner/repo/folder@ref (folder and @ref may be left out)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """What the kinds of source may need besides their own text."""
+
+    timeout: float
+    clock: Callable[[], float]
+    github_token: str = field(default="", repr=False)
+    github_api_url: str = GITHUB
+
+
+def open_source(  # noqa: PLR0913 - a setting each, all with a default
+    spec: str,
+    *,
+    timeout: float = 30.0,
+    github_token: str = "",
+    github_api_url: str = GITHUB,
+    samples: Path | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Source:
+    """Open the source that BOT_DIGESTS names; nothing is read yet.
+
+    `timeout` is in seconds and bounds each answer as a whole; `clock` counts seconds and never goes
+    back. An empty `spec` opens the folder `samples`, where it is given. Raises SettingsError, which
+    names the setting, its value and what is allowed.
+    """
+    access = _Access(timeout, clock, github_token, github_api_url)
+    spec = spec.strip() or str(samples or "")
+    if not spec:
+        raise SettingsError("BOT_DIGESTS is not set", _ALLOWED)
+    kind = next(opener for shape, opener in _KINDS if re.match(shape, spec, re.IGNORECASE))
+    return _Guarded(kind(spec, access))
+
+
+def read_file(path: Path) -> Reading:
+    """Read one file as a digest."""
+    from bot.digests.folder import File  # noqa: PLC0415 - loads at first use
+
+    return _Guarded(File(path)).latest()
+
+
+def read_url(
+    url: str, *, timeout: float = 30.0, clock: Callable[[], float] = time.monotonic
+) -> Reading:
+    """Read one URL: a digest in Markdown, or the newest one of a feed.
+
+    Raises SettingsError for a URL that must not be fetched.
+    """
+    return _Guarded(_page(url, _Access(timeout, clock), "The digest's URL")).latest()
+
+
+def judge(reading: Reading, now: datetime, max_age: timedelta | None) -> Reading:
+    """Say of a digest that was FOUND whether there is a reason not to publish it.
+
+    A draft is DRAFT, however old or unfinished; without papers it is EMPTY, however old; published
+    longer than `max_age` before `now` (UTC) it is STALE. None lets any age pass.
+    """
+    if reading.outcome is not Outcome.FOUND or reading.digest is None:
+        return reading
+    if reading.digest.draft:
+        return replace(reading, outcome=Outcome.DRAFT)
+    if not reading.digest.papers:
+        return replace(reading, outcome=Outcome.EMPTY)
+    if max_age is not None and now - reading.digest.published > max_age:
+        return replace(reading, outcome=Outcome.STALE)
+    return reading
+
+
+_OUTCOMES: Mapping[type[BotError], Outcome] = {
+    NoDigest: Outcome.NONE,
+    Malformed: Outcome.MALFORMED,
+    Unreachable: Outcome.UNREACHABLE,
+    SettingsError: Outcome.UNREACHABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    """A source whose every failure is an outcome."""
+
+    finder: Finder
+
+    def latest(self, memory: Memory = NOTHING) -> Reading:
+        return self._tried(lambda: self.finder.latest(memory), memory)
+
+    def find(self, wanted: date | str) -> Reading:
+        return self._tried(lambda: self.finder.find(wanted), NOTHING)
+
+    def _tried(self, read: Callable[[], Reading], memory: Memory) -> Reading:
+        try:
+            return read()
+        except tuple(_OUTCOMES) as problem:
+            where = problem.where if isinstance(problem, Malformed) else self.finder.where
+            outcome = _OUTCOMES[type(problem)]
+            return Reading(outcome, where, problem=problem, memory=memory)
+
+
+def _github(spec: str, access: _Access) -> Finder:
+    from bot.digests.github import repository  # noqa: PLC0415 - loads at first use
+    from bot.digests.shelf import Shelved  # noqa: PLC0415 - loads at first use
+    from bot.digests.urls import refusal, shown  # noqa: PLC0415 - loads at first use
+    from bot.digests.web import Web  # noqa: PLC0415 - loads at first use
+
+    if trouble := refusal(access.github_api_url):
+        value = shown(access.github_api_url)
+        raise SettingsError(f"BOT_GITHUB_API_URL is {value!r}: {trouble}", f"Like {GITHUB}.")
+    if re.search(r"[^!-~]", access.github_token):
+        raise SettingsError("GITHUB_TOKEN holds a space or another character that no token has")
+    web = Web(access.timeout, access.clock)
+    shelf = repository(spec, web, access.github_api_url, access.github_token)
+    if shelf is None:
+        raise _wrong(spec, "it is not of the shape github:owner/repo/folder@ref")
+    return Shelved(shelf)
+
+
+def _page(spec: str, access: _Access, name: str = "BOT_DIGESTS") -> Finder:
+    from bot.digests.page import Page  # noqa: PLC0415 - loads at first use
+    from bot.digests.urls import refusal, shown  # noqa: PLC0415 - loads at first use
+    from bot.digests.web import Web  # noqa: PLC0415 - loads at first use
+
+    if trouble := refusal(spec):
+        raise _wrong(shown(spec), trouble, name)
+    return Page(spec, Web(access.timeout, access.clock))
+
+
+def _local(spec: str, access: _Access) -> Finder:
+    from bot.digests.folder import File, Folder  # noqa: PLC0415 - loads at first use
+    from bot.digests.shelf import Shelved  # noqa: PLC0415 - loads at first use
+
+    del access
+    path = Path(spec)
+    try:
+        if path.is_dir():
+            return Shelved(Folder(path))
+        if path.is_file():
+            return File(path)
+        reason = "it is neither a file nor a folder" if path.exists() else "there is no such path"
+    except (OSError, ValueError):  # ValueError: a NUL in it
+        reason = "it cannot be looked at"
+    raise _wrong(spec, reason)
+
+
+def _wrong(value: str, reason: str, name: str = "BOT_DIGESTS") -> SettingsError:
+    return SettingsError(f"{name} is {value!r}: {reason}", _ALLOWED)
+
+
+# The first shape that fits the beginning of the text (in any case) decides.
+_KINDS: Sequence[tuple[str, Callable[[str, _Access], Finder]]] = (
+    (r"github:", _github),
+    (r"[a-z][a-z0-9+.-]+://", _page),
+    (r"", _local),
+)

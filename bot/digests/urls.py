@@ -1,0 +1,54 @@
+"""Which URLs are fetched, and how one is shown."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from bot.digests.reading import printable
+
+_RULE = "only https is allowed, and http to this machine itself"
+
+
+def shown(url: str) -> str:
+    """`url` as it may be shown: without user, password, query and fragment."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+        suspect = parts.username is not None
+    except ValueError:
+        suspect = True  # it may be a password that makes it none
+    plain = re.sub(r"//.*@", "//", url, flags=re.DOTALL) if suspect else url
+    return printable(re.split(r"[?#]", plain, maxsplit=1)[0])
+
+
+def refusal(url: str) -> str:
+    """Why `url` must not be fetched, in a few words; empty where it may be."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return "it is not a URL"
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https"):
+        return _RULE
+    if not host or re.search(r"[\s\\\x00-\x1f\x7f]", url):
+        return "it is not a URL"
+    if parts.username is not None or parts.password is not None:
+        return "it has a user or password in it"
+    return "" if parts.scheme == "https" or is_loopback(host) else _RULE
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine: localhost, 127.0.0.0/8 or ::1."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port: what a secret is meant for."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port

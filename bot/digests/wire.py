@@ -1,0 +1,146 @@
+"""What requests leaves open: a deadline for the whole of an answer, and one word for all failures.
+
+A read timeout bounds the wait for the next bytes, and a server that drips one byte a second, of the
+body or of the headers, outlasts it for hours. Here each read of the socket gets what is left of the
+whole.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.poolmanager import PoolManager
+
+from bot.errors import Unreachable
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+Left = Callable[[], float]
+"""Seconds until the deadline; nothing or less once it is past."""
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """Carries requests, once each; reading any of the answer past the deadline is a TimeoutError.
+
+    requests and urllib3 wrap that error as they do a socket's own.
+    """
+
+    def __init__(self, left: Left) -> None:
+        self._pools = _pools(left)
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False) -> None:  # type: ignore[override]  # noqa: FBT001, FBT002 - requests calls it so
+        """Make the pools for connections without a proxy."""
+        self.poolmanager = PoolManager(connections, maxsize=maxsize, block=block)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str) -> PoolManager:  # type: ignore[override]
+        """Make the pools for connections through `proxy`."""
+        manager: PoolManager = super().proxy_manager_for(proxy)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def _pools(left: Left) -> dict[str, type[HTTPConnectionPool]]:
+    """Pool classes for urllib3, whose connections answer through `_Until`."""
+
+    class Response(http.client.HTTPResponse):
+        def __init__(
+            self, sock: socket.socket, debuglevel: int = 0, method: str | None = None
+        ) -> None:
+            super().__init__(sock, debuglevel, method)
+            self.fp = io.BufferedReader(_Until(self.fp.detach(), sock, left))
+
+    class Plain(HTTPConnection):
+        response_class = Response
+
+    class Secure(HTTPSConnection):
+        response_class = Response
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
+
+
+class _Until(io.RawIOBase):
+    """A socket's bytes, up to the deadline."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, left: Left) -> None:
+        super().__init__()
+        self._raw = raw
+        self._socket = sock
+        self._left = left
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        left = self._left()
+        if left <= 0:
+            raise TimeoutError("the deadline is past")
+        self._socket.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()  # lets go of the socket
+        super().close()
+
+
+_FOREIGN = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    UnicodeError,  # a host name that cannot be encoded
+)
+
+
+@contextmanager
+def told(where: str, timeout: float) -> Iterator[None]:
+    """Make every way a network can fail an Unreachable about `where`.
+
+    The cause that is chained is the innermost: the outer ones quote the whole URL.
+    """
+    try:
+        yield
+    except _FOREIGN as error:
+        chain = [*_chain(error)]
+        kind = next((kind for kind in _REASONS for link in chain if isinstance(link, kind)), None)
+        reason = _REASONS[kind] if kind else "the connection failed"
+        raise Unreachable(f"{where}: {reason.format(timeout=timeout)}") from chain[-1]
+
+
+# Looked for in this order among an error and its causes.
+_REASONS: Mapping[type[BaseException], str] = {
+    TimeoutError: "no whole answer within {timeout:g} seconds",
+    ssl.SSLError: "no secure connection: its certificate or its TLS is not accepted",
+    socket.gaierror: "no address is known for this host",
+    requests.exceptions.ProxyError: "the proxy does not let us through",
+    ConnectionRefusedError: "the connection is refused",
+    http.client.IncompleteRead: "the answer broke off before its end",
+    ConnectionError: "the connection broke off",
+    http.client.HTTPException: "the answer is not HTTP",
+}
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__
