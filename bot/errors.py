@@ -4,10 +4,14 @@
     ├─ SettingsError         a setting, an option or a template of the operator's cannot work
     │  └─ TemplateError      ... a template: its file and line
     ├─ DoesNotFit            a post that cannot be made short enough
-    └─ DigestError           a digest could not be had
-       ├─ NoDigest           the source answers, and what was asked for is not there
-       ├─ Malformed          it is there and is not a digest: its file, line and what was expected
-       └─ Unreachable        the source does not answer now; trying again later may help
+    ├─ DigestError           a digest could not be had
+    │  ├─ NoDigest           the source answers, and what was asked for is not there
+    │  ├─ Malformed          it is there and is not a digest: its file, line and what was expected
+    │  └─ Unreachable        the source does not answer now; trying again later may help
+    ├─ LedgerError           the ledger cannot be used, or cannot do what was asked of it
+    │  ├─ Locked             another process holds it; trying again later helps
+    │  └─ WrongState         a post is in no state that allows the change
+    └─ CannotRead            (bot/posters/poster.py) an account's posts cannot be read
 
 Foreign exceptions end where they arise: they are chained as the cause of one of these. The core
 knows no exit statuses; the command line maps them.
@@ -60,3 +64,15 @@ class Malformed(DigestError):
 
 class Unreachable(DigestError):
     """The source did not answer, or with an error of its own; a later try may succeed."""
+
+
+class LedgerError(BotError):
+    """The ledger cannot be used, or cannot do what was asked: read it again to know its state."""
+
+
+class Locked(LedgerError):
+    """Another process holds the ledger; trying again later helps."""
+
+
+class WrongState(LedgerError):
+    """A post is in no state that allows the change: somebody else changed it meanwhile."""

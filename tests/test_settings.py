@@ -10,6 +10,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import combinations
@@ -83,9 +84,16 @@ def test_nothing_set_gives_the_defaults(tmp_path: Path) -> None:
     assert settings == Settings(
         digests=None,
         templates=None,
+        database=tmp_path / "state/bot.db",
         top=10,
         max_age=timedelta(days=3),
         http_timeout=30.0,
+        retry_wait=2.0,
+        patience=timedelta(minutes=15),
+        settle=timedelta(minutes=2),
+        pause=timedelta(seconds=2),
+        repeat_days=0,
+        twitter_reads=True,
         skip=(),
         digest_url=None,
         github_token=None,
@@ -124,6 +132,13 @@ def test_nothing_set_gives_the_defaults(tmp_path: Path) -> None:
         ("BOT_HTTP_TIMEOUT", "2.5", "http_timeout", 2.5),
         ("BOT_HTTP_TIMEOUT", "45s", "http_timeout", 45.0),
         ("BOT_HTTP_TIMEOUT", "2m", "http_timeout", 120.0),
+        ("BOT_RETRY_WAIT", "0.5", "retry_wait", 0.5),
+        ("BOT_PATIENCE", "0", "patience", timedelta()),
+        ("BOT_SETTLE", "90s", "settle", timedelta(seconds=90)),
+        ("BOT_PAUSE", "0", "pause", timedelta()),
+        ("BOT_REPEAT_DAYS", "7", "repeat_days", 7),
+        ("TWITTER_READ_BACK", "OFF", "twitter_reads", False),
+        ("BOT_DATABASE", "/srv/bot.db", "database", Path("/srv/bot.db")),
         ("BOT_SKIP", "a, b ,,a", "skip", ("a", "b")),
         (
             "BOT_DIGEST_URL",
@@ -353,7 +368,8 @@ def test_malformed_lines_of_dotenv_are_counted_and_not_shown(tmp_path: Path) -> 
 def test_a_folder_called_dotenv_is_someone_elses(tmp_path: Path) -> None:
     (tmp_path / ".env").mkdir()
     (tmp_path / "bot.toml").mkdir()
-    assert load({}, tmp_path) == load({}, tmp_path / "missing")
+    elsewhere = load({}, tmp_path / "missing")
+    assert load({}, tmp_path) == replace(elsewhere, database=tmp_path / "state/bot.db")
 
 
 @pytest.mark.parametrize("name", [".env", "bot.toml"])
@@ -531,7 +547,7 @@ def test_the_table_names_every_variable_once_and_none_of_later_versions() -> Non
     assert [line.split(" | ")[0] for line in lines[2:]] == [f"| `{name}`" for name in NAMES]
     assert all(line.count("|") == 4 for line in lines)
     assert not {*NAMES} & {*LATER}
-    assert len({*NAMES}) == len(NAMES) == 25
+    assert len({*NAMES}) == len(NAMES) == 32
 
 
 def test_the_defaults_in_the_table_are_the_defaults(tmp_path: Path) -> None:

@@ -44,19 +44,26 @@ _MEND = "Set what is allowed; a variable that is left empty means its default."
 class Settings:
     """All settings, checked.
 
-    `digests` is a path, an address or `github:...`, None for the samples. `http_timeout` is in
-    seconds. `digest_url` has `{slug}` in it. `accounts` are those whose secrets are all set, with
-    their `credentials` by name; `incomplete` gives the missing variables of the others by name.
-    `drafts` are the incomplete accounts of bot.toml: a dry run shows them, nothing is sent to
-    them. `defaults` are each network's account as the general settings make it. `config` is the
-    bot.toml that was read. `warnings` are for people, a line each.
+    `digests` is a path, an address or `github:...`, None for the samples. `http_timeout` and
+    `retry_wait` are in seconds. `digest_url` has `{slug}` in it. `accounts` are those whose secrets
+    are all set, with their `credentials` by name; `incomplete` gives the missing variables of the
+    others by name. `drafts` are the incomplete accounts of bot.toml: a dry run shows them, nothing
+    is sent to them. `defaults` are each network's account as the general settings make it. `config`
+    is the bot.toml that was read. `warnings` are for people, a line each.
     """
 
     digests: str | None
     templates: Path | None
+    database: Path
     top: int
     max_age: timedelta
     http_timeout: float
+    retry_wait: float
+    patience: timedelta
+    settle: timedelta
+    pause: timedelta
+    repeat_days: int
+    twitter_reads: bool
     skip: tuple[str, ...]
     digest_url: str | None
     github_token: Secret | None
@@ -87,17 +94,26 @@ def load(environ: Mapping[str, str], folder: Path) -> Settings:
     sources.check_names(claimed)
     if sources.problems:
         raise SettingsError("\n".join(sources.problems), _MEND)
-    return _gather(sources, single, listed)
+    return _gather(sources, single, listed, folder)
 
 
-def _gather(sources: Sources, single: Sequence[Entry], listed: Sequence[Entry]) -> Settings:
+def _gather(
+    sources: Sources, single: Sequence[Entry], listed: Sequence[Entry], folder: Path
+) -> Settings:
     entries = (*single, *listed)
     return Settings(
         digests=sources.get(options.DIGESTS),
         templates=sources.get(options.TEMPLATES),
+        database=folder / sources.get(options.DATABASE),
         top=sources.get(options.TOP),
         max_age=sources.get(options.MAX_AGE),
         http_timeout=sources.get(options.HTTP_TIMEOUT),
+        retry_wait=sources.get(options.RETRY_WAIT),
+        patience=sources.get(options.PATIENCE),
+        settle=sources.get(options.SETTLE),
+        pause=sources.get(options.PAUSE),
+        repeat_days=sources.get(options.REPEAT_DAYS),
+        twitter_reads=sources.get(options.TWITTER_READ_BACK) is options.Switch.ON,
         skip=sources.get(options.SKIP),
         digest_url=sources.get(options.DIGEST_URL),
         github_token=sources.get(options.GITHUB_TOKEN),

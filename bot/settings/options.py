@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -47,6 +48,13 @@ class Option(Generic[T_co]):
         return next((network for network in Network if network == prefix), None)
 
 
+class Switch(StrEnum):
+    """On or off."""
+
+    ON = "on"
+    OFF = "off"
+
+
 def key_of(name: str) -> str:
     """Turn a variable's name into its key at the top of bot.toml."""
     return name.lower().removeprefix("bot_")
@@ -83,6 +91,13 @@ CONFIG: Option[Path | None] = Option(
     "`bot.toml`, where there is one",
     "the file of accounts and taste",
 )
+DATABASE = Option(
+    "BOT_DATABASE",
+    kinds.located("the path of a file", kinds.path),
+    Path("state/bot.db"),
+    "`state/bot.db`",
+    "the ledger",
+)
 TEMPLATES: Option[Path | None] = Option(
     "BOT_TEMPLATES",
     kinds.located("a folder that exists", kinds.folder),
@@ -112,6 +127,42 @@ HTTP_TIMEOUT = Option(
     30.0,
     "30",
     "seconds for one answer",
+)
+_WAITING = kinds.text("more than 0 seconds, up to 600, such as 2 or 0.5", kinds.seconds)
+RETRY_WAIT = Option(
+    "BOT_RETRY_WAIT",
+    _WAITING,
+    2.0,
+    "2",
+    "seconds before an unanswered question is asked again; doubles, with jitter, up to 60",
+)
+PATIENCE = Option(
+    "BOT_PATIENCE",
+    kinds.duration(zero=True),
+    timedelta(minutes=15),
+    "15m",
+    "the longest one run waits in all before it stops with 75",
+)
+SETTLE = Option(
+    "BOT_SETTLE",
+    kinds.duration(zero=True),
+    timedelta(minutes=2),
+    "2m",
+    "how long after a try a post must stay unseen before it counts as absent",
+)
+PAUSE = Option(
+    "BOT_PAUSE",
+    kinds.duration(zero=True),
+    timedelta(seconds=2),
+    "2s",
+    "between two posts of a thread, for readers' timelines and spam filters",
+)
+REPEAT_DAYS = Option(
+    "BOT_REPEAT_DAYS",
+    kinds.whole(0, 3650, "0 (never mind) or more days"),
+    0,
+    "0",
+    "leave out papers that went out in a thread of the last N days",
 )
 _SLUG = kinds.matching(r"[^\s/]+", "is not a slug")
 SKIP: Option[tuple[str, ...]] = Option(
@@ -171,6 +222,13 @@ TWITTER_MONTHLY_BUDGET: Option[Decimal | None] = Option(
     "US dollars; a thread that would pass it is not begun",
     "monthly_budget",
 )
+TWITTER_READ_BACK = Option(
+    "TWITTER_READ_BACK",
+    kinds.choice(Switch),
+    Switch.ON,
+    "`on`",
+    "`off` for plans that cannot read: what cannot be settled is then held",
+)
 MASTODON_API_BASE_URL: Option[str | None] = Option(
     "MASTODON_API_BASE_URL",
     _URL,
@@ -213,13 +271,15 @@ BLUESKY_SERVICE_URL = Option(
 )
 
 TABLE: tuple[Option[object], ...] = (
-    *(DIGESTS, CONFIG, TEMPLATES, TOP, MAX_AGE, HTTP_TIMEOUT, SKIP, DIGEST_URL),
+    *(DIGESTS, DATABASE, CONFIG, TEMPLATES, TOP, MAX_AGE, HTTP_TIMEOUT),
+    *(RETRY_WAIT, PATIENCE, SETTLE, PAUSE, SKIP, REPEAT_DAYS, DIGEST_URL),
     *(GITHUB_TOKEN, GITHUB_API_URL),
     _token("TWITTER_CONSUMER_KEY", "OAuth 1.0a user context: the app's key"),
     _token("TWITTER_CONSUMER_SECRET", "the app's secret"),
     _token("TWITTER_ACCESS_TOKEN", "the account's token"),
     _token("TWITTER_ACCESS_TOKEN_SECRET", "the token's secret"),
     *(TWITTER_API_URL, TWITTER_STYLE, TWITTER_LINKS, TWITTER_MONTHLY_BUDGET),
+    TWITTER_READ_BACK,
     MASTODON_API_BASE_URL,
     _token("MASTODON_ACCESS_TOKEN", "the account's token"),
     *(MASTODON_VISIBILITY, MASTODON_MAX_CHARACTERS),
@@ -268,9 +328,8 @@ TASTE: tuple[Option[object], ...] = (CATEGORIES, EXCLUDE, LANGUAGE, HASHTAGS)
 # The contract names these for parts that are still to come. A line that is right for tomorrow's
 # version is no typing error today: it is accepted, and said to be unused.
 LATER = (
-    *("BOT_DATABASE", "BOT_SCHEDULE", "BOT_TIMEZONE", "BOT_RETRY_WAIT", "BOT_PATIENCE"),
-    *("BOT_SETTLE", "BOT_PAUSE", "BOT_CATCH_UP", "BOT_REPEAT_DAYS", "BOT_PICTURE"),
-    *("BOT_NOTIFY_URLS", "BOT_LOG_FORMAT", "BOT_HEARTBEAT_URL", "TWITTER_READ_BACK"),
+    *("BOT_SCHEDULE", "BOT_TIMEZONE", "BOT_CATCH_UP", "BOT_PICTURE", "BOT_NOTIFY_URLS"),
+    *("BOT_LOG_FORMAT", "BOT_HEARTBEAT_URL"),
 )
 LATER_OF_ACCOUNTS = ("schedule", "picture")
 

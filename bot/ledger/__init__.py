@@ -1,0 +1,1 @@
+"""Remembers: what was planned, tried and sent, in SQLite."""

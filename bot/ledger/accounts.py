@@ -1,0 +1,128 @@
+"""What is kept for each account: limits, spending, small facts, the newest post that is out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from bot.ledger.base import Base
+from bot.ledger.columns import dollars, micros, stamp, words
+from bot.ledger.rows import Limit, Spending, StoredThread
+
+
+class Accounts(Base):
+    """The part of the ledger about accounts and digests."""
+
+    def limit(self, limit: Limit) -> None:
+        """Keep what a network said last of this kind of limit."""
+        self._change(
+            "INSERT INTO limits VALUES (:account, :kind, :until, :reason)"
+            " ON CONFLICT (account, kind) DO UPDATE SET until = :until, reason = :reason",
+            account=limit.account,
+            kind=limit.kind,
+            until=stamp(limit.until),
+            reason=words(limit.reason),
+        )
+
+    def limits(self, account: str, at: datetime) -> tuple[Limit, ...]:
+        """Return the account's limits that are in force at `at`."""
+        rows = self._fetch(
+            "SELECT * FROM limits WHERE account = :account AND until > :at ORDER BY kind",
+            account=account,
+            at=stamp(at),
+        )
+        return tuple(
+            Limit(account, row["kind"], datetime.fromisoformat(row["until"]), row["reason"])
+            for row in rows
+        )
+
+    def spend(self, spending: Spending) -> None:
+        """Add to what the account spent; parts of a millionth of a dollar count as a whole one."""
+        with self._writing() as db:
+            row = {
+                "account": spending.account,
+                "at": stamp(spending.at),
+                "kind": spending.kind,
+                "micros": micros(spending.amount),
+            }
+            db.table("spending").insert(row)
+
+    def spent(self, account: str, since: datetime) -> Decimal:
+        """Return the US dollars that the account spent at `since` and later."""
+        rows = self._fetch(
+            "SELECT coalesce(sum(micros), 0) FROM spending WHERE account = :account AND at >= :at",
+            account=account,
+            at=stamp(since),
+        )
+        return dollars(rows[0][0])
+
+    def fact(self, account: str, name: str) -> str | None:
+        """Return what was remembered of the account under this name."""
+        rows = self._fetch(
+            "SELECT value FROM facts WHERE account = :account AND name = :name",
+            account=account,
+            name=name,
+        )
+        return str(rows[0][0]) if rows else None
+
+    def remember(self, account: str, name: str, value: str) -> None:
+        """Keep a small fact, such as the account's id on its network. Never a secret."""
+        self._change(
+            "INSERT INTO facts VALUES (:account, :name, :value)"
+            " ON CONFLICT (account, name) DO UPDATE SET value = :value",
+            account=account,
+            name=name,
+            value=words(value),
+        )
+
+    def last_known(self, account: str) -> tuple[str, datetime] | None:
+        """Return id and time of the newest post of the account that is out, over all threads."""
+        rows = self._fetch(
+            "SELECT id, sent_at FROM posts WHERE account = :account AND state = 'sent'"
+            " ORDER BY sent_at DESC, thread DESC, position DESC LIMIT 1",
+            account=account,
+        )
+        return (rows[0]["id"], datetime.fromisoformat(rows[0]["sent_at"])) if rows else None
+
+    def known_ids(self, account: str, number: int, among: Iterable[str]) -> frozenset[str]:
+        """Return those of the ids in `among` that belong to other threads than `number`."""
+        sql = (
+            "SELECT 1 FROM posts WHERE account = :account AND id = :id AND id <> ''"
+            " AND thread <> :number"
+        )
+        return frozenset(
+            each for each in among if self._fetch(sql, account=account, id=each, number=number)
+        )
+
+    def published_papers(self, account: str, since: datetime) -> frozenset[str]:
+        """Return the arXiv ids of the papers with a post of their own that went out since."""
+        rows = self._fetch(
+            "SELECT part FROM posts WHERE account = :account AND state = 'sent'"
+            " AND sent_at >= :since AND part NOT IN ('opening', 'closing')",
+            account=account,
+            since=stamp(since),
+        )
+        return frozenset(row["part"] for row in rows)
+
+    def digest_seen(self, slug: str, fingerprint: str, title: str, at: datetime) -> None:
+        """Keep how a digest looks at the source; nothing is written where it looks as before."""
+        if self.fingerprint(slug) != fingerprint:
+            self._change(
+                "INSERT INTO digests VALUES (:slug, :fingerprint, :title, :at)"
+                " ON CONFLICT (slug) DO UPDATE SET fingerprint = :fingerprint, title = :title,"
+                " seen_at = :at",
+                slug=slug,
+                fingerprint=fingerprint,
+                title=title,
+                at=stamp(at),
+            )
+
+    def fingerprint(self, slug: str) -> str | None:
+        """Return the fingerprint that a digest was last seen with."""
+        rows = self._fetch("SELECT fingerprint FROM digests WHERE slug = :slug", slug=slug)
+        return str(rows[0][0]) if rows else None
+
+    def changed(self, thread: StoredThread) -> bool:
+        """Whether the digest looks otherwise at the source than when the thread was planned."""
+        return self.fingerprint(thread.digest) not in (None, thread.fingerprint)

@@ -1,0 +1,58 @@
+"""Where SQLite's own exceptions end: they become the errors of bot/errors.py, in words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bot.errors import LedgerError, Locked, WrongState
+
+__all__ = ["LedgerError", "Locked", "WrongState", "border"]
+
+_ELSEWHERE = "Set BOT_DATABASE to another file, or move this one away."
+_DAMAGED = (
+    "Put a copy back, or move the file and its -wal and -shm away: a new ledger is made, and what "
+    "is out already is found on the network."
+)
+_REASONS = {
+    sqlite3.SQLITE_FULL: ("the disk is full", "Make room on the disk, then run again."),
+    sqlite3.SQLITE_READONLY: ("it is read-only", "Make the file and its folder writable."),
+    sqlite3.SQLITE_CORRUPT: ("it is damaged", _DAMAGED),
+    sqlite3.SQLITE_NOTADB: ("it is not an SQLite database", _ELSEWHERE),
+    sqlite3.SQLITE_CANTOPEN: (
+        "it cannot be opened",
+        "Make its folder exist and the file and the folder readable and writable.",
+    ),
+    sqlite3.SQLITE_IOERR: (
+        "the disk cannot be read or written",
+        "Look for a full or failing disk. A ledger on a network disk is not supported.",
+    ),
+}
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+@contextmanager
+def border(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise about `path` into LedgerError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _explain(error, path) from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise LedgerError(
+            f"the ledger {path} cannot be used: {reason}",
+            "Set BOT_DATABASE to a file that this program may read and write.",
+        ) from error
+
+
+def _explain(error: sqlite3.Error, path: Path) -> LedgerError:
+    # the low byte is the primary code, what is above it says more than a person needs
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _LOCKED:
+        mend = "Wait until the other process is done with it, or stop that process."
+        return Locked(f"the ledger {path} is locked by another process ({error})", mend)
+    reason, mend = _REASONS.get(code, ("SQLite refuses", "Run `bot check`, then run again."))
+    return LedgerError(f"the ledger {path} cannot be used: {reason} ({error})", mend)

@@ -1,0 +1,177 @@
+"""The schema, as numbered steps. A step that was released is never edited: a new one follows it.
+
+sqlite-utils has migrations of its own. They are not used, because it finds out what is pending
+before it begins the transaction, so that two processes opening at once would both run a step, and
+because it keeps its record in a table, which a dry run could read only by importing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.ledger.errors import LedgerError
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+    from sqlite_utils.db import Table
+
+APPLICATION_ID = int.from_bytes(b"bot1")
+"""What marks an SQLite file as a ledger of ours, in its header."""
+
+_THREAD = {
+    "number": int,
+    "account": str,
+    "network": str,
+    "digest": str,
+    "day": str,
+    "generation": int,
+    "title": str,
+    "published": str,
+    "fingerprint": str,
+    "language": str,
+    "visibility": str,
+    "planned_at": str,
+    "looked_at": str,
+    "checked_at": str,
+}
+_POST = {
+    "thread": int,
+    "position": int,
+    "account": str,
+    "part": str,
+    "key": str,
+    "text": str,
+    "token": str,
+    "media": str,
+    "state": str,
+    "id": str,
+    "url": str,
+    "tries": int,
+    "tried_at": str,
+    "doubted_at": str,
+    "misses": int,
+    "missed_after": float,
+    "reason": str,
+    "sent_at": str,
+    "changed_at": str,
+}
+_ATTEMPT = {
+    "number": int,
+    "thread": int,
+    "at": str,
+    "kind": str,
+    "position": int,
+    "outcome": str,
+    "detail": str,
+}
+
+
+def _what_was_planned_tried_and_sent(db: Database) -> None:
+    _create(db, "accounts", {"name": str, "network": str}, "name")
+    _create(db, "digests", {"slug": str, "fingerprint": str, "title": str, "seen_at": str}, "slug")
+    null = {"looked_at", "checked_at"}
+    threads = _create(db, "threads", _THREAD, "number", null, account=("accounts", "name"))
+    threads.create_index(["account", "digest", "generation"], unique=True)
+    threads.create_index(["account"])
+    threads.create_index(["digest"])
+    null = {"tried_at", "doubted_at", "sent_at"}
+    of_thread = ("threads", "number")
+    _create(db, "posts", _POST, ("thread", "position"), null, thread=of_thread)
+    attempts = _create(db, "attempts", _ATTEMPT, "number", {"position"}, thread=of_thread)
+    attempts.create_index(["thread"])
+    # what is open, newest, or known by its id is found without passing over all that ever was
+    db.execute("CREATE INDEX posts_open ON posts (thread) WHERE state NOT IN ('sent', 'retracted')")
+    db.execute(
+        "CREATE INDEX posts_sent ON posts (account, sent_at, thread, position) WHERE state = 'sent'"
+    )
+    db.execute("CREATE INDEX posts_known ON posts (account, id) WHERE id <> ''")
+    _forbid(db, "words_stay", "UPDATE OF part, key, text, token, media ON posts")
+    _forbid(db, "attempts_stay", "UPDATE ON attempts")
+    _forbid(db, "attempts_remain", "DELETE ON attempts")
+
+
+def _what_accounts_may_and_spend(db: Database) -> None:
+    lease = {"account": str, "token": str, "holder": str, "expires_at": str}
+    _create(db, "leases", lease, "account")
+    limit = {"account": str, "kind": str, "until": str, "reason": str}
+    _create(db, "limits", limit, ("account", "kind"))
+    spending = {"number": int, "account": str, "at": str, "kind": str, "micros": int}
+    _create(db, "spending", spending, "number").create_index(["account", "at", "micros"])
+    _create(db, "facts", {"account": str, "name": str, "value": str}, ("account", "name"))
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (
+    _what_was_planned_tried_and_sent,
+    _what_accounts_may_and_spend,
+)
+LATEST = len(STEPS)
+
+
+def migrate(db: Database, path: Path) -> None:
+    """Bring the ledger to the latest step, each step in its own transaction.
+
+    Looking at the version and taking the step is one transaction: of two processes that open a
+    ledger at once, one takes the step and the other finds it taken. A ledger that cannot be
+    written raises here. Raises LedgerError for a newer one.
+    """
+    while (version := _step(db, path)) < LATEST:
+        check_version(version, path)
+
+
+def check_version(version: int, path: Path) -> None:
+    """Refuse a ledger that a later release wrote. Raises LedgerError."""
+    if version > LATEST:
+        raise LedgerError(
+            f"the ledger {path} has version {version}, and this program knows {LATEST} at most",
+            "Install the release of bot that wrote it, or a later one.",
+        )
+
+
+def _step(db: Database, path: Path) -> int:
+    """Take the next step, if there is one; returns the version reached.
+
+    A new ledger takes all of them at once, so that nobody who looks ever finds it half made.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        version: int = db.execute("PRAGMA user_version").fetchone()[0]
+        check_version(version, path)
+        steps = STEPS[version : version + 1 if version else LATEST]
+        for step in steps:
+            step(db)
+        version += len(steps)
+        # with nothing to do it is taken back again: only a write tells that we may not write
+        db.execute(f"PRAGMA user_version = {version}")
+        if steps:
+            db.commit()
+        else:
+            db.rollback()
+    except BaseException:
+        db.rollback()
+        raise
+    return version
+
+
+def _create(
+    db: Database,
+    name: str,
+    columns: Mapping[str, type],
+    pk: str | tuple[str, ...],
+    null: Collection[str] = (),
+    **references: tuple[str, str],
+) -> Table:
+    """A strict table; columns outside `null` must have a value, `references` are foreign keys."""
+    return db.table(name).create(
+        dict(columns),
+        pk=pk,
+        not_null=columns.keys() - null,
+        foreign_keys=[(column, *other) for column, other in references.items()],
+        strict=True,
+    )
+
+
+def _forbid(db: Database, name: str, change: str) -> None:
+    """Whatever code comes later, this change fails."""
+    db.execute(f"CREATE TRIGGER {name} BEFORE {change} BEGIN SELECT RAISE(ABORT, '{name}'); END")

@@ -1,0 +1,135 @@
+"""What the ledger holds, as values. Times are aware and in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from bot.model import Media, Network, State
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPost:
+    """A post as it was worded for good. `key` is a function of what it is, never of its words."""
+
+    position: int
+    part: str
+    key: str
+    text: str
+    token: str
+    media: tuple[Media, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedThread:
+    """A thread to be written down. `fingerprint` is the digest's, to see later that it changed.
+
+    `generation` counts how often the digest was published anew by this account, from 0.
+    """
+
+    account: str
+    network: Network
+    digest: str
+    day: date
+    generation: int
+    title: str
+    published: datetime
+    fingerprint: str
+    language: str
+    visibility: str
+    posts: tuple[PlannedPost, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPost:
+    """A planned post and what is known of it.
+
+    `tries` counts requests that may have published it. `tried_at` is when the last of them was
+    begun, `doubted_at` the first whose outcome is still unknown. `misses` are the reads since the
+    last try that did not find it; `missed_after` are the seconds that had surely passed between
+    the two when the last of them was made, measured by clocks that cannot be set. `reason` says why
+    it is held, or what the last refusal was.
+    """
+
+    position: int
+    part: str
+    key: str
+    text: str
+    token: str
+    media: tuple[Media, ...]
+    state: State
+    id: str
+    url: str
+    tries: int
+    tried_at: datetime | None
+    doubted_at: datetime | None
+    misses: int
+    missed_after: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredThread:
+    """A thread in the ledger.
+
+    `number` is its row. `looked_at` is when the account was first read for it, None before;
+    `checked_at` when it was read whole at the end.
+    """
+
+    number: int
+    account: str
+    network: Network
+    digest: str
+    day: date
+    generation: int
+    title: str
+    published: datetime
+    fingerprint: str
+    language: str
+    visibility: str
+    planned_at: datetime
+    looked_at: datetime | None
+    checked_at: datetime | None
+    posts: tuple[StoredPost, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request and what came of it. `kind` is `send`, `read` or `delete`."""
+
+    at: datetime
+    kind: str
+    position: int | None
+    outcome: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to send for an account, until `expires_at`; `holder` says who has it."""
+
+    account: str
+    token: str
+    holder: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What a network said of one of its limits: nothing of `kind` before `until`."""
+
+    account: str
+    kind: str
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What an account spent, in US dollars."""
+
+    account: str
+    at: datetime
+    kind: str
+    amount: Decimal

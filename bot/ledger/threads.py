@@ -1,0 +1,182 @@
+"""Threads: written down whole before the first post, and read back."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bot.ledger.base import Base
+from bot.ledger.columns import read_attempt, read_thread, stamp, words, write_media
+from bot.ledger.errors import LedgerError
+from bot.ledger.reader import Value
+from bot.ledger.rows import Attempt, PlannedThread, StoredThread
+from bot.model import Network, State
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+# CROSS JOIN keeps SQLite to this order: the few that are open first, whatever else is asked
+_OPEN = (
+    "(SELECT DISTINCT thread FROM posts WHERE state NOT IN ('sent', 'retracted'))"
+    " CROSS JOIN threads ON number = thread"
+)
+
+
+class Threads(Base):
+    """The part of the ledger about threads, and the log of what was tried for each."""
+
+    def plan(self, thread: PlannedThread, at: datetime) -> StoredThread:
+        """Write a thread down; one that is there already is returned as it stands.
+
+        Raises LedgerError where the account was on another network before: its threads would be
+        carried on there in the words, and with the ids, of this one.
+        """
+        with self._writing() as db:
+            stored = self.thread(thread.account, thread.digest, thread.generation)
+            if stored is None:
+                self._register(db, thread.account, thread.network)
+                number = _insert_thread(db, thread, at)
+                _insert_posts(db, number, thread, at)
+                stored = self.refresh(number)
+            return stored
+
+    def thread(
+        self, account: str, digest: str, generation: int | None = None
+    ) -> StoredThread | None:
+        """Return a thread, of the latest generation where none is given; None if there is none."""
+        rows = self._fetch(
+            "SELECT * FROM threads WHERE account = :account AND digest = :digest"
+            " AND generation = coalesce(:generation, generation)"
+            " ORDER BY generation DESC LIMIT 1",
+            account=account,
+            digest=digest,
+            generation=generation,
+        )
+        return self._read(rows[0]) if rows else None
+
+    def threads(
+        self,
+        account: str | None = None,
+        digest: str | None = None,
+        *,
+        unfinished: bool = False,
+        most: int | None = None,
+    ) -> tuple[StoredThread, ...]:
+        """Return threads, the one planned last first, `most` of them at most.
+
+        `unfinished` are those with a post that is neither sent nor retracted.
+        """
+        given: dict[str, Value] = {"account": account, "digest": digest}
+        asked = {name: value for name, value in given.items() if value is not None}
+        conditions = " AND ".join(["1", *(f"{name} = :{name}" for name in asked)])
+        rows = self._fetch(
+            f"SELECT threads.* FROM {_OPEN if unfinished else 'threads'} WHERE {conditions}"  # noqa: S608 - names of our own columns
+            " ORDER BY number DESC LIMIT :most",
+            most=-1 if most is None else most,
+            **asked,
+        )
+        return tuple(map(self._read, rows))
+
+    def refresh(self, number: int) -> StoredThread:
+        """Return a thread as it is now. Raises LedgerError where there is none of that number."""
+        rows = self._fetch("SELECT * FROM threads WHERE number = :number", number=number)
+        if not rows:
+            raise LedgerError(f"the ledger {self._path} holds no thread number {number}")
+        return self._read(rows[0])
+
+    def looked(self, number: int, at: datetime) -> StoredThread:
+        """The account was read for this thread; the first time is kept."""
+        sql = "UPDATE threads SET looked_at = coalesce(looked_at, :at) WHERE number = :number"
+        self._change(sql, number=number, at=stamp(at))
+        return self.refresh(number)
+
+    def checked(self, number: int, at: datetime) -> StoredThread:
+        """The thread was read whole at its end."""
+        sql = "UPDATE threads SET checked_at = :at WHERE number = :number"
+        self._change(sql, number=number, at=stamp(at))
+        return self.refresh(number)
+
+    def attempt(self, number: int, attempt: Attempt) -> None:
+        """Add to the log of a thread; what is in it never changes."""
+        with self._writing() as db:
+            row = {
+                "thread": number,
+                "at": stamp(attempt.at),
+                "kind": attempt.kind,
+                "position": attempt.position,
+                "outcome": attempt.outcome,
+                "detail": words(attempt.detail),
+            }
+            db.table("attempts").insert(row)
+
+    def attempts(self, number: int) -> tuple[Attempt, ...]:
+        """The log of a thread, in the order it was written."""
+        sql = "SELECT * FROM attempts WHERE thread = :number ORDER BY number"
+        return tuple(map(read_attempt, self._fetch(sql, number=number)))
+
+    def _read(self, row: sqlite3.Row) -> StoredThread:
+        sql = "SELECT * FROM posts WHERE thread = :number ORDER BY position"
+        number: int = row["number"]
+        posts = self._fetch(sql, number=number)
+        try:
+            return read_thread(row, posts)
+        except (ValueError, TypeError, KeyError) as error:
+            raise LedgerError(
+                f"thread {number} in the ledger {self._path} is not as bot wrote it: {error}",
+                "Put a copy of the ledger back.",
+            ) from error
+
+    def _register(self, db: Database, account: str, network: Network) -> None:
+        db.execute(
+            "INSERT INTO accounts VALUES (:name, :network) ON CONFLICT DO NOTHING",
+            {"name": account, "network": network.value},
+        )
+        known = self._fetch("SELECT network FROM accounts WHERE name = :name", name=account)[0][0]
+        if known != network:
+            raise LedgerError(
+                f"the account {account} was on {known} in the ledger {self._path}, and is on "
+                f"{network} in the settings",
+                "Give the account on the other network a name of its own.",
+            )
+
+
+def _insert_thread(db: Database, thread: PlannedThread, at: datetime) -> int:
+    row = {
+        "account": thread.account,
+        "network": thread.network.value,
+        "digest": thread.digest,
+        "day": thread.day.isoformat(),
+        "generation": thread.generation,
+        "title": thread.title,
+        "published": stamp(thread.published),
+        "fingerprint": thread.fingerprint,
+        "language": thread.language,
+        "visibility": thread.visibility,
+        "planned_at": stamp(at),
+    }
+    return int(db.table("threads").insert(row).last_rowid or 0)
+
+
+def _insert_posts(db: Database, number: int, thread: PlannedThread, at: datetime) -> None:
+    db.table("posts").insert_all(
+        {
+            "thread": number,
+            "position": post.position,
+            "account": thread.account,
+            "part": post.part,
+            "key": post.key,
+            "text": post.text,
+            "token": post.token,
+            "media": write_media(post.media),
+            "state": State.PLANNED.value,
+            "id": "",
+            "url": "",
+            "tries": 0,
+            "misses": 0,
+            "missed_after": 0.0,
+            "reason": "",
+            "changed_at": stamp(at),
+        }
+        for post in thread.posts
+    )
