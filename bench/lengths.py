@@ -1,24 +1,28 @@
-"""What measuring a post costs: microseconds a post, the median over some thousand of them.
+"""What measuring the length of a post costs, on each network.
 
-    python bench/lengths.py
-
-The posts are made of invented titles and names, half of them with accents, dashes, emoji or CJK.
+The posts are those of the samples' threads, and as many again made of invented titles and names,
+half of them with accents, dashes, emoji or CJK.
 """
 
 from __future__ import annotations
 
 import random
-import sys
-import time
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from measure import SAMPLES, Figure, in_turn, show, worked
 
-from bot.formatter.limits import bluesky_length, mastodon_length, twitter_length
+from bot import app
+from bot.digests.parse import parse
+from bot.formatter.limits import length
+from bot.settings import load
 
-POSTS = 3000
+ROUNDS = 15
+REPEAT = 20
+BUDGET = 100.0
 WORDS = (
     "learning sparse attention for tabular graphs with a few labels and no teacher beyond "
     "scaling laws robust diffusion of tokens in closed form under drift models revisited"
@@ -28,8 +32,33 @@ ODD_NAMES = ("Jörg Größe", "Łucja Żak", "Núria Peñá", "李 明", "Zoë �
 ODD_WORDS = "naïve — “seen” χ² 📈 👩🏽‍🚀 …"
 
 
-def make(seed: random.Random) -> str:
-    """Return a post of the length an account would send, with a link at its end."""
+def figures() -> Iterator[Figure]:
+    """Give the mean microseconds of one post, and in the note those of the slowest."""
+    with tempfile.TemporaryDirectory() as empty:
+        settings = load({}, Path(empty))
+    digests = [parse(path.read_bytes(), path.name)[0] for path in sorted(SAMPLES.glob("*.md"))]
+    for account in settings.defaults:
+        threads = [app.threads(settings, digest, [account], top=0)[0] for digest in digests]
+        posts = [post.text for thread in threads for post in thread.posts]
+        yield of_network(account.network, partial(length, account.network), posts)
+
+
+def of_network(name: str, measure: Callable[[str], int], real: Sequence[str]) -> Figure:
+    """Measure the posts of one network, in each round every post some times on end."""
+    seed = random.Random(7)  # noqa: S311 - the same posts each time, nothing secret
+    posts = [*real, *(invented(seed) for _ in real)]
+
+    def cost(post: str) -> float:
+        return 1e6 / REPEAT * worked(lambda: [measure(post) for _ in range(REPEAT)])
+
+    rounds = in_turn(ROUNDS, *(partial(cost, post) for post in posts))
+    slowest = max(map(median, zip(*rounds, strict=True)))
+    note = f"the mean of {len(posts)} posts; the slowest takes {slowest:.0f} us"
+    return Figure(f"the length of a post, {name}", list(map(fmean, rounds)), "us", BUDGET, note)
+
+
+def invented(seed: random.Random) -> str:
+    """Make a post of the length an account would send, with a link at its end."""
     odd = seed.random() < 0.5
     words = seed.choices(f"{WORDS} {ODD_WORDS if odd else ''}".split(), k=seed.randint(8, 20))
     names = seed.choices(NAMES + (ODD_NAMES if odd else ()), k=seed.randint(1, 4))
@@ -39,30 +68,5 @@ def make(seed: random.Random) -> str:
     return "\n".join(lines)
 
 
-def cost(measure: Callable[[str], int], posts: list[str]) -> float:
-    """Return the median microseconds of one measurement."""
-    times = []
-    for post in posts:
-        start = time.perf_counter_ns()
-        measure(post)
-        times.append(time.perf_counter_ns() - start)
-    return median(times) / 1000
-
-
-def main() -> None:
-    """Print one line; the first, slow measurement of each network is not counted."""
-    seed = random.Random(7)  # noqa: S311 - the same posts each time, nothing secret
-    posts = [make(seed) for _ in range(POSTS)]
-    figures = []
-    for name, measure in (
-        ("twitter", twitter_length),
-        ("mastodon", mastodon_length),
-        ("bluesky", bluesky_length),
-    ):
-        measure(posts[0])
-        figures.append(f"{name} {cost(measure, posts):.1f} us")
-    print(f"lengths: {', '.join(figures)} a post")
-
-
 if __name__ == "__main__":
-    main()
+    show(figures())

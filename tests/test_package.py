@@ -1,0 +1,108 @@
+"""The program as it is installed: a wheel away from its checkout, a checkout without a wheel."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+from places import ROOT, SAMPLES
+
+from bot import __version__
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel of this checkout, built without network: hatchling is here already."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (built,) = folder.iterdir()
+    return zipfile.ZipFile(built)
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: zipfile.ZipFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("installed")
+    wheel.extractall(folder)
+    return folder
+
+
+def bot(*arguments: str, package: Path, folder: Path) -> str:
+    """What `python -m bot` of the package prints in `folder`, with nothing in its environment."""
+    run = subprocess.run(
+        [sys.executable, "-m", "bot", *arguments],
+        cwd=folder,
+        env={"PYTHONPATH": str(package), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def plan(package: Path, folder: Path) -> tuple[dict[str, object], Path]:
+    """What a dry run plans, its source taken out, and the source."""
+    printed = json.loads(bot("post", "--dry-run", "--json", package=package, folder=folder))
+    return printed, Path(printed["digest"].pop("source"))
+
+
+def below(root: Path) -> set[str]:
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
+def metadata(wheel: zipfile.ZipFile, name: str) -> str:
+    return wheel.read(f"bot-{__version__}.dist-info/{name}").decode()
+
+
+def test_the_wheel_holds_the_program_its_templates_and_its_samples(wheel: zipfile.ZipFile) -> None:
+    held = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    templates = {f"bot/templates/{name}" for name in below(ROOT / "templates")}
+    package = {f"bot/{name}" for name in below(ROOT / "bot") if "__pycache__" not in name}
+    assert held == templates | package
+    assert "bot/templates/default/entry.txt.j2" in held
+    assert {f"bot/samples/{path.name}" for path in SAMPLES.glob("*.md")} < held
+
+
+def test_the_wheel_names_its_command_and_its_version(wheel: zipfile.ZipFile) -> None:
+    fields = Parser().parsestr(metadata(wheel, "METADATA"))
+    assert (fields["Name"], fields["Version"]) == ("bot", __version__)
+    assert fields["Requires-Python"] == ">=3.11"
+    assert "bot = bot.cli:main" in metadata(wheel, "entry_points.txt").splitlines()
+
+
+def test_a_wheel_in_any_folder_does_what_the_checkout_does(installed: Path, tmp_path: Path) -> None:
+    expected, _ = plan(ROOT, tmp_path)
+    found, source = plan(installed, tmp_path)
+    assert found == expected
+    assert isinstance(found["threads"], list)
+    assert len(found["threads"]) == 3
+    assert source.is_relative_to(installed)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wheel_in_any_folder_says_its_version(installed: Path, tmp_path: Path) -> None:
+    printed = bot("--version", package=installed, folder=tmp_path)
+    assert printed.split()[-1] == __version__
+    assert "templates" in bot("check", "--offline", package=installed, folder=tmp_path)
+
+
+def test_a_checkout_needs_no_installation(tmp_path: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__")
+    checkout, elsewhere = tmp_path / "checkout", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("bot", "templates"):
+        shutil.copytree(ROOT / name, checkout / name, ignore=ignored)
+    before = below(checkout)
+    expected, _ = plan(ROOT, elsewhere)
+    found, source = plan(checkout, checkout)
+    assert found == expected
+    assert source.is_relative_to(checkout)
+    assert below(checkout) == before
