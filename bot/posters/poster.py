@@ -1,0 +1,181 @@
+"""What delivery asks of a network: the one protocol that every poster keeps.
+
+A poster does one request when it is asked and says what came of it; it never waits, retries or
+decides. No method raises for anything a network can do: what could not be read is `CannotRead`,
+what became of a post is an `Outcome`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from bot.errors import BotError
+
+
+class Sort(StrEnum):
+    """The four sorts of outcome. Only `REFUSED` and `LATER` prove that nothing was published."""
+
+    SENT = "sent"
+    REFUSED = "refused"
+    LATER = "later"
+    UNKNOWN = "unknown"
+
+
+class Refusal(StrEnum):
+    """What a refusal is about, which decides what follows."""
+
+    CREDENTIALS = "credentials"
+    """401: the account stops, its posts stay planned."""
+    REPLIES = "replies"
+    """X's reply rule: the opening stands alone, the thread is held."""
+    PARENT = "parent"
+    """The post replied to is gone."""
+    CONTENT = "content"
+    """This post, as it is, will never be taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A post to publish. `parent` is the network's id of the post it replies to, empty for a root.
+
+    `root` is the id of the thread's first post. `key` makes a repeat recognisable to a network that
+    keeps keys. `media` are ids of uploads.
+    """
+
+    text: str
+    key: str
+    parent: str = ""
+    root: str = ""
+    language: str = "en"
+    visibility: str = "public"
+    media: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one request to publish or delete.
+
+    `id` and `url` are there for SENT. `reason` is for people and holds no secret. `until` says when
+    to come back after LATER, None where the network did not say. `flaw` names what is wrong with a
+    post that was SENT: another parent than asked for, media that are missing. `cost` is what the
+    network bills for a request to delete, in US dollars.
+    """
+
+    sort: Sort
+    id: str = ""
+    url: str = ""
+    reason: str = ""
+    refusal: Refusal | None = None
+    until: datetime | None = None
+    flaw: str = ""
+    cost: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A post of ours as the network gives it back.
+
+    `text` is plain: t.co links, entities and HTML are undone. `parent` is the id it replies to,
+    empty for a root. `application` is the program that wrote it, `key` its record key, both empty
+    where the network does not say.
+    """
+
+    id: str
+    url: str
+    text: str
+    parent: str
+    created: datetime
+    application: str = ""
+    media: int = 0
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The account's own posts, newest first, from one or more requests.
+
+    `complete` says that reading reached the post or the time it was asked to go back to. `cost` is
+    what the network bills for it, in US dollars.
+    """
+
+    posts: tuple[Seen, ...]
+    complete: bool
+    cost: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Who we are on the network, and what its users would want to be told.
+
+    `id` is the account's own. `limit` is the longest post the server takes, None where it does not
+    say. `advice` are sentences for the operator, such as that the account is not marked as a bot.
+    """
+
+    id: str
+    handle: str
+    url: str
+    limit: int | None = None
+    application: str = ""
+    advice: tuple[str, ...] = ()
+
+
+class CannotRead(BotError):
+    """The account's posts could not be read.
+
+    `until` says when to try again, None where the network did not say. `final` means that trying
+    again will not help: the credentials or the plan do not allow it. `stops` says that it is about
+    the account as a whole, which then can do nothing: its credentials, its address.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        mend: str = "",
+        *,
+        until: datetime | None = None,
+        final: bool = False,
+        stops: bool = False,
+    ) -> None:
+        super().__init__(message, mend)
+        self.until = until
+        self.final = final
+        self.stops = stops
+
+
+class Poster(Protocol):
+    """One account on one network. Not for use by two threads at once."""
+
+    def publish(self, post: Outgoing) -> Outcome:
+        """Publish one post, in exactly one request."""
+        ...
+
+    def look(self, since: datetime, after: str = "") -> Look:
+        """Read our own posts back to the time `since`, or to the post `after` where that is nearer.
+
+        `after` is an id of ours, and is itself not returned. Raises CannotRead.
+        """
+        ...
+
+    def read(self, post_id: str) -> Seen | None:
+        """Read one post; None where it is not there. Raises CannotRead."""
+        ...
+
+    def delete(self, post_id: str) -> Outcome:
+        """Delete one post, in one request. A post that is not there counts as deleted (SENT)."""
+        ...
+
+    def profile(self) -> Profile:
+        """Try the credentials, and read who we are. Raises CannotRead."""
+        ...
+
+    def cost(self, text: str) -> Decimal:
+        """What the network bills for publishing `text`, in US dollars."""
+        ...
+
+    def close(self) -> None:
+        """Give back the connection."""
+        ...

@@ -1,0 +1,230 @@
+"""The poster for X, through tweepy (OAuth 1.0a, API v2, https://docs.x.com/x-api)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol
+
+from bot import __version__
+from bot.formatter.prices import post_price
+from bot.model import Account
+from bot.posters import twitter_answers as answers
+from bot.posters.answers import Exchange, Reply, cannot_read, no_id
+from bot.posters.poster import CannotRead, Look, Outcome, Outgoing, Poster, Profile, Seen, Sort
+from bot.posters.values import at
+
+if TYPE_CHECKING:
+    from bot.posters.http import Line
+
+BASE_URL = "https://api.x.com"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPrices:
+    """US dollars for what is not publishing (docs.x.com, X API, Pricing); `read` when looked up.
+
+    `own_post` is for each post returned of the account's own timeline, where the account owns the
+    app; `post` for one asked for by its id; `user` for users/me.
+    """
+
+    own_post: Decimal = Decimal("0.001")
+    post: Decimal = Decimal("0.005")
+    user: Decimal = Decimal("0.010")
+    delete: Decimal = Decimal("0.010")
+    read: date = date(2026, 8, 22)
+
+
+READ_PRICES = ReadPrices()
+
+_BUILT_IN = "https://api.twitter.com"
+_OWN_HOSTS = (BASE_URL, _BUILT_IN)
+_PAGE = 100
+_DEPTH = 3200
+_PAGES = 2 * _DEPTH // _PAGE  # X may give pages that are not full
+_EARLIEST = datetime(2010, 11, 6, tzinfo=UTC)
+_RECENT = timedelta(minutes=1)
+_FIELDS: Mapping[str, str] = {
+    "tweet.fields": "attachments,created_at,entities,note_tweet,referenced_tweets"
+}
+_NEW_FIELDS: Mapping[str, str] = {
+    "post.fields": "attachments,created_at,entities,note_post,referenced_posts"
+}
+
+
+class _Client(Protocol):
+    """The part of tweepy.Client that is used; tweepy itself has no types."""
+
+    def create_tweet(
+        self,
+        *,
+        text: str,
+        in_reply_to_tweet_id: str | None,
+        media_ids: list[str] | None,
+        user_auth: bool,
+    ) -> object: ...
+
+    def delete_tweet(self, id: str, *, user_auth: bool) -> object: ...  # noqa: A002 - tweepy's name
+
+    def request(
+        self, method: str, route: str, params: Mapping[str, str], *, user_auth: bool
+    ) -> object: ...
+
+
+def open_poster(  # noqa: PLR0913, PLR0917 - the four tokens belong together, and to nothing else
+    account: Account,
+    consumer_key: str,
+    consumer_secret: str,
+    access_token: str,
+    access_token_secret: str,
+    base_url: str,
+    timeout: float,
+    clock: Callable[[], datetime],
+) -> Poster:
+    """Return the poster of one account on X; nothing is sent yet.
+
+    `timeout` is in seconds, for one answer. Requests are signed for the host they go to where that
+    is X's own, else for api.x.com, which a gateway is taken to pass them on to.
+    """
+    import requests  # noqa: PLC0415 - loads at first use
+    import tweepy  # type: ignore[import-untyped]  # noqa: PLC0415 - (the same)
+
+    from bot.posters.http import Detour, Line  # noqa: PLC0415 - (the same)
+
+    secrets = (consumer_key, consumer_secret, access_token, access_token_secret)
+    base = base_url.rstrip("/")
+    signed = base if base in _OWN_HOSTS else BASE_URL
+    line = Line(base, timeout, secrets, Detour(_BUILT_IN, signed))
+    client = tweepy.Client(
+        consumer_key=consumer_key,
+        consumer_secret=consumer_secret,
+        access_token=access_token,
+        access_token_secret=access_token_secret,
+        return_type=requests.Response,
+        wait_on_rate_limit=False,
+    )
+    client.session.close()
+    client.session = line.session
+    client.user_agent = f"bot/{__version__}"
+    return _Twitter(account, client, line, access_token.partition("-")[0], clock)
+
+
+class _Twitter:
+    """See `Poster`. One request a call, but for `look`, which asks for page after page."""
+
+    def __init__(
+        self,
+        account: Account,
+        client: _Client,
+        line: Line,
+        user: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._account = account
+        self._client = client
+        self._line = line
+        self._user = user
+        self._clock = clock
+        self._fields = _FIELDS
+
+    def publish(self, post: Outgoing) -> Outcome:
+        exchange = self._line.once(
+            lambda: self._client.create_tweet(
+                text=post.text,
+                in_reply_to_tweet_id=post.parent or None,
+                media_ids=list(post.media) or None,
+                user_auth=True,
+            )
+        )
+        return answers.published(exchange, post, self._clock())
+
+    def delete(self, post_id: str) -> Outcome:
+        if not answers.is_id(post_id):
+            return no_id(answers.NETWORK, post_id)
+        exchange = self._line.once(lambda: self._client.delete_tweet(post_id, user_auth=True))
+        outcome = answers.deleted(exchange, post_id, self._clock())
+        billed = outcome.sort in (Sort.SENT, Sort.UNKNOWN)
+        return replace(outcome, cost=READ_PRICES.delete) if billed else outcome
+
+    def look(self, since: datetime, after: str = "") -> Look:
+        since = since.astimezone(UTC).replace(microsecond=0)  # as X gives times
+        latest = max(_EARLIEST, min(since, self._clock() - _RECENT))
+        start = {"since_id": after} if after else {"start_time": f"{latest:%Y-%m-%dT%H:%M:%SZ}"}
+        posts: dict[str, Seen] = {}
+        billed, token, whole, complete = 0, "", True, False
+        for _ in range(_PAGES):
+            page = self._page(start, token)
+            if page is None:
+                break
+            posts |= {post.id: post for post in page.posts if post.created >= since}
+            billed, token, whole = billed + page.billed, page.token, whole and page.whole
+            reached = any(post.created < since for post in page.posts)
+            if reached or not token:
+                # What lies beyond the newest 3,200 is not given, and not said to be missing.
+                complete = whole and (reached or billed <= _DEPTH - _PAGE)
+                break
+        return Look(tuple(posts.values()), complete, billed * READ_PRICES.own_post)
+
+    def _page(self, start: Mapping[str, str], token: str) -> answers.Page | None:
+        """Return a page; None for one that X answers with errors instead, after the first."""
+        if not self._user.isdecimal():
+            raise CannotRead(
+                f"{self._account.name}: the access token does not begin with the account's id",
+                "It must be an OAuth 1.0a access token of the account: digits, a dash, letters.",
+                final=True,
+            )
+        more = {"pagination_token": token} if token else {}
+        params = {"max_results": str(_PAGE), **start, **more}
+        exchange = self._get(f"/2/users/{self._user}/tweets", params)
+        page = answers.page(self._answer(exchange))
+        if page is None and not token:
+            raise self._cannot_read(exchange)
+        return page
+
+    def read(self, post_id: str) -> Seen | None:
+        if not answers.is_id(post_id):
+            return None
+        exchange = self._get(f"/2/tweets/{post_id}", {})
+        if exchange.reply and answers.is_missing(exchange.reply):
+            return None
+        post = answers.seen(at(self._answer(exchange).value(), "data"))
+        if post is None:
+            raise self._cannot_read(exchange)
+        return post
+
+    def profile(self) -> Profile:
+        params = {"user.fields": "description"}
+        exchange = self._line.once(lambda: self._request("/2/users/me", params))
+        profile = answers.profile(self._answer(exchange))
+        if profile is None:
+            raise self._cannot_read(exchange)
+        return profile
+
+    def cost(self, text: str) -> Decimal:
+        return post_price(text)
+
+    def close(self) -> None:
+        self._line.close()
+
+    def _get(self, route: str, params: Mapping[str, str]) -> Exchange:
+        """Read posts; where X does not know the fields' old names, by the new ones from now on."""
+        exchange = self._line.once(lambda: self._request(route, {**params, **self._fields}))
+        reply = exchange.reply
+        if reply and self._fields is _FIELDS and answers.speaks_of_fields(reply):
+            self._fields = _NEW_FIELDS
+            return self._get(route, params)
+        return exchange
+
+    def _request(self, route: str, params: Mapping[str, str]) -> object:
+        return self._client.request("GET", route, params, user_auth=True)
+
+    def _answer(self, exchange: Exchange) -> Reply:
+        """Return the answer to a read. Raises CannotRead where there is none, or a refusal."""
+        if exchange.reply is None or not exchange.reply.ok:
+            raise self._cannot_read(exchange)
+        return exchange.reply
+
+    def _cannot_read(self, exchange: Exchange) -> CannotRead:
+        return cannot_read(exchange, answers.RULES, self._clock())

@@ -1,0 +1,134 @@
+"""Reading what a stranger's server wrote: JSON of any shape, times of any form. Pure, never raises.
+
+Nothing here trusts its input: what is not there, or not what it should be, is empty or None.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+_LONGEST_WAIT = timedelta(days=31)
+_LONGEST_QUOTE = 200
+_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_NAMED = re.compile(r"@\w|\b(?:by|operators?|operated|contact|maintain\w*|owner)\b", re.IGNORECASE)
+
+
+def clean(text: str, longest: int = _LONGEST_QUOTE) -> str:
+    """Return text of a stranger's as it may be shown: one line, printable, cut short."""
+    line = " ".join(text.split())
+    plain = "".join(char for char in line if char.isprintable())
+    return plain if len(plain) <= longest else f"{plain[: longest - 1].rstrip()}…"
+
+
+def names_somebody(bio: str) -> bool:
+    """Tell whether a bio seems to say who runs the account: a name with @, an address, 'by ...'."""
+    return bool(_NAMED.search(bio))
+
+
+def origin(url: str) -> str:
+    """Return scheme and host of a URL, without user, path and query; empty where it has none."""
+    try:
+        parts = urlsplit(url)
+        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+    except ValueError:
+        return ""
+    return clean(f"{parts.scheme}://{host}") if parts.scheme and host else ""
+
+
+def wait(headers: Mapping[str, str], families: Sequence[str], now: datetime) -> datetime | None:
+    """Return when the rate limit ends, by our own clock; None where that cannot be read.
+
+    Of several limits those count that have nothing left, and of these the last to end. `Date` tells
+    how far the server's clock is from ours. A time that is past or far off is none.
+    """
+    there = _http_date(headers.get("date", "")) or now
+    spent = [name for name in families if headers.get(f"{name}-remaining", "").strip() == "0"]
+    resets = (_moment(headers.get(f"{name}-reset", "")) for name in spent or families[:1])
+    ends = max(filter(None, resets), default=None) or _retry_after(headers, there)
+    if ends is None or not timedelta(0) < ends - there <= _LONGEST_WAIT:
+        return None
+    return now + (ends - there)
+
+
+def _moment(text: str) -> datetime | None:
+    """Read seconds since 1970, or ISO 8601."""
+    try:
+        if re.fullmatch(r"[0-9]{1,11}(?:\.[0-9]{1,9})?", text):
+            return datetime.fromtimestamp(float(text), UTC)
+        return _aware(datetime.fromisoformat(text))
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        return _aware(parsedate_to_datetime(text))
+    except (ValueError, IndexError, OverflowError):
+        return None
+
+
+def _retry_after(headers: Mapping[str, str], there: datetime) -> datetime | None:
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return there + timedelta(seconds=int(text))
+    return _http_date(text)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def created_at(value: object, *path: str) -> datetime | None:
+    """Return the time at a path, which must be in ISO 8601; None where there is none."""
+    return _moment(text) if "T" in (text := text_at(value, *path)) else None
+
+
+def at(value: object, *path: str) -> object:
+    """Return what lies at a path of names in decoded JSON; None where there is nothing."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def text_at(value: object, *path: str) -> str:
+    """Return the text at a path; empty where there is none."""
+    found = at(value, *path)
+    return found if isinstance(found, str) else ""
+
+
+def id_at(value: object, *path: str) -> str:
+    """Return the id at a path, as text though some servers write numbers; empty where none is."""
+    found = at(value, *path)
+    if isinstance(found, int) and not isinstance(found, bool):
+        return str(found)
+    return found if isinstance(found, str) and is_id(found) else ""
+
+
+def count_at(value: object, *path: str) -> int:
+    """Return the whole number at a path; 0 where there is none, or less than one."""
+    found = at(value, *path)
+    return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else 0
+
+
+def is_id(text: str) -> bool:
+    """Tell whether this may be a post's id: what can stand in a path and go nowhere else."""
+    return bool(_ID.fullmatch(text)) and text.strip(".") != ""
+
+
+def items_at(value: object, *path: str) -> Sequence[object]:
+    """Return the list at a path; empty where there is none."""
+    found = at(value, *path)
+    return found if isinstance(found, list) else ()
+
+
+def leaves(value: object, name: str = "") -> Sequence[str]:
+    """Return every text and number in decoded JSON, each behind its name and `=`."""
+    if isinstance(value, dict):
+        return [leaf for key, each in value.items() for leaf in leaves(each, str(key))]
+    if isinstance(value, list):
+        return [leaf for each in value for leaf in leaves(each, name)]
+    return [] if value is None else [f"{name}={value}"]
