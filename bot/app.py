@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.errors import SettingsError
+from bot.errors import BotError, NoDigest, SettingsError
 from bot.formatter.render import render
 from bot.formatter.select import tidied
 from bot.formatter.templates import Templates
-from bot.model import Account, Digest, Thread
+from bot.model import Account, Digest, Network, Thread
 from bot.settings import Settings
 
 if TYPE_CHECKING:
     from bot.digests.reading import Reading, Source
+    from bot.ledger.rows import StoredThread
+    from bot.ledger.store import Ledger
 
 SAMPLES = Path(__file__).resolve().parent / "samples"
 
+_MOST_THREADS = 5_000
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 
 
@@ -48,23 +51,100 @@ def read(settings: Settings, wanted: str | None, folder: Path) -> Reading:
         return source(settings).latest()
     if "://" in wanted:
         return read_url(wanted, timeout=settings.http_timeout)
-    if wanted.endswith((".md", ".markdown")) or (folder / wanted).is_file():
+    if is_place(wanted, folder):
         return read_file(folder / wanted)
     return source(settings).find(_day(wanted) or wanted)
 
 
+def is_place(wanted: str, folder: Path) -> bool:
+    """Whether `wanted` is an address or a file, and needs no source to be found in."""
+    is_file = wanted.endswith((".md", ".markdown")) or (folder / wanted).is_file()
+    return is_file or "://" in wanted
+
+
 def threads(
-    settings: Settings, digest: Digest, accounts: Sequence[Account], top: int | None = None
+    settings: Settings,
+    digest: Digest,
+    accounts: Sequence[Account],
+    top: int | None = None,
+    ledger: Ledger | None = None,
 ) -> tuple[Thread, ...]:
-    """Word the digest's thread for each account. `top` is put before each account's own."""
+    """Word the digest's thread for each account; those without papers for an account have no posts.
+
+    `top` is put before each account's own. With a ledger, papers that went out in the last
+    BOT_REPEAT_DAYS are left out, those in this digest's own thread aside.
+    """
     page = settings.digest_url
     if page and not digest.url:
         digest = replace(digest, url=page.replace("{slug}", digest.slug))
     ready = tidied(digest)
     chosen = accounts if top is None else [replace(account, top=top) for account in accounts]
     return tuple(
-        render(ready, account, Templates(account.network, account.templates)) for account in chosen
+        render(
+            _without_repeats(ready, account, settings, ledger),
+            account,
+            Templates(account.network, account.templates),
+        )
+        for account in chosen
     )
+
+
+def _without_repeats(
+    digest: Digest, account: Account, settings: Settings, ledger: Ledger | None
+) -> Digest:
+    if ledger is None or not settings.repeat_days:
+        return digest
+    since = digest.published - timedelta(days=settings.repeat_days)
+    known = ledger.published_papers(account.name, since)
+    own = ledger.thread(account.name, digest.slug)
+    known -= {post.part for post in own.posts} if own else set()
+    papers = tuple(paper for paper in digest.papers if paper.arxiv_id not in known)
+    ranked = tuple(replace(paper, rank=rank) for rank, paper in enumerate(papers, 1))
+    return replace(digest, papers=ranked) if len(papers) < len(digest.papers) else digest
+
+
+def known(
+    settings: Settings, ledger: Ledger, wanted: str, folder: Path
+) -> tuple[str, Digest | None]:
+    """The slug of a digest that the ledger knows, else that is at the source, and the digest.
+
+    Raises what the source says where neither knows it.
+    """
+    slugs = {thread.digest for thread in meant(ledger, wanted)}
+    problem: BotError | None = None
+    if settings.digests or is_place(wanted, folder):
+        reading = read(settings, wanted, folder)
+        if reading.digest is not None:
+            return reading.digest.slug, reading.digest
+        problem = reading.problem
+    if len(slugs) == 1:
+        return slugs.pop(), None
+    raise problem or NoDigest(f"the ledger has no thread of {wanted}", "See bot status.")
+
+
+def meant(ledger: Ledger, wanted: str) -> tuple[StoredThread, ...]:
+    """The threads a person who says `wanted` may mean, a slug or a day; newest first."""
+    if not _DAY.match(wanted):
+        return ledger.threads(digest=wanted)
+    latest = ledger.threads(most=_MOST_THREADS)
+    return tuple(thread for thread in latest if wanted in (thread.digest, thread.day.isoformat()))
+
+
+def one_thread(
+    ledger: Ledger, wanted: str, networks: Collection[Network], names: Collection[str]
+) -> StoredThread:
+    """The latest thread of the digest `wanted`; raises BotError where several accounts have one."""
+    found = {
+        thread.account: thread
+        for thread in reversed(meant(ledger, wanted))
+        if (not networks or thread.network in networks) and (not names or thread.account in names)
+    }
+    if not found:
+        raise NoDigest(f"the ledger has no thread of {wanted}", "See bot status.")
+    if len(found) > 1:
+        accounts = ", ".join(sorted(found))
+        raise SettingsError(f"several accounts have one: {accounts}", "Say which with --account.")
+    return next(iter(found.values()))
 
 
 def reason_to_wait(reading: Reading, settings: Settings) -> str:

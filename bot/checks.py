@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from bot import app
 from bot.digests.parse import parse
-from bot.errors import BotError, SettingsError
+from bot.errors import BotError, SettingsError, Unreachable
+from bot.model import Account
+from bot.posters.poster import CannotRead
+from bot.service import DELIVERABLE, open_poster
 from bot.settings import Settings, same_papers
 
 
@@ -31,12 +35,19 @@ class Finding:
     error: BotError | None = None
 
 
-def check(settings: Settings, *, offline: bool) -> Iterator[Finding]:
-    """Look at settings, accounts, templates and source; `offline` asks no other machine."""
+def check(settings: Settings, clock: Callable[[], datetime], *, offline: bool) -> Iterator[Finding]:
+    """Look at settings, accounts, templates, source and ledger, and try each account's credentials.
+
+    `offline` asks no other machine, so that credentials are not tried.
+    """
     yield from _settings(settings)
     yield from _accounts(settings)
     yield from _templates(settings)
     yield from _source(settings, offline=offline)
+    yield from _ledger(settings)
+    if not offline:
+        for account in settings.accounts:
+            yield from _credentials(settings, account, clock)
 
 
 def broken(error: SettingsError) -> Iterator[Finding]:
@@ -106,6 +117,50 @@ def _source(settings: Settings, *, offline: bool) -> Iterator[Finding]:
         size = len(reading.digest.papers)
         message = f"the latest is {reading.digest.title}, {size} papers ({reading.source})"
         yield Finding(Level.OK, "source", message)
+
+
+def _ledger(settings: Settings) -> Iterator[Finding]:
+    path = settings.database
+    if not path.exists():
+        yield Finding(Level.OK, "ledger", f"{path} is made when the first thread is planned")
+        return
+    from bot.ledger.store import Ledger  # noqa: PLC0415 - loads at first use
+
+    try:
+        ledger = Ledger.peek(path)
+        if ledger is not None:
+            ledger.close()
+    except BotError as error:
+        yield _failed("ledger", error)
+    else:
+        yield Finding(Level.OK, "ledger", f"{path} can be read")
+
+
+def _credentials(
+    settings: Settings, account: Account, clock: Callable[[], datetime]
+) -> Iterator[Finding]:
+    """Try the credentials, and say what the network's users expect of a bot."""
+    if account.network not in DELIVERABLE:
+        message = f"this version does not deliver to {account.network} yet"
+        yield Finding(Level.WARNING, account.name, message)
+        return
+    credentials = settings.credentials[account.name]
+    poster = open_poster(account, credentials, settings.http_timeout, clock)
+    try:
+        profile = poster.profile()
+    except CannotRead as error:
+        wrong = SettingsError if error.final else Unreachable
+        yield _failed(account.name, wrong(error.message, error.mend))
+        return
+    finally:
+        poster.close()
+    yield Finding(Level.OK, account.name, f"posts as {profile.handle} ({profile.url})")
+    if profile.limit is not None and profile.limit < account.max_characters:
+        message = f"the server takes {profile.limit} characters, and threads are made for more"
+        mend = f"Set MASTODON_MAX_CHARACTERS={profile.limit}."
+        yield _failed(account.name, SettingsError(message, mend))
+    for advice in profile.advice:
+        yield Finding(Level.WARNING, account.name, advice)
 
 
 def _failed(subject: str, error: BotError) -> Finding:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bot import app
 from bot.delivery.terms import Event, Surroundings
+from bot.desk import Served, Wishes
 from bot.ledger.store import Ledger
 from bot.model import Digest, Metrics, Network, Paper, Thread
 from bot.sandbox.mastodon import MastodonRules
@@ -23,7 +24,7 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.service import Stored
 from bot.sandbox.x import XRules
 from bot.sandbox.x_behaviour import XBehaviour
-from bot.service import Served, Service, Wishes
+from bot.service import Service
 from bot.settings import Settings, load
 
 NOTHING = Wishes()

@@ -161,7 +161,7 @@ def test_a_page_address_from_the_settings_reaches_the_closing(bot: Bot) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environ", "status", "message"),
     [
-        (["post"], {}, 2, "Error: this version only plans\n  Add --dry-run"),
+        (["post"], {}, 2, "Error: no account is set up to post with"),
         (["post", "--dry-run", "--top", "-1"], {}, 2, "-1 is not in the range x>=0"),
         (["post", "--dry-run", "--network", "myspace"], {}, 2, "'myspace' is not one of"),
         (["post", "--dry-run", "--account", "nobody"], {}, 2, "no account has the name"),
@@ -248,7 +248,7 @@ def test_check_tells_accounts_that_are_set_and_half_set(bot: Bot) -> None:
         "BOT_DIGESTS": str(SAMPLES),
         "BOT_TPO": "3",
     }
-    status, out, _ = bot("check", **environ)
+    status, out, _ = bot("check", "--offline", **environ)
     assert status == 0
     assert "ok       mastodon   on mastodon, its secrets are set" in out
     assert "warning  twitter    not used, as these are not set: TWITTER_CONSUMER_SECRET" in out

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from stage import check_once, digest, stage
 
 from bot.model import Network

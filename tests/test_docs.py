@@ -28,7 +28,7 @@ def blocks(text: str, language: str = "") -> list[str]:
     return re.findall(rf"(?ms)^```{language}\n(.*?)^```$", text)
 
 
-@pytest.mark.parametrize("command", ["", "post", "check"])
+@pytest.mark.parametrize("command", ["", "post", "check", "status", "retract", "settle"])
 def test_the_help_that_is_shown_is_what_the_program_prints(command: str) -> None:
     words = f"bot {command}".split()
     printed = CliRunner().invoke(cli, [*words[1:], "--help"], prog_name="bot", terminal_width=78)
@@ -62,13 +62,30 @@ def test_the_example_of_a_template_works(tmp_path: Path) -> None:
     assert run(["post", "--dry-run", "--json"], surroundings) == 0
 
 
-def test_the_json_that_is_shown_is_json_of_the_shape_printed() -> None:
-    (example,) = blocks(section("For programs"), "json")
-    shown = json.loads(example)
-    assert list(shown) == ["digest", "threads"]
-    assert list(shown["threads"][0]["posts"][0]) == [
-        *("position", "text", "length", "limit", "state", "id", "url", "media"),
-    ]
+def shape(value: object) -> object:
+    """What a program relies on: the names, down to the first item of each list."""
+    if isinstance(value, dict):
+        return {name: shape(inner) for name, inner in value.items()}
+    return [shape(value[0])] if isinstance(value, list) and value else None
+
+
+def test_the_json_that_is_shown_has_the_names_of_the_contract() -> None:
+    plan, status = (shape(json.loads(block)) for block in blocks(section("For programs"), "json"))
+    posts = [*("position", "text", "length", "limit", "state", "id", "url", "media")]
+    assert plan == {
+        "digest": dict.fromkeys(["slug", "date", "title", "papers", "source"]),
+        "threads": [
+            dict.fromkeys(["network", "account", "cost_usd"]) | {"posts": [dict.fromkeys(posts)]}
+        ],
+    }
+    known = ["position", "state", "id", "url", "attempts", "error"]
+    assert status == {
+        "accounts": [dict.fromkeys(["account", "network", "ready", "reason", "spent_usd"])],
+        "threads": [
+            dict.fromkeys(["digest", "account", "network", "changed"])
+            | {"posts": [dict.fromkeys(known)]}
+        ],
+    }
 
 
 def test_every_file_that_is_linked_is_there() -> None:

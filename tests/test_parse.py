@@ -125,7 +125,7 @@ def test_a_digest_cut_anywhere_gives_a_digest_or_says_what_is_missing(
 
 @given(st.one_of(st.binary(), st.text()))
 def test_anything_else_is_malformed(text: str | bytes) -> None:
-    with pytest.raises(Malformed, match=r"^x\.md:1: expected"):
+    with pytest.raises(Malformed, match=r"^x\.md:[0-9]+: expected"):
         parse(text, "x.md")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from bot.delivery.terms import End, Ended, Event, Surroundings, Terms
 from bot.ledger.rows import Attempt, Spending, StoredPost, StoredThread
@@ -114,6 +114,11 @@ class Book:
         """Leave it to a person."""
         self.thread = self.ledger.hold(self.thread.number, position, reason, self.now)
         self.tell("held", position, reason)
+
+    def give_up(self, position: int, reason: str) -> NoReturn:
+        """Leave it to a person, and end the run."""
+        self.hold(position, reason)
+        raise Ended(End.HELD, f"post {position} is held: {reason}")
 
     def retracted(self, position: int) -> None:
         """It was deleted, or was never out and is not to be."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bot.delivery.book import Book
+from bot.delivery.decide import LONGEST_DOUBT
 from bot.delivery.match import Recognised, recognise
 from bot.delivery.terms import CLOCKS_APART, End, Ended
 from bot.ledger.rows import StoredPost
@@ -12,8 +13,12 @@ from bot.model import State
 from bot.posters.poster import CannotRead, Look, Poster
 
 _LOOK_YOURSELF = (
-    "if nothing of it is out, say so with: bot post --assume-unsent; else settle each post with: "
-    "bot settle"
+    "look yourself: if nothing of it is out, say so with bot post --assume-unsent, else settle "
+    "each post with bot settle (TWITTER_READ_BACK=off for a plan of X that cannot read)"
+)
+_IF_OURS = (
+    "if it is not ours, go on with bot post --assume-unsent; if it is, say so with bot settle "
+    "--sent ID"
 )
 _UNREAD_BACK = "the account's posts cannot be read back to the digest's publication"
 _GONE = (
@@ -32,15 +37,9 @@ class Lookout:
     _failures: int = field(default=0, init=False)
 
     def look(self) -> bool:
-        """Read before anything is sent; False where that could not be done, or needs a person."""
-        book, first = self.book, self._first()
-        posts = self._posts()
-        if posts is None:
-            return False
-        if not posts.complete and not book.begun:
-            book.hold(first.position, f"{_UNREAD_BACK}; {_LOOK_YOURSELF}")
-            return False
-        found = self._adopt(posts, first)
+        """Read before anything is sent; False where it has to be done again."""
+        book = self.book
+        found = self._find()
         if found is None:
             return False
         for position in found.skipped:
@@ -52,24 +51,35 @@ class Lookout:
         book.looked()
         return True
 
-    def find(self) -> bool:
-        """Take into the book what of the thread is out; False where that cannot be made out."""
-        posts = self._posts()
-        if posts is None or not (posts.complete or self.book.begun):
-            return False
-        return self._adopt(posts, self._first()) is not None
+    def find(self) -> None:
+        """Take into the book what of the thread is out; asks until it is answered."""
+        while self._find() is None:
+            pass
 
     def read(self, post: StoredPost) -> None:
         """Look for a post whose outcome is unknown."""
-        posts = self._posts()
-        if posts is None:
-            return
-        if not posts.complete:
-            self.book.hold(post.position, f"it may be out; {_UNREAD_BACK}")
-            return
-        found = self._adopt(posts, post)
+        found = self._find()
         if found is not None and post.position not in found.adopted:
             self.book.missed(post.position)
+
+    def _find(self) -> Recognised | None:
+        """Read, and adopt what is ours; None, after a wait, where it could not be read just now.
+
+        Raises Ended, the first open post held, where only a person can tell.
+        """
+        book, first = self.book, self._first()
+        posts = self._posts(first)
+        if posts is None:
+            return None
+        if not posts.complete and not book.begun:
+            book.give_up(first.position, f"{_UNREAD_BACK}; {_LOOK_YOURSELF}")
+        found = self._recognised(posts)
+        if found.doubtful:
+            book.give_up(first.position, f"{found.doubtful}; {_IF_OURS}")
+        for position, one in sorted(found.adopted.items()):
+            book.adopt(position, one)
+        self.tail = found.tail
+        return found
 
     def check(self) -> None:
         """Read the finished thread once more: what was said to be sent and is gone is held."""
@@ -87,11 +97,8 @@ class Lookout:
             book.hold(post.position, _GONE)
         book.checked()
 
-    def _posts(self) -> Look | None:
-        """Our posts since the last that is known, else since the digest's publication.
-
-        None, after a wait or a hold, where they cannot be read.
-        """
+    def _posts(self, first: StoredPost) -> Look | None:
+        """Our posts since the last that is known, else since the digest's publication."""
         book = self.book
         since = min(book.thread.published, book.now) - CLOCKS_APART
         sent = [post for post in book.thread.posts if post.state is State.SENT]
@@ -101,37 +108,35 @@ class Lookout:
             posts = self.poster.look(since, after)
         except CannotRead as error:
             book.attempt("read", None, "failed", error.message)
-            self._cannot_read(error)
+            self._cannot_read(error, first)
             return None
         self._failures = 0
         book.attempt("read", None, "answered", f"{len(posts.posts)} posts")
         book.spend("read", posts.cost)
         return posts
 
-    def _cannot_read(self, error: CannotRead) -> None:
-        policy = self.book.terms.policy
+    def _cannot_read(self, error: CannotRead, first: StoredPost) -> None:
+        """Wait before reading again; Ended, where that would be no use."""
+        book, policy = self.book, self.book.terms.policy
+        if error.stops:
+            raise Ended(End.FAILED, str(error)) from error
         if error.final:
-            self.book.hold(self._first().position, f"{error.message}; {error.mend}")
-        elif error.until:
-            self.book.wait_until(error.until, error.message)
-        else:
-            grown = policy.retry_wait * 2.0 ** min(self._failures, 30)
-            self._failures += 1
-            self.book.wait(min(grown, policy.longest_wait), error.message)
+            book.give_up(first.position, f"{error.message}; {_LOOK_YOURSELF}")
+        if first.doubted_at and book.now - first.doubted_at >= LONGEST_DOUBT:
+            reason = f"unknown for {LONGEST_DOUBT}, and the account cannot be read"
+            book.give_up(first.position, f"{reason}: {error.message}")
+        if error.until:
+            book.wait_until(error.until, error.message)
+            return
+        grown = policy.retry_wait * 2.0 ** min(self._failures, 30)
+        self._failures += 1
+        book.wait(min(grown, policy.longest_wait), error.message)
 
-    def _adopt(self, posts: Look, post: StoredPost) -> Recognised | None:
-        """Take what is ours; None, and `post` held, where only a person can tell."""
+    def _recognised(self, posts: Look) -> Recognised:
         book, seen = self.book, posts.posts
         thread = book.thread
         others = book.ledger.known_ids(thread.account, thread.number, [each.id for each in seen])
-        found = recognise(thread, seen, others=others, application=book.terms.application)
-        if found.doubtful:
-            book.hold(post.position, found.doubtful)
-            return None
-        for position, one in sorted(found.adopted.items()):
-            book.adopt(position, one)
-        self.tail = found.tail
-        return found
+        return recognise(thread, seen, others=others, application=book.terms.application)
 
     def _first(self) -> StoredPost:
         first = self.book.waiting

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bot.ledger.rows import Spending
-from bot.model import Account, Thread
+from bot.model import Account
 from bot.posters.poster import Poster
 
 if TYPE_CHECKING:
@@ -27,20 +28,17 @@ class Refusal:
 
 
 def over_budget(
-    ledger: Ledger, poster: Poster, account: Account, thread: Thread, now: datetime
+    ledger: Ledger, poster: Poster, account: Account, texts: Sequence[str], now: datetime
 ) -> Refusal | None:
-    """Whether beginning `thread` could pass the account's monthly budget; None where it cannot.
+    """Whether a thread of these posts could pass the account's budget; None where it cannot.
 
-    Counted are its posts, and one reading of each. A ledger that does not know the whole month
-    counts it anew from the account's own posts. Raises CannotRead.
+    Counted are its posts, and one reading of each. The month is what the ledger knows of it: see
+    `count_month`.
     """
     if account.monthly_budget is None:
         return None
-    start = month_of(now)
-    _count_month(ledger, poster, account, start, now)
-    cost = sum((poster.cost(post.text) for post in thread.posts), Decimal(0))
-    cost += _ONE_READ * len(thread.posts)
-    spent = ledger.spent(account.name, start)
+    cost = sum(map(poster.cost, texts), Decimal(0)) + _ONE_READ * len(texts)
+    spent = ledger.spent(account.name, month_of(now))
     if spent + cost <= account.monthly_budget:
         return None
     return Refusal(
@@ -51,11 +49,14 @@ def over_budget(
     )
 
 
-def _count_month(
-    ledger: Ledger, poster: Poster, account: Account, start: datetime, now: datetime
-) -> None:
-    """Once a month and ledger: add what was posted since `start` that the ledger does not know."""
-    if (ledger.fact(account.name, _COUNTED) or "") >= start.isoformat():
+def count_month(ledger: Ledger, poster: Poster, account: Account, now: datetime) -> None:
+    """Once a month and ledger, add what the account posted in it and the ledger does not know.
+
+    Nothing is asked for an account without a budget. Raises CannotRead.
+    """
+    start = month_of(now)
+    counted_to = ledger.fact(account.name, _COUNTED) or ""
+    if account.monthly_budget is None or counted_to >= start.isoformat():
         return
     look = poster.look(start)
     known = ledger.spent(account.name, start)

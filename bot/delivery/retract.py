@@ -35,8 +35,8 @@ def retract(
 def _take_back(book: Book, poster: Poster) -> None:
     book.resume()
     lookout = Lookout(book, poster)
-    if book.waiting and book.terms.policy.reads and not lookout.find():
-        raise Ended(End.HELD, "what is out of it could not be made out: see bot status")
+    if book.waiting and book.terms.policy.reads:
+        lookout.find()
     _settle(book, lookout)
     for post in reversed(book.thread.posts):
         if book.around.stopping():
@@ -68,6 +68,7 @@ def _delete(book: Book, poster: Poster, post: StoredPost) -> None:
     """Delete one post; an unknown outcome is settled by asking whether it is still there."""
     outcome = poster.delete(post.id)
     book.attempt("delete", post.position, outcome.sort.value, outcome.reason)
+    book.spend("delete", outcome.cost)
     match outcome.sort:
         case Sort.SENT:
             return

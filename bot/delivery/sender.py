@@ -12,12 +12,16 @@ from bot.posters.poster import Outcome, Outgoing, Poster, Refusal, Sort
 
 _WHAT_NOW = {
     Refusal.REPLIES: (
-        "{}; X lets this app post no replies, so the opening stands alone: take it back with bot "
+        "{}; X lets this app post no replies, so the thread stops here: take it back with bot "
         "retract, set TWITTER_STYLE=single, and publish with bot post --again"
     ),
-    Refusal.PARENT: "{}; the post it replies to is gone, and a thread is not begun anew unasked",
+    Refusal.PARENT: (
+        "{}; a thread is not begun anew unasked: take it back with bot retract, and publish with "
+        "bot post --again"
+    ),
     Refusal.CONTENT: "{}; it is not tried again as it is",
 }
+_NEW_TOKENS = "make new ones, set their variables, and try them with bot check"
 # The replies of a public thread are unlisted: a timeline gets one post of it and not a dozen.
 _OF_REPLIES = {"public": "unlisted"}
 
@@ -37,6 +41,8 @@ class Sender:
         earlier try is proven to have failed. Raises Ended where the run cannot go on.
         """
         book = self.book
+        if not book.begun:
+            book.terms.allows(book.thread)
         for limit in book.ledger.limits(book.thread.account, book.now):
             book.wait_until(limit.until, limit.reason)
         if self.sent:
@@ -67,25 +73,31 @@ class Sender:
         )
 
     def _record(self, post: StoredPost, outcome: Outcome) -> None:
+        """Write down what came of a try, all of it at once; then do what it asks for."""
         book, position = self.book, post.position
-        book.attempt("send", position, outcome.sort.value, outcome.reason or outcome.flaw)
-        if outcome.sort in (Sort.SENT, Sort.UNKNOWN):
-            # nobody says whether an unknown one is billed: counted, so that no budget is passed
-            book.spend("post", self.poster.cost(post.text))
+        with book.ledger.together():
+            book.attempt("send", position, outcome.sort.value, outcome.reason or outcome.flaw)
+            if outcome.sort in (Sort.SENT, Sort.UNKNOWN):
+                # nobody says whether an unknown one is billed: counted, so that no budget is passed
+                book.spend("post", self.poster.cost(post.text))
+            match outcome.sort:
+                case Sort.SENT:
+                    book.sent(position, outcome.id, outcome.url)
+                case Sort.UNKNOWN:
+                    book.doubt(position, outcome.reason)
+                case Sort.LATER | Sort.REFUSED:
+                    book.unsent(position, outcome.reason)
         match outcome.sort:
             case Sort.SENT:
                 self.sent += 1
-                book.sent(position, outcome.id, outcome.url)
                 if outcome.flaw:
                     book.hold(position, outcome.flaw)
-            case Sort.UNKNOWN:
-                book.doubt(position, outcome.reason)
             case Sort.LATER:
-                book.unsent(position, outcome.reason)
                 self._limited(outcome)
             case Sort.REFUSED:
-                book.unsent(position, outcome.reason)
                 self._refused(position, outcome)
+            case Sort.UNKNOWN:
+                pass
 
     def _limited(self, outcome: Outcome) -> None:
         book = self.book
@@ -96,7 +108,8 @@ class Sender:
     def _refused(self, position: int, outcome: Outcome) -> None:
         book = self.book
         if outcome.refusal is Refusal.CREDENTIALS:
-            raise Ended(End.FAILED, f"the credentials were refused: {outcome.reason}")
+            reason = f"the credentials were refused: {outcome.reason}; {_NEW_TOKENS}"
+            raise Ended(End.FAILED, reason)
         if book.thread.posts[position].state is State.PLANNED:
             what_now = _WHAT_NOW[outcome.refusal or Refusal.CONTENT]
             book.hold(position, what_now.format(outcome.reason))

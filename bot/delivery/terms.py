@@ -70,6 +70,10 @@ class Surroundings:
     tell: Callable[[Event], None] = _silent
 
 
+def _allow(thread: StoredThread) -> None:
+    del thread
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How an account is served.
@@ -77,6 +81,7 @@ class Terms:
     `patience` is how many seconds one run waits in all, `pause` those between two posts, `lease`
     how long the lease runs without renewal, and `token` proves it ours. `unsent` says that a person
     has looked, and nothing of the thread is out. `application` is the name our posts appear under.
+    `allows` is asked before the first post of a thread goes out, and raises Ended if it must not.
     """
 
     policy: Policy
@@ -86,6 +91,7 @@ class Terms:
     token: str
     unsent: bool = False
     application: str = ""
+    allows: Callable[[StoredThread], None] = _allow
 
 
 class Ended(Exception):  # the way out of a run's loop, and no error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING
 
 import jinja2
@@ -25,6 +26,9 @@ STEPS = 20_000
 """Turns of loops, calls and includes of one rendering; ours take fewer than a hundred."""
 
 LONGEST_RANGE = 1_000
+
+# Compiled once a process, however many accounts and digests: an edited template is another source.
+_CODE: dict[tuple[str, Path, frozenset[str]], CodeType] = {}
 
 _REFUSED_FILTERS = ("random", "center", "indent", "format", "pprint", "urlize", "xmlattr")
 _REFUSED_METHODS = frozenset(
@@ -61,9 +65,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         it stands.
         """
         source = path.read_text(encoding="utf-8")
-        self._check_names(source, path, {*variables, *self.globals})
-        code = self.compile(source, path.name, str(path))
-        return self.template_class.from_code(self, code, self.globals)
+        known = frozenset((*variables, *self.globals))
+        made = (source, path, known)
+        if made not in _CODE:
+            self._check_names(source, path, known)
+            _CODE[made] = self.compile(source, path.name, str(path))
+        return self.template_class.from_code(self, _CODE[made], self.globals)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         """Send what every loop goes over through `step`, so that each of its turns is counted."""
@@ -75,7 +82,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             loop.iter = nodes.Filter(loop.iter, "step", [], [], None, None, lineno=loop.lineno)
         return tree
 
-    def _check_names(self, source: str, path: Path, known: set[str]) -> None:
+    def _check_names(self, source: str, path: Path, known: frozenset[str]) -> None:
         from jinja2 import meta  # noqa: PLC0415 - loads at first use
 
         tree = self.parse(source, path.name, str(path))

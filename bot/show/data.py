@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from bot.formatter.limits import length
 from bot.formatter.prices import thread_price
+from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Digest, Network, Post, State, Thread
 
 if TYPE_CHECKING:
     from bot.checks import Finding
 
 
-def plan(digest: Digest | None, source: str, threads: Sequence[Thread]) -> dict[str, object]:
-    """What `bot post --dry-run --json` prints. Money is in US dollars, lengths in characters."""
+def plan(
+    digest: Digest | None,
+    source: str,
+    threads: Sequence[Thread],
+    stored: Mapping[str, StoredThread | None],
+) -> dict[str, object]:
+    """What `bot post --json` prints, with --dry-run or without.
+
+    `stored` gives, by account, what the ledger has of the thread: then its words and states count,
+    since words never change once they are planned. Money is in US dollars, lengths in characters.
+    """
     return {
         "digest": None if digest is None else _digest(digest, source),
-        "threads": [_thread(thread) for thread in threads],
+        "threads": [_thread(thread, stored.get(thread.account.name)) for thread in threads],
     }
 
 
@@ -43,26 +54,51 @@ def _digest(digest: Digest, source: str) -> dict[str, object]:
     }
 
 
-def _thread(thread: Thread) -> dict[str, object]:
+def _thread(thread: Thread, stored: StoredThread | None) -> dict[str, object]:
     account = thread.account
+    posts = shown_posts(thread, stored)
     billed = account.network is Network.TWITTER
-    cost = thread_price(post.text for post in thread.posts) if billed else 0
+    cost = thread_price(post.text for post, _ in posts) if billed else 0
     return {
         "network": account.network.value,
         "account": account.name,
         "cost_usd": float(cost),
-        "posts": [_post(post) for post in thread.posts],
+        "posts": [_post(post, known) for post, known in posts],
     }
 
 
-def _post(post: Post) -> dict[str, object]:
+def _post(post: Post, known: StoredPost | None) -> dict[str, object]:
     return {
         "position": post.position,
         "text": post.text,
         "length": post.length,
         "limit": post.limit,
-        "state": State.PLANNED.value,
-        "id": None,
-        "url": None,
+        "state": (known.state if known else State.PLANNED).value,
+        "id": (known.id or None) if known else None,
+        "url": (known.url or None) if known else None,
         "media": [{"alt": media.alt, "type": media.type} for media in post.media],
     }
+
+
+def shown_posts(
+    thread: Thread, stored: StoredThread | None
+) -> Sequence[tuple[Post, StoredPost | None]]:
+    """Each post of a thread with what the ledger has of it; a planned thread in its own words."""
+    if stored is None or all(post.state is State.RETRACTED for post in stored.posts):
+        return [(post, None) for post in thread.posts]
+    network, limit = thread.account.network, thread.account.max_characters
+    return [
+        (
+            Post(
+                position=known.position,
+                part=known.part,
+                text=known.text,
+                token=known.token,
+                length=length(network, known.text),
+                limit=limit,
+                media=known.media,
+            ),
+            known,
+        )
+        for known in stored.posts
+    ]

@@ -5,53 +5,70 @@ They are styled with ANSI codes, which `click.echo` drops where there is no term
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 
 from click import style
 
 from bot.formatter.prices import PRICES, month_price, post_price, thread_price
+from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Digest, Network, Post, Thread
+from bot.show.data import shown_posts
 
 _dim = partial(style, dim=True)
 _NEARLY_FULL = 0.95
 
 
-def dry_run(
-    digest: Digest, source: str, threads: Sequence[Thread], *, width: int, verbose: bool = False
+def dry_run(  # noqa: PLR0913 - what is shown, and how
+    digest: Digest,
+    source: str,
+    threads: Sequence[Thread],
+    stored: Mapping[str, StoredThread | None],
+    *,
+    width: int,
+    verbose: bool = False,
 ) -> Iterator[str]:
-    """Every post of every thread as it would go out. `width` is the terminal's, 0 for no wrapping.
+    """Every post of every thread as it would go out, and what of it is out already.
 
+    `stored` gives, by account, what the ledger has. `width` is the terminal's, 0 for no wrapping.
     With `verbose` each post also says which part it is and what had to give way for it to fit.
     """
     yield f"{style(digest.title, bold=True)} · {_papers(len(digest.papers))} · {source}"
     yield _dim("A dry run: nothing is sent, nothing is written.")
     for thread in threads:
         yield ""
-        yield from _thread(thread, width, verbose=verbose)
+        yield from _thread(thread, stored.get(thread.account.name), width, verbose=verbose)
 
 
-def _thread(thread: Thread, width: int, *, verbose: bool) -> Iterator[str]:
+def _thread(
+    thread: Thread, stored: StoredThread | None, width: int, *, verbose: bool
+) -> Iterator[str]:
     account = thread.account
-    named = account.network if account.name == account.network else f"{account.name} · "
-    named += "" if account.name == account.network else account.network
+    named = account.network.value
+    if account.name != account.network:
+        named = f"{account.name} · {named}"
     yield style(f"{named} · {_posts(len(thread.posts))}", bold=True, fg="cyan")
     if not thread.posts:
         yield "  No paper of this digest is for this account."
-    for post in thread.posts:
+        return
+    posts = shown_posts(thread, stored)
+    if stored and all(known is None for _, known in posts):
+        yield "  It was retracted. To publish it anew: bot post --again"
+    for post, known in posts:
         yield ""
-        yield from _post(post, width, verbose=verbose)
-    if thread.posts and account.network is Network.TWITTER:
+        yield from _post(post, known, width, verbose=verbose)
+    if account.network is Network.TWITTER:
         yield ""
-        yield from _bill(thread)
+        yield from _bill([post for post, known in posts if not (known and known.id)])
 
 
-def _post(post: Post, width: int, *, verbose: bool) -> Iterator[str]:
+def _post(post: Post, known: StoredPost | None, width: int, *, verbose: bool) -> Iterator[str]:
     full = post.length >= _NEARLY_FULL * post.limit
     size = style(f"{post.length}/{post.limit}", fg="yellow" if full else "green")
+    told = f" · {known.state} {known.url}".rstrip() if known else ""
     notes = _notes(post) if verbose else ""
-    yield f"{post.position:>4}  {size}{_dim(notes)}"
+    yield f"{post.position:>4}  {size}{told}{_dim(notes)}"
     for line in post.text.split("\n"):
         for part in _wrapped(line, width - 8):
             yield f"    {_dim('│')} {part}".rstrip()
@@ -73,15 +90,17 @@ def _wrapped(line: str, width: int) -> Sequence[str]:
     return wrap(line, width) or [""]
 
 
-def _bill(thread: Thread) -> Iterator[str]:
-    """What X would bill for the thread, and for a month of such threads."""
-    prices = [post_price(post.text) for post in thread.posts]
-    total = thread_price(post.text for post in thread.posts)
+def _bill(posts: Sequence[Post]) -> Iterator[str]:
+    """What X would bill for the posts that are still to be sent, and for a month of them."""
+    prices = [post_price(post.text) for post in posts]
+    total = thread_price(post.text for post in posts)
     groups = [
         f"{_posts(prices.count(price))} at {_dollars(price)}"
         for price in sorted(set(prices), reverse=True)
     ]
-    yield f"  X would bill {_dollars(total)}: {', '.join(groups)}."
+    yield f"  X would bill {_dollars(total)}: {', '.join(groups) or 'all is sent'}."
+    if not posts:
+        return
     yield _dim(
         f"  One a day: about ${month_price(total):.2f} in 30 days. "
         f"Prices since {PRICES.since}, looked up {PRICES.read}."

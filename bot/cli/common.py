@@ -1,0 +1,133 @@
+"""What the commands share: surroundings, options, printing, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from bot.errors import BotError, Locked, SettingsError, Unreachable
+from bot.model import Account, Network
+
+if TYPE_CHECKING:
+    from bot.desk import Served
+    from bot.settings import Settings
+
+FAILED = 1
+USAGE = 2
+LATER = 75
+
+T = TypeVar("T", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the program takes from the process it runs in; tests pass their own.
+
+    `asks` says whether a person is there to answer a question.
+    """
+
+    environ: Mapping[str, str]
+    folder: Path
+    asks: bool = False
+
+
+def choosing(command: T) -> T:
+    """Add the options that choose accounts."""
+    network = click.option(
+        "--network",
+        "networks",
+        multiple=True,
+        type=click.Choice(Network, case_sensitive=False),
+        help="Only accounts on this network; may be repeated.",
+    )
+    account = click.option(
+        "--account", "names", multiple=True, help="Only this account; may be repeated."
+    )
+    return network(account(command))
+
+
+def as_json(command: T) -> T:
+    """Add the option to print JSON."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object, for programs."
+    )(command)
+
+
+def settings_of(surroundings: Surroundings) -> Settings:
+    """Read the settings. Raises SettingsError."""
+    from bot.settings import load  # noqa: PLC0415 - loads at first use
+
+    return load(surroundings.environ, surroundings.folder)
+
+
+def ready_accounts(
+    settings: Settings, networks: Sequence[Network], names: Sequence[str]
+) -> tuple[Account, ...]:
+    """The accounts chosen among those that can post. Raises SettingsError where there is none."""
+    known = {account.name for account in settings.accounts}
+    for name in names:
+        if name not in known:
+            missing = ", ".join(settings.incomplete.get(name, ()))
+            message = f"no account {name!r} is set up" + (f": {missing} not set" if missing else "")
+            raise SettingsError(message, f"Set up: {', '.join(sorted(known)) or 'none'}.")
+    chosen = tuple(
+        account
+        for account in settings.accounts
+        if (not networks or account.network in networks) and (not names or account.name in names)
+    )
+    if not chosen:
+        where = f" on {', '.join(networks)}" if networks else ""
+        raise SettingsError(
+            f"no account is set up to post with{where}",
+            "Set the variables of a network (see bot check), or add --dry-run to see the plan.",
+        )
+    return chosen
+
+
+def warn(message: str) -> None:
+    """Print a warning for people, beside the output."""
+    click.echo(f"{click.style('Warning:', fg='yellow')} {message}", err=True)
+
+
+def show(lines: Iterator[str]) -> None:
+    """Print lines, each as it comes."""
+    for line in lines:
+        click.echo(line)
+
+
+def show_json(value: object) -> None:
+    """Print JSON that a person can read too."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def width() -> int:
+    """Columns of the terminal; 0 where there is none, and lines are left whole."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+
+
+def status_of(error: BotError) -> int:
+    """The exit status for an error."""
+    if isinstance(error, SettingsError):
+        return USAGE
+    return LATER if isinstance(error, Unreachable | Locked) else FAILED
+
+
+def gravest(statuses: Iterator[int]) -> int:
+    """The status for several: 2, then 1, then 75."""
+    found = set(statuses)
+    return next((status for status in (USAGE, FAILED, LATER) if status in found), 0)
+
+
+def status_of_served(served: Sequence[Served]) -> int:
+    """The exit status for what became of several accounts."""
+    from bot.delivery.terms import End  # noqa: PLC0415 - loads at first use
+
+    statuses = {End.DONE: 0, End.LATER: LATER, End.HELD: FAILED, End.FAILED: FAILED}
+    return gravest(statuses[one.end] for one in served)

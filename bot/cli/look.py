@@ -1,0 +1,89 @@
+"""`bot status` and `bot check`: what is known, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli.common import (
+    Surroundings,
+    as_json,
+    choosing,
+    gravest,
+    settings_of,
+    show,
+    show_json,
+    status_of,
+)
+from bot.cli.serving import looked_up, now
+from bot.errors import SettingsError
+from bot.model import Network
+
+if TYPE_CHECKING:
+    from bot.checks import Finding
+
+_MOST_THREADS = 10
+
+
+@click.command(short_help="Show accounts and threads, and what needs a hand.")
+@click.argument("digest", required=False)
+@choosing
+@as_json
+@click.pass_obj
+def status(
+    surroundings: Surroundings,
+    *,
+    digest: str | None,
+    networks: tuple[Network, ...],
+    names: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Show accounts and threads, and what is pending, unknown or held and why.
+
+    DIGEST, a date or a slug, shows every post of that one.
+    """
+    from bot.reports import report  # noqa: PLC0415 - loads at first use
+    from bot.show import status as shown  # noqa: PLC0415 - loads at first use
+
+    settings = settings_of(surroundings)
+    with looked_up(settings) as ledger:
+        accounts, threads = report(settings, ledger, now(), digest, networks, names)
+    if as_json:
+        show_json(shown.data(accounts, threads))
+    else:
+        show(shown.lines(accounts, threads, now(), whole=digest is not None))
+    return 0
+
+
+@click.command(short_help="Look at settings, templates, source and accounts.")
+@click.option("--offline", is_flag=True, help="Ask no other machine.")
+@as_json
+@click.pass_obj
+def check(surroundings: Surroundings, *, offline: bool, as_json: bool) -> int:
+    """Look at settings, accounts, templates, source and ledger, and say how to mend what is wrong.
+
+    Unless --offline, each account's credentials are tried (on X that costs $0.01).
+    """
+    from bot.show import data, lines  # noqa: PLC0415 - loads at first use
+
+    found = []
+    for finding in _findings(surroundings, offline=offline):
+        found.append(finding)
+        if not as_json:
+            show(lines.finding(finding.level, finding.subject, finding.message, finding.mend))
+    if as_json:
+        show_json(data.findings(found))
+    return gravest(status_of(finding.error) for finding in found if finding.error)
+
+
+def _findings(surroundings: Surroundings, *, offline: bool) -> Iterator[Finding]:
+    from bot import checks  # noqa: PLC0415 - loads at first use
+
+    try:
+        settings = settings_of(surroundings)
+    except SettingsError as error:
+        yield from checks.broken(error)
+    else:
+        yield from checks.check(settings, now, offline=offline)

@@ -1,0 +1,138 @@
+"""`bot post`: plan the threads of one digest, and deliver them or show them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli.common import (
+    Surroundings,
+    as_json,
+    choosing,
+    ready_accounts,
+    settings_of,
+    show,
+    show_json,
+    status_of_served,
+    warn,
+    width,
+)
+from bot.cli.serving import looked_up, now, serving
+from bot.errors import SettingsError
+from bot.model import Digest, Network, Thread
+
+if TYPE_CHECKING:
+    from bot.digests.reading import Reading
+    from bot.ledger.store import Ledger
+    from bot.settings import Settings
+
+
+@click.command(short_help="Plan the threads of one digest, and deliver them.")
+@click.argument("digest", required=False)
+@click.option("--dry-run", is_flag=True, help="Print every post of the plan; send nothing.")
+@choosing
+@click.option("--top", type=click.IntRange(min=0), help="Papers in a thread; 0 for all.")
+@click.option("--again", is_flag=True, help="Publish anew a digest that was retracted.")
+@click.option("--assume-unsent", is_flag=True, help="Nothing of it is out: I have looked.")
+@as_json
+@click.option("-v", "--verbose", is_flag=True, help="Say more of each post.")
+@click.pass_obj
+def post(  # noqa: PLR0913 - an option each
+    surroundings: Surroundings,
+    *,
+    digest: str | None,
+    dry_run: bool,
+    networks: tuple[Network, ...],
+    names: tuple[str, ...],
+    top: int | None,
+    again: bool,
+    assume_unsent: bool,
+    as_json: bool,
+    verbose: bool,
+) -> int:
+    """Plan the threads of one digest, and deliver them.
+
+    DIGEST is a date (2021-06-22), a slug, a file or a URL; without it, the latest at the source is
+    taken. The source is BOT_DIGESTS; without it, a dry run takes the samples in the package.
+
+    What is out already is found and not sent again. Run it again to go on where it stopped.
+    """
+    from bot import app  # noqa: PLC0415 - loads at first use
+    from bot.settings import offered  # noqa: PLC0415 - loads at first use
+
+    settings = settings_of(surroundings)
+    choose = offered if dry_run else ready_accounts
+    accounts = choose(settings, networks, names)
+    needs_source = digest is None or not app.is_place(digest, surroundings.folder)
+    if needs_source and not dry_run and settings.digests is None:
+        raise SettingsError("BOT_DIGESTS is not set", "Set it to where digests are.")
+    reading = app.read(settings, digest, surroundings.folder)
+    for warning in (*settings.warnings, *reading.warnings):
+        warn(warning)
+    if reading.digest is None:
+        return _without_digest(reading, json=as_json)
+    reason = app.reason_to_wait(reading, settings)
+    if reason:
+        click.echo(reason, err=True)
+    if reason or dry_run:
+        with looked_up(settings) as ledger:
+            threads = () if reason else app.threads(settings, reading.digest, accounts, top, ledger)
+            return _show(reading, threads, ledger, json=as_json, verbose=verbose)
+    if surroundings.asks:
+        _ask(settings, reading.digest)
+    with serving(settings, told=not as_json, verbose=verbose) as service:
+        from bot.desk import Wishes  # noqa: PLC0415 - loads at first use
+
+        threads = app.threads(settings, reading.digest, accounts, top, service.ledger)
+        served = service.publish(reading.digest, threads, Wishes(again, assume_unsent))
+    from bot.show import data, progress  # noqa: PLC0415 - loads at first use
+
+    if as_json:
+        stored = {one.account.name: one.thread for one in served}
+        show_json(data.plan(reading.digest, reading.source, threads, stored))
+    for line in progress.outcome(served):
+        click.echo(line, err=as_json)
+    return status_of_served(served)
+
+
+def _without_digest(reading: Reading, *, json: bool) -> int:
+    """Say why there is no digest; what went wrong is raised."""
+    if json:
+        from bot.show import data  # noqa: PLC0415 - loads at first use
+
+        show_json(data.plan(None, reading.source, (), {}))
+    if reading.problem:
+        raise reading.problem
+    return 0
+
+
+def _show(
+    reading: Reading,
+    threads: Sequence[Thread],
+    ledger: Ledger | None,
+    *,
+    json: bool,
+    verbose: bool,
+) -> int:
+    """Print the plan, and what of it is sent already."""
+    from bot.show import data, lines  # noqa: PLC0415 - loads at first use
+
+    digest, source = reading.digest, reading.source
+    assert digest is not None  # noqa: S101 - a digest that cannot be had ended the command
+    names = [thread.account.name for thread in threads]
+    stored = {name: ledger.thread(name, digest.slug) for name in names} if ledger else {}
+    if json:
+        show_json(data.plan(digest, source, threads, stored))
+    elif threads:
+        show(lines.dry_run(digest, source, threads, stored, width=width(), verbose=verbose))
+    return 0
+
+
+def _ask(settings: Settings, digest: Digest) -> None:
+    """Ask before an old digest goes out. Raises Abort where the answer is no."""
+    age = now() - digest.published
+    if age > settings.max_age:
+        question = f"{digest.title} was published {age.days} days ago. Publish it now?"
+        click.confirm(question, abort=True)

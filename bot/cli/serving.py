@@ -1,0 +1,102 @@
+"""Serving accounts from a command: the ledger, the clocks, and Ctrl-C."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli.common import show
+
+if TYPE_CHECKING:
+    from bot.delivery.terms import Event
+    from bot.ledger.store import Ledger
+    from bot.service import Service
+    from bot.settings import Settings
+
+
+def now() -> datetime:
+    """The time, UTC."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def looked_up(settings: Settings) -> Iterator[Ledger | None]:
+    """The ledger, only to be read; None where there is none yet. Raises LedgerError."""
+    if not settings.database.exists():
+        yield None
+        return
+    from bot.ledger.store import Ledger  # noqa: PLC0415 - loads at first use
+
+    ledger = Ledger.peek(settings.database)
+    if ledger is None:
+        yield None
+        return
+    with ledger:
+        yield ledger
+
+
+@contextmanager
+def serving(settings: Settings, *, told: bool, verbose: bool = False) -> Iterator[Service]:
+    """What serves accounts, with the ledger open; Ctrl-C lets requests in flight end first.
+
+    With `told` every step is printed. Raises LedgerError.
+    """
+    from bot.delivery.terms import Surroundings  # noqa: PLC0415 - loads at first use
+    from bot.ledger.store import Ledger  # noqa: PLC0415 - loads at first use
+    from bot.service import Service  # noqa: PLC0415 - loads at first use
+
+    stop = threading.Event()
+
+    def wait(seconds: float) -> None:
+        stop.wait(seconds)
+
+    around = Surroundings(
+        clock=now,
+        monotonic=time.monotonic,
+        sleep=wait,
+        stopping=stop.is_set,
+        tell=_teller(verbose=verbose) if told else lambda _: None,
+    )
+    with Ledger.open(settings.database) as ledger, _interruptible(stop):
+        yield Service(settings, ledger, around, lambda: secrets.token_hex(16))
+
+
+def _teller(*, verbose: bool) -> Callable[[Event], None]:
+    from bot.show import progress  # noqa: PLC0415 - loads at first use
+
+    turn = threading.Lock()
+
+    def tell(happened: Event) -> None:
+        with turn:
+            show(progress.event(happened, verbose=verbose))
+
+    return tell
+
+
+@contextmanager
+def _interruptible(stop: threading.Event) -> Iterator[None]:
+    """Ask to stop at the first Ctrl-C or SIGTERM; the second ends the process at once."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        del frame
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+        click.echo("Stopping after the request in flight.", err=True)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,94 @@
+"""`bot retract` and `bot settle`: taking a thread back, and deciding what only a person can."""
+
+from __future__ import annotations
+
+import click
+
+from bot.cli.common import (
+    Surroundings,
+    choosing,
+    ready_accounts,
+    settings_of,
+    status_of_served,
+)
+from bot.cli.serving import now, serving
+from bot.errors import BotError, SettingsError
+from bot.model import Network, State
+
+
+@click.command(short_help="Delete a thread, last post first.")
+@click.argument("digest")
+@choosing
+@click.pass_obj
+def retract(
+    surroundings: Surroundings,
+    *,
+    digest: str,
+    networks: tuple[Network, ...],
+    names: tuple[str, ...],
+) -> int:
+    """Delete the thread of DIGEST (a date, a slug, a file or a URL), last post first.
+
+    The network is asked what is there; only posts that we sent or that are recognised whole are
+    deleted. Run it again to go on where it stopped.
+    """
+    from bot import app  # noqa: PLC0415 - loads at first use
+    from bot.show import progress  # noqa: PLC0415 - loads at first use
+
+    settings = settings_of(surroundings)
+    accounts = ready_accounts(settings, networks, names)
+    with serving(settings, told=True) as service:
+        slug, found = app.known(settings, service.ledger, digest, surroundings.folder)
+        threads = app.threads(settings, found, accounts, None, None) if found else ()
+        served = service.retract(found, slug, accounts, threads)
+    for line in progress.outcome(served):
+        click.echo(line)
+    if any(one.thread for one in served) and slug not in settings.skip:
+        click.echo("To keep it away for good, on a wiped disk too, set:")
+        click.echo(f"BOT_SKIP={','.join((*settings.skip, slug))}")
+    return status_of_served(served)
+
+
+@click.command(short_help="Decide what became of an unknown or held post.")
+@click.argument("digest")
+@click.argument("position", type=click.IntRange(min=0))
+@click.option("--sent", "post_id", metavar="ID", help="It is out, under this id.")
+@click.option("--unsent", is_flag=True, help="It is not out: send it.")
+@choosing
+@click.pass_obj
+def settle(  # noqa: PLR0913 - an option each
+    surroundings: Surroundings,
+    *,
+    digest: str,
+    position: int,
+    post_id: str | None,
+    unsent: bool,
+    networks: tuple[Network, ...],
+    names: tuple[str, ...],
+) -> int:
+    """Decide what became of a post that is unknown or held, where the program cannot.
+
+    DIGEST is a slug or a date, POSITION the post's number in bot status, from 0.
+    """
+    from bot import app  # noqa: PLC0415 - loads at first use
+    from bot.ledger.store import Ledger  # noqa: PLC0415 - loads at first use
+
+    if unsent == bool(post_id):
+        raise click.UsageError("Say one of --sent ID and --unsent.")
+    settings = settings_of(surroundings)
+    if not settings.database.exists():
+        message = f"there is no ledger at {settings.database}, so there is nothing to settle"
+        raise SettingsError(message, "Run bot post: it finds on the network what is out.")
+    with Ledger.open(settings.database) as ledger:
+        thread = app.one_thread(ledger, digest, networks, names)
+        if position >= len(thread.posts):
+            raise BotError(f"{thread.digest} has posts 0 to {len(thread.posts) - 1}")
+        state = thread.posts[position].state
+        if state not in (State.UNKNOWN, State.HELD):
+            message = f"post {position} of {thread.digest} is {state}: there is nothing to settle"
+            raise BotError(message, "To take a thread back: bot retract.")
+        ledger.settle(thread.number, position, post_id, "", now())
+    decided = f"sent as {post_id}" if post_id else "not out, and planned"
+    click.echo(f"Post {position} of {thread.digest} on {thread.account} is {decided}.")
+    click.echo("Go on with: bot post " + thread.digest)
+    return 0

@@ -1,0 +1,240 @@
+"""One account being served: its thread is planned, carried on, or taken back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bot.delivery.decide import Policy
+from bot.delivery.identity import fingerprint, key, reads_for_free
+from bot.delivery.money import count_month, over_budget
+from bot.delivery.retract import retract
+from bot.delivery.run import deliver
+from bot.delivery.terms import End, Ended, Result, Surroundings, Terms
+from bot.ledger.rows import PlannedPost, PlannedThread, StoredThread
+from bot.model import Account, Digest, Network, State, Thread
+from bot.posters.poster import CannotRead, Poster, Profile
+from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from bot.ledger.store import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person asked for: publish anew what was retracted; nothing of it is out."""
+
+    again: bool = False
+    unsent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What became of one account. `thread` is None where nothing of it was planned."""
+
+    account: Account
+    end: End
+    thread: StoredThread | None = None
+    reason: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One account being served, under its lease."""
+
+    settings: Settings
+    ledger: Ledger
+    around: Surroundings
+    account: Account
+    poster: Poster
+    token: str
+    lease: timedelta
+
+    def publish(self, digest: Digest, thread: Thread, wishes: Wishes) -> Served:
+        """Plan the thread if it is new, and carry it on."""
+        stored = self._stored(digest)
+        self.ledger.digest_seen(digest.slug, fingerprint(digest), digest.title, self._now())
+        if stored is None and not thread.posts:
+            return Served(self.account, End.DONE, reason="no paper of it is for this account")
+        if stored and _is_retracted(stored) and not wishes.again:
+            reason = "it was retracted; to publish it anew: bot post --again"
+            return Served(self.account, End.DONE, stored, reason)
+        anew = wishes.again and stored is not None and _is_retracted(stored)
+        if wishes.again and stored and not anew and not stored.generation:
+            reason = "--again publishes anew what was retracted, and this was not: bot retract"
+            return Served(self.account, End.FAILED, stored, reason)
+        if stored is None or anew:
+            try:
+                refused = self._before_the_first(thread)
+            except Ended as ended:
+                return Served(self.account, ended.end, None, ended.reason, ended.until)
+            if refused:
+                return refused
+            stored = self._plan(digest, thread, stored.generation + 1 if stored else 0)
+        if wishes.unsent:
+            stored = self._released(stored)
+        terms = self._terms(unsent=wishes.unsent)
+        result = deliver(self.ledger, self.poster, stored, terms, self.around)
+        return _served(self.account, result)
+
+    def retract(self, digest: Digest | None, slug: str, thread: Thread | None) -> Served:
+        """Delete the thread, last post first."""
+        stored = self.ledger.thread(self.account.name, slug)
+        if stored is None:
+            if digest is None or thread is None or not thread.posts:
+                reason = f"the ledger has no thread of {slug}, and no digest to look for it with"
+                return Served(self.account, End.FAILED, reason=reason)
+            stored = self._plan(digest, thread, 0)
+        self._profile()
+        result = retract(self.ledger, self.poster, stored, self._terms(), self.around)
+        return _served(self.account, result)
+
+    def _released(self, thread: StoredThread) -> StoredThread:
+        """The thread with its held opening planned again: a person has looked."""
+        first = thread.posts[0]
+        if first.state is State.HELD and not first.id:
+            return self.ledger.settle(thread.number, 0, None, "", self._now())
+        return thread
+
+    def _stored(self, digest: Digest) -> StoredThread | None:
+        return self.ledger.thread(self.account.name, digest.slug)
+
+    def _before_the_first(self, thread: Thread) -> Served | None:
+        """A reason not to begin a thread: a server that takes less than it was made for."""
+        longest = max(post.length for post in thread.posts)
+        profile = self._profile()
+        if profile and profile.limit is not None and longest > profile.limit:
+            profile = self.poster.profile()  # it may have been raised since
+            if profile.limit is not None and longest > profile.limit:
+                reason = (
+                    f"a post is {longest} characters long and {profile.url} takes "
+                    f"{profile.limit}: set MASTODON_MAX_CHARACTERS={profile.limit}"
+                )
+                return Served(self.account, End.FAILED, reason=reason)
+        if self.ledger.last_known(self.account.name):
+            # with a new ledger the thread may be half out, and is then to be finished: asked later
+            self._allows([post.text for post in thread.posts])
+        return None
+
+    def _allows(self, texts: Sequence[str]) -> None:
+        """Money: a thread that would pass the month's budget is not begun. Raises Ended."""
+        ledger, now = self.ledger, self._now()
+        try:
+            if self._reads():
+                count_month(ledger, self.poster, self.account, now)
+        except CannotRead as error:
+            reason = f"the month's spending cannot be counted: {error.message}"
+            raise Ended(End.LATER, reason, error.until) from error
+        refusal = over_budget(ledger, self.poster, self.account, texts, now)
+        if refusal:
+            raise Ended(End.LATER, refusal.reason, refusal.until)
+
+    def _reads(self) -> bool:
+        return self.settings.twitter_reads or self.account.network is not Network.TWITTER
+
+    def _profile(self) -> Profile | None:
+        """Who we are, asked where that is free and not known yet; kept in the ledger."""
+        ledger, name = self.ledger, self.account.name
+        if not reads_for_free(self.account.network):
+            return None
+        known = known_profile(self.settings, ledger, self.account)
+        if known is not None:
+            return known
+        profile = self.poster.profile()
+        facts = {
+            "id": profile.id,
+            "application": profile.application,
+            "limit": str(profile.limit or ""),
+            "url": profile.url,
+            "asked as": identity(self.settings, self.account),
+        }
+        for fact, value in facts.items():
+            ledger.remember(name, fact, value)
+        return profile
+
+    def _plan(self, digest: Digest, thread: Thread, generation: int) -> StoredThread:
+        account = self.account
+        posts = tuple(
+            PlannedPost(
+                position=post.position,
+                part=post.part,
+                key=key(account.name, digest.slug, generation, post.part),
+                text=post.text,
+                token=post.token,
+                media=post.media,
+            )
+            for post in thread.posts
+        )
+        planned = PlannedThread(
+            account=account.name,
+            network=account.network,
+            digest=digest.slug,
+            day=digest.day,
+            generation=generation,
+            title=digest.title,
+            published=digest.published,
+            fingerprint=fingerprint(digest),
+            language=account.language,
+            visibility=account.visibility.value,
+            posts=posts,
+        )
+        return self.ledger.plan(planned, self._now())
+
+    def _terms(self, *, unsent: bool = False) -> Terms:
+        settings, network = self.settings, self.account.network
+        policy = Policy(
+            settle=settings.settle.total_seconds(),
+            retry_wait=settings.retry_wait,
+            reads=self._reads(),
+            checks=reads_for_free(network),
+        )
+        return Terms(
+            policy=policy,
+            patience=settings.patience.total_seconds(),
+            pause=settings.pause.total_seconds(),
+            lease=self.lease,
+            token=self.token,
+            unsent=unsent,
+            application=self.ledger.fact(self.account.name, "application") or "",
+            allows=lambda thread: self._allows([post.text for post in thread.posts]),
+        )
+
+    def _now(self) -> datetime:
+        return self.around.clock()
+
+
+def _is_retracted(thread: StoredThread) -> bool:
+    return all(post.state is State.RETRACTED for post in thread.posts)
+
+
+def _served(account: Account, result: Result) -> Served:
+    return Served(account, result.end, result.thread, result.reason, result.until)
+
+
+def identity(settings: Settings, account: Account) -> str:
+    """Tells one account on the network from another of the same name: server and token, digested.
+
+    What was learnt of an account holds for as long as this stays the same.
+    """
+    credentials = settings.credentials[account.name]
+    secrets = sorted((role, secret.reveal()) for role, secret in credentials.secrets.items())
+    told = repr((credentials.base_url, secrets))
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def known_profile(settings: Settings, ledger: Ledger, account: Account) -> Profile | None:
+    """What the ledger remembers of an account; None where it was never asked, or as another."""
+    if ledger.fact(account.name, "asked as") != identity(settings, account):
+        return None
+    limit = ledger.fact(account.name, "limit")
+    return Profile(
+        id=ledger.fact(account.name, "id") or "",
+        handle="",
+        url=ledger.fact(account.name, "url") or "",
+        limit=int(limit) if limit else None,
+        application=ledger.fact(account.name, "application") or "",
+    )

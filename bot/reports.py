@@ -1,0 +1,86 @@
+"""`bot status`: what the ledger knows of accounts and threads, beside the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from bot import app
+from bot.delivery.money import month_of
+from bot.ledger.leases import describe, is_alive
+from bot.model import Account, Network, State
+from bot.settings import Settings
+from bot.show.status import AccountStatus, ThreadStatus
+
+if TYPE_CHECKING:
+    from bot.ledger.store import Ledger
+
+_MOST = 10
+
+
+def report(  # noqa: PLR0913, PLR0917 - what is known, and which of it is asked for
+    settings: Settings,
+    ledger: Ledger | None,
+    now: datetime,
+    wanted: str | None,
+    networks: Collection[Network],
+    names: Collection[str],
+) -> tuple[tuple[AccountStatus, ...], tuple[ThreadStatus, ...]]:
+    """The accounts, and their newest threads: those of the digest `wanted`, or the last few.
+
+    A thread that is not finished is always among them.
+    """
+
+    def chosen(name: str, network: Network) -> bool:
+        return (not networks or network in networks) and (not names or name in names)
+
+    ready = (*settings.accounts, *settings.drafts)
+    named = {account.name for account in ready}
+    begun = [each for each in settings.defaults if each.name in settings.incomplete.keys() - named]
+    accounts = (*ready, *begun)
+    statuses = tuple(
+        _account(settings, ledger, one, now) for one in accounts if chosen(one.name, one.network)
+    )
+    if ledger is None:
+        return statuses, ()
+    if wanted is None:
+        open_ones = ledger.threads(unfinished=True)
+        latest = ledger.threads(most=_MOST)
+        found = sorted({*open_ones, *latest}, key=lambda thread: -thread.number)
+    else:
+        found = list(app.meant(ledger, wanted))
+    threads = tuple(
+        ThreadStatus(thread, ledger.changed(thread))
+        for thread in found
+        if chosen(thread.account, thread.network)
+    )
+    return statuses, threads
+
+
+def _account(
+    settings: Settings, ledger: Ledger | None, account: Account, now: datetime
+) -> AccountStatus:
+    missing = settings.incomplete.get(account.name, ())
+    reason = f"{', '.join(missing)} not set" if missing else ""
+    if ledger is None:
+        return AccountStatus(account, not reason, reason, Decimal(0))
+    limits = ledger.limits(account.name, now)
+    held = [
+        thread.digest
+        for thread in ledger.threads(account.name, unfinished=True)
+        if any(post.state is State.HELD for post in thread.posts)
+    ]
+    if held and not reason:
+        reason = f"held: {', '.join(held)}"
+    lease = ledger.lease(account.name)
+    busy = lease is not None and lease.expires_at > now and is_alive(lease.holder)
+    return AccountStatus(
+        account=account,
+        ready=not missing,
+        reason=reason,
+        spent=ledger.spent(account.name, month_of(now)),
+        limits=limits,
+        sender=describe(lease.holder) if lease and busy else "",
+    )

@@ -1,0 +1,140 @@
+"""Serving our accounts: opens ledger and posters, and delivers to every account side by side.
+
+One account's trouble never stops another's: each is served in a thread of its own, under a lease of
+its own, and whatever happens to it ends in its own result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from bot.delivery.terms import End, Surroundings
+from bot.desk import Desk, Served, Wishes, known_profile
+from bot.errors import BotError
+from bot.model import Account, Digest, Network, Thread
+from bot.posters.poster import CannotRead, Poster
+from bot.settings import Credentials, Settings
+
+if TYPE_CHECKING:
+    from bot.ledger.store import Ledger
+
+T = TypeVar("T")
+
+
+def open_poster(
+    account: Account,
+    credentials: Credentials,
+    timeout: float,
+    clock: Callable[[], datetime],
+    account_id: str = "",
+) -> Poster:
+    """The poster of an account; nothing is sent yet. Raises SettingsError for none we have."""
+    secrets = {role: secret.reveal() for role, secret in credentials.secrets.items()}
+    if account.network is Network.TWITTER:
+        from bot.posters import twitter  # noqa: PLC0415 - loads at first use
+
+        return twitter.open_poster(
+            account, **secrets, base_url=credentials.base_url, timeout=timeout, clock=clock
+        )
+    from bot.posters import mastodon  # noqa: PLC0415 - loads at first use
+
+    return mastodon.open_poster(
+        account, credentials.base_url, secrets["access_token"], timeout, clock, account_id
+    )
+
+
+DELIVERABLE = (Network.TWITTER, Network.MASTODON)
+"""The networks there is a poster for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """All accounts, one ledger, and what they are served with."""
+
+    settings: Settings
+    ledger: Ledger
+    around: Surroundings
+    token: Callable[[], str]
+
+    def publish(
+        self, digest: Digest, threads: Sequence[Thread], wishes: Wishes
+    ) -> tuple[Served, ...]:
+        """Deliver each thread to its account, all of them side by side; in the order given."""
+
+        def serve(thread: Thread) -> Served:
+            return self._serve(thread.account, lambda desk: desk.publish(digest, thread, wishes))
+
+        return self._side_by_side(serve, threads)
+
+    def retract(
+        self,
+        digest: Digest | None,
+        slug: str,
+        accounts: Sequence[Account],
+        threads: Sequence[Thread],
+    ) -> tuple[Served, ...]:
+        """Take a thread back from each account.
+
+        `digest` and its `threads` are what it is found by where the ledger does not know it.
+        """
+        worded = {thread.account.name: thread for thread in threads}
+
+        def serve(account: Account) -> Served:
+            thread = worded.get(account.name)
+            return self._serve(account, lambda desk: desk.retract(digest, slug, thread))
+
+        return self._side_by_side(serve, accounts)
+
+    def _side_by_side(self, serve: Callable[[T], Served], each: Sequence[T]) -> tuple[Served, ...]:
+        if not each:
+            return ()
+        with ThreadPoolExecutor(max_workers=len(each)) as pool:
+            return tuple(pool.map(serve, each))
+
+    def _serve(self, account: Account, work: Callable[[Desk], Served]) -> Served:
+        """Do `work` under the account's lease; its errors become its own result."""
+        from bot.ledger.leases import Busy, describe, holder, is_alive  # noqa: PLC0415 - first use
+
+        if account.network not in DELIVERABLE:
+            reason = f"this version does not deliver to {account.network} yet"
+            return Served(account, End.FAILED, reason=reason)
+        token, ttl = self.token(), self._lease_time()
+        try:
+            now = self.around.clock()
+            taken = self.ledger.acquire(account.name, token, holder(), now, ttl, is_alive)
+            if isinstance(taken, Busy):
+                lease = taken.lease
+                reason = f"{describe(lease.holder)} sends for it at this moment"
+                return Served(account, End.LATER, reason=reason, until=lease.expires_at)
+            try:
+                return self._at_desk(account, token, work)
+            finally:
+                self.ledger.release(account.name, token)
+        except CannotRead as error:
+            end = End.FAILED if error.final else End.LATER
+            return Served(account, end, reason=str(error), until=error.until)
+        except BotError as error:
+            return Served(account, End.FAILED, reason=str(error))
+
+    def _at_desk(self, account: Account, token: str, work: Callable[[Desk], Served]) -> Served:
+        settings, ledger, around = self.settings, self.ledger, self.around
+        known = known_profile(settings, ledger, account)
+        poster = open_poster(
+            account,
+            settings.credentials[account.name],
+            settings.http_timeout,
+            around.clock,
+            known.id if known else "",
+        )
+        with closing(poster):
+            lease = self._lease_time()
+            return work(Desk(settings, ledger, around, account, poster, token, lease))
+
+    def _lease_time(self) -> timedelta:
+        """Longer than two answers can take, so that no request outlives the right to send it."""
+        return timedelta(seconds=2 * self.settings.http_timeout + 30)
