@@ -5,7 +5,7 @@ Nothing here knows a network or a template: it is given a way to render and a wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.formatter.views import PaperView
@@ -39,7 +39,7 @@ class Fitted:
 def fit_paper(
     view: PaperView,
     authors: Sequence[str],
-    sentences: Callable[[], Sequence[str]],
+    sentences: Callable[[], Iterable[str]],
     render: Callable[[PaperView], str],
     measure: Measure,
 ) -> Fitted | None:
@@ -91,7 +91,7 @@ def fit_title(title: str, render: Callable[[str], str], measure: Measure) -> str
 def _with_summary(
     view: PaperView,
     bare: str,
-    sentences: Callable[[], Sequence[str]],
+    sentences: Callable[[], Iterable[str]],
     render: Callable[[PaperView], str],
     measure: Measure,
 ) -> str | None:
@@ -100,24 +100,23 @@ def _with_summary(
     Gives `bare` itself where there is nothing to add: no abstract, or no place for one in the
     template.
     """
-    if render(replace(view, summary="A sentence.")) == bare:
-        return bare
-    choice = sentences()
-    if not choice:
-        return bare
     room = measure.limit - measure.length(bare) + 1  # no space before the first
-    count = 0
-    for sentence in choice:
+    kept: list[str] = []
+    first = ""
+    for sentence in sentences():
+        first = first or sentence
         room -= measure.length(sentence) + 1
         if room < 0:
             break
-        count += 1
+        kept.append(sentence)
     # the template may set more around a summary than the estimate knows
-    for kept in range(count, 0, -1):
-        text = render(replace(view, summary=" ".join(choice[:kept])))
-        if measure.fits(text):
+    while kept:
+        text = render(replace(view, summary=" ".join(kept)))
+        if text == bare or measure.fits(text):
             return text
-    return None
+        kept.pop()
+    no_place = not first or render(replace(view, summary=first)) == bare
+    return bare if no_place else None
 
 
 def _with_less(

@@ -61,10 +61,14 @@ def fits(network: Network, text: str, limit: int) -> bool:
 
     Bluesky has a second limit, in bytes of UTF-8.
     """
-    if network is Network.BLUESKY:
-        size = len(text.encode("utf-8", "surrogatepass"))
-        return size <= BLUESKY_MAX_BYTES and bluesky_length(text) <= limit
-    return length(network, text) <= limit
+    return within_bytes(network, text) and length(network, text) <= limit
+
+
+def within_bytes(network: Network, text: str) -> bool:
+    """Tell whether `text` keeps the limit in bytes that only Bluesky has."""
+    if network is not Network.BLUESKY:
+        return True
+    return len(text.encode("utf-8", "surrogatepass")) <= BLUESKY_MAX_BYTES
 
 
 def twitter_length(text: str) -> int:

@@ -5,12 +5,14 @@ The same digest, account and templates give the same thread, to the letter, wher
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from bot.errors import DoesNotFit, TemplateError
 from bot.formatter.defuse import defuse
 from bot.formatter.fit import Fitted, Measure, fit_list, fit_paper, fit_title
-from bot.formatter.limits import fits, length
+from bot.formatter.limits import length, within_bytes
 from bot.formatter.select import selected
 from bot.formatter.templates import Templates
 from bot.formatter.tidy import sentences
@@ -45,6 +47,8 @@ def render(digest: Digest, account: Account, templates: Templates) -> Thread:
         views=tuple(paper_view(paper, account) for paper in top),
         digest=digest_view(chosen, account, len(top)),
         hashtags=hashtags(chosen, account),
+        measure=_measure(account),
+        summaries=templates.mentions("entry", "summary"),
     )
     if not top:
         posts = []
@@ -66,6 +70,8 @@ class _Writer:
     views: tuple[PaperView, ...]
     digest: DigestView
     hashtags: tuple[str, ...]
+    measure: Measure
+    summaries: bool
 
     def thread(self) -> list[Post]:
         """An opening, a post a paper, and a closing where its template gives any text."""
@@ -82,10 +88,10 @@ class _Writer:
         def title(words: str) -> str:
             return self._single((replace(self.views[0], title=words),))
 
-        best = fit_list(len(self.views), papers, self._measure())
+        best = fit_list(len(self.views), papers, self.measure)
         if best and best[0]:
             return self._post("single", OPENING, Fitted(best[1]), self.digest.title)
-        text = fit_title(self.views[0].title, title, self._measure())
+        text = fit_title(self.views[0].title, title, self.measure)
         fitted = Fitted(text, ("title",)) if text else None
         return self._post("single", OPENING, fitted, self.digest.title)
 
@@ -100,7 +106,7 @@ class _Writer:
         def highlights(kept: int) -> str:
             return self._render("opening", highlights=self.views[:kept])
 
-        measure = self._measure()
+        measure = self.measure
         best = fit_list(min(len(self.views), _HIGHLIGHTS), highlights, measure)
         text = best[1] if best else self._render("opening", highlights=(), hashtags=())
         fitted = Fitted(text) if measure.fits(text) else None
@@ -111,14 +117,20 @@ class _Writer:
         fitted = fit_paper(
             view,
             author_forms(paper, network),
-            lambda: [defuse(sentence, network) for sentence in sentences(paper.abstract)],
+            lambda: self._sentences(paper),
             lambda form: self._render("entry", paper=form),
-            self._measure(),
+            self.measure,
         )
         return self._post("entry", paper.arxiv_id, fitted, paper.arxiv_id)
 
+    def _sentences(self, paper: Paper) -> Iterator[str]:
+        """The abstract's, one by one: few are wanted, and none where the template shows none."""
+        if self.summaries:
+            for sentence in sentences(paper.abstract):
+                yield defuse(sentence, self.account.network)
+
     def _closing(self, text: str) -> Post:
-        fitted = Fitted(text) if self._measure().fits(text) else None
+        fitted = Fitted(text) if self.measure.fits(text) else None
         return self._post("closing", CLOSING, fitted, self.digest.title)
 
     def _render(self, name: str, **variables: object) -> str:
@@ -129,15 +141,6 @@ class _Writer:
             "network": self.account.network.value,
         }
         return self.templates.render(name, shared | variables)
-
-    def _measure(self) -> Measure:
-        network, limit = self.account.network, self.account.max_characters
-        return Measure(
-            limit=limit,
-            length=lambda text: length(network, text),
-            fits=lambda text: fits(network, text, limit),
-            cut=lambda text, longest: defuse(cut_at_word(text, longest), network),
-        )
 
     def _post(self, template: str, part: str, fitted: Fitted | None, token: str) -> Post:
         account = self.account
@@ -153,6 +156,22 @@ class _Writer:
                 "which it is recognised when it is read back",
                 "Use {{ paper.reference }} in an entry, {{ digest.title }} in the others.",
             )
-        size = length(account.network, fitted.text)
+        size = self.measure.length(fitted.text)
         limit = account.max_characters
         return Post(0, part, fitted.text, token, size, limit, shortened=fitted.shortened)
+
+
+def _measure(account: Account) -> Measure:
+    """The account's measure; what was measured once is known, since a post is looked at twice."""
+    network, limit = account.network, account.max_characters
+
+    @cache
+    def measured(text: str) -> int:
+        return length(network, text)
+
+    return Measure(
+        limit=limit,
+        length=measured,
+        fits=lambda text: measured(text) <= limit and within_bytes(network, text),
+        cut=lambda text, longest: defuse(cut_at_word(text, longest), network),
+    )

@@ -59,6 +59,14 @@ class Templates:
         folders = ", ".join(map(str, self._folders))
         raise TemplateError(f"{wanted[0]}: no such template in {folders}", "Install bot again.")
 
+    def mentions(self, name: str, word: str) -> bool:
+        """Whether the template `name` may use `word`: it says it, or takes in other files."""
+        try:
+            source = self.path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return True  # rendering it says what is wrong
+        return any(each in source for each in (word, "include", "import", "extends"))
+
     def _template(self, name: str, variables: Iterable[str]) -> jinja2.Template:
         if name not in self._compiled:
             path = self.path(name)
