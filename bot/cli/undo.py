@@ -76,10 +76,15 @@ def settle(  # noqa: PLR0913 - an option each
     if unsent == bool(post_id):
         raise click.UsageError("Say one of --sent ID and --unsent.")
     settings = settings_of(surroundings)
+    nothing = SettingsError(
+        f"the ledger {settings.database} holds no thread: there is nothing to settle",
+        "Run bot post: it finds on the network what is out.",
+    )
     if not settings.database.exists():
-        message = f"there is no ledger at {settings.database}, so there is nothing to settle"
-        raise SettingsError(message, "Run bot post: it finds on the network what is out.")
+        raise nothing
     with Ledger.open(settings.database) as ledger:
+        if not ledger.threads(most=1):
+            raise nothing
         thread = app.one_thread(ledger, digest, networks, names)
         if position >= len(thread.posts):
             raise BotError(f"{thread.digest} has posts 0 to {len(thread.posts) - 1}")
