@@ -57,7 +57,7 @@ def recognise(
         return Recognised(doubtful=_several(opening, ours))
     if ours:
         return _follow(thread, fresh, ours[0].id, {0: ours[0]})
-    alike = [post for post in roots if opening.token in normal(post.text)]
+    alike = [post for post in roots if normal(opening.token) in normal(post.text)]
     if alike:
         where = alike[0].url or alike[0].id
         return Recognised(
@@ -104,14 +104,14 @@ def _is_root(opening: StoredPost, post: Seen, application: str) -> bool:
     text = normal(post.text)
     if text == normal(opening.text):
         return True
-    return bool(application) and post.application == application and opening.token in text
+    return bool(application) and post.application == application and normal(opening.token) in text
 
 
 def _position(thread: StoredThread, post: Seen) -> int:
     """Which post of the thread this reply is; -1 for none of them."""
     text = normal(post.text)
     for planned in thread.posts[1:]:
-        if (post.key and post.key == planned.key) or _says(text, planned.token):
+        if (post.key and post.key == planned.key) or _says(text, normal(planned.token)):
             return planned.position
     return -1
 
