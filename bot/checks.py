@@ -121,6 +121,14 @@ def _source(settings: Settings, *, offline: bool) -> Iterator[Finding]:
 
 def _ledger(settings: Settings) -> Iterator[Finding]:
     path = settings.database
+    if settings.wiped_by:
+        yield Finding(
+            Level.WARNING,
+            "ledger",
+            f"{path} is on a disk that {settings.wiped_by} wipes at every deploy; what is out is "
+            "then found on the networks, but a retracted thread looks like one never posted",
+            "Put BOT_DATABASE on a volume, and the slugs that bot retract names into BOT_SKIP.",
+        )
     if not path.exists():
         yield Finding(Level.OK, "ledger", f"{path} is made when the first thread is planned")
         return

@@ -16,7 +16,8 @@ from bot.delivery.run import deliver
 from bot.delivery.terms import End, Ended, Result, Surroundings, Terms
 from bot.ledger.rows import PlannedPost, PlannedThread, StoredThread
 from bot.model import Account, Digest, Network, State, Thread
-from bot.posters.poster import CannotRead, Poster, Profile
+from bot.posters.poster import CannotRead, Poster, Profile, Seen
+from bot.posters.undo import normal
 from bot.settings import Settings
 
 if TYPE_CHECKING:
@@ -115,21 +116,29 @@ class Desk:
                     f"{profile.limit}: set MASTODON_MAX_CHARACTERS={profile.limit}"
                 )
                 return Served(self.account, End.FAILED, reason=reason)
-        if self.ledger.last_known(self.account.name):
-            # with a new ledger the thread may be half out, and is then to be finished: asked later
+        opening = thread.posts[0]
+        if not any(opening.token in normal(seen.text) for seen in self._counted()):
+            # one that is half out, by another ledger than this new one, is finished all the same
             self._allows([post.text for post in thread.posts])
         return None
 
-    def _allows(self, texts: Sequence[str]) -> None:
-        """Money: a thread that would pass the month's budget is not begun. Raises Ended."""
-        ledger, now = self.ledger, self._now()
+    def _counted(self) -> Sequence[Seen]:
+        """Bring the month's spending up to date; what was read for it. Raises Ended."""
+        if not self._reads():
+            return ()
         try:
-            if self._reads():
-                count_month(ledger, self.poster, self.account, now)
+            return count_month(self.ledger, self.poster, self.account, self._now())
         except CannotRead as error:
             reason = f"the month's spending cannot be counted: {error.message}"
-            raise Ended(End.LATER, reason, error.until) from error
-        refusal = over_budget(ledger, self.poster, self.account, texts, now)
+            if error.final:
+                reason += "; for a plan of X that cannot read, set TWITTER_READ_BACK=off"
+            end = End.FAILED if error.final else End.LATER
+            raise Ended(end, reason, error.until) from error
+
+    def _allows(self, texts: Sequence[str]) -> None:
+        """Money: a thread that would pass the month's budget is not begun. Raises Ended."""
+        self._counted()
+        refusal = over_budget(self.ledger, self.poster, self.account, texts, self._now())
         if refusal:
             raise Ended(End.LATER, refusal.reason, refusal.until)
 

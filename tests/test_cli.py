@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from places import ROOT, SAMPLES
@@ -31,10 +32,10 @@ class Bot:
         out, err = self._capsys.readouterr()
         return status, out, err
 
-    def json(self, *arguments: str, **environ: str) -> dict[str, list[dict[str, object]]]:
+    def json(self, *arguments: str, **environ: str) -> dict[str, Any]:
         status, out, err = self("post", "--dry-run", "--json", *arguments, **environ)
         assert (status, err) == (0, "")
-        return json.loads(out)  # type: ignore[no-any-return] # the tests look at its shape
+        return json.loads(out)  # type: ignore[no-any-return]
 
 
 def subprocess_bot(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -113,7 +114,7 @@ def test_what_is_shown_can_be_chosen(
     bot: Bot, arguments: list[str], threads: list[tuple[str, int]]
 ) -> None:
     plan = bot.json(*arguments)
-    found = [(t["network"], len(t["posts"])) for t in plan["threads"]]  # type: ignore[arg-type]
+    found = [(t["network"], len(t["posts"])) for t in plan["threads"]]
     assert found == threads
 
 
@@ -124,7 +125,7 @@ def test_accounts_of_the_file_are_shown_with_their_taste(bot: Bot) -> None:
     )
     plan = bot.json(VISION_TOKEN="a-secret-token")
     (thread,) = plan["threads"]
-    assert (thread["account"], len(thread["posts"])) == ("vision", 4)  # type: ignore[arg-type]
+    assert (thread["account"], len(thread["posts"])) == ("vision", 4)
     status, out, _ = bot("post", "--dry-run", "2021-06-22", VISION_TOKEN="a-secret-token")
     assert status == 0
     assert "vision · mastodon · 4 posts" in out
@@ -152,7 +153,7 @@ def test_verbose_names_the_parts_and_what_gave_way(bot: Bot) -> None:
 def test_a_page_address_from_the_settings_reaches_the_closing(bot: Bot) -> None:
     page = "https://example.org/{slug}"
     plan = bot.json("--network", "twitter", BOT_DIGEST_URL=page)
-    assert plan["threads"][0]["posts"][-1]["text"].endswith(  # type: ignore[index]
+    assert plan["threads"][0]["posts"][-1]["text"].endswith(
         "\n\n1 more paper: https://example.org/hot-papers-2021-08-06"
     )
     assert plan["threads"][0]["cost_usd"] == 2.215
@@ -280,6 +281,15 @@ def test_check_refuses_x_accounts_that_would_publish_the_same(bot: Bot) -> None:
     status, out, _ = bot("check", "--offline", A="k", B="k", C="k", D="one", E="two")
     assert status == 2
     assert "error    accounts   a and b would publish the same papers" in out
+
+
+def test_check_warns_of_a_ledger_that_a_deploy_wipes(bot: Bot) -> None:
+    status, out, _ = bot("check", "--offline", DYNO="web.1")
+    assert status == 0
+    assert (
+        f"warning  ledger     {bot.folder / 'state/bot.db'} is on a disk that Heroku wipes" in out
+    )
+    assert "Put BOT_DATABASE on a volume" in out
 
 
 def test_check_offline_leaves_a_far_source_alone_and_else_says_what_it_answered(bot: Bot) -> None:

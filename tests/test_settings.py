@@ -1205,3 +1205,18 @@ def test_any_toml_gives_settings_or_an_error_with_the_file(
     except SettingsError as error:
         assert all(str(path) in line for line in error.message.splitlines())
         assert "Invalid" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("sign", "database", "wiped_by"),
+    [
+        ("DYNO", "", "Heroku"),
+        ("RENDER", "state/other.db", "Render"),
+        ("FLY_APP_NAME", "/data/bot.db", ""),
+        ("HOME", "", ""),
+    ],
+)
+def test_a_ledger_that_a_deploy_wipes_is_known(
+    sign: str, database: str, wiped_by: str, tmp_path: Path
+) -> None:
+    assert load({sign: "1", "BOT_DATABASE": database}, tmp_path).wiped_by == wiped_by

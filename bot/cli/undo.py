@@ -77,7 +77,7 @@ def settle(  # noqa: PLR0913 - an option each
         raise click.UsageError("Say one of --sent ID and --unsent.")
     settings = settings_of(surroundings)
     nothing = SettingsError(
-        f"the ledger {settings.database} holds no thread: there is nothing to settle",
+        f"there is no thread in the ledger {settings.database}: there is nothing to settle",
         "Run bot post: it finds on the network what is out.",
     )
     if not settings.database.exists():

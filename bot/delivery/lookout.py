@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bot.delivery.book import Book
 from bot.delivery.decide import LONGEST_DOUBT
-from bot.delivery.match import Recognised, recognise
+from bot.delivery.match import Recognised, misplaced, recognise
 from bot.delivery.terms import CLOCKS_APART, End, Ended
 from bot.ledger.rows import StoredPost
 from bot.model import State
-from bot.posters.poster import CannotRead, Look, Poster
+from bot.posters.poster import CannotRead, Look, Poster, Seen
 
 _LOOK_YOURSELF = (
     "look yourself: if nothing of it is out, say so with bot post --assume-unsent, else settle "
@@ -78,7 +79,8 @@ class Lookout:
             book.give_up(first.position, f"{found.doubtful}; {_IF_OURS}")
         for position, one in sorted(found.adopted.items()):
             book.adopt(position, one)
-        self.tail = found.tail
+        if found.adopted or not self.tail:
+            self.tail = found.tail
         return found
 
     def check(self) -> None:
@@ -87,7 +89,8 @@ class Lookout:
         sent = [post for post in book.thread.posts if post.state is State.SENT]
         times = [book.thread.published, *(post.tried_at for post in sent if post.tried_at)]
         try:
-            there = {seen.id for seen in self.poster.look(min(times) - CLOCKS_APART).posts}
+            seen = self.poster.look(min(times) - CLOCKS_APART).posts
+            there = {each.id for each in seen}
             gone = [p for p in sent if p.id not in there and self.poster.read(p.id) is None]
         except CannotRead as error:
             book.attempt("read", None, "failed", error.message)
@@ -95,6 +98,9 @@ class Lookout:
         book.attempt("read", None, "answered", f"{len(sent) - len(gone)} of {len(sent)} are there")
         for post in gone:
             book.hold(post.position, _GONE)
+        for position, double in self._misplaced(seen):
+            where = double.url or double.id
+            book.hold(position, f"it is there more than once, the other time as {where}")
         book.checked()
 
     def _posts(self, first: StoredPost) -> Look | None:
@@ -132,11 +138,20 @@ class Lookout:
         self._failures += 1
         book.wait(min(grown, policy.longest_wait), error.message)
 
+    def _misplaced(self, seen: Sequence[Seen]) -> tuple[tuple[int, Seen], ...]:
+        """Posts of ours that the ledger does not know: another worker sent them."""
+        thread = self.book.thread
+        others = self._others(seen)
+        return misplaced(thread, seen, others=others, application=self.book.terms.application)
+
+    def _others(self, seen: Sequence[Seen]) -> frozenset[str]:
+        thread, ids = self.book.thread, [each.id for each in seen]
+        return self.book.ledger.known_ids(thread.account, thread.number, ids)
+
     def _recognised(self, posts: Look) -> Recognised:
-        book, seen = self.book, posts.posts
-        thread = book.thread
-        others = book.ledger.known_ids(thread.account, thread.number, [each.id for each in seen])
-        return recognise(thread, seen, others=others, application=book.terms.application)
+        thread, others = self.book.thread, self._others(posts.posts)
+        application = self.book.terms.application
+        return recognise(thread, posts.posts, others=others, application=application)
 
     def _first(self) -> StoredPost:
         first = self.book.waiting

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.ledger.rows import Spending
 from bot.model import Account
-from bot.posters.poster import Poster
+from bot.posters.poster import Poster, Seen
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
@@ -49,15 +49,18 @@ def over_budget(
     )
 
 
-def count_month(ledger: Ledger, poster: Poster, account: Account, now: datetime) -> None:
+def count_month(
+    ledger: Ledger, poster: Poster, account: Account, now: datetime
+) -> tuple[Seen, ...]:
     """Once a month and ledger, add what the account posted in it and the ledger does not know.
 
-    Nothing is asked for an account without a budget. Raises CannotRead.
+    Returns what was read; nothing where that is counted already, or the account has no budget.
+    Raises CannotRead.
     """
     start = month_of(now)
     counted_to = ledger.fact(account.name, _COUNTED) or ""
     if account.monthly_budget is None or counted_to >= start.isoformat():
-        return
+        return ()
     look = poster.look(start)
     known = ledger.spent(account.name, start)
     counted = sum((poster.cost(post.text) for post in look.posts), Decimal(0))
@@ -66,6 +69,7 @@ def count_month(ledger: Ledger, poster: Poster, account: Account, now: datetime)
     if look.cost:
         ledger.spend(Spending(account.name, now, "read", look.cost))
     ledger.remember(account.name, _COUNTED, start.isoformat())
+    return look.posts
 
 
 def month_of(now: datetime) -> datetime:

@@ -103,6 +103,7 @@ class MastodonRules(MastodonReading):
             ("POST", _STATUSES): self._create,
             ("GET", _STATUSES): self._get_many,
             ("GET", "/api/v1/accounts/verify_credentials"): self._credentials,
+            ("GET", "/api/v1/apps/verify_credentials"): self._application,
             ("GET", "/api/v1/instance"): self._instance_v1,
             ("GET", "/api/v2/instance"): self._instance,
         }
@@ -129,6 +130,10 @@ class MastodonRules(MastodonReading):
         if not self.behaviour.bare:
             raise Refused(says.UNAUTHORIZED)
         raise Refused(Response(401 if request.method == "POST" else 422))
+
+    def _application(self, request: Request, now: datetime) -> Response:
+        del request, now
+        return reply(200, {"name": self.application, "website": None})
 
     def _create(self, request: Request, now: datetime) -> Response:
         if not self.behaviour.writes:

@@ -49,7 +49,8 @@ class Settings:
     are all set, with their `credentials` by name; `incomplete` gives the missing variables of the
     others by name. `drafts` are the incomplete accounts of bot.toml: a dry run shows them, nothing
     is sent to them. `defaults` are each network's account as the general settings make it. `config`
-    is the bot.toml that was read. `warnings` are for people, a line each.
+    is the bot.toml that was read. `wiped_by` names the platform whose deploys wipe the ledger,
+    empty where none is recognised or it lies elsewhere. `warnings` are for people, a line each.
     """
 
     digests: str | None
@@ -74,7 +75,8 @@ class Settings:
     drafts: tuple[Account, ...]
     defaults: tuple[Account, ...]
     config: Path | None
-    warnings: tuple[str, ...]
+    wiped_by: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def load(environ: Mapping[str, str], folder: Path) -> Settings:
@@ -101,10 +103,11 @@ def _gather(
     sources: Sources, single: Sequence[Entry], listed: Sequence[Entry], folder: Path
 ) -> Settings:
     entries = (*single, *listed)
+    database = folder / sources.get(options.DATABASE)
     return Settings(
         digests=sources.get(options.DIGESTS),
         templates=sources.get(options.TEMPLATES),
-        database=folder / sources.get(options.DATABASE),
+        database=database,
         top=sources.get(options.TOP),
         max_age=sources.get(options.MAX_AGE),
         http_timeout=sources.get(options.HTTP_TIMEOUT),
@@ -124,6 +127,7 @@ def _gather(
         drafts=tuple(entry.account for entry in listed if entry.missing),
         defaults=tuple(preferences(sources, network, network.value) for network in Network),
         config=sources.config,
+        wiped_by=sources.platform if database.is_relative_to(folder) else "",
         warnings=tuple(sources.warnings),
     )
 

@@ -48,6 +48,15 @@ class Found:
     tail: str = ""
 
 
+# What these platforms set; each lays the program's folder anew at every deploy.
+_WIPERS = {
+    "DYNO": "Heroku",
+    "FLY_APP_NAME": "Fly.io",
+    "RAILWAY_ENVIRONMENT": "Railway",
+    "RENDER": "Render",
+}
+
+
 class Sources:
     """All that was written, read by option; `problems` and `warnings` fill while reading."""
 
@@ -56,6 +65,7 @@ class Sources:
         self.warnings: dict[str, None] = {}
         self.top = Table({}, "", folder)
         self.config: Path | None = None
+        self.platform = next((name for sign, name in _WIPERS.items() if environ.get(sign)), "")
         self._folder = folder
         self._secrets = set(_SECRETS)
         self._variables = self._dotenv(folder / ".env")

@@ -48,11 +48,11 @@ def _thread(
     named = account.network.value
     if account.name != account.network:
         named = f"{account.name} · {named}"
-    yield style(f"{named} · {_posts(len(thread.posts))}", bold=True, fg="cyan")
-    if not thread.posts:
+    posts = shown_posts(thread, stored)
+    yield style(f"{named} · {_posts(len(posts))}", bold=True, fg="cyan")
+    if not posts:
         yield "  No paper of this digest is for this account."
         return
-    posts = shown_posts(thread, stored)
     if stored and all(known is None for _, known in posts):
         yield "  It was retracted. To publish it anew: bot post --again"
     for post, known in posts:

@@ -25,7 +25,7 @@ def event(happened: Event, *, verbose: bool = False) -> Iterator[str]:
     """A line for what happened to a post; the small steps too if `verbose`."""
     if happened.what in _QUIET and not verbose:
         return
-    where = "" if happened.position is None else f" {happened.position + 1}/{happened.last + 1}"
+    where = "" if happened.position is None else f" post {happened.position} of 0-{happened.last}"
     what = style(happened.what, fg=_COLOURS.get(happened.what, "yellow"))
     yield f"{happened.account}{where} {what} {happened.detail}".rstrip()
 

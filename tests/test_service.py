@@ -1,0 +1,479 @@
+"""All accounts side by side: each one's trouble is its own, and what was learnt is kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from stage import Clock, Stage, check_once, check_safe, digest, paper, stage
+
+from bot import app
+from bot.delivery.identity import fingerprint
+from bot.desk import Served, Wishes
+from bot.ledger.leases import Busy, holder
+from bot.model import Digest, Network, State
+from bot.sandbox import mastodon_answers
+from bot.sandbox.faults import CLOSED_AFTER, ERRORS_ONLY, refusal, server_error, too_many
+from bot.sandbox.mastodon import MastodonRules
+from bot.sandbox.mastodon_behaviour import GOTOSOCIAL, MASTODON, SNAC2, MastodonBehaviour
+from bot.sandbox.script import Record
+from bot.sandbox.server import Sandbox
+from bot.sandbox.x import XRules
+from bot.settings import Settings
+
+X, TOOTS = Network.TWITTER, Network.MASTODON
+NOTHING = Wishes()
+
+
+def publish(
+    on: Stage, settings: Settings, source: Digest, wishes: Wishes = NOTHING
+) -> dict[str, Served]:
+    with on.service(settings) as service:
+        threads = app.threads(settings, source, settings.accounts, None, service.ledger)
+        served = service.publish(source, threads, wishes)
+    assert [one.account for one in served] == list(settings.accounts)
+    return {one.account.name: one for one in served}
+
+
+def another(on: Stage, first: int, **fields: object) -> Digest:
+    """A digest of two days on, of papers that no other has."""
+    on.clock.sleep(2 * 86400)
+    day = on.clock.wall.date()
+    papers = tuple(replace(paper(first + n), rank=n + 1) for n in range(2))
+    made = digest(0, day=day)
+    made = replace(made, published=on.clock.wall - timedelta(hours=1), papers=papers)
+    return replace(made, **fields)  # type: ignore[arg-type] # each test knows the fields
+
+
+def asked(on: Stage, since: int = 0) -> Counter[str]:
+    """Requests of each kind, from the one numbered `since`."""
+    return Counter(f"{r.network} {r.method}" for r in on.sandbox.requests[since:])
+
+
+def second_account(on: Stage, base_url: str) -> None:
+    (on.folder / "bot.toml").write_text(
+        f'[[accounts]]\nname = "second"\nnetwork = "mastodon"\nbase_url = "{base_url}"\n'
+        'access_token = "SECOND_TOKEN"\n'
+    )
+
+
+def test_each_accounts_trouble_leaves_the_others_alone(tmp_path: Path) -> None:
+    """X refuses the tokens, the second server is gone, the first one gets its thread."""
+    with stage(tmp_path) as on:
+        second_account(on, "http://127.0.0.1:9")
+        settings = on.settings(
+            SECOND_TOKEN="t", TWITTER_ACCESS_TOKEN_SECRET="wrong", BOT_PATIENCE="5s"
+        )
+        served = publish(on, settings, digest(2))
+        assert {name: one.end.value for name, one in served.items()} == {
+            "twitter": "failed",
+            "mastodon": "done",
+            "second": "later",
+        }
+        assert "401" in served["twitter"].reason
+        assert "refused" in served["second"].reason
+        assert on.live(X) == []
+        check_once(on.live(TOOTS), on.planned(digest(2), settings)[TOOTS])
+
+
+def test_refused_tokens_leave_every_post_planned(tmp_path: Path) -> None:
+    """401 at the first read, and at the first post: mended tokens are all that is needed."""
+    with stage(tmp_path) as on:
+        for network in (X, TOOTS):
+            wrong = {"TWITTER_ACCESS_TOKEN_SECRET": "wrong", "MASTODON_ACCESS_TOKEN": "wrong"}
+            served = on.post(digest(2), on.settings([network], **wrong))[network]
+            assert served.end == "failed", served
+            assert "401" in served.reason
+            stored = served.thread
+            assert stored is None or {p.state for p in stored.posts} == {State.PLANNED}
+            served = on.post(digest(2), on.settings([network]))[network]
+            assert served.end == "done", served
+            check_once(on.live(network), on.planned(digest(2), on.settings([network]))[network])
+
+
+def test_tokens_that_are_revoked_in_the_middle_stop_the_account_and_nothing_is_held(
+    tmp_path: Path,
+) -> None:
+    with stage(tmp_path) as on:
+        settings = on.settings([TOOTS])
+        on.sandbox.script(
+            refusal("401", mastodon_answers.UNAUTHORIZED),
+            network="mastodon",
+            when=lambda request: request.method == "POST" and b"2602.10002" in request.body,
+        )
+        served = publish(on, settings, digest(2))["mastodon"]
+        assert served.end == "failed"
+        assert served.reason.startswith("the credentials were refused: ")
+        assert served.thread
+        assert Counter(p.state for p in served.thread.posts) == {State.SENT: 2, State.PLANNED: 2}
+        assert publish(on, settings, digest(2))["mastodon"].end == "done"
+        check_once(on.live(TOOTS), on.planned(digest(2), settings)[TOOTS])
+
+
+def test_a_busy_account_says_who_sends_for_it(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = on.settings()
+        with on.service(settings) as service:
+            now, hour = on.clock.wall, timedelta(seconds=20)
+            taken = service.ledger.acquire("twitter", "theirs", holder(), now, hour, lambda _: True)
+            assert not isinstance(taken, Busy)
+        served = publish(on, settings, digest(2))
+        busy = served["twitter"]
+        assert (busy.end, busy.until, busy.thread) == ("later", on.clock.wall + hour, None)
+        assert "process " in busy.reason
+        assert busy.reason.endswith(" sends for it at this moment")
+        assert (served["mastodon"].end, on.live(X)) == ("done", [])
+        on.clock.sleep(20)
+        assert publish(on, settings, digest(2))["twitter"].end == "done"
+
+
+def test_a_lease_is_given_back_whatever_happens(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        publish(on, on.settings(TWITTER_ACCESS_TOKEN_SECRET="wrong"), digest(2))
+        with on.service(on.settings()) as service:
+            assert service.ledger.lease("twitter") is None
+            assert service.ledger.lease("mastodon") is None
+
+
+def test_a_lease_outlives_two_answers(tmp_path: Path) -> None:
+    with stage(tmp_path) as on, on.service(on.settings(BOT_HTTP_TIMEOUT="600")) as service:
+        assert service._lease_time() == timedelta(seconds=1230)
+
+
+@pytest.mark.parametrize("server", [MASTODON, GOTOSOCIAL, SNAC2], ids=lambda one: one.version[:6])
+def test_a_server_with_a_lower_limit_is_refused_before_the_first_post(
+    tmp_path: Path, server: MastodonBehaviour
+) -> None:
+    lower = replace(server, max_characters=150)
+    with stage(tmp_path, mastodon=lower) as on:
+        for _ in range(2):
+            served = publish(on, on.settings([TOOTS]), digest(2))["mastodon"]
+            assert (served.end, served.thread, on.live(TOOTS)) == ("failed", None, [])
+            assert "150: set MASTODON_MAX_CHARACTERS=150" in served.reason
+        settings = on.settings([TOOTS], MASTODON_MAX_CHARACTERS="150")
+        assert publish(on, settings, digest(2))["mastodon"].end == "done"
+
+
+def test_a_server_that_raises_its_limit_is_believed(tmp_path: Path) -> None:
+    with stage(tmp_path, mastodon=replace(MASTODON, max_characters=150)) as on:
+        settings = on.settings([TOOTS])
+        assert publish(on, settings, digest(2))["mastodon"].end == "failed"
+        on.mastodon.behaviour = MASTODON
+        assert publish(on, settings, digest(2))["mastodon"].end == "done"
+
+
+def test_facts_are_asked_once(tmp_path: Path) -> None:
+    """Two requests a network beside the posts with history, and a few more with a new ledger."""
+    with stage(tmp_path) as on:
+        settings = on.settings()
+        publish(on, settings, digest(2))
+        assert asked(on) == {
+            "twitter GET": 1,
+            "twitter POST": 4,
+            "mastodon GET": 5,
+            "mastodon POST": 4,
+        }
+        before = len(on.sandbox.requests)
+        publish(on, settings, another(on, 20))
+        assert asked(on, before) == {
+            "twitter GET": 1,
+            "twitter POST": 4,
+            "mastodon GET": 2,
+            "mastodon POST": 4,
+        }
+        paths = {r.path for r in on.sandbox.requests[before:] if r.network == "mastodon"}
+        assert not {path for path in paths if "verify" in path or "instance" in path}
+        before = len(on.sandbox.requests)
+        publish(on, settings, another(on, 20, slug=digest(2).slug))
+        assert asked(on, before) == {}, "a finished thread asks nothing"
+
+
+def test_an_account_that_moves_to_another_server_is_asked_anew(tmp_path: Path) -> None:
+    """What was learnt of one server, the account's id first of all, is not true of another."""
+    clock = Clock()
+    old = MastodonRules(clock)
+    new = MastodonRules(clock, replace(MASTODON, ids=GOTOSOCIAL.ids), token="new-token")
+    new.account = "987654321"
+    with Sandbox({"twitter": XRules(clock), "mastodon": old, "new": new}, sleep=clock.sleep) as box:
+        on = Stage(tmp_path, clock, box, XRules(clock), old)
+        publish(on, on.settings([TOOTS]), digest(2))
+        moved = on.settings(
+            [TOOTS], MASTODON_API_BASE_URL=box.url("new"), MASTODON_ACCESS_TOKEN="new-token"
+        )
+        served = publish(on, moved, another(on, 20))["mastodon"]
+        assert served.end == "done", served.reason
+        reads = {r.path for r in box.requests if r.network == "new" and "/accounts/" in r.path}
+        assert f"/api/v1/accounts/{old.account}/statuses" not in reads
+        assert len(new.live()) == 4
+
+
+def test_papers_that_went_out_lately_are_left_out(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = on.settings([X], BOT_REPEAT_DAYS="7")
+        publish(on, settings, digest(3))
+        again = another(on, 20, papers=(paper(2), replace(paper(30), rank=2), paper(3)))
+        served = publish(on, settings, again)["twitter"]
+        assert served.thread
+        parts = [post.part for post in served.thread.posts]
+        assert parts == ["opening", paper(30).arxiv_id, "closing"]
+        assert served.thread.posts[1].text.startswith("1. ")
+        served = publish(on, settings, again)["twitter"]
+        assert served.thread
+        assert [post.part for post in served.thread.posts] == parts, "its own papers are no repeat"
+        only = another(on, 20, papers=(paper(1), paper(2)))
+        before = len(on.sandbox.requests)
+        served = publish(on, settings, only)["twitter"]
+        assert (served.end, served.thread) == ("done", None)
+        assert served.reason == "no paper of it is for this account"
+        assert len(on.sandbox.requests) == before
+        on.clock.sleep(7 * 86400)
+        late = another(on, 20, papers=(paper(1), paper(2)))
+        assert publish(on, settings, late)["twitter"].thread is not None
+
+
+def test_a_digest_that_changed_goes_out_as_it_was_planned(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings, source = on.settings([X]), digest(3)
+        on.sandbox.script(
+            server_error(500), network="twitter", when=lambda request: b"2602.10002" in request.body
+        )
+        begun = publish(on, on.settings([X], BOT_PATIENCE="0s"), source)["twitter"]
+        assert begun.end == "later"
+        words = on.planned(source, settings)[X]
+        other = replace(
+            source, papers=tuple(replace(p, title="Other words") for p in source.papers)
+        )
+        done = publish(on, settings, other)["twitter"]
+        assert done.end == "done"
+        check_once(on.live(X), words)
+        with on.service(settings) as service:
+            stored = service.ledger.thread("twitter", source.slug)
+            assert stored
+            assert service.ledger.changed(stored)
+            assert stored.fingerprint == fingerprint(source) != fingerprint(other)
+        more = replace(source, papers=(*source.papers, paper(4)))
+        before = len(on.sandbox.requests)
+        assert publish(on, settings, more)["twitter"].end == "done"
+        assert len(on.sandbox.requests) == before
+        publish(on, settings, source)
+        with on.service(settings) as service:
+            assert not service.ledger.changed(done.thread or begun.thread)  # type: ignore[arg-type]
+
+
+def test_bluesky_is_said_not_to_be_delivered_yet_and_the_rest_goes_out(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = on.settings([X], BLUESKY_HANDLE="a.example", BLUESKY_APP_PASSWORD="p")
+        served = publish(on, settings, digest(2))
+        assert served["bluesky"].end == "failed"
+        assert served["bluesky"].reason == "this version does not deliver to bluesky yet"
+        assert served["twitter"].end == "done"
+
+
+def test_no_threads_and_no_accounts_are_nothing_to_do(tmp_path: Path) -> None:
+    with stage(tmp_path) as on, on.service(on.settings([X])) as service:
+        assert service.publish(digest(2), (), NOTHING) == ()
+        assert service.retract(None, "x", (), ()) == ()
+
+
+def test_assume_unsent_sends_without_looking(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        publish(on, on.settings([X]), digest(2), Wishes(unsent=True))
+        assert asked(on) == {"twitter POST": 4}
+
+
+def test_assume_unsent_is_the_way_out_that_the_message_names(tmp_path: Path) -> None:
+    """What resembles the opening is a person's own: they say so, and the thread goes out."""
+    with stage(tmp_path) as on:
+        settings = on.settings([X])
+        mine = on.x.write(f"{digest(2).title} is out!")
+        held = publish(on, settings, digest(2))["twitter"]
+        assert held.end == "held"
+        done = publish(on, settings, digest(2), Wishes(unsent=True))["twitter"]
+        assert done.end == "done", done.reason
+        out = [post for post in on.live(X) if post.id != mine.id]
+        check_once(out, on.planned(digest(2), settings)[X])
+
+
+def test_assume_unsent_speaks_of_the_opening_and_not_of_a_post_that_was_tried(
+    tmp_path: Path,
+) -> None:
+    """A post of this ledger's own that is in doubt is read for, whatever a person assumes."""
+    with stage(tmp_path) as on:
+        settings = on.settings([X])
+        on.sandbox.script(CLOSED_AFTER, network="twitter", at=3)
+        publish(on, on.settings([X], BOT_PATIENCE="0s"), digest(2))
+        publish(on, settings, digest(2), Wishes(unsent=True))
+        check_once(on.live(X), on.planned(digest(2), settings)[X])
+
+
+def test_a_network_that_is_down_is_left_for_later_and_nothing_is_doubled(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = on.settings(BOT_PATIENCE="1m")
+        with on.sandbox.down("twitter"):
+            served = publish(on, settings, digest(2))
+        assert (served["twitter"].end, served["mastodon"].end) == ("later", "done")
+        assert served["twitter"].until
+        check_safe(on.live(X), on.planned(digest(2), settings)[X])
+        served = publish(on, settings, digest(2))
+        assert served["twitter"].end == "done"
+        check_once(on.live(X), on.planned(digest(2), settings)[X])
+        assert served["mastodon"].end == "done"
+        check_once(on.live(TOOTS), on.planned(digest(2), settings)[TOOTS])
+
+
+def test_the_ledger_that_cannot_be_used_is_said_for_each_account(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = on.settings([X])
+        with on.service(settings) as service:
+            renamed = replace(settings.accounts[0], network=TOOTS)
+            threads = app.threads(settings, digest(2), settings.accounts)
+            service.publish(digest(2), threads, NOTHING)
+            credentials = {"twitter": on.settings([TOOTS]).credentials["mastodon"]}
+            odd = replace(service, settings=replace(settings, credentials=credentials))
+            other = app.threads(settings, another(on, 20), [renamed])
+            (served,) = odd.publish(another(on, 40), other, NOTHING)
+        assert served.end == "failed"
+        assert "was on twitter in the ledger" in served.reason
+
+
+def steal(on: Stage) -> None:
+    """Another worker takes the lease: its clock says that ours has run out."""
+    with on.service(on.settings([X])) as service:
+        hour = timedelta(hours=1)
+        far = on.clock.wall + timedelta(days=1)
+        taken = service.ledger.acquire("twitter", "theirs", holder(), far, hour, lambda _: False)
+        assert not isinstance(taken, Busy)
+
+
+@pytest.mark.parametrize("while_waiting", [False, True], ids=["before a post", "in a wait"])
+def test_a_lease_that_is_lost_ends_the_run_before_the_next_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, while_waiting: bool
+) -> None:
+    with stage(tmp_path) as on:
+        slept = on.clock.sleep
+
+        def sleep(seconds: float) -> None:
+            slept(seconds)
+            steal(on)
+
+        monkeypatch.setattr(on.clock, "sleep", sleep)
+        if while_waiting:
+            limited = too_many(X, timedelta(minutes=5))
+            on.sandbox.script(limited, network="twitter", at=3)
+        served = publish(on, on.settings([X], BOT_PAUSE="2s"), digest(2))["twitter"]
+        assert (served.end, len(on.live(X))) == ("later", 1)
+        assert served.reason == "somebody else sends for this account now"
+        monkeypatch.undo()
+        assert publish(on, on.settings([X]), digest(2))["twitter"].end == "later"
+        on.clock.sleep(2 * 86400)
+        on.clock.sleep(2 * 86400)
+        check_safe(on.live(X), on.planned(digest(2), on.settings([X]))[X])
+
+
+def test_a_lease_is_kept_through_a_long_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage(tmp_path) as on:
+        slept, tried = on.clock.sleep, []
+
+        def sleep(seconds: float) -> None:
+            slept(seconds)
+            with on.service(on.settings([X])) as service:
+                hour = timedelta(hours=1)
+                now, ours = on.clock.wall, holder()
+                taken = service.ledger.acquire("twitter", "t", ours, now, hour, lambda _: True)
+                tried.append(isinstance(taken, Busy))
+
+        monkeypatch.setattr(on.clock, "sleep", sleep)
+        on.sandbox.script(too_many(X, timedelta(minutes=14)), network="twitter", at=3)
+        served = publish(on, on.settings([X]), digest(2))["twitter"]
+        assert (served.end, served.reason) == ("done", "")
+        assert len(tried) > 14 * 60 / 40
+        assert all(tried)
+
+
+def test_ctrl_c_in_a_wait_is_heard_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with stage(tmp_path) as on:
+        slept, times = on.clock.sleep, []
+
+        def sleep(seconds: float) -> None:
+            slept(seconds)
+            times.append(seconds)
+            on.stop = True
+
+        monkeypatch.setattr(on.clock, "sleep", sleep)
+        on.sandbox.script(too_many(X, timedelta(minutes=14)), network="twitter", at=3)
+        served = publish(on, on.settings([X]), digest(2))["twitter"]
+        assert (served.end, served.reason) == ("later", "stopped before it was finished")
+        assert (len(on.live(X)), len(times)) == (1, 1)
+
+
+def test_a_run_that_died_while_sending_is_read_for_first(tmp_path: Path) -> None:
+    """The ledger says `sending`, the post is out: it is found, and nothing is sent twice."""
+    with stage(tmp_path) as on:
+        settings = on.settings([X])
+        on.sandbox.script(too_many(X, timedelta(minutes=5)), network="twitter", at=3)
+        publish(on, on.settings([X], BOT_PATIENCE="0s"), digest(2))
+        on.clock.sleep(300)
+        with on.service(settings) as service:
+            ledger, now, hour = service.ledger, on.clock.wall, timedelta(hours=1)
+            stored = ledger.thread("twitter", digest(2).slug)
+            assert stored
+            ledger.acquire("twitter", "dead", "{}", now, hour, lambda _: True)
+            assert ledger.begin(stored.number, 1, "dead", now, now + hour)
+            on.x.write(stored.posts[1].text, reply_to=on.live(X)[0].id)
+            ledger.release("twitter", "dead")
+        served = publish(on, settings, digest(2))["twitter"]
+        assert served.end == "done"
+        check_once(on.live(X), on.planned(digest(2), settings)[X])
+
+
+def test_a_timeline_that_is_not_read_to_its_end_holds_a_new_thread(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        for number in range(101):
+            on.x.write(f"A person's own words, {number}")
+        on.sandbox.script(
+            ERRORS_ONLY, network="twitter", when=lambda r: "pagination" in r.query, times=None
+        )
+        served = publish(on, on.settings([X]), digest(2))["twitter"]
+        assert (served.end, len(on.live(X))) == ("held", 101)
+        assert "cannot be read back to the digest's publication" in served.reason
+        assert "bot post --assume-unsent" in served.reason
+        done = publish(on, on.settings([X]), digest(2), Wishes(unsent=True))["twitter"]
+        assert done.end == "done"
+        check_once(on.live(X)[101:], on.planned(digest(2), on.settings([X]))[X])
+
+
+def test_a_doubt_of_a_day_is_held_though_nothing_can_be_read(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = on.settings([X], BOT_PATIENCE="1m")
+        on.sandbox.script(CLOSED_AFTER, network="twitter", at=3)
+        on.sandbox.script(
+            server_error(503), network="twitter", when=lambda _: len(on.live(X)) > 1, times=None
+        )
+        assert publish(on, settings, digest(2))["twitter"].end == "later"
+        on.clock.sleep(86400)
+        served = publish(on, settings, digest(2))["twitter"]
+        assert (served.end, len(on.live(X))) == ("held", 2)
+        assert "unknown for 1 day" in served.reason
+
+
+def test_a_post_that_lost_its_place_on_the_way_is_held(tmp_path: Path) -> None:
+    """A server that posts a reply as a root: the flaw is in the answer, and a person decides."""
+    with stage(tmp_path, mastodon=SNAC2) as on:
+        settings = on.settings([TOOTS])
+        slept = publish(on, settings, digest(1))["mastodon"]
+        assert slept.end == "done"
+
+        def delete_the_opening(record: Record) -> None:
+            if record.method == "POST" and len(on.live(TOOTS)) == 4:
+                on.mastodon.remove(on.live(TOOTS)[-1].id)
+
+        on.sandbox.decide(delete_the_opening)
+        served = publish(on, settings, another(on, 20))["mastodon"]
+        assert served.end == "held"
+        assert served.thread
+        assert State.HELD in {post.state for post in served.thread.posts}
