@@ -56,7 +56,7 @@ def post(line: Line, url: str) -> Exchange:
     return line.once(lambda: line.session.post(url, data={"status": "x"}))
 
 
-def test_an_answer_is_kept_whole_and_the_sdk_reads_it_too(
+def test_an_answer_is_kept_whole_and_the_sdk_has_nothing_to_work_through(
     server: Server, opened: Callable[..., Line]
 ) -> None:
     url = server.route("/", Reply(b'{"id": "1"}', 201, {"X-Limit": "7"}))
@@ -67,7 +67,7 @@ def test_an_answer_is_kept_whole_and_the_sdk_reads_it_too(
     assert exchange.reply is not None
     assert (exchange.reply.status, exchange.reply.value()) == (201, {"id": "1"})
     assert exchange.reply.headers["x-limit"] == "7"
-    assert read == [{"id": "1"}]
+    assert read == [{}]
     assert "id" not in repr(exchange)  # a body may hold anything
 
 

@@ -73,11 +73,16 @@ def serving(settings: Settings, *, told: bool, verbose: bool = False) -> Iterato
 def _teller(*, verbose: bool) -> Callable[[Event], None]:
     from bot.show import progress  # noqa: PLC0415 - loads at first use
 
-    turn = threading.Lock()
+    turn, closed = threading.Lock(), threading.Event()
 
     def tell(happened: Event) -> None:
         with turn:
-            show(progress.event(happened, verbose=verbose))
+            if not closed.is_set():
+                try:
+                    show(progress.event(happened, verbose=verbose))
+                except OSError:
+                    # whoever read our output has gone: delivery goes on without a word
+                    closed.set()
 
     return tell
 

@@ -56,7 +56,9 @@ class Book:
         """
         post = self.waiting
         if post and post.state is State.SENDING:
-            self.doubt(post.position, "the last run ended while it was being sent")
+            reason = "the last run ended while it was being sent"
+            self.doubt(post.position, reason)
+            self.tell("unknown", post.position, reason)
             post = self.waiting
         self.count_from(post.missed_after if post else 0.0)
 
@@ -74,12 +76,10 @@ class Book:
     def sent(self, position: int, post_id: str, url: str) -> None:
         """It is out: the network said so."""
         self.thread = self.ledger.sent(self.thread.number, position, post_id, url, self.now)
-        self.tell("sent", position, url)
 
     def doubt(self, position: int, reason: str) -> None:
         """Whether it is out is not known."""
         self.thread = self.ledger.doubt(self.thread.number, position, reason, self.now)
-        self.tell("unknown", position, reason)
 
     def suspect(self, position: int, reason: str) -> None:
         """It may be out or on its way, though this ledger knows of no try."""

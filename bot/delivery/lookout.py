@@ -87,7 +87,8 @@ class Lookout:
         """Read the finished thread once more: what was said to be sent and is gone is held."""
         book = self.book
         sent = [post for post in book.thread.posts if post.state is State.SENT]
-        times = [book.thread.published, *(post.tried_at for post in sent if post.tried_at)]
+        # what was adopted was never tried by this ledger, and may be as old as the digest
+        times = [post.tried_at or book.thread.published for post in sent] or [book.now]
         try:
             seen = self.poster.look(min(times) - CLOCKS_APART).posts
             there = {each.id for each in seen}

@@ -87,9 +87,11 @@ class Sender:
                     book.doubt(position, outcome.reason)
                 case Sort.LATER | Sort.REFUSED:
                     book.unsent(position, outcome.reason)
+        # whoever watches is told once it is on the disk: a closed terminal must undo nothing
         match outcome.sort:
             case Sort.SENT:
                 self.sent += 1
+                book.tell("sent", position, outcome.url)
                 if outcome.flaw:
                     book.hold(position, outcome.flaw)
             case Sort.LATER:
@@ -97,7 +99,7 @@ class Sender:
             case Sort.REFUSED:
                 self._refused(position, outcome)
             case Sort.UNKNOWN:
-                pass
+                book.tell("unknown", position, outcome.reason)
 
     def _limited(self, outcome: Outcome) -> None:
         book = self.book

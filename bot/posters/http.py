@@ -178,8 +178,9 @@ class _Adapter(HTTPAdapter):
             # Its words alone: the error itself would hold on to the connection.
             self._trouble = words(error, self._timeout)
             raise
-        # The SDK reads the body again, from here.
-        body = io.BytesIO(self._reply.body)
+        # The SDK would read the body again, and turn it into objects that nobody looks at: on a
+        # thread of 24 posts that is 2.4 ms each, so of what worked it gets an empty one.
+        body = io.BytesIO(b"{}" if self._reply.ok else self._reply.body)
         response.raw = urllib3.HTTPResponse(body, preload_content=False)
         return response
 
