@@ -286,3 +286,21 @@ def test_a_thread_that_is_out_is_shown_though_the_account_would_get_no_paper_now
 def lines_of_dry_run(source: Digest, made: Thread, stored: StoredThread | None) -> list[str]:
     told = dry_run(source, "a source", [made], {made.account.name: stored}, width=0)
     return [unstyle(line) for line in told]
+
+
+def test_the_time_that_is_left_follows_the_pace() -> None:
+    pace = progress.Pace()
+
+    def sent(position: int, account: str = "twitter") -> Event:
+        return Event(account, "d", "sent", position, 5, "https://x.test/1")
+
+    assert pace.left(sent(0), 100.0) is None
+    assert pace.left(Event("twitter", "d", "held", 1, 5), 101.0) is None
+    assert pace.left(sent(1), 103.0) == 12.0
+    assert pace.left(sent(4), 110.0) == 2.5
+    assert pace.left(sent(5), 111.0) is None
+    assert pace.left(sent(3, "mastodon"), 111.0) is None
+    (line,) = progress.event(sent(1), left=12.4)
+    assert unstyle(line).endswith("https://x.test/1  about 12 s left")
+    (line,) = progress.event(sent(1), left=200.0)
+    assert unstyle(line).endswith("about 3 min left")

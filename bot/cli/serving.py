@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -73,13 +74,15 @@ def serving(settings: Settings, *, told: bool, verbose: bool = False) -> Iterato
 def _teller(*, verbose: bool) -> Callable[[Event], None]:
     from bot.show import progress  # noqa: PLC0415 - loads at first use
 
-    turn, closed = threading.Lock(), threading.Event()
+    turn, closed, pace = threading.Lock(), threading.Event(), progress.Pace()
+    timed = sys.stdout.isatty()
 
     def tell(happened: Event) -> None:
         with turn:
             if not closed.is_set():
                 try:
-                    show(progress.event(happened, verbose=verbose))
+                    left = pace.left(happened, time.monotonic()) if timed else None
+                    show(progress.event(happened, verbose=verbose, left=left))
                 except OSError:
                     # whoever read our output has gone: delivery goes on without a word
                     closed.set()

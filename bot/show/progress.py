@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,13 +22,39 @@ _COLOURS = {"sent": "green", "found": "green", "held": "red", "refused": "red"}
 _QUIET = ("sending",)
 
 
-def event(happened: Event, *, verbose: bool = False) -> Iterator[str]:
-    """A line for what happened to a post; the small steps too if `verbose`."""
+@dataclass(slots=True)
+class Pace:
+    """How fast each account's posts go out, and so how long the rest will take."""
+
+    _begun: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+    def left(self, happened: Event, seconds: float) -> float | None:
+        """Seconds until the thread is out, asked at `seconds` of a clock; None if nobody knows."""
+        if happened.what != "sent" or happened.position is None:
+            return None
+        begun, first = self._begun.setdefault(happened.account, (seconds, happened.position))
+        if happened.position in (first, happened.last):
+            return None
+        pace = (seconds - begun) / (happened.position - first)
+        return pace * (happened.last - happened.position)
+
+
+def event(happened: Event, *, verbose: bool = False, left: float | None = None) -> Iterator[str]:
+    """A line for what happened to a post; the small steps too if `verbose`.
+
+    `left` are the seconds until the thread is out, None where nobody knows or wants to.
+    """
     if happened.what in _QUIET and not verbose:
         return
     where = "" if happened.position is None else f" post {happened.position} of 0-{happened.last}"
     what = style(happened.what, fg=_COLOURS.get(happened.what, "yellow"))
-    yield f"{happened.account}{where} {what} {happened.detail}".rstrip()
+    rest = "" if left is None else _dim(f"  about {_duration(left)} left")
+    yield f"{happened.account}{where} {what} {happened.detail}".rstrip() + rest
+
+
+def _duration(seconds: float) -> str:
+    """`40 s`, `3 min`."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"  # noqa: PLR2004
 
 
 def outcome(served: Sequence[Served]) -> Iterator[str]:
