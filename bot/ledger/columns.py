@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_UP, Decimal
+from functools import lru_cache
 
 from bot.ledger.rows import Attempt, Lease, StoredPost, StoredThread
 from bot.model import Media, Network, State
@@ -49,8 +50,12 @@ def write_media(media: Sequence[Media]) -> str:
     return json.dumps([{"alt": one.alt, "type": one.type} for one in media])
 
 
+@lru_cache(maxsize=512)
 def read_post(row: sqlite3.Row) -> StoredPost:
-    """A row of `posts`. Raises ValueError for what no version of ours wrote."""
+    """A row of `posts`. Raises ValueError for what no version of ours wrote.
+
+    Of a thread that is read again, all rows but one are as they were: they are not read anew.
+    """
     return StoredPost(
         position=row["position"],
         part=row["part"],

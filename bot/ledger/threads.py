@@ -99,16 +99,16 @@ class Threads(Base):
 
     def attempt(self, number: int, attempt: Attempt) -> None:
         """Add to the log of a thread; what is in it never changes."""
-        with self._writing() as db:
-            row = {
-                "thread": number,
-                "at": stamp(attempt.at),
-                "kind": attempt.kind,
-                "position": attempt.position,
-                "outcome": attempt.outcome,
-                "detail": words(attempt.detail),
-            }
-            db.table("attempts").insert(row)
+        self._change(
+            "INSERT INTO attempts (thread, at, kind, position, outcome, detail)"
+            " VALUES (:thread, :at, :kind, :position, :outcome, :detail)",
+            thread=number,
+            at=stamp(attempt.at),
+            kind=attempt.kind,
+            position=attempt.position,
+            outcome=attempt.outcome,
+            detail=words(attempt.detail),
+        )
 
     def attempts(self, number: int) -> tuple[Attempt, ...]:
         """The log of a thread, in the order it was written."""
