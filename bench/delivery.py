@@ -3,7 +3,7 @@
 `bot post` is a process of its own; so is the loop, which makes the very same requests: one
 connection a network, kept, and for each reply the id out of the answer before it. Both talk to
 stand-ins in this process that take 100 ms for each answer. What is timed is from the arrival of the
-first post to that of the last, whichever network they are for.
+first post to that of the last.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import ledger as million
-from measure import SAMPLE, Figure, in_turn, show
+from measure import SAMPLE, Figure, in_turn, show, waited
 
+from bot.ledger.store import Ledger
 from bot.sandbox.mastodon import MastodonRules
-from bot.sandbox.mastodon_behaviour import MastodonBehaviour, MastodonLimits
 from bot.sandbox.script import Record
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Request
 from bot.sandbox.x import XRules
-from bot.sandbox.x_behaviour import XBehaviour, XLimits
+from bot.sandbox.x_behaviour import Duplicates, XBehaviour
 
 LATENCY = 0.1
 POSTS = 24
@@ -43,36 +44,37 @@ ROUNDS_OF_ROWS = 15
 SPAN_BUDGET = 1.05
 ROWS_BUDGET = 1.1
 KNOWN_BUDGET, NEW_BUDGET = 27, 29
-MANY = 1_000_000
+NETWORKS = ("twitter", "mastodon")
 # What the loop must put the right id in, as X and as Mastodon are told it.
 _PARENT = re.compile(rb'(?<="in_reply_to_tweet_id": ")\d+|(?<="in_reply_to_tweet_id":")\d+')
 _FORM_PARENT = re.compile(rb"(?<=in_reply_to_id=)\d+")
-_DAY = re.compile(r"2021-06-22")
-_DAYS = count(1)
+_SLUG = re.compile(r'(?<=^slug: ")[\w-]+', re.MULTILINE)
+_PUBLISHED = re.compile(r"^date: \S+", re.MULTILINE)
+_NUMBERS = count(1)
 
 
 @dataclass
 class Networks:
-    """Two stand-ins, and when each request arrived."""
+    """Two stand-ins, and when each post arrived."""
 
     latency: float
+    ports: Mapping[str, int]
     arrivals: list[tuple[Record, float]] = field(default_factory=list)
 
     @contextmanager
     def open(self) -> Iterator[Networks]:
-        """Have them answer, from `with` to its end; none of them ever has had enough."""
-        much = 1_000_000
-        x = XBehaviour(limits=XLimits(create=much, timeline=much))
-        limits = MastodonLimits(requests=much, statuses=much)
-        self.x = XRules(_now, x)
-        self.mastodon = MastodonRules(_now, MastodonBehaviour(limits=limits))
+        """Have them answer, from `with` to its end."""
+        # The digests of all rounds have the same papers.
+        self.x = XRules(_now, XBehaviour(duplicates=Duplicates.NONE))
+        self.mastodon = MastodonRules(_now)
         rules = {"twitter": self.x, "mastodon": self.mastodon}
-        with Sandbox(rules, latency=self.latency) as self.sandbox:
+        with Sandbox(rules, latency=self.latency, ports=self.ports) as self.sandbox:
             self.sandbox.decide(self._arrives)
             yield self
 
     def _arrives(self, record: Record) -> None:
-        self.arrivals.append((record, time.perf_counter()))
+        if record.method == "POST":
+            self.arrivals.append((record, time.perf_counter()))
 
     @property
     def environ(self) -> dict[str, str]:
@@ -89,10 +91,22 @@ class Networks:
             "BOT_PAUSE": "0s",
         }
 
-    @property
-    def posts(self) -> list[tuple[Record, float]]:
-        """The posts that arrived, and when."""
-        return [(each, at) for each, at in self.arrivals if each.method == "POST"]
+    def span(self) -> Span:
+        """How long the posts took to arrive."""
+        times = [arrived for _, arrived in self.arrivals]
+        assert len(times) == len(NETWORKS) * POSTS, f"{len(times)} posts"
+        each = {
+            network: [arrived for record, arrived in self.arrivals if record.network == network]
+            for network in NETWORKS
+        }
+        slower = max(max(times) - min(times) for times in each.values())
+        return Span(max(times) - min(times), slower)
+
+
+def free_ports() -> dict[str, int]:
+    """A port for each network: to a ledger another address is another server."""
+    with Sandbox({network: XRules(_now) for network in NETWORKS}) as sandbox:
+        return {network: urlsplit(sandbox.url(network)).port or 0 for network in NETWORKS}
 
 
 def _now() -> datetime:
@@ -100,49 +114,58 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """What one delivery took: seconds from first post to last, and of the whole process."""
+class Span:
+    """Seconds from the first post to the last: of both networks, and of the slower one alone."""
 
-    span: float
+    both: float
+    slower: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one delivery took; `whole` are the seconds of the process from start to end."""
+
+    span: Span
     whole: float
     requests: Mapping[str, int]
-    connections: Mapping[str, int]
+    connections: int
     posts: Sequence[Request]
 
 
-def deliver(at: Networks, folder: Path, database: Path) -> Delivery:
+def deliver(latency: float, database: Path, ports: Mapping[str, int]) -> Delivery:
     """Have `bot post` deliver a digest that was not there before. Raises CalledProcessError."""
-    day = date(2021, 6, 22) + timedelta(days=next(_DAYS))
-    digest = folder / f"{day}.md"
-    digest.write_text(_DAY.sub(str(day), SAMPLE.read_text("utf-8")), "utf-8")
-    environ = {**at.environ, "BOT_DATABASE": str(database), "HOME": str(folder)}
-    command = [sys.executable, "-m", "bot", "post", digest, "--top", "0"]
-    before = {network: at.sandbox.connections(network) for network in ("twitter", "mastodon")}
-    at.arrivals.clear()
-    begun = time.perf_counter()
-    subprocess.run(command, cwd=folder, env=environ, capture_output=True, check=True)
-    whole = time.perf_counter() - begun
-    times = [arrived for _, arrived in at.posts]
-    assert len(times) == 2 * POSTS, f"{len(times)} posts"
-    return Delivery(
-        span=max(times) - min(times),
-        whole=whole,
-        requests=Counter(record.network for record, _ in at.arrivals),
-        connections={n: at.sandbox.connections(n) - most for n, most in before.items()},
-        posts=[record.request for record, _ in at.posts],
-    )
+    folder = database.parent
+    digest = folder / f"{next(_NUMBERS)}.md"
+    digest.write_text(written(digest.stem), "utf-8")
+    command: list[str | Path] = [sys.executable, "-m", "bot", "post", digest, "--top", "0"]
+    with Networks(latency, ports).open() as at:
+        environ = {**at.environ, "BOT_DATABASE": str(database), "HOME": str(folder)}
+        run = partial(subprocess.run, command, cwd=folder, env=environ, capture_output=True)
+        whole = waited(partial(run, check=True, timeout=60))
+        return Delivery(
+            span=at.span(),
+            whole=whole,
+            requests=Counter(record.network for record in at.sandbox.requests),
+            connections=max(at.sandbox.connections(network) for network in NETWORKS),
+            posts=[record.request for record, _ in at.arrivals],
+        )
 
 
-def loop(at: Networks, posts: Sequence[Request], folder: Path) -> float:
-    """Have the loop make these posts; its seconds from first to last."""
+def written(number: str) -> str:
+    """The sample under another name, published an hour ago."""
+    text = _SLUG.sub(rf"\g<0>-{number}", SAMPLE.read_text("utf-8"), count=1)
+    published = f"{_now() - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}.Z"
+    return _PUBLISHED.sub(f"date: {published}", text, count=1)
+
+
+def loop(posts: Sequence[Request], folder: Path) -> Span:
+    """Have the loop make these posts."""
     told = folder / "posts.json"
     told.write_text(json.dumps([[p.path, dict(p.headers), p.body.decode()] for p in posts]))
-    at.arrivals.clear()
-    urls = [at.sandbox.url("twitter"), at.sandbox.url("mastodon")]
-    subprocess.run([sys.executable, __file__, "loop", told, *urls], check=True)
-    times = [arrived for _, arrived in at.posts]
-    assert len(times) == len(posts)
-    return max(times) - min(times)
+    with Networks(LATENCY, {}).open() as at:
+        urls = [at.sandbox.url(network) for network in NETWORKS]
+        subprocess.run([sys.executable, __file__, "loop", told, *urls], check=True)
+        return at.span()
 
 
 def send(url: str, posts: Sequence[tuple[str, dict[str, str], str]]) -> None:
@@ -166,30 +189,38 @@ def looping(path: str, *urls: str) -> None:
 
 
 def figures() -> Iterator[Figure]:
-    """Give the spans as a ratio, what they were made of, and what a million rows add."""
-    with ExitStack() as opened:
-        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        ours = opened.enter_context(Networks(LATENCY).open())
-        bare = opened.enter_context(Networks(LATENCY).open())
-        database = folder / "known.db"
-        new = deliver(ours, folder, database)
+    """Give the spans as ratios, what they were made of, and what a million rows add."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        once = partial(deliver, LATENCY, folder / "known.db", free_ports())
+        new = once()
         known: list[Delivery] = []
-
-        def once() -> float:
-            known.append(deliver(ours, folder, database))
-            return known[-1].span
-
-        rounds = in_turn(ROUNDS, once, lambda: loop(bare, known[-1].posts, folder))
-    spans = [f"{min(each):.2f} to {max(each):.2f} s" for each in zip(*rounds, strict=True)]
-    yield Figure(
-        f"{POSTS} posts to X and Mastodon / a loop of the same requests",
-        [span / least for span, least in rounds],
-        "x",
-        SPAN_BUDGET,
-        f"first post to last {spans[0]}, the loop {spans[1]}, {LATENCY * 1000:.0f} ms an answer",
+        loops: list[Span] = []
+        for _ in range(ROUNDS):
+            known.append(once())
+            loops.append(loop(known[-1].posts, folder))
+    yield ratio(
+        f"{POSTS} posts each to X and Mastodon / a loop of them",
+        [each.span.both for each in known],
+        [each.both for each in loops],
+    )
+    yield ratio(
+        "the same, of the slower network alone",
+        [each.span.slower for each in known],
+        [each.slower for each in loops],
     )
     yield from counted(known, new)
     yield from rows()
+
+
+def ratio(name: str, spans: Sequence[float], least: Sequence[float]) -> Figure:
+    """Compare the two within each round."""
+    note = (
+        f"first post to last {min(spans):.2f} to {max(spans):.2f} s, the loop {min(least):.2f} to "
+        f"{max(least):.2f} s, {LATENCY * 1000:.0f} ms an answer"
+    )
+    ratios = [span / of for span, of in zip(spans, least, strict=True)]
+    return Figure(name, ratios, "x", SPAN_BUDGET, note)
 
 
 def counted(known: Sequence[Delivery], new: Delivery) -> Iterator[Figure]:
@@ -200,23 +231,24 @@ def counted(known: Sequence[Delivery], new: Delivery) -> Iterator[Figure]:
     yield Figure(
         "requests a network, a new ledger", [max(new.requests.values())], "", NEW_BUDGET, note
     )
-    connections = [max(each.connections.values()) for each in (new, *known)]
+    connections = [each.connections for each in (new, *known)]
     yield Figure("connections a network", connections, "", 1)
 
 
 def rows() -> Iterator[Figure]:
     """Give what a million rows in the ledger add to a whole delivery, at no latency."""
-    with tempfile.TemporaryDirectory() as name, Networks(0).open() as at:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         full, empty = folder / "full.db", folder / "empty.db"
-        million.Ledger.open(full).close()
+        Ledger.open(full).close()
         many = million.fill(full)
+        once = partial(deliver, 0, ports=free_ports())
         for database in (full, empty):
-            deliver(at, folder, database)
+            once(database)
         rounds = in_turn(
             ROUNDS_OF_ROWS,
-            lambda: deliver(at, folder, full).whole,
-            lambda: deliver(at, folder, empty).whole,
+            lambda: once(full).whole,
+            lambda: once(empty).whole,
         )
     spans = [f"{min(each):.2f} to {max(each):.2f} s" for each in zip(*rounds, strict=True)]
     yield Figure(

@@ -27,10 +27,10 @@ from bot.ledger.store import Ledger
 from bot.model import Account, Digest, Network, Thread
 from bot.sandbox import faults
 from bot.sandbox.faults import Fault
-from bot.sandbox.mastodon_behaviour import MASTODON, MastodonBehaviour
+from bot.sandbox.mastodon_behaviour import MASTODON, SERVERS, MastodonBehaviour
 from bot.sandbox.script import Record
 from bot.sandbox.service import Stored
-from bot.sandbox.x_behaviour import XBehaviour
+from bot.sandbox.x_behaviour import Duplicates, XBehaviour
 from bot.service import Service
 from bot.settings import Settings
 
@@ -306,6 +306,7 @@ class Row:
 def table() -> str:
     """Try every fault and every crash at every request and commit; the figures as a table."""
     rows = [_tried(kind, network) for kind in (_faults, _late, _crashes) for network in NETWORKS]
+    rows += [_lost(network) for network in NETWORKS]
     head = ("", "tried", "done", "held", "lost", "doubled", "out of order")
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for row in rows:
@@ -324,6 +325,22 @@ def _tried(kind: Callable[[Network], tuple[str, list[Trouble]]], network: Networ
     for prepare in troubles:
         with play(network) as on:
             row.count(on, on.until_settled(prepare(on)))
+    return row
+
+
+def _lost(network: Network) -> Row:
+    """The ledger lost after each number of posts, on every kind of server there is a rule for."""
+    row = Row(f"the ledger lost after 0 to all posts, {network}")
+    behaviours = [XBehaviour(), XBehaviour(duplicates=Duplicates.NONE)]
+    kinds: list[tuple[XBehaviour | None, MastodonBehaviour]] = [(x, MASTODON) for x in behaviours]
+    if network is Network.MASTODON:
+        kinds = [(None, server) for server in SERVERS]
+    for x, mastodon in kinds:
+        for sent in range(5):
+            with play(network, 2, x, mastodon) as on:
+                on.send_only(sent)
+                on.lose_ledger()
+                row.count(on, on.until_settled())
     return row
 
 
