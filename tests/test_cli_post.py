@@ -221,6 +221,7 @@ def test_nobody_is_asked_of_a_young_digest_nor_in_a_pipe(bot: Desk) -> None:
     status, out, _ = bot("post", networks=[X])
     assert (status, "Publish it now?" in out, len(bot.live(X))) == (0, False, 4)
     assert "now?" not in bot("post", asks=True, networks=[X], BOT_MAX_AGE="30d")[1]
+    assert "now?" not in bot("post", asks=True, networks=[X])[1], "it is begun already"
 
 
 def test_again_publishes_anew_what_was_retracted_and_nothing_else(bot: Desk) -> None:

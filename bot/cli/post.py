@@ -21,7 +21,7 @@ from bot.cli.common import (
 )
 from bot.cli.serving import looked_up, now, serving
 from bot.errors import SettingsError
-from bot.model import Digest, Network, Thread
+from bot.model import Account, Digest, Network, Thread
 
 if TYPE_CHECKING:
     from bot.digests.reading import Reading
@@ -80,7 +80,7 @@ def post(  # noqa: PLR0913 - an option each
         with looked_up(settings) as ledger:
             threads = () if reason else app.threads(settings, reading.digest, accounts, top, ledger)
             return _show(reading, threads, ledger, json=as_json, verbose=verbose)
-    if surroundings.asks:
+    if surroundings.asks and not _is_begun(settings, reading.digest, accounts):
         _ask(settings, reading.digest)
     with serving(settings, told=not as_json, verbose=verbose) as service:
         from bot.desk import Wishes  # noqa: PLC0415 - loads at first use
@@ -128,6 +128,14 @@ def _show(
     elif threads:
         show(lines.dry_run(digest, source, threads, stored, width=width(), verbose=verbose))
     return 0
+
+
+def _is_begun(settings: Settings, digest: Digest, accounts: Sequence[Account]) -> bool:
+    """Whether every account has its thread of this digest already, and is only to go on."""
+    with looked_up(settings) as ledger:
+        return ledger is not None and all(
+            ledger.thread(account.name, digest.slug) for account in accounts
+        )
 
 
 def _ask(settings: Settings, digest: Digest) -> None:
