@@ -86,6 +86,8 @@ def mastodon_length(text: str) -> int:
 
     A content warning counts too: add it to the text.
     """
+    if "://" not in text and "@" not in text:
+        return _graphemes(text)  # most of what is measured: the sentences of an abstract
     pieces: list[str] = []
     at = 0
     for start, end, counted in sorted([*_mastodon_links(text), *_mastodon_mentions(text)]):
