@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "formatter": WORDS,
     "ledger": WORDS,
     "posters": WORDS | {"digests", "formatter", "version"},
-    "delivery": WORDS | {"ledger", "posters"},
+    "delivery": WORDS | {"formatter", "ledger", "posters"},
     "sandbox": WORDS | {"formatter", "version"},
     "show": WORDS | {"formatter", "ledger", "delivery", "desk", "checks"},
     "app": WORDS | {"settings", "digests", "formatter", "ledger"},

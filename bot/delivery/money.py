@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from bot.formatter.prices import PRICES
 from bot.ledger.rows import Spending
 from bot.model import Account
 from bot.posters.poster import Poster, Seen
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from bot.ledger.store import Ledger
 
 _COUNTED = "month counted"
-_ONE_READ = Decimal("0.001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def over_budget(
     """
     if account.monthly_budget is None:
         return None
-    cost = sum(map(poster.cost, texts), Decimal(0)) + _ONE_READ * len(texts)
+    cost = sum(map(poster.cost, texts), Decimal(0)) + PRICES.own_post * len(texts)
     spent = ledger.spent(account.name, month_of(now))
     if spent + cost <= account.monthly_budget:
         return None

@@ -1,8 +1,8 @@
-"""What X bills for publishing, in US dollars: one table, dated.
+"""What X bills, in US dollars: one table, dated.
 
-Pay-per-use prices of X's own documentation (docs.x.com, X API, Pricing). Included is the creation
-of posts and nothing else: not reading posts back, not alt text of media, not deleting, not tax; and
-nobody outside X can say whether a refused request is billed.
+Pay-per-use prices of X's own documentation (docs.x.com, X API, Pricing). The functions count the
+creation of posts and nothing else: not reading posts back, not alt text of media, not deleting, not
+tax; and nobody outside X can say whether a refused request is billed.
 """
 
 from __future__ import annotations
@@ -17,10 +17,16 @@ from bot.formatter.entities import urls
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """US dollars for one post, without and with a link; valid `since`, last looked up `read`."""
+    """US dollars a call; valid `since`, last looked up `read`.
+
+    `post` and `post_with_url` are for creating one; `own_post` for each post returned of the
+    account's own timeline, where the account owns the app; `delete` for deleting one.
+    """
 
     post: Decimal
     post_with_url: Decimal
+    own_post: Decimal
+    delete: Decimal
     since: date
     read: date
 
@@ -28,6 +34,8 @@ class Prices:
 PRICES = Prices(
     post=Decimal("0.015"),
     post_with_url=Decimal("0.200"),
+    own_post=Decimal("0.001"),
+    delete=Decimal("0.010"),
     since=date(2026, 4, 20),
     read=date(2026, 8, 22),
 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from bot import __version__
-from bot.formatter.prices import post_price
+from bot.formatter.prices import PRICES, post_price
 from bot.model import Account
 from bot.posters import twitter_answers as answers
 from bot.posters.answers import Exchange, Reply, cannot_read, no_id
@@ -20,24 +20,6 @@ if TYPE_CHECKING:
     from bot.posters.http import Line
 
 BASE_URL = "https://api.x.com"
-
-
-@dataclass(frozen=True, slots=True)
-class ReadPrices:
-    """US dollars for what is not publishing (docs.x.com, X API, Pricing); `read` when looked up.
-
-    `own_post` is for each post returned of the account's own timeline, where the account owns the
-    app; `post` for one asked for by its id; `user` for users/me.
-    """
-
-    own_post: Decimal = Decimal("0.001")
-    post: Decimal = Decimal("0.005")
-    user: Decimal = Decimal("0.010")
-    delete: Decimal = Decimal("0.010")
-    read: date = date(2026, 8, 22)
-
-
-READ_PRICES = ReadPrices()
 
 _BUILT_IN = "https://api.twitter.com"
 _OWN_HOSTS = (BASE_URL, _BUILT_IN)
@@ -146,7 +128,7 @@ class _Twitter:
         exchange = self._line.once(lambda: self._client.delete_tweet(post_id, user_auth=True))
         outcome = answers.deleted(exchange, post_id, self._clock())
         billed = outcome.sort in (Sort.SENT, Sort.UNKNOWN)
-        return replace(outcome, cost=READ_PRICES.delete) if billed else outcome
+        return replace(outcome, cost=PRICES.delete) if billed else outcome
 
     def look(self, since: datetime, after: str = "") -> Look:
         since = since.astimezone(UTC).replace(microsecond=0)  # as X gives times
@@ -165,7 +147,7 @@ class _Twitter:
                 # What lies beyond the newest 3,200 is not given, and not said to be missing.
                 complete = whole and (reached or billed <= _DEPTH - _PAGE)
                 break
-        return Look(tuple(posts.values()), complete, billed * READ_PRICES.own_post)
+        return Look(tuple(posts.values()), complete, billed * PRICES.own_post)
 
     def _page(self, start: Mapping[str, str], token: str) -> answers.Page | None:
         """Return a page; None for one that X answers with errors instead, after the first."""
