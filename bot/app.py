@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,17 +147,20 @@ def one_thread(
     return next(iter(found.values()))
 
 
-def reason_to_wait(reading: Reading, settings: Settings) -> str:
-    """Why the digest that was found is not to be published, in a sentence; empty if it may be."""
-    digest = reading.digest
-    if digest is None:
-        return f"{reading.source} did not change."
-    if digest.draft:
+def reason_to_wait(reading: Reading, settings: Settings, now: datetime) -> str:
+    """Why the digest that was found is not to be published, in a sentence; empty if it may be.
+
+    Its age is no reason: a person asks for it by name, or is asked.
+    """
+    from bot.digests.source import Outcome, judge  # noqa: PLC0415 - loads at first use
+
+    outcome = judge(reading, now, None).outcome
+    if outcome is Outcome.DRAFT:
         return f"{reading.source} is a draft: nothing is posted before it is published."
-    if not digest.papers:
+    if outcome is Outcome.EMPTY:
         return f"{reading.source} holds no papers: there is nothing to post."
-    if digest.slug in settings.skip:
-        return f"{digest.slug} is in BOT_SKIP: it is never posted."
+    if reading.digest and reading.digest.slug in settings.skip:
+        return f"{reading.digest.slug} is in BOT_SKIP: it is never posted."
     return ""
 
 

@@ -21,10 +21,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.digests.urls import is_loopback
 from bot.errors import SettingsError
 from bot.model import Account, Links, Network, Style, Visibility
 from bot.settings import LATER, Secret, Settings, load, offered, same_papers, table
-from bot.settings.kinds import Wrong, duration, loopback
+from bot.settings.kinds import Wrong, duration
 from bot.settings.options import LATER_OF_ACCOUNTS, TABLE
 from bot.settings.sources import shown
 
@@ -292,7 +293,7 @@ def test_an_address_that_is_not_safe_to_ask_is_refused(text: str, tmp_path: Path
     ],
 )
 def test_loopback_is_this_machine(host: str, own: bool) -> None:  # noqa: FBT001 - a table's column
-    assert loopback(host) is own
+    assert is_loopback(host) is own
 
 
 def test_a_duration_may_be_nothing_where_that_makes_sense(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def post(  # noqa: PLR0913 - an option each
         warn(warning)
     if reading.digest is None:
         return _without_digest(reading, json=as_json)
-    reason = app.reason_to_wait(reading, settings)
+    reason = app.reason_to_wait(reading, settings, now())
     if reason:
         click.echo(reason, err=True)
     if reason or dry_run:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeVar
 
+from bot.formatter.limits import LIMITS
 from bot.model import Account, Network
 from bot.settings import kinds
 from bot.settings.options import (
@@ -36,9 +37,6 @@ from bot.settings.secret import Secret
 from bot.settings.sources import Sources, Table, did_you_mean, is_set
 
 T = TypeVar("T")
-
-TWITTER_LIMIT = 280
-BLUESKY_LIMIT = 300
 
 # A variable's name has no lower case and no long run without an underscore; a token has either.
 _VARIABLE = re.compile(r"(?=.{1,100}$)[A-Z][A-Z0-9]{0,19}(?:_[A-Z0-9]{1,20})*")
@@ -134,7 +132,7 @@ def preferences(
     if network is Network.TWITTER:
         return replace(
             common,
-            max_characters=TWITTER_LIMIT,
+            max_characters=LIMITS[Network.TWITTER],
             style=pick(TWITTER_STYLE),
             links=pick(TWITTER_LINKS),
             monthly_budget=pick(TWITTER_MONTHLY_BUDGET),
@@ -145,7 +143,7 @@ def preferences(
             max_characters=pick(MASTODON_MAX_CHARACTERS),
             visibility=pick(MASTODON_VISIBILITY),
         )
-    return replace(common, max_characters=BLUESKY_LIMIT)
+    return replace(common, max_characters=LIMITS[Network.BLUESKY])
 
 
 def of_file(sources: Sources) -> tuple[Entry, ...]:

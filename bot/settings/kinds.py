@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from bot.digests.urls import is_loopback
 from bot.settings.secret import Secret
 
 T = TypeVar("T")
@@ -156,14 +156,6 @@ def money(written: str) -> Decimal:
     return Decimal(matching(r"[0-9]{1,9}(?:\.[0-9]{1,6})?", "is not an amount of dollars")(written))
 
 
-def loopback(host: str) -> bool:
-    """Whether a host, as `urlsplit` gives it, is this machine, where plain http is safe."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _split(written: str) -> SplitResult:
     if not written.isprintable() or re.search(r'[\s\\"<>`]', written):
         raise Wrong(written, "holds a character that no address has")
@@ -183,7 +175,7 @@ def address(written: str) -> str:
         raise Wrong(written, "holds a user name or password")
     if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host):
         raise Wrong(written, "is not a web address")
-    if parts.scheme == "http" and not loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise Wrong(written, "is plain http to another machine")
     return written
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from bot.formatter.limits import LIMITS
 from bot.model import Links, Network, Style, Visibility
 from bot.settings import kinds
 from bot.settings.kinds import Kind
@@ -248,8 +249,8 @@ MASTODON_VISIBILITY = Option(
 MASTODON_MAX_CHARACTERS = Option(
     "MASTODON_MAX_CHARACTERS",
     kinds.whole(100, 100_000, "100 to 100000"),
-    500,
-    "500",
+    LIMITS[Network.MASTODON],
+    str(LIMITS[Network.MASTODON]),
     "what threads are rendered to",
     "max_characters",
 )
