@@ -30,12 +30,12 @@ import ledger as million
 from measure import SAMPLE, Figure, in_turn, show, waited
 
 from bot.ledger.store import Ledger
-from bot.sandbox.mastodon import MastodonRules
+from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.script import Record
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Request
-from bot.sandbox.x import XRules
-from bot.sandbox.x_behaviour import Duplicates, XBehaviour
+from bot.sandbox.x.behaviour import Duplicates, XBehaviour
+from bot.sandbox.x.rules import XRules
 
 LATENCY = 0.1
 POSTS = 24

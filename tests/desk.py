@@ -17,12 +17,12 @@ from writing import write
 from bot.cli import Surroundings, run
 from bot.ledger.store import Ledger
 from bot.model import Digest, Network
-from bot.sandbox.mastodon import TOKEN, MastodonRules
-from bot.sandbox.oauth1 import Keys
+from bot.sandbox.mastodon.rules import TOKEN, MastodonRules
 from bot.sandbox.server import Sandbox
 from bot.sandbox.service import Stored
-from bot.sandbox.x import XRules
-from bot.sandbox.x_behaviour import XBehaviour
+from bot.sandbox.x.behaviour import XBehaviour
+from bot.sandbox.x.oauth1 import Keys
+from bot.sandbox.x.rules import XRules
 
 DAY = date(2026, 2, 28)
 SLUG = f"hot-papers-{DAY}"

@@ -27,10 +27,10 @@ from bot.ledger.store import Ledger
 from bot.model import Account, Digest, Network, Thread
 from bot.sandbox import faults
 from bot.sandbox.faults import Fault
-from bot.sandbox.mastodon_behaviour import MASTODON, SERVERS, MastodonBehaviour
+from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, MastodonBehaviour
 from bot.sandbox.script import Record
 from bot.sandbox.service import Stored
-from bot.sandbox.x_behaviour import Duplicates, XBehaviour
+from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from bot.service import Service
 from bot.settings import Settings
 

@@ -15,12 +15,12 @@ from mastodon import Mastodon
 from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 
-from bot.sandbox.mastodon import MastodonRules
-from bot.sandbox.mastodon_behaviour import MASTODON, MastodonBehaviour
-from bot.sandbox.oauth1 import Keys
+from bot.sandbox.mastodon.behaviour import MASTODON, MastodonBehaviour
+from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
-from bot.sandbox.x import XRules
-from bot.sandbox.x_behaviour import XBehaviour
+from bot.sandbox.x.behaviour import XBehaviour
+from bot.sandbox.x.oauth1 import Keys
+from bot.sandbox.x.rules import XRules
 
 X_HOST = "https://api.twitter.com"
 TIMEOUT = 30.0

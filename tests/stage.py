@@ -18,12 +18,12 @@ from bot.delivery.terms import Event, Surroundings
 from bot.desk import Served, Wishes
 from bot.ledger.store import Ledger
 from bot.model import Digest, Metrics, Network, Paper, Thread
-from bot.sandbox.mastodon import MastodonRules
-from bot.sandbox.mastodon_behaviour import MASTODON, MastodonBehaviour
+from bot.sandbox.mastodon.behaviour import MASTODON, MastodonBehaviour
+from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
 from bot.sandbox.service import Stored
-from bot.sandbox.x import XRules
-from bot.sandbox.x_behaviour import XBehaviour
+from bot.sandbox.x.behaviour import XBehaviour
+from bot.sandbox.x.rules import XRules
 from bot.service import Service
 from bot.settings import Settings, load
 

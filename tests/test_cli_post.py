@@ -21,9 +21,10 @@ from wcwidth import wcswidth
 
 from bot.cli.common import gravest
 from bot.model import Network
-from bot.sandbox import mastodon_answers, x_answers
 from bot.sandbox.faults import CLOSED_AFTER, refusal, server_error, too_many
+from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.wire import Request
+from bot.sandbox.x import answers as x_answers
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
 URL = r"https://x\.com/i/web/status/\d+"

@@ -13,10 +13,10 @@ from desk import DAY, SLUG, Desk, desk, source
 
 from bot.ledger.store import Ledger
 from bot.model import Network, State
-from bot.sandbox import mastodon_answers
 from bot.sandbox.faults import CLOSED_AFTER, refusal, server_error, too_many
-from bot.sandbox.mastodon_behaviour import MASTODON
-from bot.sandbox.mastodon_pages import Profile
+from bot.sandbox.mastodon import answers as mastodon_answers
+from bot.sandbox.mastodon.behaviour import MASTODON
+from bot.sandbox.mastodon.pages import Profile
 from bot.sandbox.wire import Request
 
 X, TOOTS = Network.TWITTER, Network.MASTODON

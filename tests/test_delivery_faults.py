@@ -25,11 +25,11 @@ from bot.sandbox.faults import (
     slow,
     too_many,
 )
-from bot.sandbox.mastodon_answers import REFUSALS as MASTODON_REFUSALS
-from bot.sandbox.mastodon_behaviour import MASTODON, SERVERS, Keys, MastodonBehaviour
+from bot.sandbox.mastodon.answers import REFUSALS as MASTODON_REFUSALS
+from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, Keys, MastodonBehaviour
 from bot.sandbox.script import Record
-from bot.sandbox.x_answers import REFUSALS as X_REFUSALS
-from bot.sandbox.x_behaviour import Duplicates, XBehaviour
+from bot.sandbox.x.answers import REFUSALS as X_REFUSALS
+from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from bot.show import progress
 
 X, M = NETWORKS

@@ -19,8 +19,8 @@ from bot.formatter.limits import twitter_length
 from bot.model import Network, Post, State, Thread
 from bot.sandbox import script
 from bot.sandbox.faults import CLOSED_AFTER, HUNG_AFTER, Fault, later, refusal, server_error
-from bot.sandbox.mastodon_answers import REFUSALS as MASTODON_REFUSALS
-from bot.sandbox.mastodon_behaviour import (
+from bot.sandbox.mastodon.answers import REFUSALS as MASTODON_REFUSALS
+from bot.sandbox.mastodon.behaviour import (
     GOTOSOCIAL,
     MASTODON,
     MASTODON_4_6,
@@ -30,8 +30,8 @@ from bot.sandbox.mastodon_behaviour import (
     MastodonBehaviour,
 )
 from bot.sandbox.service import Stored
-from bot.sandbox.x_answers import REFUSALS as X_REFUSALS
-from bot.sandbox.x_behaviour import Duplicates, XBehaviour
+from bot.sandbox.x.answers import REFUSALS as X_REFUSALS
+from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 
 X, M = NETWORKS
 IGNORES_KEYS = replace(MASTODON, keys=Keys.IGNORED)

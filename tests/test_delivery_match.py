@@ -19,11 +19,11 @@ from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Digest, Network, State
 from bot.posters import mastodon_answers, twitter_answers
 from bot.posters.poster import Seen
-from bot.sandbox.mastodon_behaviour import GOTOSOCIAL, MASTODON, SNAC2, MastodonBehaviour
-from bot.sandbox.mastodon_pages import Place, Profile, status
+from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, SNAC2, MastodonBehaviour
+from bot.sandbox.mastodon.pages import Place, Profile, status
 from bot.sandbox.service import Stored
-from bot.sandbox.x_behaviour import Names
-from bot.sandbox.x_text import Setting, post_object
+from bot.sandbox.x.behaviour import Names
+from bot.sandbox.x.text import Setting, post_object
 
 X, M = NETWORKS
 ACCOUNTS = {X: Account("twitter", X), M: Account("mastodon", M, max_characters=500)}

@@ -35,8 +35,8 @@ from bot.sandbox.faults import (
     slow,
     too_many,
 )
-from bot.sandbox.mastodon_behaviour import MASTODON, SERVERS, Keys, MastodonBehaviour
-from bot.sandbox.x_behaviour import Duplicates, XBehaviour
+from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, Keys, MastodonBehaviour
+from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 
 X, M = NETWORKS
 

@@ -16,7 +16,7 @@ from bot.formatter.prices import thread_price
 from bot.ledger.rows import Spending
 from bot.model import Digest, Network, State
 from bot.sandbox.faults import CLOSED_AFTER, CLOSED_BEFORE, NOT_JSON, Fault, too_many
-from bot.sandbox.x_behaviour import XBehaviour
+from bot.sandbox.x.behaviour import XBehaviour
 
 X = Network.TWITTER
 LINK = Decimal("0.200")

@@ -28,13 +28,15 @@ from bot.model import Account, Network
 from bot.posters import mastodon, twitter
 from bot.posters.poster import CannotRead, Outcome, Outgoing, Poster, Refusal, Seen, Sort
 from bot.posters.undo import normal
-from bot.sandbox import faults, mastodon_answers, x_answers
+from bot.sandbox import faults
 from bot.sandbox.faults import Fault
-from bot.sandbox.mastodon import MastodonRules
-from bot.sandbox.mastodon_behaviour import SERVERS, SNAC2, MastodonBehaviour
+from bot.sandbox.mastodon import answers as mastodon_answers
+from bot.sandbox.mastodon.behaviour import SERVERS, SNAC2, MastodonBehaviour
+from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
-from bot.sandbox.x import XRules
-from bot.sandbox.x_behaviour import Names, XBehaviour
+from bot.sandbox.x import answers as x_answers
+from bot.sandbox.x.behaviour import Names, XBehaviour
+from bot.sandbox.x.rules import XRules
 
 TIMEOUT = 5.0
 TEXTS = (

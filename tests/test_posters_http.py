@@ -19,8 +19,8 @@ from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 from bot.posters.answers import Exchange, Fate
 from bot.posters.http import Detour, Line
 from bot.posters.troubles import TooLarge, words
-from bot.sandbox.oauth1 import Keys, signed
 from bot.sandbox.wire import Request as Signed
+from bot.sandbox.x.oauth1 import Keys, signed
 
 SOON = 0.3
 BUILT_IN = "https://api.twitter.com"

@@ -31,8 +31,7 @@ from bot.posters import mastodon
 from bot.posters.poster import CannotRead, Outcome, Outgoing, Poster, Sort
 from bot.sandbox import faults
 from bot.sandbox.faults import Commit, Fault
-from bot.sandbox.mastodon import MastodonRules
-from bot.sandbox.mastodon_behaviour import (
+from bot.sandbox.mastodon.behaviour import (
     GOTOSOCIAL,
     MASTODON,
     MASTODON_4_6,
@@ -41,7 +40,8 @@ from bot.sandbox.mastodon_behaviour import (
     MastodonBehaviour,
     Resets,
 )
-from bot.sandbox.mastodon_pages import Profile
+from bot.sandbox.mastodon.pages import Profile
+from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
 
 ROOT = Outgoing("Hot papers", "key")

@@ -35,8 +35,8 @@ from bot.posters.poster import CannotRead, Outcome, Outgoing, Poster, Sort
 from bot.sandbox import faults
 from bot.sandbox.faults import Commit, Fault
 from bot.sandbox.server import Sandbox
-from bot.sandbox.x import XRules
-from bot.sandbox.x_behaviour import Duplicates, XBehaviour
+from bot.sandbox.x.behaviour import Duplicates, XBehaviour
+from bot.sandbox.x.rules import XRules
 
 TOKEN = "1000000000000000001-token"
 ROOT = Outgoing("Hot papers", "key")

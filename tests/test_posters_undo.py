@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from places import SHARED
 
 from bot.posters.undo import html_text, normal, x_text
-from bot.sandbox.mastodon_text import content
+from bot.sandbox.mastodon.text import content
 from bot.sandbox.service import Stored
-from bot.sandbox.x_behaviour import Names
-from bot.sandbox.x_text import Setting, post_object
+from bot.sandbox.x.behaviour import Names
+from bot.sandbox.x.text import Setting, post_object
 
 recorded_only = pytest.mark.skipif(
     not (SHARED / "api" / "recorded").is_dir(), reason="no recorded answers beside this clone"

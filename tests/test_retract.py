@@ -13,7 +13,6 @@ from bot.delivery.money import month_of
 from bot.desk import Served, Wishes
 from bot.errors import NoDigest
 from bot.model import Digest, Network, State, Thread
-from bot.sandbox import mastodon_answers, x_answers
 from bot.sandbox.faults import (
     CLOSED_AFTER,
     CLOSED_BEFORE,
@@ -23,8 +22,10 @@ from bot.sandbox.faults import (
     server_error,
     too_many,
 )
+from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.wire import Request
-from bot.sandbox.x_behaviour import XBehaviour
+from bot.sandbox.x import answers as x_answers
+from bot.sandbox.x.behaviour import XBehaviour
 
 X, MASTODON = Network.TWITTER, Network.MASTODON
 BOTH = (X, MASTODON)

@@ -22,9 +22,11 @@ from mastodon import (
 from sandbox_clients import M, X, mastodon, x
 
 from bot.model import Network
-from bot.sandbox import faults, mastodon_answers, x_answers
+from bot.sandbox import faults
 from bot.sandbox.faults import Commit, Fault
+from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.script import Stage
+from bot.sandbox.x import answers as x_answers
 
 NOW = Commit.NOW
 LOST, CUT = requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError

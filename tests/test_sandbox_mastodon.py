@@ -18,8 +18,7 @@ from mastodon import (
 )
 from sandbox_clients import Clock, M, mastodon
 
-from bot.sandbox.mastodon import MastodonRules
-from bot.sandbox.mastodon_behaviour import (
+from bot.sandbox.mastodon.behaviour import (
     GOTOSOCIAL,
     MASTODON,
     MASTODON_4_5,
@@ -31,7 +30,8 @@ from bot.sandbox.mastodon_behaviour import (
     MastodonLimits,
     Resets,
 )
-from bot.sandbox.mastodon_pages import Profile
+from bot.sandbox.mastodon.pages import Profile
+from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.wire import FORM, Request
 
 Start = Callable[..., M]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from mastodon import MastodonAPIError
 from sandbox_clients import M, mastodon
 
-from bot.sandbox.mastodon_behaviour import GOTOSOCIAL, MASTODON, SNAC2, MastodonBehaviour
-from bot.sandbox.mastodon_text import content, hashtags
+from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, SNAC2, MastodonBehaviour
+from bot.sandbox.mastodon.text import content, hashtags
 
 COUNT = 45
 BASE = "http://h.example"

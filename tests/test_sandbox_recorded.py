@@ -15,8 +15,8 @@ import yaml
 from places import SHARED
 from sandbox_clients import M, X, mastodon, x
 
-from bot.sandbox import x_answers
-from bot.sandbox.mastodon_behaviour import MASTODON, MASTODON_4_5, MASTODON_4_6
+from bot.sandbox.mastodon.behaviour import MASTODON, MASTODON_4_5, MASTODON_4_6
+from bot.sandbox.x import answers as x_answers
 
 API = SHARED / "api"
 pytestmark = pytest.mark.skipif(

@@ -16,12 +16,12 @@ from bot.sandbox import faults
 from bot.sandbox.connection import head_of
 from bot.sandbox.doors import Doors
 from bot.sandbox.faults import Fault
-from bot.sandbox.mastodon import MastodonRules
-from bot.sandbox.mastodon_behaviour import SNAC2
+from bot.sandbox.mastodon.behaviour import SNAC2
+from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.script import Record, Stage
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Request, Response, reply
-from bot.sandbox.x import XRules
+from bot.sandbox.x.rules import XRules
 
 GET = b"GET /api/v1/instance HTTP/1.1\r\nHost: h\r\n\r\n"
 

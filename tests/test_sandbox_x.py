@@ -11,10 +11,10 @@ import requests
 import tweepy  # type: ignore[import-untyped]
 from sandbox_clients import X_HOST, Clock, X, oauth, x
 
-from bot.sandbox.oauth1 import Keys
 from bot.sandbox.wire import Request, Response
-from bot.sandbox.x import XRules
-from bot.sandbox.x_behaviour import Duplicates, Names, Prices, Replies, XBehaviour, XLimits
+from bot.sandbox.x.behaviour import Duplicates, Names, Prices, Replies, XBehaviour, XLimits
+from bot.sandbox.x.oauth1 import Keys
+from bot.sandbox.x.rules import XRules
 
 Start = Callable[..., X]
 DAY = 24

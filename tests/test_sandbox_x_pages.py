@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sandbox_clients import Clock, X, x
 
 from bot.sandbox.service import Stored
-from bot.sandbox.x_behaviour import XBehaviour
-from bot.sandbox.x_text import shown
+from bot.sandbox.x.behaviour import XBehaviour
+from bot.sandbox.x.text import shown
 
 COUNT = 12
 

@@ -18,8 +18,9 @@ from desk import SLUG, Desk, desk
 from bot.cli import Surroundings, run
 from bot.model import Network
 from bot.posters import mastodon_answers, twitter_answers
-from bot.sandbox import faults, x_answers
-from bot.sandbox.oauth1 import Keys
+from bot.sandbox import faults
+from bot.sandbox.x import answers as x_answers
+from bot.sandbox.x.oauth1 import Keys
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
 MARK = "PLANTED"

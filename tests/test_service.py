@@ -15,13 +15,13 @@ from bot.delivery.identity import fingerprint
 from bot.desk import Served, Wishes
 from bot.ledger.leases import Busy, holder
 from bot.model import Digest, Network, State
-from bot.sandbox import mastodon_answers
 from bot.sandbox.faults import CLOSED_AFTER, ERRORS_ONLY, refusal, server_error, too_many
-from bot.sandbox.mastodon import MastodonRules
-from bot.sandbox.mastodon_behaviour import GOTOSOCIAL, MASTODON, SNAC2, MastodonBehaviour
+from bot.sandbox.mastodon import answers as mastodon_answers
+from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, SNAC2, MastodonBehaviour
+from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.script import Record
 from bot.sandbox.server import Sandbox
-from bot.sandbox.x import XRules
+from bot.sandbox.x.rules import XRules
 from bot.settings import Settings
 
 X, TOOTS = Network.TWITTER, Network.MASTODON

@@ -23,10 +23,10 @@ from bot.cli.common import LATER
 from bot.digests.parse import parse
 from bot.model import Digest, Network, Thread
 from bot.sandbox import script
-from bot.sandbox.mastodon import MastodonRules
+from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.script import Record
 from bot.sandbox.server import Sandbox
-from bot.sandbox.x import XRules
+from bot.sandbox.x.rules import XRules
 from bot.settings import Settings, load
 
 BOTH = (Network.TWITTER, Network.MASTODON)

@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from bot.model import Network
-from bot.sandbox import mastodon_answers, x_answers
+from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.wire import Request, Response, reply
+from bot.sandbox.x import answers as x_answers
 
 Make: TypeAlias = Callable[[Request, Response | None, datetime], Response]
 """Makes an answer of the request, the network's own answer (None if it gave none) and its time."""

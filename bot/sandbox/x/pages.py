@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from bot.sandbox.service import Stored
 from bot.sandbox.wire import Json, Refused, Request
-from bot.sandbox.x_answers import invalid
+from bot.sandbox.x.answers import invalid
 
 FIELDS = frozenset({"tweet.fields", "post.fields", "expansions", "user.fields", "media.fields"})
 _PAGING = frozenset(

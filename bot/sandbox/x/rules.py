@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from bot.sandbox import x_answers as says
 from bot.sandbox.ids import x_ids
-from bot.sandbox.oauth1 import Keys, signed
 from bot.sandbox.service import Service, Stored
 from bot.sandbox.windows import Limit, Windows
 from bot.sandbox.wire import Json, Pairs, Refused, Request, Response, reply
-from bot.sandbox.x_behaviour import XBehaviour
-from bot.sandbox.x_pages import checked, fields, page, wanted
-from bot.sandbox.x_posting import check_duplicate, check_reply, check_text, draft, price
-from bot.sandbox.x_text import Setting, post_object, shown
+from bot.sandbox.x import answers as says
+from bot.sandbox.x.behaviour import XBehaviour
+from bot.sandbox.x.oauth1 import Keys, signed
+from bot.sandbox.x.pages import checked, fields, page, wanted
+from bot.sandbox.x.posting import check_duplicate, check_reply, check_text, draft, price
+from bot.sandbox.x.text import Setting, post_object, shown
 
 _MOST_IDS = 100
 _POST = re.compile(r"/2/tweets/([0-9]+)")

@@ -10,7 +10,7 @@ from hashlib import sha256
 from bot.formatter.entities import Entity, Kind, entities
 from bot.sandbox.service import Stored
 from bot.sandbox.wire import Json
-from bot.sandbox.x_behaviour import Names
+from bot.sandbox.x.behaviour import Names
 
 _SLUG = 10
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from bot.sandbox.mastodon_behaviour import MastodonBehaviour
+from bot.sandbox.mastodon.behaviour import MastodonBehaviour
 from bot.sandbox.service import Stored
 from bot.sandbox.wire import Pairs
 

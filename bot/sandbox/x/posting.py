@@ -9,11 +9,11 @@ from decimal import Decimal
 
 from bot.formatter.entities import cashtags, mentions, urls
 from bot.formatter.limits import twitter_length
-from bot.sandbox import x_answers as says
 from bot.sandbox.service import Stored
 from bot.sandbox.wire import Refused, Request
-from bot.sandbox.x_behaviour import Duplicates, Prices, Replies, XBehaviour
-from bot.sandbox.x_text import trimmed
+from bot.sandbox.x import answers as says
+from bot.sandbox.x.behaviour import Duplicates, Prices, Replies, XBehaviour
+from bot.sandbox.x.text import trimmed
 
 
 def draft(request: Request, author: str, now: datetime) -> Stored:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from types import MappingProxyType
 
-from bot.sandbox.mastodon_behaviour import Resets
+from bot.sandbox.mastodon.behaviour import Resets
 from bot.sandbox.windows import Window
 from bot.sandbox.wire import Pairs, Response, reply
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.sandbox.mastodon_pages import Place, account
+from bot.sandbox.mastodon.pages import Place, account
 from bot.sandbox.wire import Json
 
 _RESERVED_PER_URL = 23

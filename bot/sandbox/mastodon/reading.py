@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from urllib.parse import unquote
 
-from bot.sandbox import mastodon_answers as says
-from bot.sandbox import mastodon_instance as instances
-from bot.sandbox import mastodon_pages as pages
 from bot.sandbox.ids import hex_ids, mastodon_ids, ulids
-from bot.sandbox.mastodon_behaviour import IdForm, MastodonBehaviour
-from bot.sandbox.mastodon_listing import Listing, links, page
-from bot.sandbox.mastodon_pages import Place, Profile
+from bot.sandbox.mastodon import answers as says
+from bot.sandbox.mastodon import instance as instances
+from bot.sandbox.mastodon import pages
+from bot.sandbox.mastodon.behaviour import IdForm, MastodonBehaviour
+from bot.sandbox.mastodon.listing import Listing, links, page
+from bot.sandbox.mastodon.pages import Place, Profile
 from bot.sandbox.service import Service, Stored
 from bot.sandbox.wire import Json, Pairs, Refused, Request, Response, reply
 

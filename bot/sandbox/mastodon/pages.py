@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.sandbox.mastodon_behaviour import MastodonBehaviour
-from bot.sandbox.mastodon_text import content, hashtags
+from bot.sandbox.mastodon.behaviour import MastodonBehaviour
+from bot.sandbox.mastodon.text import content, hashtags
 from bot.sandbox.service import Stored
 from bot.sandbox.wire import Json
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from bot.formatter.limits import mastodon_length
-from bot.sandbox import mastodon_answers as says
-from bot.sandbox.mastodon_behaviour import MastodonBehaviour
+from bot.sandbox.mastodon import answers as says
+from bot.sandbox.mastodon.behaviour import MastodonBehaviour
 from bot.sandbox.wire import Refused, Request
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")

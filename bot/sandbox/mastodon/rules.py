@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from bot.sandbox import mastodon_answers as says
-from bot.sandbox.mastodon_behaviour import MASTODON, Keys, MastodonBehaviour, Resets
-from bot.sandbox.mastodon_pages import Profile
-from bot.sandbox.mastodon_posting import Form, check, form, language
-from bot.sandbox.mastodon_reading import LISTING, STATUS, MastodonReading, path_of
+from bot.sandbox.mastodon import answers as says
+from bot.sandbox.mastodon.behaviour import MASTODON, Keys, MastodonBehaviour, Resets
+from bot.sandbox.mastodon.pages import Profile
+from bot.sandbox.mastodon.posting import Form, check, form, language
+from bot.sandbox.mastodon.reading import LISTING, STATUS, MastodonReading, path_of
 from bot.sandbox.service import Stored
 from bot.sandbox.windows import Limit, Windows
 from bot.sandbox.wire import Refused, Request, Response, reply
