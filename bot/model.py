@@ -127,6 +127,9 @@ class Media:
     type: str
 
 
+EVERY_HALF_HOUR = "*/30 * * * *"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One account of ours on a network, and the taste its threads are written to.
@@ -135,6 +138,7 @@ class Account:
     rendered to, in the network's own count. `templates` is a folder of the operator's, searched
     first. `categories` lets only papers through that have one of them; `exclude` (arXiv ids,
     authors, words) keeps papers out. `hashtags` of None takes them from the digest's tags.
+    `schedule` is the cron line by which the worker looks for a new digest.
     """
 
     name: str
@@ -150,6 +154,7 @@ class Account:
     exclude: tuple[str, ...] = ()
     language: str = "en"
     hashtags: tuple[str, ...] | None = None
+    schedule: str = EVERY_HALF_HOUR
 
 
 @dataclass(frozen=True, slots=True)

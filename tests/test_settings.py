@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from bot.digests.urls import is_loopback
 from bot.errors import SettingsError
 from bot.model import Account, Links, Network, Style, Visibility
-from bot.settings import LATER, Secret, Settings, load, offered, same_papers, table
+from bot.settings import LATER, CatchUp, LogFormat, Secret, Settings, load, offered, same_papers, table
 from bot.settings.kinds import Wrong, duration
 from bot.settings.options import LATER_OF_ACCOUNTS, TABLE
 from bot.settings.sources import shown
@@ -44,7 +44,16 @@ BLUESKY = {
     "BLUESKY_HANDLE": "papers.example.org",
     "BLUESKY_APP_PASSWORD": "planted-app-password",
 }
-EVERYTHING = TWITTER | MASTODON | BLUESKY | {"GITHUB_TOKEN": "planted-github-token"}
+EVERYTHING = (
+    TWITTER
+    | MASTODON
+    | BLUESKY
+    | {
+        "GITHUB_TOKEN": "planted-github-token",
+        "BOT_NOTIFY_URLS": "slack://planted/notify/url",
+        "BOT_HEARTBEAT_URL": "https://hc.example/planted-heartbeat",
+    }
+)
 
 
 def failure(environ: Mapping[str, str], folder: Path) -> SettingsError:
@@ -87,7 +96,9 @@ def test_nothing_set_gives_the_defaults(tmp_path: Path) -> None:
         templates=None,
         database=tmp_path / "state/bot.db",
         top=10,
+        timezone="UTC",
         max_age=timedelta(days=3),
+        catch_up=CatchUp.LATEST,
         http_timeout=30.0,
         retry_wait=2.0,
         patience=timedelta(minutes=15),
@@ -99,6 +110,10 @@ def test_nothing_set_gives_the_defaults(tmp_path: Path) -> None:
         digest_url=None,
         github_token=None,
         github_api_url="https://api.github.com",
+        notify_urls=None,
+        log_format=None,
+        heartbeat_url=None,
+        port=None,
         accounts=(),
         credentials={},
         incomplete={},
@@ -130,6 +145,13 @@ def test_nothing_set_gives_the_defaults(tmp_path: Path) -> None:
         ("BOT_MAX_AGE", "15m", "max_age", timedelta(minutes=15)),
         ("BOT_MAX_AGE", "2h", "max_age", timedelta(hours=2)),
         ("BOT_MAX_AGE", "3650d", "max_age", timedelta(days=3650)),
+        ("BOT_TIMEZONE", "Europe/Berlin", "timezone", "Europe/Berlin"),
+        ("BOT_CATCH_UP", "ALL", "catch_up", CatchUp.ALL),
+        ("BOT_LOG_FORMAT", "json", "log_format", LogFormat.JSON),
+        ("PORT", "8080", "port", 8080),
+        ("PORT", "0", "port", 0),
+        ("BOT_NOTIFY_URLS", "json://a, mailto://b", "notify_urls", Secret("json://a, mailto://b")),
+        ("BOT_HEARTBEAT_URL", "https://hc.test/x", "heartbeat_url", Secret("https://hc.test/x")),
         ("BOT_HTTP_TIMEOUT", "2.5", "http_timeout", 2.5),
         ("BOT_HTTP_TIMEOUT", "45s", "http_timeout", 45.0),
         ("BOT_HTTP_TIMEOUT", "2m", "http_timeout", 120.0),
@@ -165,6 +187,12 @@ ALLOWED = {
     "BOT_MAX_AGE": "a duration such as 90s, 15m, 2h or 3d, up to 3650d",
     "BOT_HTTP_TIMEOUT": "more than 0 seconds, up to 600, such as 30 or 2.5",
     "BOT_SKIP": "slugs, comma-separated",
+    "BOT_SCHEDULE": "five fields of cron, such as */30 * * * * or 0 9 * * 1-5",
+    "BOT_TIMEZONE": "a time zone's name, such as UTC or Europe/Berlin",
+    "BOT_CATCH_UP": "latest, all",
+    "BOT_LOG_FORMAT": "text, json",
+    "PORT": "the number of a port, 0 to 65535",
+    "BOT_HEARTBEAT_URL": "an https:// address (http:// to this machine only)",
     "BOT_DIGESTS": "a folder, a file, an https:// address without user and password (http:// to "
     "this machine only), or github:owner/repo/folder[@ref]",
     "BOT_TEMPLATES": "a folder that exists",
@@ -200,6 +228,21 @@ TEN = f'"ten" is not a whole number; allowed: {ALLOWED["BOT_TOP"]}'
         ("BOT_MAX_AGE", "3651d", '"3651d" is too long'),
         ("BOT_MAX_AGE", f"{'9' * 30}d", f'"{"9" * 30}d" is too long'),
         ("BOT_MAX_AGE", f"{'9' * 5000}d", f'"{"9" * 200}…" is too long'),
+        (
+            "BOT_SCHEDULE",
+            "60 * * * *",
+            '"60 * * * *" is no cron line: the minute \'60\' holds 60, and may hold 0 to 59',
+        ),
+        ("BOT_TIMEZONE", "berlin", '"berlin" is no time zone; did you mean Europe/Berlin?'),
+        ("BOT_CATCH_UP", "some", '"some" is not one of the words'),
+        ("BOT_LOG_FORMAT", "xml", '"xml" is not one of the words'),
+        ("PORT", "http", '"http" is not a whole number'),
+        ("PORT", "65536", '"65536" is too large'),
+        (
+            "BOT_HEARTBEAT_URL",
+            "http://hc.example/hidden",
+            "the value (not shown) is plain http to another machine",
+        ),
         ("BOT_HTTP_TIMEOUT", "soon", '"soon" is not a number of seconds'),
         ("BOT_HTTP_TIMEOUT", "601", '"601" is too long'),
         ("BOT_HTTP_TIMEOUT", "0", '"0" is no time at all'),
@@ -548,7 +591,7 @@ def test_the_table_names_every_variable_once_and_none_of_later_versions() -> Non
     assert [line.split(" | ")[0] for line in lines[2:]] == [f"| `{name}`" for name in NAMES]
     assert all(line.count("|") == 4 for line in lines)
     assert not {*NAMES} & {*LATER}
-    assert len({*NAMES}) == len(NAMES) == 32
+    assert len({*NAMES}) == len(NAMES) == 39
 
 
 def test_the_defaults_in_the_table_are_the_defaults(tmp_path: Path) -> None:

@@ -22,13 +22,15 @@ from bot.settings.accounts import (
     preferences,
     same_papers,
 )
-from bot.settings.options import LATER, table
+from bot.settings.options import LATER, CatchUp, LogFormat, table
 from bot.settings.secret import Secret
 from bot.settings.sources import Sources, shown
 
 __all__ = [
     "LATER",
+    "CatchUp",
     "Credentials",
+    "LogFormat",
     "Secret",
     "Settings",
     "load",
@@ -45,7 +47,8 @@ class Settings:
     """All settings, checked.
 
     `digests` is a path, an address or `github:...`, None for the samples. `http_timeout` and
-    `retry_wait` are in seconds. `digest_url` has `{slug}` in it. `accounts` are those whose secrets
+    `retry_wait` are in seconds. `timezone` is that of every schedule. `digest_url` has `{slug}` in
+    it. `accounts` are those whose secrets
     are all set, with their `credentials` by name; `incomplete` gives the missing variables of the
     others by name. `drafts` are the incomplete accounts of bot.toml: a dry run shows them, nothing
     is sent to them. `defaults` are each network's account as the general settings make it. `config`
@@ -57,7 +60,9 @@ class Settings:
     templates: Path | None
     database: Path
     top: int
+    timezone: str
     max_age: timedelta
+    catch_up: CatchUp
     http_timeout: float
     retry_wait: float
     patience: timedelta
@@ -69,6 +74,10 @@ class Settings:
     digest_url: str | None
     github_token: Secret | None
     github_api_url: str
+    notify_urls: Secret | None
+    log_format: LogFormat | None
+    heartbeat_url: Secret | None
+    port: int | None
     accounts: tuple[Account, ...]
     credentials: Mapping[str, Credentials]
     incomplete: Mapping[str, tuple[str, ...]]
@@ -109,7 +118,9 @@ def _gather(
         templates=sources.get(options.TEMPLATES),
         database=database,
         top=sources.get(options.TOP),
+        timezone=sources.get(options.TIMEZONE),
         max_age=sources.get(options.MAX_AGE),
+        catch_up=sources.get(options.CATCH_UP),
         http_timeout=sources.get(options.HTTP_TIMEOUT),
         retry_wait=sources.get(options.RETRY_WAIT),
         patience=sources.get(options.PATIENCE),
@@ -121,6 +132,10 @@ def _gather(
         digest_url=sources.get(options.DIGEST_URL),
         github_token=sources.get(options.GITHUB_TOKEN),
         github_api_url=sources.get(options.GITHUB_API_URL),
+        notify_urls=sources.get(options.NOTIFY_URLS),
+        log_format=sources.get(options.LOG_FORMAT),
+        heartbeat_url=sources.get(options.HEARTBEAT_URL),
+        port=sources.get(options.PORT),
         accounts=tuple(entry.account for entry in entries if entry.credentials),
         credentials={e.account.name: e.credentials for e in entries if e.credentials},
         incomplete={e.account.name: e.missing for e in entries if e.missing},

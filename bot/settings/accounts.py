@@ -23,6 +23,7 @@ from bot.settings.options import (
     MASTODON_API_BASE_URL,
     MASTODON_MAX_CHARACTERS,
     MASTODON_VISIBILITY,
+    SCHEDULE,
     TABLE,
     TASTE,
     TEMPLATES,
@@ -128,6 +129,7 @@ def preferences(
         exclude=pick(EXCLUDE),
         language=pick(LANGUAGE),
         hashtags=pick(HASHTAGS),
+        schedule=pick(SCHEDULE),
     )
     if network is Network.TWITTER:
         return replace(

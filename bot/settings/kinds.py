@@ -229,6 +229,26 @@ def handle(written: str) -> str:
     return matching(_HANDLE, "is not a handle")(written.removeprefix("@").lower())
 
 
+def cron(written: str) -> str:
+    """Read a cron line."""
+    from bot.settings.schedule import read_line  # noqa: PLC0415 - loads at first use
+
+    try:
+        return read_line(written)
+    except ValueError as error:
+        raise Wrong(written, f"is no cron line: {error}") from None
+
+
+def zone(written: str) -> str:
+    """Read the name of a time zone."""
+    from bot.settings.schedule import read_zone  # noqa: PLC0415 - loads at first use
+
+    try:
+        return read_zone(written)
+    except ValueError as error:
+        raise Wrong(written, str(error)) from None
+
+
 def secret(written: str) -> Secret:
     """Read what travels in a header: one word of printable ASCII."""
     return Secret(matching(r"[!-~]+", "holds white space or a character outside ASCII")(written))

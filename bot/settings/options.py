@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from bot.formatter.limits import LIMITS
-from bot.model import Links, Network, Style, Visibility
+from bot.model import EVERY_HALF_HOUR, Links, Network, Style, Visibility
 from bot.settings import kinds
 from bot.settings.kinds import Kind
 from bot.settings.secret import Secret
@@ -39,7 +39,7 @@ class Option(Generic[T_co]):
     @property
     def key(self) -> str:
         """Its key at the top of bot.toml; empty for what cannot stand there."""
-        barred = self.kind.secret or self.name == "BOT_CONFIG"
+        barred = self.kind.secret or self.name in {"BOT_CONFIG", "PORT"}
         return "" if barred else key_of(self.name)
 
     @property
@@ -54,6 +54,20 @@ class Switch(StrEnum):
 
     ON = "on"
     OFF = "off"
+
+
+class CatchUp(StrEnum):
+    """What the worker does about digests it missed: only the latest, or all of them."""
+
+    LATEST = "latest"
+    ALL = "all"
+
+
+class LogFormat(StrEnum):
+    """How a line of the worker's log is written."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 def key_of(name: str) -> str:
@@ -114,6 +128,61 @@ TOP = Option(
     "10",
     "papers in a thread; 0 for all",
     "top",
+)
+SCHEDULE = Option(
+    "BOT_SCHEDULE",
+    kinds.text("five fields of cron, such as */30 * * * * or 0 9 * * 1-5", kinds.cron),
+    EVERY_HALF_HOUR,
+    f"`{EVERY_HALF_HOUR}`",
+    "cron line: when the worker looks for a new digest",
+    "schedule",
+)
+TIMEZONE = Option(
+    "BOT_TIMEZONE",
+    kinds.text("a time zone's name, such as UTC or Europe/Berlin", kinds.zone),
+    "UTC",
+    "UTC",
+    "of the schedule",
+)
+CATCH_UP = Option(
+    "BOT_CATCH_UP",
+    kinds.choice(CatchUp),
+    CatchUp.LATEST,
+    "`latest`",
+    "or `all`: every digest since the last one sent, oldest first, `BOT_MAX_AGE` aside",
+)
+NOTIFY_URLS: Option[Secret | None] = Option(
+    "BOT_NOTIFY_URLS",
+    kinds.text("addresses as Apprise writes them", Secret, secret=True),
+    None,
+    "none",
+    "where the worker's alerts go, through [Apprise](https://github.com/caronc/apprise) (needs "
+    '`pip install "bot[notify]"`)',
+)
+LOG_FORMAT: Option[LogFormat | None] = Option(
+    "BOT_LOG_FORMAT",
+    kinds.choice(LogFormat),
+    None,
+    "`text` on a terminal, else `json`",
+    "how the worker writes its log",
+)
+HEARTBEAT_URL: Option[Secret | None] = Option(
+    "BOT_HEARTBEAT_URL",
+    kinds.text(
+        "an https:// address (http:// to this machine only)",
+        lambda written: Secret(kinds.address(written)),
+        secret=True,
+    ),
+    None,
+    "none",
+    "fetched after each good pass of the worker, with `/fail` at its end after a bad one",
+)
+PORT: Option[int | None] = Option(
+    "PORT",
+    kinds.whole(0, 65_535, "the number of a port, 0 to 65535"),
+    None,
+    "none",
+    "where the worker answers `/healthz` and `/metrics`",
 )
 MAX_AGE = Option(
     "BOT_MAX_AGE",
@@ -272,17 +341,18 @@ BLUESKY_SERVICE_URL = Option(
 )
 
 TABLE: tuple[Option[object], ...] = (
-    *(DIGESTS, DATABASE, CONFIG, TEMPLATES, TOP, MAX_AGE, HTTP_TIMEOUT),
-    *(RETRY_WAIT, PATIENCE, SETTLE, PAUSE, SKIP, REPEAT_DAYS, DIGEST_URL),
+    *(DIGESTS, DATABASE, CONFIG, TEMPLATES, TOP, SCHEDULE, TIMEZONE, MAX_AGE, CATCH_UP),
+    *(HTTP_TIMEOUT, RETRY_WAIT, PATIENCE, SETTLE, PAUSE, SKIP, REPEAT_DAYS, DIGEST_URL),
+    *(NOTIFY_URLS, LOG_FORMAT, HEARTBEAT_URL, PORT),
     *(GITHUB_TOKEN, GITHUB_API_URL),
     _token("TWITTER_CONSUMER_KEY", "OAuth 1.0a user context: the app's key"),
     _token("TWITTER_CONSUMER_SECRET", "the app's secret"),
-    _token("TWITTER_ACCESS_TOKEN", "the account's token"),
+    _token("TWITTER_ACCESS_TOKEN", "the account's token; `bot login twitter` obtains it"),
     _token("TWITTER_ACCESS_TOKEN_SECRET", "the token's secret"),
     *(TWITTER_API_URL, TWITTER_STYLE, TWITTER_LINKS, TWITTER_MONTHLY_BUDGET),
     TWITTER_READ_BACK,
     MASTODON_API_BASE_URL,
-    _token("MASTODON_ACCESS_TOKEN", "the account's token"),
+    _token("MASTODON_ACCESS_TOKEN", "the account's token; `bot login mastodon` obtains it"),
     *(MASTODON_VISIBILITY, MASTODON_MAX_CHARACTERS),
     BLUESKY_HANDLE,
     _token("BLUESKY_APP_PASSWORD", "an app password, never the account's own"),
@@ -328,11 +398,8 @@ TASTE: tuple[Option[object], ...] = (CATEGORIES, EXCLUDE, LANGUAGE, HASHTAGS)
 
 # The contract names these for parts that are still to come. A line that is right for tomorrow's
 # version is no typing error today: it is accepted, and said to be unused.
-LATER = (
-    *("BOT_SCHEDULE", "BOT_TIMEZONE", "BOT_CATCH_UP", "BOT_PICTURE", "BOT_NOTIFY_URLS"),
-    *("BOT_LOG_FORMAT", "BOT_HEARTBEAT_URL"),
-)
-LATER_OF_ACCOUNTS = ("schedule", "picture")
+LATER = ("BOT_PICTURE",)
+LATER_OF_ACCOUNTS = ("picture",)
 
 
 def table() -> str:
