@@ -9,7 +9,7 @@ import pytest
 from days import digest, markdown
 from hypothesis import given
 from hypothesis import strategies as st
-from loopback import Reply, Server, dripping
+from loopback import Reply, Request, Server, dripping
 from places import SAMPLES
 
 from bot.digests.reading import Validators
@@ -177,6 +177,41 @@ def test_what_was_remembered_is_passed_on(server: Server) -> None:
     tagged = Reply(markdown("2021-06-22"), headers={"ETag": '"1"'})
     source = open_source(server.route("/x", tagged, Reply(status=304)))
     assert source.latest(source.latest().memory).outcome is Outcome.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [(Reply(b"broken"), Outcome.MALFORMED), (Reply(status=404), Outcome.NONE)],
+)
+def test_what_comes_back_as_it_was_is_not_taken_for_what_was_between(
+    server: Server, reply: Reply, outcome: Outcome
+) -> None:
+    tagged = Reply(markdown("2021-06-22"), headers={"ETag": '"1"'})
+
+    def good(request: Request) -> Reply:
+        known = request.headers.get("if-none-match") == '"1"'
+        return Reply(status=304) if known else tagged
+
+    source = open_source(server.route("/x", good, reply, good))
+    first = source.latest()
+    between = source.latest(first.memory)
+    assert between.outcome is outcome
+    assert slug(source.latest(between.memory)) == ISSUE.slug
+
+
+def test_what_does_not_answer_for_a_while_is_unchanged_after_it(server: Server) -> None:
+    tagged = Reply(markdown("2021-06-22"), headers={"ETag": '"1"'})
+    source = open_source(server.route("/x", tagged, Reply(status=503), Reply(status=304)))
+    between = source.latest(source.latest().memory)
+    assert between.outcome is Outcome.UNREACHABLE
+    assert source.latest(between.memory).outcome is Outcome.UNCHANGED
+
+
+def test_a_broken_one_is_never_unchanged(server: Server) -> None:
+    source = open_source(server.route("/x", Reply(b"broken", headers={"ETag": '"1"'})))
+    memory = source.latest().memory
+    assert source.latest(memory).outcome is Outcome.MALFORMED
+    assert "if-none-match" not in server.requests[1].headers
 
 
 def test_the_clock_is_passed_on(server: Server) -> None:

@@ -18,9 +18,11 @@ from writing import write
 
 from bot.digests import folder
 from bot.digests.folder import File, Folder
+from bot.digests.names import newest_first
 from bot.digests.parse import days_in
 from bot.digests.reading import NOTHING, SIZE_CAP, Outcome, Reading
-from bot.digests.shelf import Listing, Refused, Shelved, newest_first
+from bot.digests.search import Shelved
+from bot.digests.shelf import Listing, Refused
 from bot.errors import Malformed, NoDigest, Unreachable
 
 
@@ -154,6 +156,48 @@ def test_the_day_of_the_name_counts_where_the_text_has_none(tmp_path: Path) -> N
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(NoDigest, match=f"^{tmp_path}: no digest$"):
         latest(tmp_path)
+
+
+# Asked again and again
+
+
+def rewritten(path: Path, content: bytes) -> None:
+    """Change a file so that neither its size nor any time of it tells."""
+    before = path.stat()
+    assert before.st_size == len(content)
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_file_written_anew_in_the_same_second_and_size_is_read_anew(tmp_path: Path) -> None:
+    put(tmp_path, "2021-06-22")
+    name = tmp_path / "2021-06-22---Hot-Papers.md"
+    for source in (Shelved(Folder(tmp_path)), File(name)):
+        name.write_bytes(markdown("2021-06-22"))
+        first = source.latest()
+        rewritten(name, markdown("2021-06-22").replace(b"Clouds", b"Shrubs"))
+        again = source.latest(first.memory)
+        assert again.digest is not None
+        assert "Shrubs" in again.digest.papers[0].title
+        assert first.memory == again.memory == {}
+
+
+def test_what_is_replaced_renamed_or_deleted_is_noticed(tmp_path: Path) -> None:
+    put(tmp_path, "2021-06-21", "2021-06-22")
+    source = Shelved(Folder(tmp_path))
+    newest = tmp_path / "2021-06-22---Hot-Papers.md"
+    memory = source.latest().memory
+    (tmp_path / "new").write_bytes(markdown("2021-06-22", slug="replaced"))
+    (tmp_path / "new").replace(newest)
+    assert slug(source.latest(memory)) == "replaced"
+    renamed = source.latest(memory).source
+    newest = newest.rename(tmp_path / "2021-06-23.md")
+    assert source.latest(memory).source == str(newest) != renamed
+    newest.unlink()
+    assert slug(source.latest(memory)) == "hot-papers-2021-06-21"
+    put(tmp_path, "2021-06-22")
+    assert slug(source.latest(memory)) == "hot-papers-2021-06-22"
 
 
 # Finding
@@ -302,6 +346,13 @@ def test_a_latest_that_may_not_be_read_is_unreachable(unreadable: Path) -> None:
     assert slug(find(unreadable, date(2021, 6, 21))) == "hot-papers-2021-06-21"
 
 
+def test_a_latest_that_may_not_be_read_comes_beside_the_others(unreadable: Path) -> None:
+    good, bad = Shelved(Folder(unreadable)).since(date(2021, 6, 20), 9)
+    assert slug(good) == "hot-papers-2021-06-21"
+    assert (bad.outcome, bad.source) == (Outcome.UNREACHABLE, "2021-06-22---Hot-Papers.md")
+    assert "Permission denied" in str(bad.problem)
+
+
 def test_a_folder_that_is_gone_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="gone: cannot be read: No such file or directory"):
         latest(tmp_path / "gone")
@@ -366,6 +417,22 @@ def test_a_day_none_of_whose_files_can_be_read_is_not_passed_over() -> None:
     shelf = Memory({"2021-06-22-a.md": gone, "2021-06-22-b.md": gone, "2021-06-21.md": b""})
     with pytest.raises(Unreachable):
         Shelved(shelf).latest()
+
+
+def test_of_a_day_whose_files_are_refused_once_they_are_read_an_older_is_taken() -> None:
+    class Turning(Memory):
+        def read(self, name: str, limit: int) -> bytes:
+            if limit == SIZE_CAP + 1 and name > "2021-06-22":
+                raise Refused(f"{name} is a link now")
+            return super().read(name, limit)
+
+    names = ("2021-06-22-a.md", "2021-06-22-b.md", "2021-06-21.md")
+    reading = Shelved(Turning({name: markdown(name[:10]) for name in names})).latest()
+    assert slug(reading) == "hot-papers-2021-06-21"
+    assert reading.warnings == (
+        "2021-06-22-b.md is a link now",
+        "2021-06-22-a.md is a link now",
+    )
 
 
 def test_files_that_vanish_and_say_no_day_are_told_where_nothing_else_is_there() -> None:

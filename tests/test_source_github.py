@@ -13,7 +13,7 @@ from loopback import Reply, Request, Server
 
 from bot.digests.github import Repository, repository
 from bot.digests.reading import Outcome, Reading
-from bot.digests.shelf import Shelved
+from bot.digests.search import Shelved
 from bot.digests.web import Web
 from bot.errors import BotError, Malformed, NoDigest, SettingsError, Unreachable
 
@@ -177,6 +177,61 @@ def test_unchanged_at_the_top_of_the_way(server: Server) -> None:
     source = opened(server, "github:ada/digests/posts")
     assert source.latest(source.latest().memory).outcome is Outcome.UNCHANGED
     assert len(server.requests) == 4
+
+
+def test_a_file_that_could_not_be_opened_is_looked_at_again(server: Server) -> None:
+    hub = Hub(server)
+    hidden = hub.file(markdown("2021-06-23"))
+    hub.tree(("newest.md", FILE, hidden), *hub.digests("2021-06-22"), ref="HEAD")
+    server.route(f"{hub.root}/blobs/{hidden}", Reply(status=503))
+    source = opened(server, "github:ada/digests")
+    first = source.latest()
+    assert slug(first) == "hot-papers-2021-06-22"
+    assert "answers 503" in first.warnings[0]
+    hub.file(markdown("2021-06-23"))
+    assert slug(source.latest(first.memory)) == "hot-papers-2021-06-23"
+
+
+def test_a_file_that_is_listed_and_not_there_is_no_missing_repository(server: Server) -> None:
+    Hub(server).tree(("2021-06-22.md", FILE, "0" * 40), ref="HEAD")
+    with pytest.raises(Unreachable, match=r"digests/2021-06-22\.md: GitHub lists this file"):
+        opened(server, "github:ada/digests").latest()
+
+
+@pytest.mark.parametrize("tag", ["", '"2"'])
+def test_what_is_remembered_does_not_grow(server: Server, tag: str) -> None:
+    hub = Hub(server)
+    source = opened(server, "github:ada/digests/posts")
+    reading = Reading(Outcome.NONE, "")
+    for n in range(1, 29):
+        day = f"2021-06-{n:02}"
+        hub.tree(("posts", TREE, hub.tree(*hub.digests(day))), ref="HEAD")
+        reading = source.latest(reading.memory)
+        assert slug(reading) == f"hot-papers-{day}"
+        assert len(reading.memory) == 2
+        assert source.latest(reading.memory).memory == reading.memory
+    untagged = Reply(b'{"tree": []}', headers={"ETag": tag} if tag else {})
+    server.route(f"{hub.root}/trees/HEAD", untagged)
+    with pytest.raises(NoDigest):
+        source.latest(reading.memory)
+
+
+def test_a_server_that_drops_its_tags_is_read_whole(server: Server) -> None:
+    hub = Hub(server)
+    hub.tree(*hub.digests("2021-06-22"), ref="HEAD")
+    source = opened(server, "github:ada/digests")
+    memory = source.latest().memory
+    lines = [{"path": "2021-06-23.md", "mode": FILE, "type": "blob", "sha": "0" * 40}]
+    hub.server.route(f"{hub.root}/blobs/{'0' * 40}", Reply(markdown("2021-06-23")))
+    untagged = Reply(json.dumps({"tree": lines}).encode())
+    server.route(f"{hub.root}/trees/HEAD", untagged, untagged, Reply(status=304))
+    for _ in range(2):
+        reading = source.latest(memory)
+        assert slug(reading) == "hot-papers-2021-06-23"
+        memory = reading.memory
+    assert [r.headers.get("if-none-match") for r in server.requests[-2:]] == [None, None]
+    with pytest.raises(Unreachable, match="answers 304"):
+        source.latest(memory)
 
 
 # What must not be read

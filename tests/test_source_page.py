@@ -132,6 +132,30 @@ def test_unchanged_without_having_been_asked_is_an_error(server: Server) -> None
         page(server.route("/x", Reply(status=304))).latest(memory)
 
 
+def test_a_server_that_drops_its_tag_is_read_whole(server: Server) -> None:
+    tagged = Reply(TEXT, headers={"ETag": '"1"', "Last-Modified": "then"})
+    later = Reply(markdown("2021-06-23"))
+    source = page(server.route("/x", tagged, Reply(status=304), later, later, Reply(status=304)))
+    memory = source.latest().memory
+    assert source.latest(memory).outcome is Outcome.UNCHANGED
+    for _ in range(2):
+        reading = source.latest(memory)
+        assert slug(reading) == "hot-papers-2021-06-23"
+        memory = reading.memory
+    with pytest.raises(Unreachable, match="answers 304"):
+        source.latest(memory)
+    asked = [request.headers.get("if-none-match") for request in server.requests]
+    assert asked == [None, '"1"', '"1"', None, None]
+
+
+def test_what_is_remembered_does_not_grow(server: Server) -> None:
+    memory: Memory = {}
+    for n in range(50):
+        url = server.route("/x", Reply(TEXT, headers={"ETag": f'"{n}"'}))
+        memory = page(url).latest(memory).memory
+        assert memory == {url: Validators(f'"{n}"')}
+
+
 # Feeds
 
 

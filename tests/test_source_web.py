@@ -64,6 +64,26 @@ def test_asks_with_what_it_knows(server: Server) -> None:
     assert server.requests[0].headers["if-modified-since"] == "Wed, 23 Jun 2021 10:32:04 GMT"
 
 
+@pytest.mark.parametrize(
+    ("modified", "kept"),
+    [
+        ("Wed, 23 Jun 2021 10:32:03 GMT", True),
+        ("Wed, 23 Jun 2021 10:32:04 GMT", False),
+        ("Wed, 23 Jun 2021 10:32:05 GMT", False),
+        ("", True),
+        ("lately", True),
+    ],
+)
+def test_what_was_written_in_the_second_it_was_sent_in_is_not_remembered(
+    server: Server, modified: str, *, kept: bool
+) -> None:
+    last = f"Last-Modified: {modified}\r\n" if modified else ""
+    head = f'HTTP/1.1 200 OK\r\nDate: Wed, 23 Jun 2021 10:32:04 GMT\r\n{last}ETag: "a"\r\n\r\n'
+    url = server.route("/x", Reply(head.encode(), raw=True))
+    with Web(timeout=5).get(url) as answer:
+        assert answer.validators == (Validators('"a"', modified) if kept else Validators())
+
+
 @pytest.mark.parametrize("status", [404, 410])
 def test_nothing_there(server: Server, status: int) -> None:
     url = server.route("/x", Reply(b"gone", status))

@@ -45,7 +45,14 @@ class Answer:
 
     @property
     def validators(self) -> Validators:
-        """What to ask with next time."""
+        """What to ask with next time; nothing where the page is of the second it was sent in.
+
+        It may change again within that second, and a Last-Modified could not tell (RFC 9110,
+        8.8.2.2), nor could an ETag made of time and size, as common servers make theirs.
+        """
+        modified, sent = moment(self.header("last-modified")), moment(self.header("date"))
+        if modified and sent and modified >= sent:
+            return Validators()
         return Validators(self.header("etag"), self.header("last-modified"))
 
     def header(self, name: str) -> str:

@@ -1,8 +1,8 @@
 """Finds a digest in an RSS or Atom feed, while the feed is still arriving.
 
-Feeds are not sorted, so the newest item is known at the end only: one item is kept, and one being
-read. Items are read with defusedxml, which refuses entities (a few lines of them can stand for
-gigabytes) and everything outside of the document.
+Feeds are not sorted, so the newest item is known at the end only: those that are wanted so far are
+kept, and the one being read. Items are read with defusedxml, which refuses entities (a few lines of
+them can stand for gigabytes) and everything outside of the document.
 
 RSS 2.0: https://www.rssboard.org/rss-specification, Atom: RFC 4287, Markdown in RSS:
 http://source.scripting.com/.
@@ -10,8 +10,10 @@ http://source.scripting.com/.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from operator import itemgetter
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
@@ -36,6 +38,18 @@ def choose(
         if _fits(item, wanted) and (best is None or _age(item) > _age(best)):
             best = item
     return best
+
+
+def later(pieces: Iterable[bytes], base: str, where: str, day: date, most: int) -> Sequence[Item]:
+    """Read a feed and give the digests of later days than `day`: the oldest `most`, oldest first.
+
+    The order is that of `choose`, whose newest comes last. No more than `most` items are kept while
+    reading. Raises Malformed where this is no feed.
+    """
+    found = (item for item in items(pieces, base, where) if item.days[1] > day)
+    # Of two that are alike in age, `choose` takes the first for the newer.
+    aged = ((_age(item), -place, item) for place, item in enumerate(found))
+    return [item for _, _, item in heapq.nsmallest(most, aged, key=itemgetter(0, 1))]
 
 
 def items(pieces: Iterable[bytes], base: str, where: str) -> Iterator[Item]:

@@ -83,6 +83,12 @@ class File:
         digest, warnings = parse(self._read(), self.where, day=named[1] if named else None)
         return Reading(Outcome.FOUND, self.where, digest, warnings)
 
+    def since(self, day: date, most: int) -> tuple[Reading, ...]:
+        """Read the file; nothing where it is of no later day."""
+        reading = self.latest()
+        later = most > 0 and reading.digest and reading.digest.last_day > day
+        return (reading,) if later else ()
+
     def find(self, wanted: date | str) -> Reading:
         """Read the file, if it is the digest that is wanted."""
         reading = self.latest()

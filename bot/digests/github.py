@@ -17,8 +17,9 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from bot.digests.answer import Answer
+from bot.digests.names import SUFFIXES
 from bot.digests.reading import Memory, Validators
-from bot.digests.shelf import SUFFIXES, Listing
+from bot.digests.shelf import Listing
 from bot.digests.web import Web
 from bot.errors import NoDigest, SettingsError, Unreachable
 
@@ -88,9 +89,14 @@ class Repository:
         return None if tree is None else self._listing(tree, kept)
 
     def read(self, name: str, limit: int) -> bytes:
-        """Read the first `limit` bytes of a file that `names` listed."""
+        """Read the first `limit` bytes of a file that `names` listed.
+
+        Raises Unreachable, Malformed for too large a file, and SettingsError as `names` does.
+        """
         read = bytearray()
         with self._get(f"blobs/{self._hashes[name]}", _RAW) as answer:
+            if answer.status == HTTPStatus.NOT_FOUND:
+                raise Unreachable(f"{self.path(name)}: GitHub lists this file and has it not (404)")
             self._insist(answer)
             for piece in answer.pieces():
                 read += piece
@@ -103,8 +109,9 @@ class Repository:
     ) -> Mapping[str, object] | None:
         """Get one tree by ref or hash; None where it is still the one in `memory`."""
         path = f"trees/{quote(tree, safe='')}"
-        with self._get(path, _LISTING, memory.get(path)) as answer:
-            if answer.status == HTTPStatus.NOT_MODIFIED and path in memory:
+        known = memory.get(path)
+        with self._get(path, _LISTING, known) as answer:
+            if known and answer.status == HTTPStatus.NOT_MODIFIED:
                 return None
             self._insist(answer)
             kept[path] = answer.validators

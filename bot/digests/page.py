@@ -13,7 +13,16 @@ from bot.digests import feed
 from bot.digests.answer import Answer
 from bot.digests.entry import Item
 from bot.digests.parse import days_in, parse
-from bot.digests.reading import NOTHING, Memory, Outcome, Reading, is_wanted, printable
+from bot.digests.reading import (
+    FAILURES,
+    NOTHING,
+    Memory,
+    Outcome,
+    Reading,
+    failed,
+    is_wanted,
+    printable,
+)
 from bot.digests.urls import refusal, shown
 from bot.digests.web import Web
 from bot.errors import Malformed, NoDigest
@@ -46,6 +55,18 @@ class Page:
         """Read the page, or the newest digest of the feed."""
         return self._read(None, memory)
 
+    def since(self, day: date, most: int) -> tuple[Reading, ...]:
+        """Read the page if it is of a later day, or the later digests of the feed."""
+        with self.web.get(self.url, accept=_ACCEPT) as answer:
+            answer.insist()
+            begin, pieces = _peeked(answer.pieces())
+            if not _is_feed(answer, begin):
+                reading = self._markdown(answer, begin, pieces, None)
+                later = most > 0 and reading.digest and reading.digest.last_day > day
+                return (reading,) if later else ()
+            items = feed.later(pieces, answer.url, self.where, day, most)
+        return tuple(map(self._tried, items))
+
     def find(self, wanted: date | str) -> Reading:
         """Read the page if it is the digest that is wanted, or find it in the feed."""
         return self._read(wanted, NOTHING)
@@ -58,20 +79,30 @@ class Page:
             answer.insist()
             kept = {self.where: answer.validators}
             begin, pieces = _peeked(answer.pieces())
-            if not (_XML_TYPE.fullmatch(answer.type) or _XML.match(begin)):
-                expect_markdown(answer, begin)
-                return replace(self._markdown(b"".join(pieces), wanted), memory=kept)
+            if not _is_feed(answer, begin):
+                return replace(self._markdown(answer, begin, pieces, wanted), memory=kept)
             item = feed.choose(pieces, answer.url, self.where, wanted)
         if item is None:
             raise NoDigest(f"{self.where}: no digest {wanted or ''}".rstrip() + " in this feed")
         return replace(self._item(item), memory=kept)
 
-    def _markdown(self, raw: bytes, wanted: date | str | None) -> Reading:
+    def _markdown(
+        self, answer: Answer, begin: bytes, pieces: Iterator[bytes], wanted: date | str | None
+    ) -> Reading:
+        expect_markdown(answer, begin)
+        raw = b"".join(pieces)
         named = days_in(self.where.rpartition("/")[2])
         digest, warnings = parse(raw, self.where, day=named[1] if named else None)
         if not is_wanted(digest, wanted):
             raise NoDigest(f"{self.where}: this is not the digest {wanted}")
         return Reading(Outcome.FOUND, self.where, digest, warnings)
+
+    def _tried(self, item: Item) -> Reading:
+        """Read an item, whatever comes of it."""
+        try:
+            return self._item(item)
+        except FAILURES as problem:
+            return failed(problem, self._name(item))
 
     def _item(self, item: Item) -> Reading:
         """Read an item from its Markdown, wherever that is, or else from its HTML."""
@@ -99,9 +130,15 @@ class Page:
                 raise Malformed(answer.where, 1, "expected UTF-8, found something else") from error
 
     def _parsed(self, item: Item, text: str) -> Reading:
-        where = f"{self.where} ({item.slug})"
-        digest, warnings = parse(text, where, day=item.days[1], url=item.link)
+        digest, warnings = parse(text, self._name(item), day=item.days[1], url=item.link)
         return Reading(Outcome.FOUND, self.where, digest, warnings)
+
+    def _name(self, item: Item) -> str:
+        return printable(f"{self.where} ({item.slug})")
+
+
+def _is_feed(answer: Answer, begin: bytes) -> bool:
+    return bool(_XML_TYPE.fullmatch(answer.type) or _XML.match(begin))
 
 
 def _peeked(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

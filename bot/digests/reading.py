@@ -15,7 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
-from bot.errors import BotError
+from bot.errors import BotError, Malformed, NoDigest, SettingsError, Unreachable
 from bot.model import Digest
 
 SIZE_CAP = 20_000_000
@@ -39,11 +39,15 @@ class Outcome(StrEnum):
 class Validators:
     """What a server said of the version it sent (RFC 9110, section 8.8); sent back to it next time.
 
-    Both stand here as they came and are empty where the server said nothing.
+    Both stand here as they came and are empty where the server said nothing; without either they
+    are false, and nothing can be unchanged.
     """
 
     etag: str = ""
     last_modified: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.etag or self.last_modified)
 
 
 Memory = Mapping[str, Validators]
@@ -57,7 +61,9 @@ class Reading:
     `source` is the path or URL that was read, without user, query or fragment, where secrets may
     stand. `digest` is there for FOUND, EMPTY, DRAFT and STALE, `problem` for NONE (a NoDigest),
     MALFORMED and UNREACHABLE (an Unreachable, or a SettingsError where a setting is to blame).
-    `memory` is for the next call of `latest`: after a failure it is the one that was passed in.
+    `memory` is for the next call of `latest`, and does not grow: it holds what a server said of the
+    pages last read. After UNREACHABLE it is the one that was passed in, after NONE and MALFORMED it
+    is empty, so that UNCHANGED always means the last reading that was not UNREACHABLE.
     """
 
     outcome: Outcome
@@ -69,10 +75,32 @@ class Reading:
 
 
 class Source(Protocol):
-    """Where digests are. Neither method raises for anything that a source or a network can do."""
+    """Where digests are. No method raises for anything that a source or a network can do."""
 
     def latest(self, memory: Memory = NOTHING) -> Reading:
-        """Read the newest digest; UNCHANGED where nothing is new since `memory` was given."""
+        """Read the newest digest; UNCHANGED where nothing is new since `memory` was given.
+
+        What tells is what a server says of its pages (`Validators`), and Git's hashes on GitHub. A
+        folder or file on this machine gives no UNCHANGED: it is listed and read at every look, so
+        that no time or size of a file is relied on.
+        """
+        ...
+
+    def since(self, day: date, most: int) -> tuple[Reading, ...]:
+        """Read the digests of later days than `day`, oldest first, the oldest `most` of them.
+
+        Of a digest of several days the last counts. What says the day is what `latest` goes by: a
+        file's name, and its text where the name has none; of a feed's item its link, title or
+        Markdown. Those of one day come in the order of their publication, so that the last reading
+        of all is what `latest` reads. Each reading is of one digest: FOUND (drafts too), or NONE,
+        MALFORMED or UNREACHABLE with the problem of one that cannot be read, which costs the others
+        nothing and counts as one of `most`. What must not be read is passed over with a warning.
+
+        A single reading tells that the source itself cannot be read, or holds something whose day
+        cannot be known. There is none where nothing is later. At most `most` digests are held at a
+        time, and files whose names say an earlier day are not opened. A listing and each digest may
+        take as long as an answer of the source may. No `memory` is read, and none is given.
+        """
         ...
 
     def find(self, wanted: date | str) -> Reading:
@@ -81,15 +109,37 @@ class Source(Protocol):
 
 
 class Finder(Source, Protocol):
-    """A kind of source, as its own file writes it: `latest` and `find` raise what went wrong.
+    """A kind of source, as its own file writes it: its methods raise what went wrong.
 
-    They raise NoDigest, Malformed, Unreachable, and SettingsError where a setting is to blame.
+    They raise NoDigest, Malformed, Unreachable, and SettingsError where a setting is to blame;
+    `since` does where no single digest is to blame, and need not mind a `most` below 1.
     """
 
     @property
     def where(self) -> str:
         """Its name in messages: a path or URL without secrets."""
         ...
+
+
+_OUTCOMES: Mapping[type[BotError], Outcome] = {
+    NoDigest: Outcome.NONE,
+    Malformed: Outcome.MALFORMED,
+    Unreachable: Outcome.UNREACHABLE,
+    SettingsError: Outcome.UNREACHABLE,
+}
+FAILURES = tuple(_OUTCOMES)
+"""What a Finder raises."""
+
+
+def failed(problem: BotError, where: str, memory: Memory = NOTHING) -> Reading:
+    """Make one of FAILURES a reading of `where`, or of the place that a Malformed names."""
+    outcome = _OUTCOMES[type(problem)]
+    return Reading(
+        outcome,
+        problem.where if isinstance(problem, Malformed) else where,
+        problem=problem,
+        memory=memory if outcome is Outcome.UNREACHABLE else NOTHING,
+    )
 
 
 def is_wanted(digest: Digest, wanted: date | str | None) -> bool:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from bot.digests.reading import (
+    FAILURES,
     NOTHING,
     Finder,
     Memory,
@@ -20,8 +21,9 @@ from bot.digests.reading import (
     Reading,
     Source,
     Validators,
+    failed,
 )
-from bot.errors import BotError, Malformed, NoDigest, SettingsError, Unreachable
+from bot.errors import SettingsError
 
 __all__ = (
     "Outcome",
@@ -108,14 +110,6 @@ def judge(reading: Reading, now: datetime, max_age: timedelta | None) -> Reading
     return reading
 
 
-_OUTCOMES: Mapping[type[BotError], Outcome] = {
-    NoDigest: Outcome.NONE,
-    Malformed: Outcome.MALFORMED,
-    Unreachable: Outcome.UNREACHABLE,
-    SettingsError: Outcome.UNREACHABLE,
-}
-
-
 @dataclass(frozen=True, slots=True)
 class _Guarded:
     """A source whose every failure is an outcome."""
@@ -123,23 +117,27 @@ class _Guarded:
     finder: Finder
 
     def latest(self, memory: Memory = NOTHING) -> Reading:
-        return self._tried(lambda: self.finder.latest(memory), memory)
+        try:
+            return self.finder.latest(memory)
+        except FAILURES as problem:
+            return failed(problem, self.finder.where, memory)
+
+    def since(self, day: date, most: int) -> tuple[Reading, ...]:
+        try:
+            return self.finder.since(day, most) if most > 0 else ()
+        except FAILURES as problem:
+            return (failed(problem, self.finder.where),)
 
     def find(self, wanted: date | str) -> Reading:
-        return self._tried(lambda: self.finder.find(wanted), NOTHING)
-
-    def _tried(self, read: Callable[[], Reading], memory: Memory) -> Reading:
         try:
-            return read()
-        except tuple(_OUTCOMES) as problem:
-            where = problem.where if isinstance(problem, Malformed) else self.finder.where
-            outcome = _OUTCOMES[type(problem)]
-            return Reading(outcome, where, problem=problem, memory=memory)
+            return self.finder.find(wanted)
+        except FAILURES as problem:
+            return failed(problem, self.finder.where)
 
 
 def _github(spec: str, access: _Access) -> Finder:
     from bot.digests.github import repository  # noqa: PLC0415 - loads at first use
-    from bot.digests.shelf import Shelved  # noqa: PLC0415 - loads at first use
+    from bot.digests.search import Shelved  # noqa: PLC0415 - loads at first use
     from bot.digests.urls import refusal, shown  # noqa: PLC0415 - loads at first use
     from bot.digests.web import Web  # noqa: PLC0415 - loads at first use
 
@@ -167,7 +165,7 @@ def _page(spec: str, access: _Access, name: str = "BOT_DIGESTS") -> Finder:
 
 def _local(spec: str, access: _Access) -> Finder:
     from bot.digests.folder import File, Folder  # noqa: PLC0415 - loads at first use
-    from bot.digests.shelf import Shelved  # noqa: PLC0415 - loads at first use
+    from bot.digests.search import Shelved  # noqa: PLC0415 - loads at first use
 
     del access
     path = Path(spec)
