@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from bot import app
 from bot.digests.parse import parse
 from bot.errors import BotError, SettingsError, Unreachable
-from bot.model import Account
+from bot.model import Account, Network
 from bot.posters.poster import CannotRead
 from bot.service import DELIVERABLE, open_poster
 from bot.settings import Settings, same_papers
+from bot.settings.schedule import Schedule
 
 
 class Level(StrEnum):
@@ -44,6 +46,7 @@ def check(settings: Settings, clock: Callable[[], datetime], *, offline: bool) -
     yield from _accounts(settings)
     yield from _templates(settings)
     yield from _source(settings, offline=offline)
+    yield from _schedules(settings, clock())
     yield from _ledger(settings)
     if not offline:
         for account in settings.accounts:
@@ -68,12 +71,27 @@ def _accounts(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.OK, account.name, f"on {account.network}, its secrets are set")
     for name, missing in settings.incomplete.items():
         message = f"not used, as these are not set: {', '.join(missing)}"
-        yield Finding(Level.WARNING, name, message, "Set all of them, or none.")
+        yield Finding(Level.WARNING, name, message, _way_to(settings, name))
     if not settings.accounts and not settings.incomplete:
         message = "none is set up; a dry run shows what each network would get"
-        yield Finding(Level.WARNING, "accounts", message, "Set the variables of a network.")
+        mend = "bot login mastodon and bot login twitter lead to the variables that make one."
+        yield Finding(Level.WARNING, "accounts", message, mend)
     for pair in same_papers(settings.accounts):
         yield _failed("accounts", _identical(*pair))
+
+
+def _way_to(settings: Settings, name: str) -> str:
+    """Say how to come by what an account lacks: a network's own, or one of bot.toml's."""
+    drafts = {account.name: account.network for account in settings.drafts}
+    way = _WAYS[Network(drafts.get(name, name))]
+    return f"Set all of them, or none. {way}{' Set it under that name.' if name in drafts else ''}"
+
+
+_WAYS = {
+    Network.TWITTER: "bot login twitter says how to get an app, and obtains the access token.",
+    Network.MASTODON: "bot login mastodon obtains the access token.",
+    Network.BLUESKY: "An app password is made in its settings: Privacy and security.",
+}
 
 
 def _identical(one: str, other: str) -> SettingsError:
@@ -101,7 +119,10 @@ def _templates(settings: Settings) -> Iterator[Finding]:
 
 def _source(settings: Settings, *, offline: bool) -> Iterator[Finding]:
     if settings.digests is None:
-        mend = "Set BOT_DIGESTS to where digests are."
+        mend = (
+            "Set BOT_DIGESTS to where digests are: a folder, a file, an address, or "
+            "github:owner/repo/folder."
+        )
         yield Finding(Level.WARNING, "source", "BOT_DIGESTS is not set", mend)
         return
     far = "://" in settings.digests or settings.digests.startswith("github:")
@@ -117,6 +138,17 @@ def _source(settings: Settings, *, offline: bool) -> Iterator[Finding]:
         size = len(reading.digest.papers)
         message = f"the latest is {reading.digest.title}, {size} papers ({reading.source})"
         yield Finding(Level.OK, "source", message)
+
+
+def _schedules(settings: Settings, now: datetime) -> Iterator[Finding]:
+    """When the worker would look for a new digest."""
+    for line in sorted({account.schedule for account in settings.accounts}):
+        schedule = Schedule(line, settings.timezone)
+        following = schedule.after(now).astimezone(ZoneInfo(settings.timezone))
+        message = (
+            f"the worker looks at {line} ({settings.timezone}), next {following:%a %d %b %H:%M}"
+        )
+        yield Finding(Level.OK, "schedule", message)
 
 
 def _ledger(settings: Settings) -> Iterator[Finding]:

@@ -86,7 +86,8 @@ def ready_accounts(
         where = f" on {', '.join(networks)}" if networks else ""
         raise SettingsError(
             f"no account is set up to post with{where}",
-            "Set the variables of a network (see bot check), or add --dry-run to see the plan.",
+            "bot login mastodon and bot login twitter obtain what an account needs, bot check says "
+            "what is missing, and --dry-run shows the plan without any.",
         )
     return chosen
 

@@ -21,7 +21,7 @@ from bot.posters.values import clean, items_at, leaves, origin, text_at, wait
 FINAL = (401, 403)
 """Statuses of a read that trying again does not help."""
 _MENDS = {
-    401: "Make new tokens, set their variables, and try them with bot check.",
+    401: "Make new tokens (bot login does), set their variables, and try them with bot check.",
     403: "The tokens, or the plan behind them, do not allow it: see what they may do.",
 }
 _LATER = (429, 503)

@@ -2,7 +2,7 @@
 
 Publishing with and without an Idempotency-Key, deleting, listing, one status with its context and
 source, the account and the server. Other servers with the same API are other behaviours. Media
-are known by `media`, ids that count as uploaded; the upload and the login are not here.
+are known by `media`, ids that count as uploaded; the upload is not here.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from datetime import datetime
 
 from bot.sandbox.mastodon import answers as says
 from bot.sandbox.mastodon.behaviour import MASTODON, Keys, MastodonBehaviour, Resets
+from bot.sandbox.mastodon.login import APPS, REGISTRATIONS, Logins
 from bot.sandbox.mastodon.pages import Profile
 from bot.sandbox.mastodon.posting import Form, check, form, language
 from bot.sandbox.mastodon.reading import LISTING, STATUS, MastodonReading, path_of
+from bot.sandbox.mastodon.ways import ways_of
 from bot.sandbox.service import Stored
 from bot.sandbox.windows import Limit, Windows
 from bot.sandbox.wire import Refused, Request, Response, reply
@@ -27,7 +29,10 @@ Handler = Callable[[Request, datetime], Response]
 
 
 class MastodonRules(MastodonReading):
-    """A server with Mastodon's API, as the holder of one account's token sees it."""
+    """A server with Mastodon's API, as the holder of one account's token sees it.
+
+    `token` may do everything; more of them come from `logins`, each for what it was asked for.
+    """
 
     def __init__(
         self,
@@ -41,9 +46,17 @@ class MastodonRules(MastodonReading):
         self.token = token
         self.application = application
         self.media: set[str] = set()
+        self.logins = Logins(ways_of(behaviour))
         self._windows = Windows()
         self._keys: dict[str, tuple[datetime, str]] = {}
         self._under_way: list[str] = []
+
+    def authorize(self, url: str) -> str:
+        """Allow what the page at `url` asks for, as a person would, and return the code it shows.
+
+        ValueError where the page would say that something is wrong with the address.
+        """
+        return self.logins.authorize(url, self.now())
 
     def defer(self, request: Request, seconds: float) -> None:
         """Begin the request now and finish it `seconds` from now; its key is under way till then.
@@ -86,12 +99,14 @@ class MastodonRules(MastodonReading):
         if full and self.behaviour.resets is not Resets.NONE:
             raise Refused(says.TOO_MANY)
         handler = self._route(request)
-        if handler not in (self._instance, self._instance_v1):
+        if handler not in (self._instance, self._instance_v1, *self.logins.routes.values()):
             self._authorize(request)
         return handler(request, now)
 
     def _limit(self, request: Request) -> Limit:
         limits = self.behaviour.limits
+        if (request.method, path_of(request)) == ("POST", APPS):
+            return REGISTRATIONS
         if not limits.shared and (request.method, path_of(request)) == ("POST", _STATUSES):
             return Limit("statuses", limits.statuses, limits.statuses_in, aligned=True)
         if not limits.shared and request.method == "DELETE":
@@ -106,6 +121,7 @@ class MastodonRules(MastodonReading):
             ("GET", "/api/v1/apps/verify_credentials"): self._application,
             ("GET", "/api/v1/instance"): self._instance_v1,
             ("GET", "/api/v2/instance"): self._instance,
+            **self.logins.routes,
         }
         handler = fixed.get((request.method, path_of(request))) or self._route_to_one(request)
         if handler is None:
@@ -125,7 +141,8 @@ class MastodonRules(MastodonReading):
         return handlers.get((request.method, status[2] or "")) if status else None
 
     def _authorize(self, request: Request) -> None:
-        if request.header("authorization") == f"Bearer {self.token}":
+        scheme, _, token = request.header("authorization").partition(" ")
+        if scheme == "Bearer" and (token == self.token or self.logins.allows(token, request)):
             return
         if not self.behaviour.bare:
             raise Refused(says.UNAUTHORIZED)

@@ -31,7 +31,7 @@ def signed(request: Request, keys: Keys, bases: Iterable[str]) -> bool:
     given = _header(request.header("authorization"))
     if given.get("oauth_consumer_key") != keys.consumer_key:
         return False
-    if given.get("oauth_token") != keys.access_token:
+    if given.get("oauth_token", "") != keys.access_token:
         return False
     signature = given.pop("oauth_signature", "").encode()
     params = (*given.items(), *request.params(), *request.form())

@@ -19,6 +19,7 @@ from bot.sandbox.windows import Limit, Windows
 from bot.sandbox.wire import Json, Pairs, Refused, Request, Response, reply
 from bot.sandbox.x import answers as says
 from bot.sandbox.x.behaviour import XBehaviour
+from bot.sandbox.x.login import Logins
 from bot.sandbox.x.oauth1 import Keys, signed
 from bot.sandbox.x.pages import checked, fields, page, wanted
 from bot.sandbox.x.posting import check_duplicate, check_reply, check_text, draft, price
@@ -41,7 +42,8 @@ class _Call:
 class XRules(Service):
     """X, as one application with one user's tokens sees it.
 
-    `clock` gives the network's time. The account's id is the beginning of its access token.
+    `clock` gives the network's time. The account's id is the beginning of its access token. `keys`
+    are good from the start; more of them come from `logins`.
     """
 
     def __init__(
@@ -57,10 +59,20 @@ class XRules(Service):
         self.username = username
         self.spent = Decimal(0)
         self.media: set[str] = set()
+        self.logins = Logins(self.keys, username)
         self._windows = Windows()
         self._read: set[tuple[date, str]] = set()
 
+    def authorize(self, url: str) -> str:
+        """Let the application in on the page at `url`, as a person would, and return the PIN shown.
+
+        ValueError where the page would say that something is wrong with the address.
+        """
+        return self.logins.authorize(url)
+
     def _serve(self, request: Request, now: datetime) -> Response:
+        if answer := self.logins.answer(request, self._bases(request)):
+            return answer.having(*says.usual_headers(now))
         try:
             call = self._authorized(request)
             headers = self._count(call, now)
@@ -73,10 +85,13 @@ class XRules(Service):
         return answer.having(*says.usual_headers(now), *headers)
 
     def _authorized(self, request: Request) -> _Call:
-        asked = f"http://{request.header('host')}"
-        if not signed(request, self.keys, (asked, *self.behaviour.signed_for)):
+        known = (self.keys, *self.logins.granted)
+        if not any(signed(request, keys, self._bases(request)) for keys in known):
             raise Refused(says.UNAUTHORIZED)
         return self._route(request)
+
+    def _bases(self, request: Request) -> tuple[str, ...]:
+        return (f"http://{request.header('host')}", *self.behaviour.signed_for)
 
     def _route(self, request: Request) -> _Call:
         limits = self.behaviour.limits

@@ -1,0 +1,218 @@
+"""`bot login`: the way to an account's tokens, for people who have none."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli.common import Surroundings, warn
+from bot.cli.serving import now
+from bot.errors import SettingsError
+from bot.model import Network
+
+if TYPE_CHECKING:
+    from bot.posters.login import Granted, Login
+    from bot.settings.sources import Sources
+
+_TRIES = 3
+_VERIFIER_BYTES = 48
+_PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+=~^-]+")
+
+
+@click.command(short_help="Log in as the account, and print its tokens as settings.")
+@click.argument("network", type=click.Choice(Network, case_sensitive=False))
+@click.option("--base-url", metavar="URL", help="The account's server, for mastodon.")
+@click.pass_obj
+def login(surroundings: Surroundings, *, network: Network, base_url: str | None) -> int:
+    """Log in to NETWORK as the account that is to post, and print its tokens as settings.
+
+    It says what to do: open an address in a browser, and bring back the code shown there. Only the
+    settings go to standard output, so that they can go where they belong:
+
+        bot login mastodon >> .env
+
+    Without --base-url the server is that of MASTODON_API_BASE_URL, or is asked for. For twitter,
+    TWITTER_CONSUMER_KEY and TWITTER_CONSUMER_SECRET must be set: those of an app of yours.
+    """
+    way = _WAYS.get(network)
+    if way is None:
+        known = ", ".join(sorted(_WAYS))
+        raise SettingsError(f"this version does not deliver to {network} yet", f"Known: {known}.")
+    granted = way(_sources(surroundings), base_url)
+    _say(f"This is {granted.who}." if granted.who else "It is done.")
+    for remark in granted.remarks:
+        warn(remark)
+    _print(_variables(network, granted.settings), surroundings.environ)
+    return 0
+
+
+def _mastodon(sources: Sources, base_url: str | None) -> Granted:
+    from bot.posters import mastodon_login  # noqa: PLC0415 - loads at first use
+    from bot.settings import options  # noqa: PLC0415 - (the same)
+
+    timeout = sources.get(options.HTTP_TIMEOUT)
+    written = base_url or sources.get(options.MASTODON_API_BASE_URL)
+    _check(sources)
+    server = _address(written or _ask("The account's server, such as mastodon.social: "))
+    verifier = secrets.token_urlsafe(_VERIFIER_BYTES)
+    waiting = mastodon_login.begin(server, timeout, now, verifier)
+    _say(
+        "1. In a browser, log in to the server as the account that is to post.",
+        "2. Open this address there, see that it names that account, and allow what it asks for:",
+        f"\n{waiting.page}\n",
+        "3. Copy the code that the page then shows, and paste it here.",
+    )
+    return _granted(waiting, "Code: ")
+
+
+def _twitter(sources: Sources, base_url: str | None) -> Granted:
+    if base_url:
+        raise click.UsageError("--base-url is for mastodon.")
+    from bot.posters import twitter_login  # noqa: PLC0415 - loads at first use
+    from bot.settings import options  # noqa: PLC0415 - (the same)
+    from bot.settings.sources import is_set  # noqa: PLC0415 - (the same)
+
+    names = ("TWITTER_CONSUMER_KEY", "TWITTER_CONSUMER_SECRET")
+    key, secret = (sources.secret(name) for name in names)
+    option, timeout = options.TWITTER_API_URL, sources.get(options.HTTP_TIMEOUT)
+    chosen = sources.has(option.name) or is_set(sources.top.values.get(option.key))
+    server = sources.get(option) if chosen else twitter_login.BASE_URL
+    _check(sources)
+    if not (key and secret):
+        raise SettingsError(
+            f"{' and '.join(names)} are not both set: X gives tokens to an app of yours only",
+            f"At {twitter_login.CONSOLE} make an app, with Read and write in its User "
+            "authentication settings; set its API Key and Secret as these two; run bot login "
+            "twitter again. The app's owner needs no login: an Access Token and Secret for it can "
+            "be made on the same page.",
+        )
+    waiting = twitter_login.begin(key.reveal(), secret.reveal(), server, timeout, now)
+    _say(
+        "1. In a browser, log in to X as the account that is to post.",
+        "2. Open this address there, see that it names that account, and authorize the app:",
+        f"\n{waiting.page}\n",
+        "3. Type here the PIN that the page then shows.",
+    )
+    return _granted(waiting, "PIN: ")
+
+
+_WAYS: Mapping[Network, Callable[[Sources, str | None], Granted]] = {
+    Network.MASTODON: _mastodon,
+    Network.TWITTER: _twitter,
+}
+
+
+def _sources(surroundings: Surroundings) -> Sources:
+    """Open what is set. Only what a login needs is read: the rest may still be wrong."""
+    from bot.settings.sources import Sources  # noqa: PLC0415 - loads at first use
+
+    return Sources(surroundings.environ, surroundings.folder)
+
+
+def _check(sources: Sources) -> None:
+    """Raise SettingsError where something that was read is wrong."""
+    if sources.problems:
+        raise SettingsError("\n".join(sources.problems), "Correct it, or take it out.")
+
+
+def _address(written: str) -> str:
+    """Read where a server is, as people write it: an address, a host, a name with its host."""
+    from bot.settings.kinds import Wrong, base_url  # noqa: PLC0415 - loads at first use
+    from bot.settings.sources import shown  # noqa: PLC0415 - (the same)
+
+    text = written.strip()
+    if "://" not in text:
+        text = f"https://{text.rpartition('@')[2]}"
+    try:
+        return base_url(text)
+    except Wrong as wrong:
+        message = f"the server's address: {shown(wrong.part)} {wrong.problem}"
+        raise SettingsError(message, "Give it with https://, as a browser shows it.") from None
+
+
+def _granted(waiting: Login, question: str) -> Granted:
+    """Ask for a code until one is taken, three times at most."""
+    from bot.posters.login import WrongCode  # noqa: PLC0415 - loads at first use
+
+    for _ in range(_TRIES - 1):
+        try:
+            return waiting.redeem(_ask(question))
+        except WrongCode as wrong:
+            warn(str(wrong))
+    return waiting.redeem(_ask(question))
+
+
+def _say(*lines: str) -> None:
+    """Tell the person something; standard output is for settings only."""
+    for line in lines:
+        click.echo(line, err=True)
+
+
+def _ask(question: str) -> str:
+    """Ask the person for a line. Raises EOFError where none is to come.
+
+    click's own prompt writes a blank to standard output, which may be somebody's .env.
+    """
+    click.echo(question, nl=False, err=True)
+    try:
+        line = sys.stdin.readline() if sys.stdin else ""
+    except UnicodeDecodeError:
+        return ""
+    if not line:
+        raise EOFError
+    return line.strip()
+
+
+def _variables(network: Network, settings: Mapping[str, str]) -> Mapping[str, str]:
+    """Name what was given by the variables that hold it."""
+    from bot.settings.options import TABLE  # noqa: PLC0415 - loads at first use
+
+    names = {option.account: option.name for option in TABLE if option.network is network}
+    return {names[role]: value for role, value in settings.items()}
+
+
+def line_of(name: str, value: str) -> str:
+    """Write a setting as a line of `.env`, in quotes only where it would be misread without."""
+    if _PLAIN.fullmatch(value):
+        return f"{name}={value}"
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{name}='{escaped}'"
+
+
+def _print(variables: Mapping[str, str], environ: Mapping[str, str]) -> None:
+    """Print the settings, and say beside them what they are and where they belong."""
+    target = _target()
+    if target and target.st_size:
+        click.echo()  # a file that does not end its last line would swallow our first
+    for name, value in variables.items():
+        click.echo(line_of(name, value))
+    if target:
+        _say(f"{', '.join(variables)}: written. They are secrets: who has them can post.")
+        if target.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            warn("others on this machine may read that file; against that: chmod 600 .env")
+    else:
+        _say(
+            "These lines are secrets: who has them can post. They belong into .env, or into the "
+            "config vars of your PaaS, and nowhere else."
+        )
+    others = {name: environ.get(name, "").strip().rstrip("/") for name in variables}
+    hidden = [name for name, other in others.items() if other not in {"", variables[name]}]
+    if hidden:
+        warn(f"{', '.join(hidden)}: set otherwise in the environment, which goes before .env")
+    _say("Then try them: bot check")
+
+
+def _target() -> os.stat_result | None:
+    """What is known of the file that standard output goes to; None where it is no file."""
+    try:
+        found = os.fstat(sys.stdout.fileno())
+    except OSError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None

@@ -1,0 +1,47 @@
+"""How servers with Mastodon's API log people in: one frozen value, and the servers known so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.sandbox.mastodon.behaviour import IdForm, MastodonBehaviour
+
+_FIRST_WITH_PROFILE = (4, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What servers do differently about logins.
+
+    `metadata`: they describe them (RFC 8414). `profile`: they know that scope, Mastodon since 4.3.
+    `checks`: they refuse to register a scope they do not know; others keep it, and it opens
+    nothing. `enforces`: a token may do what its scopes say; with others it may do everything.
+    `granted` is what each token is said to be good for, empty for what was asked; of None nothing
+    is said. `expires_in` is in seconds, None for a token that lasts.
+    """
+
+    metadata: bool = True
+    profile: bool = True
+    checks: bool = True
+    enforces: bool = True
+    granted: str | None = ""
+    expires_in: int | None = None
+
+
+MAINLINE = Ways()
+BEFORE_4_3 = Ways(metadata=False, profile=False)
+GOTOSOCIAL = Ways(metadata=False)
+PLEROMA = Ways(metadata=False, profile=False, checks=False, expires_in=3_153_600_000)
+SNAC2 = Ways(metadata=False, profile=False, checks=False, enforces=False, granted=None)
+WAYS = (MAINLINE, BEFORE_4_3, GOTOSOCIAL, PLEROMA, SNAC2)
+"""Those that are known, for tests that must hold with each."""
+
+
+def ways_of(behaviour: MastodonBehaviour) -> Ways:
+    """Return how a server that behaves so logs people in."""
+    if behaviour.bare:
+        return SNAC2
+    if behaviour.ids is IdForm.ULID:
+        return GOTOSOCIAL
+    major, minor = (int(part) for part in behaviour.version.split(".")[:2])
+    return MAINLINE if (major, minor) >= _FIRST_WITH_PROFILE else BEFORE_4_3

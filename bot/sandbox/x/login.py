@@ -1,0 +1,125 @@
+"""Logging in to X with a PIN: request tokens, and the access tokens they are traded for.
+
+https://docs.x.com/fundamentals/authentication/oauth-1-0a, the PIN-based flow. The page that a
+person sees is not here: `authorize` does what that person would do on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from bot.sandbox.wire import Json, Request, Response, reply
+from bot.sandbox.x.oauth1 import Keys, signed
+
+REQUEST_TOKEN = "/oauth/request_token"  # noqa: S105 - a path
+AUTHORIZE = "/oauth/authorize"
+ACCESS_TOKEN = "/oauth/access_token"  # noqa: S105 - a path
+
+_HTML = (("content-type", "text/html; charset=utf-8"),)
+_FIRST_PIN = 1_234_567
+
+
+def _error(status: int, code: int, message: str) -> Response:
+    value: Json = {"errors": [{"code": code, "message": message}]}
+    return reply(status, value)
+
+
+NOT_SIGNED = _error(401, 32, "Could not authenticate you.")
+NO_CALLBACK = _error(
+    403,
+    415,
+    "Callback URL not approved for this client application. Approved callback URLs can be adjusted "
+    "in your application settings",
+)
+BAD_PIN = Response(
+    401, b"Error processing your OAuth request: Invalid oauth_verifier parameter", _HTML
+)
+
+
+class Logins:
+    """The logins of one application and one user: `keys` are the application's, and say who it is.
+
+    `granted` are the keys that logins led to. `mint` makes tokens and secrets, each a new one.
+    `callbacks` are the addresses the application may send people to; `oob` shows them a PIN.
+    """
+
+    def __init__(self, keys: Keys, username: str) -> None:
+        self.granted: list[Keys] = []
+        self.callbacks = frozenset({"oob"})
+        self.mint = _minting()
+        self._keys = keys
+        self._username = username
+        self._pending: dict[str, Keys] = {}
+        self._pins: dict[str, str] = {}
+        self._numbers = count(_FIRST_PIN, 1_111)
+
+    def answer(self, request: Request, bases: tuple[str, ...]) -> Response | None:
+        """Return the answer to a request of a login; None for one that is about something else.
+
+        `bases` are the beginnings of the addresses that a signature may be made out to.
+        """
+        handlers = {REQUEST_TOKEN: self._request_token, ACCESS_TOKEN: self._access_token}
+        handler = handlers.get(request.path) if request.method == "POST" else None
+        return handler(request, bases) if handler else None
+
+    def authorize(self, url: str) -> str:
+        """Do what a person would on the page at `url`, and return the PIN shown there.
+
+        ValueError where the page would say that something is wrong with the address.
+        """
+        parts = urlsplit(url)
+        token = dict(parse_qsl(parts.query)).get("oauth_token", "")
+        if parts.path != AUTHORIZE or token not in self._pending:
+            raise ValueError("The request token for this page is invalid.")
+        self._pins[token] = str(next(self._numbers))
+        return self._pins[token]
+
+    def _request_token(self, request: Request, bases: tuple[str, ...]) -> Response:
+        # Nobody's token stands in this request: it is the application alone that asks.
+        alone = replace(self._keys, access_token="", access_token_secret="")
+        if not signed(request, alone, bases):
+            return NOT_SIGNED
+        if _said(request).get("oauth_callback") not in self.callbacks:
+            return NO_CALLBACK
+        token, secret = self.mint("request"), self.mint("secret")
+        self._pending[token] = replace(self._keys, access_token=token, access_token_secret=secret)
+        confirmed = {"oauth_callback_confirmed": "true"}
+        return _form({"oauth_token": token, "oauth_token_secret": secret} | confirmed)
+
+    def _access_token(self, request: Request, bases: tuple[str, ...]) -> Response:
+        said = _said(request)
+        token = said.get("oauth_token", "")
+        pending = self._pending.get(token)
+        if pending is None or not signed(request, pending, bases):
+            return NOT_SIGNED
+        if token not in self._pins or self._pins[token] != said.get("oauth_verifier"):
+            return BAD_PIN
+        del self._pending[token]
+        user = self._keys.access_token.partition("-")[0]
+        keys = replace(
+            self._keys,
+            access_token=f"{user}-{self.mint('access')}",
+            access_token_secret=self.mint("secret"),
+        )
+        self.granted.append(keys)
+        given = {"oauth_token": keys.access_token, "oauth_token_secret": keys.access_token_secret}
+        return _form(given | {"user_id": user, "screen_name": self._username})
+
+
+def _said(request: Request) -> dict[str, str]:
+    """Return the parameters of a request, wherever in it OAuth lets them stand."""
+    header = request.header("authorization").partition(" ")[2].replace('"', "")
+    pairs = parse_qsl(header.replace(", ", "&").replace(",", "&"))
+    return dict((*request.params(), *request.form(), *pairs))
+
+
+def _form(fields: dict[str, str]) -> Response:
+    return Response(200, urlencode(fields).encode(), _HTML)
+
+
+def _minting() -> Callable[[str], str]:
+    numbers = count(1)
+    return lambda kind: f"sandbox-x-{kind}-{next(numbers)}"
