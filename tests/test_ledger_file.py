@@ -124,21 +124,25 @@ def test_a_ledger_that_was_only_marked_is_empty_still(path: Path) -> None:
 # Steps
 
 
+@pytest.mark.parametrize("version", range(1, LATEST))
 def test_an_older_ledger_is_brought_up_to_date_and_keeps_what_it_holds(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:
     with monkeypatch.context() as older:
-        older.setattr(migrations, "LATEST", 1)
-        older.setattr(migrations, "STEPS", migrations.STEPS[:1])
+        older.setattr(migrations, "LATEST", version)
+        older.setattr(migrations, "STEPS", migrations.STEPS[:version])
         with Ledger.open(path) as ledger:
             thread = ledger.plan(planned(), T0)
     before = path.read_bytes()
-    with pytest.raises(LedgerError, match=r"version 1 of an earlier release.*\n.*bot post"):
+    with pytest.raises(
+        LedgerError, match=rf"version {version} of an earlier release.*\n.*bot post"
+    ):
         Ledger.peek(path)
     assert (path.read_bytes(), names(path.parent)) == (before, {"bot.db"})
     with Ledger.open(path) as ledger:
         assert ledger.refresh(thread.number) == thread
         ledger.remember("twitter", "id", "1")
+        assert ledger.troubles() == ()
 
 
 def steps(monkeypatch: pytest.MonkeyPatch, *more: Callable[[Database], None]) -> None:

@@ -102,9 +102,16 @@ def _what_accounts_may_and_spend(db: Database) -> None:
     _create(db, "facts", {"account": str, "name": str, "value": str}, ("account", "name"))
 
 
+def _which_troubles_are_known(db: Database) -> None:
+    texts = dict.fromkeys(("key", "account", "what", "subject", "message", "mend"), str)
+    times = dict.fromkeys(("raised_at", "told_at", "over_at"), str)
+    _create(db, "troubles", texts | times, "key", {"told_at", "over_at"})
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     _what_was_planned_tried_and_sent,
     _what_accounts_may_and_spend,
+    _which_troubles_are_known,
 )
 LATEST = len(STEPS)
 

@@ -133,3 +133,24 @@ class Spending:
     at: datetime
     kind: str
     amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTrouble:
+    """What a person should know, and whether they were told.
+
+    `key` is the same for as long as it is the same trouble. `account` and `subject` (a digest's
+    slug, or the source) are empty where it is about none. `message` says what is wrong, `mend` what
+    to do. `told_at` is None until the operator was told of it; `over_at` is None while it lasts,
+    and a trouble that is over is kept until the operator was told that, too.
+    """
+
+    key: str
+    account: str
+    what: str
+    subject: str
+    message: str
+    mend: str
+    raised_at: datetime
+    told_at: datetime | None = None
+    over_at: datetime | None = None

@@ -17,6 +17,7 @@ from bot.ledger.leases import Leases
 from bot.ledger.migrations import LATEST
 from bot.ledger.posts import Posts
 from bot.ledger.reader import Reader, version
+from bot.ledger.troubles import Troubles
 from bot.ledger.writer import Writer
 
 __all__ = ["Ledger", "LedgerError"]
@@ -24,7 +25,7 @@ __all__ = ["Ledger", "LedgerError"]
 _WAIT = 10.0
 
 
-class Ledger(Posts, Leases, Accounts):
+class Ledger(Posts, Leases, Accounts, Troubles):
     """An open ledger; use it in a `with` statement. Threads may share one.
 
     Every method raises LedgerError where the file cannot be used, and Locked, which is one, where

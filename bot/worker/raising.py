@@ -1,0 +1,146 @@
+"""Raising the hand: what a pass found is kept, and told once, and once more when it is over.
+
+The ledger remembers what was told, so that nobody is told again after a restart, and what nobody
+could be told is told by the next pass. An alert may come twice (a service took it and its answer
+was lost, or the program was killed in between), and none is lost: for the same reasons a trouble
+that comes back while its end was not surely told is raised anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from bot.ledger.columns import words
+from bot.ledger.rows import StoredTrouble
+from bot.worker.troubles import Trouble, changes
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The keys of the troubles that somebody was told of, and why an address took nothing."""
+
+    keys: frozenset[str] = frozenset()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a pass changed: what is new, what is gone, and why an address took nothing of it."""
+
+    raised: tuple[Trouble, ...]
+    over: tuple[StoredTrouble, ...]
+    reasons: tuple[str, ...]
+
+
+class Tells(Protocol):
+    """Whoever carries an alert to the operator: `Alerts`."""
+
+    def tell(self, raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble]) -> Told:
+        """Tell it all; never raises."""
+        ...
+
+
+def report(
+    book: Book,
+    alerts: Tells | None,
+    now: Collection[Trouble],
+    judges: Callable[[str], bool],
+    at: datetime,
+) -> Report:
+    """Keep what a pass found and what is gone, and tell all of it that nobody was told yet.
+
+    `judges` says of a key whether this pass could tell that its trouble is gone. Without `alerts`
+    what is open stays to be told. Raises what `book` raises: LedgerError.
+    """
+    now = [_storable(trouble) for trouble in now]
+    change = changes(book.troubles(), now, judges)
+    for trouble in change.raised:
+        book.raise_trouble(_stored(trouble, at))
+    for gone in change.over:
+        book.over(gone.key, at)
+    known = book.troubles()
+    new = [one for one in known if not (one.told_at or one.over_at)]
+    over = [one for one in known if one.over_at]
+    nobody = Told(frozenset(one.key for one in over))
+    told = nobody if alerts is None else alerts.tell(new, over)
+    for one in known:
+        if one.key in told.keys and one.over_at:
+            book.forget(one.key)
+        elif one.key in told.keys:
+            book.told(one.key, at)
+    return Report(change.raised, change.over, told.reasons)
+
+
+def _storable(trouble: Trouble) -> Trouble:
+    """With the key as the ledger will give it back, lest it is raised by every pass."""
+    return replace(trouble, key=words(trouble.key))
+
+
+def _stored(trouble: Trouble, at: datetime) -> StoredTrouble:
+    return StoredTrouble(
+        key=trouble.key,
+        account=trouble.account,
+        what=trouble.what,
+        subject=trouble.subject,
+        message=trouble.message,
+        mend=trouble.mend,
+        raised_at=at,
+    )
+
+
+class Book(Protocol):
+    """Where troubles are kept: the ledger, or `Memory` while there is none to be had."""
+
+    def troubles(self) -> tuple[StoredTrouble, ...]:
+        """Return all that are open, and those that are over and were not told so."""
+        ...
+
+    def raise_trouble(self, trouble: StoredTrouble) -> None:
+        """Keep one as new, in place of one of the same key."""
+        ...
+
+    def told(self, key: str, at: datetime) -> None:
+        """The operator was told of it."""
+        ...
+
+    def over(self, key: str, at: datetime) -> None:
+        """It is gone."""
+        ...
+
+    def forget(self, key: str) -> None:
+        """The operator was told that it is over; an open one stays."""
+        ...
+
+
+class Memory:
+    """Keeps troubles for as long as the process lives: for that of a ledger that cannot be used."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, StoredTrouble] = {}
+
+    def troubles(self) -> tuple[StoredTrouble, ...]:
+        """Return them, oldest first."""
+        return tuple(sorted(self._rows.values(), key=lambda each: (each.raised_at, each.key)))
+
+    def raise_trouble(self, trouble: StoredTrouble) -> None:
+        """Keep one as new, in place of one of the same key."""
+        self._rows[trouble.key] = replace(trouble, told_at=None, over_at=None)
+
+    def told(self, key: str, at: datetime) -> None:
+        """The operator was told of it; the first time is kept."""
+        if row := self._rows.get(key):
+            self._rows[key] = replace(row, told_at=row.told_at or at)
+
+    def over(self, key: str, at: datetime) -> None:
+        """It is gone; the first time is kept."""
+        if row := self._rows.get(key):
+            self._rows[key] = replace(row, over_at=row.over_at or at)
+
+    def forget(self, key: str) -> None:
+        """Drop it, unless it is open."""
+        row = self._rows.get(key)
+        if row is not None and row.over_at is not None:
+            del self._rows[key]
