@@ -14,7 +14,7 @@ from bot.delivery.money import count_month, over_budget
 from bot.delivery.retract import retract
 from bot.delivery.run import deliver
 from bot.delivery.terms import End, Ended, Result, Surroundings, Terms
-from bot.ledger.rows import PlannedPost, PlannedThread, StoredThread
+from bot.ledger.rows import PlannedPost, PlannedThread, Spending, StoredThread
 from bot.model import Account, Digest, Network, State, Thread
 from bot.posters.poster import CannotRead, Poster, Profile, Seen
 from bot.posters.undo import normal
@@ -34,13 +34,17 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What became of one account. `thread` is None where nothing of it was planned."""
+    """What became of one account. `thread` is None where nothing of it was planned.
+
+    `stops` says that the account can do nothing before its credentials or address are mended.
+    """
 
     account: Account
     end: End
     thread: StoredThread | None = None
     reason: str = ""
     until: datetime | None = None
+    stops: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +76,39 @@ class Desk:
             try:
                 refused = self._before_the_first(thread)
             except Ended as ended:
-                return Served(self.account, ended.end, None, ended.reason, ended.until)
+                return Served(
+                    self.account, ended.end, None, ended.reason, ended.until, stops=ended.stops
+                )
             if refused:
                 return refused
             stored = self._plan(digest, thread, stored.generation + 1 if stored else 0)
         if wishes.unsent:
             stored = self._released(stored)
-        terms = self._terms(unsent=wishes.unsent)
-        result = deliver(self.ledger, self.poster, stored, terms, self.around)
-        return _served(self.account, result)
+        return self._deliver(stored, unsent=wishes.unsent)
+
+    def resume(self, number: int) -> Served:
+        """Carry a planned thread on, in its own words, whatever became of its digest."""
+        self._profile()
+        return self._deliver(self.ledger.refresh(number), unsent=False)
+
+    def hold(self, number: int, reason: str) -> Served:
+        """Leave the first open post of a thread to a person."""
+        thread = self.ledger.refresh(number)
+        out = (State.SENT, State.RETRACTED, State.HELD)
+        post = next((post for post in thread.posts if post.state not in out), None)
+        if post is not None:
+            thread = self.ledger.hold(number, post.position, reason, self._now())
+        return Served(self.account, End.HELD, thread, reason)
+
+    def try_credentials(self) -> Served:
+        """Ask the network who we are, or where that is billed, for nothing. Raises CannotRead."""
+        if reads_for_free(self.account.network):
+            self.poster.profile()
+        elif self._reads():
+            cost = self.poster.look(self._now()).cost
+            if cost:
+                self.ledger.spend(Spending(self.account.name, self._now(), "read", cost))
+        return Served(self.account, End.DONE)
 
     def retract(self, digest: Digest | None, slug: str, thread: Thread | None) -> Served:
         """Delete the thread, last post first."""
@@ -92,6 +120,11 @@ class Desk:
             stored = self._plan(digest, thread, 0)
         self._profile()
         result = retract(self.ledger, self.poster, stored, self._terms(), self.around)
+        return _served(self.account, result)
+
+    def _deliver(self, thread: StoredThread, *, unsent: bool) -> Served:
+        terms = self._terms(unsent=unsent)
+        result = deliver(self.ledger, self.poster, thread, terms, self.around)
         return _served(self.account, result)
 
     def _released(self, thread: StoredThread) -> StoredThread:
@@ -133,7 +166,7 @@ class Desk:
             if error.final:
                 reason += "; for a plan of X that cannot read, set TWITTER_READ_BACK=off"
             end = End.FAILED if error.final else End.LATER
-            raise Ended(end, reason, error.until) from error
+            raise Ended(end, reason, error.until, stops=error.stops) from error
 
     def _allows(self, texts: Sequence[str]) -> None:
         """Money: a thread that would pass the month's budget is not begun. Raises Ended."""
@@ -221,7 +254,9 @@ def _is_retracted(thread: StoredThread) -> bool:
 
 
 def _served(account: Account, result: Result) -> Served:
-    return Served(account, result.end, result.thread, result.reason, result.until)
+    return Served(
+        account, result.end, result.thread, result.reason, result.until, stops=result.stops
+    )
 
 
 def identity(settings: Settings, account: Account) -> str:

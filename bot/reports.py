@@ -12,12 +12,26 @@ from bot.delivery.money import month_of
 from bot.ledger.leases import describe, is_alive
 from bot.model import Account, Network, State
 from bot.settings import Settings
-from bot.show.status import AccountStatus, ThreadStatus
+from bot.show.status import AccountStatus, ThreadStatus, WorkerStatus
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
 
 _MOST = 10
+
+LAST_PASS = "last pass"  # noqa: S105 - no password
+LAST_GOOD_PASS = "last good pass"  # noqa: S105 - (the same)
+NEXT_RUN = "next run"
+"""What the ledger keeps of the worker, under no account's name."""
+
+
+def worker(ledger: Ledger | None) -> WorkerStatus | None:
+    """What the worker noted of its passes; None where none has used this ledger."""
+    if ledger is None:
+        return None
+    noted = (ledger.fact("", name) for name in (LAST_PASS, LAST_GOOD_PASS, NEXT_RUN))
+    last, good, following = (datetime.fromisoformat(said) if said else None for said in noted)
+    return WorkerStatus(last, good, following) if last or following else None
 
 
 def report(  # noqa: PLR0913, PLR0917 - what is known, and which of it is asked for

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bot.ledger.store import Ledger
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def open_poster(
@@ -67,9 +68,9 @@ class Service:
         """Deliver each thread to its account, all of them side by side; in the order given."""
 
         def serve(thread: Thread) -> Served:
-            return self._serve(thread.account, lambda desk: desk.publish(digest, thread, wishes))
+            return self.serve(thread.account, lambda desk: desk.publish(digest, thread, wishes))
 
-        return self._side_by_side(serve, threads)
+        return side_by_side(serve, threads)
 
     def retract(
         self,
@@ -86,17 +87,11 @@ class Service:
 
         def serve(account: Account) -> Served:
             thread = worded.get(account.name)
-            return self._serve(account, lambda desk: desk.retract(digest, slug, thread))
+            return self.serve(account, lambda desk: desk.retract(digest, slug, thread))
 
-        return self._side_by_side(serve, accounts)
+        return side_by_side(serve, accounts)
 
-    def _side_by_side(self, serve: Callable[[T], Served], each: Sequence[T]) -> tuple[Served, ...]:
-        if not each:
-            return ()
-        with ThreadPoolExecutor(max_workers=len(each)) as pool:
-            return tuple(pool.map(serve, each))
-
-    def _serve(self, account: Account, work: Callable[[Desk], Served]) -> Served:
+    def serve(self, account: Account, work: Callable[[Desk], Served]) -> Served:
         """Do `work` under the account's lease; its errors become its own result."""
         from bot.ledger.leases import Busy, describe, holder, is_alive  # noqa: PLC0415 - first use
 
@@ -117,7 +112,7 @@ class Service:
                 self.ledger.release(account.name, token)
         except CannotRead as error:
             end = End.FAILED if error.final else End.LATER
-            return Served(account, end, reason=str(error), until=error.until)
+            return Served(account, end, reason=str(error), until=error.until, stops=error.stops)
         except BotError as error:
             return Served(account, End.FAILED, reason=str(error))
 
@@ -138,3 +133,11 @@ class Service:
     def _lease_time(self) -> timedelta:
         """Longer than two answers can take, so that no request outlives the right to send it."""
         return timedelta(seconds=2 * self.settings.http_timeout + 30)
+
+
+def side_by_side(serve: Callable[[T], R], each: Sequence[T]) -> tuple[R, ...]:
+    """Call `serve` for each at once, in a thread of its own; the results in the order given."""
+    if not each:
+        return ()
+    with ThreadPoolExecutor(max_workers=len(each)) as pool:
+        return tuple(pool.map(serve, each))

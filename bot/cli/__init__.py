@@ -16,9 +16,11 @@ import click
 
 from bot import __version__
 from bot.cli.common import FAILED, LATER, Surroundings, status_of
+from bot.cli.login import login
 from bot.cli.look import check, status
 from bot.cli.post import post
 from bot.cli.undo import retract, settle
+from bot.cli.work import run as work
 from bot.errors import BotError
 
 __all__ = ["Surroundings", "cli", "main", "run"]
@@ -71,5 +73,5 @@ def cli() -> None:
     """
 
 
-for command in (post, status, check, retract, settle):
+for command in (login, post, work, status, check, retract, settle):
     cli.add_command(command)

@@ -23,6 +23,7 @@ from bot.model import Network
 
 if TYPE_CHECKING:
     from bot.checks import Finding
+    from bot.settings import Settings
 
 _MOST_THREADS = 10
 
@@ -44,16 +45,17 @@ def status(
 
     DIGEST, a date or a slug, shows every post of that one.
     """
-    from bot.reports import report  # noqa: PLC0415 - loads at first use
+    from bot.reports import report, worker  # noqa: PLC0415 - loads at first use
     from bot.show import status as shown  # noqa: PLC0415 - loads at first use
 
     settings = settings_of(surroundings)
     with looked_up(settings) as ledger:
         accounts, threads = report(settings, ledger, now(), digest, networks, names)
+        noted = worker(ledger)
     if as_json:
         show_json(shown.data(accounts, threads))
     else:
-        show(shown.lines(accounts, threads, now(), whole=digest is not None))
+        show(shown.lines(accounts, threads, now(), whole=digest is not None, worker=noted))
     return 0
 
 
@@ -87,3 +89,20 @@ def _findings(surroundings: Surroundings, *, offline: bool) -> Iterator[Finding]
         yield from checks.broken(error)
     else:
         yield from checks.check(settings, now, offline=offline)
+        yield from _alerts(settings, surroundings)
+
+
+def _alerts(settings: Settings, surroundings: Surroundings) -> Iterator[Finding]:
+    """Whether the addresses of BOT_NOTIFY_URLS can be used; nothing is sent there."""
+    from bot.checks import Finding, Level  # noqa: PLC0415 - loads at first use
+    from bot.worker.alerts import Alerts  # noqa: PLC0415 - loads at first use
+
+    if settings.notify_urls is None:
+        return
+    try:
+        hitch = Alerts(settings.notify_urls, surroundings.environ, str).check()
+    except SettingsError as error:
+        yield Finding(Level.ERROR, "alerts", error.message, error.mend, error)
+        return
+    usable = "the addresses of BOT_NOTIFY_URLS can be used"
+    yield Finding(Level.WARNING if hitch else Level.OK, "alerts", hitch or usable)

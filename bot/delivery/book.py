@@ -104,7 +104,7 @@ class Book:
         """It was found on the network."""
         number = self.thread.number
         self.thread = self.ledger.adopt(number, position, seen.id, seen.url, seen.created)
-        self.tell("found", position, seen.url)
+        self.tell("found", position, seen.url, seen.id)
 
     def pass_over(self, position: int, reason: str) -> None:
         """It will not be sent: the thread has gone on without it."""
@@ -145,11 +145,18 @@ class Book:
         if amount:
             self.ledger.spend(Spending(self.thread.account, self.now, kind, amount))
 
-    def tell(self, what: str, position: int | None = None, detail: str = "") -> None:
-        """Say what happened to whoever watches."""
-        thread = self.thread
-        last = thread.posts[-1].position
-        self.around.tell(Event(thread.account, thread.digest, what, position, last, detail))
+    def tell(
+        self,
+        what: str,
+        position: int | None = None,
+        detail: str = "",
+        post_id: str = "",
+        seconds: float | None = None,
+    ) -> None:
+        """Say what happened to whoever watches; `seconds` is how long the request took."""
+        thread, last = self.thread, self.thread.posts[-1].position
+        account, digest = thread.account, thread.digest
+        self.around.tell(Event(account, digest, what, position, last, detail, post_id, seconds))
 
     # Time ----------------------------------------------------------------------------------------
 

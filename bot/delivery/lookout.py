@@ -126,7 +126,7 @@ class Lookout:
         """Wait before reading again; Ended, where that would be no use."""
         book, policy = self.book, self.book.terms.policy
         if error.stops:
-            raise Ended(End.FAILED, str(error)) from error
+            raise Ended(End.FAILED, str(error), stops=True) from error
         if error.final:
             book.give_up(first.position, f"{error.message}; {_LOOK_YOURSELF}")
         if first.doubted_at and book.now - first.doubted_at >= LONGEST_DOUBT:

@@ -61,7 +61,9 @@ class _Run:
             while True:
                 self._step()
         except Ended as ended:
-            return Result(ended.end, self._book.thread, ended.reason, ended.until)
+            return Result(
+                ended.end, self._book.thread, ended.reason, ended.until, stops=ended.stops
+            )
 
     def _step(self) -> None:  # noqa: C901 - an arm for each action
         book = self._book

@@ -54,8 +54,9 @@ class Sender:
         book.begin(position)
         post = book.thread.posts[position]
         book.tell("sending", position)
+        begun = book.around.monotonic()
         outcome = self.poster.publish(self._outgoing(post, tail))
-        self._record(post, outcome)
+        self._record(post, outcome, book.around.monotonic() - begun)
         return outcome.sort is Sort.SENT
 
     def _outgoing(self, post: StoredPost, tail: str) -> Outgoing:
@@ -72,7 +73,7 @@ class Sender:
             visibility=shown if parent else thread.visibility,
         )
 
-    def _record(self, post: StoredPost, outcome: Outcome) -> None:
+    def _record(self, post: StoredPost, outcome: Outcome, seconds: float) -> None:
         """Write down what came of a try, all of it at once; then do what it asks for."""
         book, position = self.book, post.position
         with book.ledger.together():
@@ -91,7 +92,7 @@ class Sender:
         match outcome.sort:
             case Sort.SENT:
                 self.sent += 1
-                book.tell("sent", position, outcome.url)
+                book.tell("sent", position, outcome.url, outcome.id, seconds)
                 if outcome.flaw:
                     book.hold(position, outcome.flaw)
             case Sort.LATER:
@@ -99,7 +100,7 @@ class Sender:
             case Sort.REFUSED:
                 self._refused(position, outcome)
             case Sort.UNKNOWN:
-                book.tell("unknown", position, outcome.reason)
+                book.tell("unknown", position, outcome.reason, seconds=seconds)
 
     def _limited(self, outcome: Outcome) -> None:
         book = self.book
@@ -111,7 +112,7 @@ class Sender:
         book = self.book
         if outcome.refusal is Refusal.CREDENTIALS:
             reason = f"the credentials were refused: {outcome.reason}; {_NEW_TOKENS}"
-            raise Ended(End.FAILED, reason)
+            raise Ended(End.FAILED, reason, stops=True)
         if book.thread.posts[position].state is State.PLANNED:
             what_now = _WHAT_NOW[outcome.refusal or Refusal.CONTENT]
             book.hold(position, what_now.format(outcome.reason))

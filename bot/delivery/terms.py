@@ -28,12 +28,17 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a thread in this run; `until` is when to go on, where that is known."""
+    """What became of a thread in this run; `until` is when to go on, where that is known.
+
+    `stops` says that it is about the account as a whole, which can do nothing before its
+    credentials or its address are mended.
+    """
 
     end: End
     thread: StoredThread
     reason: str = ""
     until: datetime | None = None
+    stops: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Event:
     """Something that happened to a post, for whoever watches.
 
     `what` is a state or a step, `position` the post's and `last` that of the thread's last post.
+    `id` is the post's on its network, `seconds` how long the request took.
     """
 
     account: str
@@ -49,6 +55,8 @@ class Event:
     position: int | None = None
     last: int = 0
     detail: str = ""
+    id: str = ""
+    seconds: float | None = None
 
 
 def _silent(event: Event) -> None:
@@ -97,8 +105,16 @@ class Terms:
 class Ended(Exception):  # the way out of a run's loop, and no error
     """Raised by a step that ends the run."""
 
-    def __init__(self, end: End, reason: str = "", until: datetime | None = None) -> None:
+    def __init__(
+        self,
+        end: End,
+        reason: str = "",
+        until: datetime | None = None,
+        *,
+        stops: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.end = end
         self.reason = reason
         self.until = until
+        self.stops = stops

@@ -14,6 +14,7 @@ from bot.ledger.rows import Limit, StoredPost, StoredThread
 from bot.model import Account, State
 
 _dim = partial(style, dim=True)
+_LATE = timedelta(minutes=10)
 _COLOURS = {
     State.SENT: "green",
     State.HELD: "red",
@@ -40,6 +41,15 @@ class ThreadStatus:
 
     thread: StoredThread
     changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """When the worker's last pass was over, when the last good one, and when the next is due."""
+
+    last: datetime | None
+    good: datetime | None
+    following: datetime | None
 
 
 def data(accounts: Sequence[AccountStatus], threads: Sequence[ThreadStatus]) -> dict[str, object]:
@@ -85,8 +95,11 @@ def lines(
     now: datetime,
     *,
     whole: bool,
+    worker: WorkerStatus | None = None,
 ) -> Iterator[str]:
-    """The same for people. With `whole` every post of every thread is shown."""
+    """The same for people, with what the worker noted. `whole` shows every post of every thread."""
+    if worker is not None:
+        yield from _worker(worker, now)
     for one in accounts:
         ready = style("ready", fg="green") if one.ready else style("not ready", fg="red")
         spent = f", ${one.spent:.2f} spent this month" if one.spent else ""
@@ -101,6 +114,21 @@ def lines(
     for status in threads:
         yield ""
         yield from _thread(status, now, whole=whole)
+
+
+def _worker(worker: WorkerStatus, now: datetime) -> Iterator[str]:
+    if worker.last is None:
+        yield "worker: its first pass is not over"
+    elif worker.good == worker.last:
+        yield f"worker: last pass {minute(worker.last)}, good"
+    else:
+        since = f"the last good one {minute(worker.good)}" if worker.good else "none was good yet"
+        bad = style("bad", fg="red")
+        yield f"worker: last pass {minute(worker.last)}, {bad} ({since}); see its log"
+    if worker.following is not None:
+        late = now - worker.following > _LATE
+        due = f"next run {minute(worker.following)}"
+        yield f"  {due}{style(': overdue, it seems not to run', fg='red') if late else ''}"
 
 
 def minute(moment: datetime) -> str:

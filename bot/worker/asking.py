@@ -1,0 +1,121 @@
+"""Asking the source, again and again: what it gave last is kept, what it refuses is asked later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from bot.digests.reading import Memory, Outcome, Reading, Source
+from bot.settings.options import CatchUp
+from bot.worker.tick import DAY, Rules
+
+FIRST_RETRY = timedelta(minutes=1)
+LONGEST_RETRY = timedelta(minutes=30)
+
+_PAGE = 20
+_PAGES = 25
+_FIRST_WINDOW = 8  # days
+_FAILED = (Outcome.MALFORMED, Outcome.UNREACHABLE)
+
+
+def growing(failures: int) -> timedelta:
+    """How long to wait after so many failures in a row, from 1: a minute, doubled to half an hour.
+
+    >>> [growing(n) // FIRST_RETRY for n in (1, 2, 5, 6, 999)]
+    [1, 2, 16, 30, 30]
+    """
+    doublings = min(failures - 1, 10)
+    return min(FIRST_RETRY * (1 << doublings), LONGEST_RETRY)
+
+
+@dataclass(slots=True)
+class Asking:
+    """The source as the worker knows it. Not for two threads at once."""
+
+    source: Source
+    rules: Rules
+    clock: Callable[[], datetime]
+    latest: Reading | None = field(default=None, init=False)
+    failing_since: datetime | None = field(default=None, init=False)
+    _failures: int = field(default=0, init=False)
+    _memory: Memory = field(default_factory=dict, init=False)
+    _missed: dict[tuple[date, int], tuple[Reading, ...]] = field(default_factory=dict, init=False)
+
+    def ask(self) -> Reading:
+        """Read the newest digest; where nothing has changed, what was read before."""
+        reading = self.source.latest(self._memory)
+        self._memory = reading.memory
+        self._missed.clear()
+        if reading.outcome is Outcome.UNCHANGED and self.latest is not None:
+            reading = self.latest
+        if reading.outcome is Outcome.UNREACHABLE:
+            self._failures += 1
+        else:
+            self._failures = 0
+            self.latest = reading
+        failed = reading.outcome in _FAILED
+        self.failing_since = (self.failing_since or self.clock()) if failed else None
+        return reading
+
+    def retry(self) -> datetime | None:
+        """When to ask again a source that did not answer; None where it did."""
+        return self.clock() + growing(self._failures) if self._failures else None
+
+    def offer(self, reading: Reading, last_day: date | None) -> tuple[Reading, ...]:
+        """The digests that an account may have which had its last one of `last_day`.
+
+        That is the newest; all that were missed, where these are made up for; and where the newest
+        is of no use, those before it.
+        """
+        if reading.outcome is Outcome.UNREACHABLE:
+            return (reading,)
+        if self.rules.catch_up is CatchUp.ALL and last_day is not None:
+            # another of its day may have come later
+            missed = self._all_since(last_day - DAY)
+            return (*missed, *([reading] if not missed or not _is_usable(reading) else []))
+        if _is_usable(reading):
+            return (reading,)
+        return (*self._newest(last_day), reading)
+
+    def _all_since(self, day: date) -> tuple[Reading, ...]:
+        """What came after a day, oldest first: so much that something of it is of use."""
+        found: tuple[Reading, ...] = ()
+        for _ in range(_PAGES):
+            page = self._since(day, _PAGE)
+            found = (*found, *page)
+            days = [each.digest.day for each in page if each.digest]
+            if len(page) < _PAGE or any(map(_is_usable, page)) or max(days, default=day) <= day:
+                break
+            day = max(days)
+        return found
+
+    def _newest(self, last_day: date | None) -> tuple[Reading, ...]:
+        """The digests of late that an account may have; further back if none of them is of use."""
+        today = self.clock().date()
+        # days run ahead of publication; and none before the last one is of use
+        oldest = (self.clock() - self.rules.max_age - 3 * DAY).date()
+        oldest = max(oldest, last_day - DAY) if last_day else oldest
+        found: tuple[Reading, ...] = ()
+        back = _FIRST_WINDOW
+        while not any(map(_is_usable, found)):
+            day = max(today - back * DAY, oldest)
+            found = self._since(day, _PAGE + back)
+            if day == oldest:
+                break
+            back *= 2
+        return found
+
+    def _since(self, day: date, most: int) -> tuple[Reading, ...]:
+        """Ask the source, once in a pass: accounts mostly had the same."""
+        key = (day, most)
+        if key not in self._missed:
+            self._missed[key] = self.source.since(day, most)
+        return self._missed[key]
+
+
+def _is_usable(reading: Reading) -> bool:
+    """Whether this is a digest that may be published, its age aside."""
+    digest = reading.digest
+    found = reading.outcome in (Outcome.FOUND, Outcome.STALE)
+    return found and digest is not None and not digest.draft and bool(digest.papers)

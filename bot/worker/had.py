@@ -1,0 +1,42 @@
+"""What the ledger knows of an account that decides what the worker does for it now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bot.digests.reading import Reading
+from bot.model import State
+from bot.worker.tick import DAY, Had
+
+if TYPE_CHECKING:
+    from bot.ledger.store import Ledger
+
+_RECENT = 50  # threads; a worker begins three a day at most
+
+
+def had(ledger: Ledger, account: str, now: datetime, waits: Mapping[str, datetime]) -> Had:
+    """Look up what the account had last, and which of its threads are open."""
+    recent = ledger.threads(account, most=_RECENT)
+    unchecked = [
+        thread
+        for thread in recent
+        if thread.checked_at is None and all(post.state in _OVER for post in thread.posts)
+    ]
+    return Had(
+        threads=(*ledger.threads(account, unfinished=True), *unchecked),
+        last_day=max((thread.day for thread in recent), default=None),
+        begun=tuple(t.planned_at for t in recent if now - t.planned_at < DAY),
+        waits=waits,
+    )
+
+
+def knowing(known: Had, ledger: Ledger, account: str, offer: Iterable[Reading]) -> Had:
+    """The same, with those of the digests on `offer` that the account had."""
+    slugs = {reading.digest.slug for reading in offer if reading.digest}
+    return replace(known, known=frozenset(s for s in slugs if ledger.thread(account, s)))
+
+
+_OVER = (State.SENT, State.RETRACTED)

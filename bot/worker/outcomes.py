@@ -1,0 +1,150 @@
+"""What came of a pass, and what of it a person should know. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from shlex import quote
+
+from bot.delivery.terms import End
+from bot.desk import Served
+from bot.digests.reading import Outcome, Reading
+from bot.ledger.rows import StoredThread
+from bot.model import Account, State
+from bot.worker.tick import Begin, Leave, Resume, Step, Todo
+from bot.worker.troubles import Trouble
+
+SOURCE = "source"
+BAD = frozenset({SOURCE, "failed", "refused"})
+"""The troubles that make a pass a bad one: what it was to do could not be done, or not be told."""
+
+PATIENCE_WITH_SOURCE = timedelta(minutes=30)
+"""A source that does not answer for so long is a trouble; before, it is weather."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step and what became of it; no step where only the credentials were tried."""
+
+    step: Step | None
+    served: Served
+
+    @property
+    def slug(self) -> str:
+        """The digest it was about; empty for none."""
+        match self.step:
+            case Begin(digest):
+                return digest.slug
+            case Resume(thread) | Leave(thread, _):
+                return thread.digest
+            case None:
+                return ""
+
+    @property
+    def used(self) -> bool:
+        """Whether the account's credentials were put to use, and taken."""
+        served = self.served
+        if self.step is None:
+            return served.end is End.DONE
+        if served.thread is None or isinstance(self.step, Leave):
+            return False
+        looked = served.end is End.LATER and served.thread.looked_at is not None
+        return looked or served.end in (End.DONE, End.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One account in one pass: what it was to do, and what became of each step."""
+
+    account: Account
+    todo: Todo
+    done: tuple[Done, ...]
+
+    @property
+    def refused(self) -> str:
+        """Why the account can do nothing at all; empty where it can, or was not asked to."""
+        return next((each.served.reason for each in self.done if each.served.stops), "")
+
+
+def of_source(reading: Reading, failing_since: datetime | None, now: datetime) -> Iterator[Trouble]:
+    """The trouble with the source: text that is no digest at once, silence after a while."""
+    if failing_since is None:
+        return
+    if reading.outcome is Outcome.MALFORMED or now - failing_since >= PATIENCE_WITH_SOURCE:
+        problem = reading.problem
+        yield Trouble(
+            key=SOURCE,
+            account="",
+            what=SOURCE,
+            subject=reading.source,
+            message=problem.message if problem else reading.outcome.value,
+            mend=(problem.mend if problem else "") or "Look at it with bot check.",
+        )
+
+
+def of_account(
+    turn: Turn, threads: Sequence[StoredThread], max_age: timedelta
+) -> Iterator[Trouble]:
+    """The troubles of one account; `threads` are those that are not at their end."""
+    name = turn.account.name
+    if turn.refused:
+        yield _trouble(name, "refused", "", turn.refused, "See bot check.")
+    for thread in threads:
+        yield from _of_thread(name, thread)
+    for thread in turn.todo.given_up:
+        message = "nothing of it went out within BOT_MAX_AGE, and the worker gives it up"
+        mend = f"Post it: bot post {quote(thread.digest)}"
+        yield _trouble(name, "left", thread.digest, message, mend)
+    for done in turn.done:
+        yield from _of_step(name, done, max_age)
+
+
+def _of_thread(account: str, thread: StoredThread) -> Iterator[Trouble]:
+    """The first post of a thread that is held or unknown: those after it wait for it."""
+    for post in thread.posts:
+        if post.state in _MENDS:
+            message = f"post {post.position} is {post.state}: {post.reason}"
+            yield _trouble(account, post.state.value, thread.digest, message, _MENDS[post.state])
+            return
+
+
+def _of_step(account: str, done: Done, max_age: timedelta) -> Iterator[Trouble]:
+    served = done.served
+    if served.end is End.FAILED and not served.stops:
+        yield _trouble(account, "failed", done.slug, served.reason, "It is tried again.")
+    late = served.until if served.end is End.LATER else None
+    if late and isinstance(done.step, Begin) and late > done.step.digest.published + max_age:
+        message = f"{served.reason}; by {late:%Y-%m-%d} it is too old to go out"
+        mend = f"Post it then: bot post {quote(done.slug)}"
+        yield _trouble(account, "left", done.slug, message, mend)
+
+
+def _trouble(account: str, what: str, subject: str, message: str, mend: str) -> Trouble:
+    key = ":".join(filter(None, (what, account, subject)))
+    return Trouble(key, account, what, subject, message, mend)
+
+
+_MENDS = {
+    State.HELD: "Decide with bot settle, or take it back with bot retract; see bot status.",
+    State.UNKNOWN: "The next pass goes on asking; nothing is to be done yet.",
+}
+
+
+def judges(key: str, turns: Sequence[Turn], reading: Reading, accounts: Collection[str]) -> bool:
+    """Whether this pass could tell that the trouble with this key is over.
+
+    One of an account that is not among the `accounts` any more is.
+    """
+    what, _, rest = key.partition(":")
+    if what in {SOURCE, "pass"}:
+        return True
+    name = rest.partition(":")[0]
+    turn = next((turn for turn in turns if turn.account.name == name), None)
+    if turn is None:
+        return name not in accounts
+    if what == "refused":
+        return any(done.used for done in turn.done)
+    if what == "failed":
+        return reading.outcome is not Outcome.UNREACHABLE
+    return True

@@ -1,0 +1,47 @@
+"""The worker: rung for, it makes a pass; told to stop, it ends. It runs for months.
+
+The main thread makes the passes. The timer, the server on PORT and the accounts of a pass have
+threads of their own, and none of them does anything but its own work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.worker.passes import EVERYBODY, Passes
+from bot.worker.signs import Signs
+from bot.worker.timer import Due, Timer
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What keeps going: `due` is rung by the timer, `passes` does the work, `signs` tell of it.
+
+    `stop` may be called from a signal's handler; `run` returns soon after.
+    """
+
+    passes: Passes
+    timer: Timer
+    due: Due
+    signs: Signs
+    stopping: Callable[[], bool]
+    stop: Callable[[], None]
+
+    def run(self) -> None:
+        """One pass at once, then one whenever it is due, until it is to stop."""
+        self.due.ring(EVERYBODY)
+        while not self.stopping():
+            names = self.due.wait()
+            if names and not self.stopping():
+                self._pass(names)
+
+    def _pass(self, names: frozenset[str]) -> None:
+        wakes = self.passes.run(names)
+        for name, moment in wakes.items():
+            self.timer.at(moment, name)
+        self.signs.next_run(self._next())
+
+    def _next(self) -> datetime | None:
+        return self.timer.next_run()

@@ -1,0 +1,285 @@
+"""Everything the worker lets be known of itself: log, health, alerts, heartbeat, the ledger's note.
+
+It is told what happens, and says it in each of these places; it decides nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from bot.delivery.money import month_of
+from bot.delivery.terms import End, Event
+from bot.digests.reading import Reading
+from bot.errors import BotError
+from bot.model import Account, State
+from bot.reports import LAST_GOOD_PASS, LAST_PASS, NEXT_RUN
+from bot.worker import outcomes
+from bot.worker.health import verdict
+from bot.worker.outcomes import Done, Turn
+from bot.worker.raising import Memory, Report, Tells, report
+from bot.worker.tick import Idle, Leave
+from bot.worker.troubles import Trouble
+from bot.worker.watch import AccountHealth, Watch
+
+if TYPE_CHECKING:
+    from bot.ledger.store import Ledger
+    from bot.worker.log import Log
+
+_SOURCE_TAKES = 15 * 60.0  # a feed, or a folder on GitHub, is many answers
+_QUIET = frozenset({"sending", "not seen yet"})
+_LOUD = {"held": "error", "unknown": "warning", "limited": "warning"}
+_LEVELS = {End.DONE: "info", End.LATER: "warning", End.HELD: "error", End.FAILED: "error"}
+
+
+class Beats(Protocol):
+    """Whoever tells that a pass is over: `Heartbeat`."""
+
+    def beat(self, *, good: bool) -> str:
+        """Tell it; why that failed, empty if it did not."""
+        ...
+
+
+@dataclass(slots=True)
+class Signs:
+    """What tells the world. Told by the main thread, but `event`, which any thread may call."""
+
+    log: Log
+    watch: Watch
+    heartbeat: Beats | None
+    alerts: Tells | None
+    ledger: Ledger
+    accounts: Collection[str]
+    max_age: timedelta
+    clock: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    stopping: Callable[[], bool]
+    _accounts: dict[str, AccountHealth] = field(default_factory=dict, init=False)
+    _memory: Memory = field(default_factory=Memory, init=False)
+    _stuck: bool = field(default=False, init=False)
+    _idle: dict[str, Idle] = field(default_factory=dict, init=False)
+    _said: set[str] = field(default_factory=set, init=False)
+    _began: float = field(default=0.0, init=False)
+
+    # What happens in a pass ----------------------------------------------------------------------
+
+    def begun(self, accounts: Sequence[Account]) -> None:
+        """A pass begins, for these accounts."""
+        self._began = self.monotonic()
+        self.watch.begun([account.name for account in accounts])
+
+    def asks(self) -> None:
+        """The source is about to be asked, which may be several requests."""
+        self.watch.sign(_SOURCE_TAKES)
+
+    def asked(self, reading: Reading, failing_since: datetime | None) -> None:
+        """The source was asked."""
+        slug = reading.digest.slug if reading.digest else ""
+        self.watch.source(reading.outcome.value, ok=failing_since is None, digest=slug)
+        for warning in reading.warnings:
+            self._once("digest.warning", f"{reading.source}: {warning}", level="warning")
+
+    def event(self, happened: Event) -> None:
+        """Something happened to a post."""
+        self.watch.sign()
+        self.watch.count(happened.what, happened.account)
+        if happened.what in _QUIET:
+            return
+        subject = "thread" if happened.position is None else "post"
+        self.log(
+            f"{subject}.{happened.what}",
+            level=_LOUD.get(happened.what, "info"),
+            digest=happened.digest,
+            account=happened.account,
+            position=happened.position,
+            id=happened.id or None,
+            seconds=None if happened.seconds is None else round(happened.seconds, 3),
+            url=happened.detail if happened.id else None,
+            reason=None if happened.id else happened.detail,
+        )
+
+    def ended(
+        self, reading: Reading, failing_since: datetime | None, turns: Sequence[Turn]
+    ) -> None:
+        """The pass is over: tell what came of it, wherever that is told."""
+        for turn in turns:
+            self._turn(turn)
+        found = list(self._troubles(reading, failing_since, turns))
+        self._report(found, lambda key: outcomes.judges(key, turns, reading, self.accounts))
+        bad = [trouble for trouble in found if trouble.what in outcomes.BAD]
+        reason = "; ".join(dict.fromkeys(f"{one.what}: {one.message}" for one in bad))
+        if failing_since is not None and not reason:
+            reason = f"the source: {reading.outcome}"
+        self._over(reason, reading)
+
+    def failed(self, reason: str) -> None:
+        """The pass broke off."""
+        self.log("pass.failed", level="error", reason=reason)
+        trouble = Trouble("pass", "", "failed", "", reason, "It is tried again.")
+        self._report([trouble], lambda key: key == "pass")
+        self._over(reason, None)
+
+    def tick(self) -> None:
+        """The timer's sign of life; once for each time, it notices that the worker is stuck."""
+        self.watch.ticked()
+        judged = verdict(self.watch.snapshot())
+        if judged.stuck is self._stuck:
+            return
+        self._stuck = judged.stuck
+        if not judged.stuck:
+            self.log("worker.unstuck")
+            return
+        reason = "; ".join(judged.reasons)
+        mend = "Restart it: nothing is lost, and nothing posted twice."
+        self.log("worker.stuck", level="error", reason=reason, mend=mend)
+        # beside the pass that hangs, and without the ledger, which may be what it hangs on
+        threading.Thread(target=self._cry, args=(reason, mend), daemon=True).start()
+
+    def _cry(self, reason: str, mend: str) -> None:
+        if self.heartbeat:
+            self.heartbeat.beat(good=False)
+        if self.alerts:
+            trouble = Trouble("stuck", "", "stuck", "", reason, mend)
+            report(Memory(), self.alerts, [trouble], lambda _: True, self.clock())
+
+    def next_run(self, moment: datetime | None) -> None:
+        """When the next pass is due."""
+        self.watch.next_run(moment)
+        self._note(NEXT_RUN, moment)
+
+    # What is told where --------------------------------------------------------------------------
+
+    def _over(self, reason: str, reading: Reading | None) -> None:
+        good = not reason
+        self.watch.ended(good=good, reason=reason)
+        self.log(
+            "pass.ended",
+            level="info" if good else "warning",
+            good=good,
+            reason=reason or None,
+            seconds=round(self.monotonic() - self._began, 3),
+            source=reading.outcome.value if reading else None,
+            digest=reading.digest.slug if reading and reading.digest else None,
+        )
+        self._note(LAST_PASS, self.clock())
+        if good:
+            self._note(LAST_GOOD_PASS, self.clock())
+        if self.heartbeat and not self.stopping():
+            trouble = self.heartbeat.beat(good=good)
+            if trouble:
+                self.log("heartbeat.failed", level="warning", reason=trouble)
+
+    def _turn(self, turn: Turn) -> None:
+        name = turn.account.name
+        if turn.todo.idle is not None and self._idle.get(name) is not turn.todo.idle:
+            self.log("account.idle", account=name, reason=turn.todo.idle.value)
+        self._idle[name] = turn.todo.idle or Idle.NOTHING_NEW
+        for done in turn.done:
+            self._done(name, done)
+        self.watch.account(self._health(turn))
+
+    def _health(self, turn: Turn) -> AccountHealth:
+        account, now = turn.account, self.clock()
+        known = self._accounts.get(account.name) or AccountHealth(account.name, account.network)
+        used = any(done.used for done in turn.done)
+        waiting = next((d.served for d in turn.done if d.served.end is not End.DONE), None)
+        open_threads = self.ledger.threads(account.name, unfinished=True)
+        states = [post.state for thread in open_threads for post in thread.posts]
+        newest = next(iter(self.ledger.threads(account.name, most=1)), None)
+        last = self.ledger.last_known(account.name)
+        health = replace(
+            known,
+            able=False if turn.refused else True if used else known.able,
+            reason=turn.refused or (waiting.reason if waiting else ""),
+            mend="See bot check." if turn.refused else "",
+            until=waiting.until if waiting else None,
+            tried_at=now if used or turn.refused else known.tried_at,
+            last_sent_at=last[1] if last else None,
+            last_digest=newest.digest if newest else "",
+            pending=sum(state in {State.PLANNED, State.SENDING} for state in states),
+            unknown=states.count(State.UNKNOWN),
+            held=states.count(State.HELD),
+            spent_usd=self.ledger.spent(account.name, month_of(now)),
+            budget_usd=account.monthly_budget,
+            limits=self.ledger.limits(account.name, now),
+        )
+        self._accounts[account.name] = health
+        return health
+
+    def _done(self, name: str, done: Done) -> None:
+        served, about = done.served, {"account": name, "digest": done.slug or None}
+        if served.stops:
+            self.log("account.refused", level="error", reason=served.reason, **about)
+        elif done.step is None:
+            ready = served.end is End.DONE
+            self.log(
+                "account.ready" if ready else "account.untried",
+                level="info" if ready else "warning",
+                reason=served.reason or None,
+                **about,
+            )
+        elif served.end is not End.HELD or isinstance(done.step, Leave):
+            posts = served.thread.posts if served.thread else ()
+            left = sum(post.state not in {State.SENT, State.RETRACTED} for post in posts)
+            self.log(
+                f"thread.{served.end}",
+                level=_LEVELS[served.end],
+                posts=len(posts) or None,
+                left=left or None,
+                url=(posts[0].url or None) if posts else None,
+                reason=served.reason or None,
+                until=served.until,
+                **about,
+            )
+
+    def _troubles(
+        self, reading: Reading, failing_since: datetime | None, turns: Sequence[Turn]
+    ) -> Iterator[Trouble]:
+        yield from outcomes.of_source(reading, failing_since, self.clock())
+        for turn in turns:
+            open_threads = self.ledger.threads(turn.account.name, unfinished=True)
+            yield from outcomes.of_account(turn, open_threads, self.max_age)
+
+    def _report(self, found: Sequence[Trouble], judges: Callable[[str], bool]) -> None:
+        """Keep what is wrong, and tell the operator what is new and what is over."""
+        told = self._reported(found, judges)
+        for trouble in told.raised:
+            self.log(
+                "trouble.raised",
+                level="warning",
+                trouble=trouble.what,
+                account=trouble.account,
+                digest=trouble.subject,
+                reason=trouble.message,
+                mend=trouble.mend,
+            )
+        for gone in told.over:
+            self.log("trouble.over", trouble=gone.what, account=gone.account, digest=gone.subject)
+        for reason in told.reasons:
+            self.log("alerts.failed", level="warning", reason=reason)
+
+    def _reported(self, found: Sequence[Trouble], judges: Callable[[str], bool]) -> Report:
+        """Keep it in the ledger; while that cannot be used, its own trouble in memory."""
+        now, always = self.clock(), lambda _: True
+        try:
+            told = report(self.ledger, self.alerts, found, judges, now)
+        except BotError as error:
+            trouble = Trouble("ledger", "", "failed", "", error.message, error.mend)
+            return report(self._memory, self.alerts, [trouble], always, now)
+        if self._memory.troubles():
+            report(self._memory, self.alerts, [], always, now)
+        return told
+
+    def _note(self, name: str, moment: datetime | None) -> None:
+        """Keep a time in the ledger, for `bot status`; a ledger that fails is told of elsewhere."""
+        with suppress(BotError):
+            self.ledger.remember("", name, moment.isoformat() if moment else "")
+
+    def _once(self, event: str, reason: str, level: str) -> None:
+        if reason not in self._said:
+            self._said.add(reason)
+            self.log(event, level=level, reason=reason)

@@ -1,0 +1,209 @@
+"""What the worker does for an account now: a function of the time and what is known, and no more.
+
+What is begun is gone on with first, oldest first; then a new digest may be begun. Nothing older
+than the newest that the account had is ever begun, so that digests go out in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from itertools import takewhile
+
+from bot.digests.reading import Outcome, Reading
+from bot.digests.source import judge
+from bot.ledger.rows import StoredThread
+from bot.model import Digest, State
+from bot.settings.options import CatchUp
+
+CATCH_UP_A_DAY = 3
+"""So many threads at most are begun within 24 hours where all missed digests are made up for."""
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator set: the age a digest may have, what is made up for, what never goes out.
+
+    `checks` says whether a thread that is out is read once more, which is where reading is free.
+    """
+
+    max_age: timedelta
+    catch_up: CatchUp = CatchUp.LATEST
+    skip: frozenset[str] = frozenset()
+    checks: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Had:
+    """What the ledger knows of one account.
+
+    `threads` are those that are not at their end, and those that are out and not yet read once
+    more. `known` are the slugs, of those on offer, that it has a thread of. `last_day` is the
+    newest day it had a digest of, None before the first. `begun` is when each thread of the last 24
+    hours was planned. `waits` gives, by slug, the time before which going on is no use.
+    """
+
+    threads: tuple[StoredThread, ...] = ()
+    known: frozenset[str] = frozenset()
+    last_day: date | None = None
+    begun: tuple[datetime, ...] = ()
+    waits: Mapping[str, datetime] = field(default_factory=dict)
+
+
+class Idle(StrEnum):
+    """Why no new digest is begun, in the words of the log."""
+
+    NOTHING_NEW = "nothing new"
+    CANNOT_TELL = "cannot tell"
+    NO_DIGEST = "no digest at the source"
+    DRAFT = "the latest is a draft"
+    EMPTY = "the latest holds no papers"
+    STALE = "the latest is too old"
+    SKIPPED = "the latest is in BOT_SKIP"
+    WAITS = "the latest waits for its time"
+    ENOUGH = "enough was made up for today"
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on with this thread."""
+
+    thread: StoredThread
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave this thread, which is half out, to a person: it waited too long to be gone on with."""
+
+    thread: StoredThread
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Publish this digest."""
+
+    digest: Digest
+
+
+Step = Resume | Leave | Begin
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """The steps for an account, to be taken in this order.
+
+    `idle` says why no digest is begun, None where one is. `wake` is when to come again at the
+    latest, where something waits for a known time. `given_up` are threads of which nothing went
+    out and nothing will, since they waited too long.
+    """
+
+    steps: tuple[Step, ...] = ()
+    idle: Idle | None = None
+    wake: datetime | None = None
+    given_up: tuple[StoredThread, ...] = ()
+
+
+def tick(had: Had, offer: Sequence[Reading], now: datetime, rules: Rules) -> Todo:
+    """What to do for one account.
+
+    `offer` is what the source gave, oldest first, its newest last; nothing where it was not asked.
+    """
+    steps: list[Step] = []
+    given_up: list[StoredThread] = []
+    times = []
+    for thread in sorted(had.threads, key=lambda each: (each.planned_at, each.number)):
+        wait = had.waits.get(thread.digest)
+        verdict = _of(thread, now, rules)
+        if verdict is None:
+            continue
+        if isinstance(verdict, Resume) and wait is not None and wait > now:
+            times.append(wait)
+        elif isinstance(verdict, StoredThread):
+            given_up.append(verdict)
+        else:
+            steps.append(verdict)
+    chosen, idle, wake = _new(had, offer, now, rules)
+    steps += map(Begin, chosen)
+    times += [wake] if wake else []
+    return Todo(tuple(steps), idle, min(times, default=None), tuple(given_up))
+
+
+def _of(thread: StoredThread, now: datetime, rules: Rules) -> Resume | Leave | StoredThread | None:
+    """What becomes of a thread: gone on with, left to a person, given up, or nothing."""
+    states = {post.state for post in thread.posts}
+    over = states <= {State.SENT, State.RETRACTED}
+    if State.HELD in states or thread.digest in rules.skip:
+        return None
+    if over and (not rules.checks or thread.checked_at or states == {State.RETRACTED}):
+        return None
+    # a person may post an old digest: it is as old as the wish
+    age = now - max(thread.published, thread.planned_at)
+    if age <= rules.max_age:
+        return Resume(thread)
+    if over:
+        return None
+    if states <= {State.PLANNED, State.RETRACTED}:
+        return thread
+    return Leave(thread, f"half of it has been out for longer than BOT_MAX_AGE: {_days(age)} days")
+
+
+def _days(age: timedelta) -> str:
+    return f"{age / DAY:.1f}"
+
+
+def _new(
+    had: Had, offer: Sequence[Reading], now: datetime, rules: Rules
+) -> tuple[tuple[Digest, ...], Idle | None, datetime | None]:
+    """The digests to begin, oldest first; else why none is, and when one may be."""
+    every = rules.catch_up is CatchUp.ALL and had.last_day is not None
+    age = None if every else rules.max_age
+    judged = [judge(reading, now, age) for reading in offer]
+    if every:  # what cannot be read now is not passed over: the order is kept
+        judged = list(takewhile(lambda each: each.outcome is not Outcome.UNREACHABLE, judged))
+    usable = [r.digest for r in judged if r.outcome is Outcome.FOUND and r.digest is not None]
+    fresh = [digest for digest in usable if _is_new(digest, had, rules)]
+    if not fresh:
+        cut = len(judged) < len(offer)
+        last = judged[-1] if judged else None
+        return (), Idle.CANNOT_TELL if cut else _idle(last, rules), None
+    if not every:
+        fresh = fresh[-1:]
+    waits = [had.waits[digest.slug] for digest in fresh if had.waits.get(digest.slug, now) > now]
+    if waits:
+        return (), Idle.WAITS, min(waits)
+    if not every:
+        return tuple(fresh), None, None
+    lately = sorted(moment for moment in had.begun if now - moment < DAY)
+    left = CATCH_UP_A_DAY - len(lately)
+    if left <= 0:
+        return (), Idle.ENOUGH, lately[-CATCH_UP_A_DAY] + DAY
+    wake = (lately[0] if lately else now) + DAY if len(fresh) > left else None
+    return tuple(fresh[:left]), None, wake
+
+
+def _is_new(digest: Digest, had: Had, rules: Rules) -> bool:
+    in_order = had.last_day is None or digest.last_day >= had.last_day
+    return in_order and digest.slug not in had.known and digest.slug not in rules.skip
+
+
+_WORDS = {
+    Outcome.DRAFT: Idle.DRAFT,
+    Outcome.EMPTY: Idle.EMPTY,
+    Outcome.STALE: Idle.STALE,
+    Outcome.NONE: Idle.NO_DIGEST,
+    Outcome.MALFORMED: Idle.CANNOT_TELL,
+    Outcome.UNREACHABLE: Idle.CANNOT_TELL,
+}
+
+
+def _idle(latest: Reading | None, rules: Rules) -> Idle:
+    if latest is None:
+        return Idle.NOTHING_NEW
+    if latest.digest is not None and latest.digest.slug in rules.skip:
+        return Idle.SKIPPED
+    return _WORDS.get(latest.outcome, Idle.NOTHING_NEW)

@@ -1,0 +1,255 @@
+"""Passes of the worker on the stage: what is posted, when it comes again, and what is told."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from stage import Stage, check_once, stage
+from works import Operator, Pulse, Works, numbered, put, settings_of, works
+
+from bot.model import Digest, Network, State
+from bot.sandbox import faults
+from bot.sandbox.faults import refusal, too_many
+from bot.sandbox.mastodon import answers as mastodon_answers
+from bot.worker.passes import EVERYBODY
+
+X, TOOTS = Network.TWITTER, Network.MASTODON
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+NO_POSTING = refusal("401", mastodon_answers.UNAUTHORIZED)
+
+
+def publish(on: Stage, number: int, at: datetime | None = None, papers: int = 2) -> Digest:
+    made = numbered(number, at or on.clock.wall - HOUR, papers)
+    put(on.folder / "posts", made)
+    return made
+
+
+def later(on: Stage, moment: datetime | timedelta) -> None:
+    wait = moment if isinstance(moment, timedelta) else moment - on.clock.wall
+    on.clock.sleep(max(wait.total_seconds(), 0))
+
+
+def test_a_new_digest_goes_out_on_every_account_once(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on)
+        source = publish(on, 1)
+        with works(on, settings) as worker:
+            assert worker.run() == {}
+            for network, thread in on.planned(source, settings).items():
+                check_once(on.live(network), thread)
+            asked = len(on.sandbox.requests)
+            later(on, HOUR)
+            worker.run()
+            assert len(on.sandbox.requests) == asked, "nothing new costs no request"
+        done = worker.lines("thread.done")
+        assert {line["account"] for line in done} == {"twitter", "mastodon"}
+        sent = worker.lines("post.sent")
+        assert {"digest", "account", "position", "id", "seconds"} <= sent[0].keys()
+        assert worker.lines("account.idle") == [], "after a digest that goes without saying"
+
+
+def test_a_restart_posts_nothing_twice_and_a_wiped_ledger_neither(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on)
+        source = publish(on, 1)
+        for wiped in (False, False, True):
+            if wiped:
+                settings.database.unlink()
+            with works(on, settings) as worker:
+                worker.run()
+        for network, thread in on.planned(source, settings).items():
+            check_once(on.live(network), thread)
+
+
+def test_a_source_that_fails_is_told_once_asked_again_and_over_once(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS])
+        operator, pulse = Operator(), Pulse()
+        broken = put(on.folder / "posts", numbered(1, on.clock.wall), "no digest at all")
+        with works(on, settings, operator, pulse) as worker:
+            for _ in range(3):
+                worker.run()
+                later(on, HOUR)
+            assert (operator.raised, operator.over) == (["source"], [])
+            assert [line["reason"] for line in worker.lines("account.idle")] == ["cannot tell"]
+            broken.unlink()
+            publish(on, 2)
+            worker.run()
+        assert operator.over == ["source"]
+        assert pulse.beats == [False, False, False, True]
+        assert len(worker.lines("trouble.raised")) == 1
+        assert worker.lines("trouble.raised")[0]["mend"]
+
+
+def test_a_folder_that_is_gone_is_asked_after_growing_waits(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS])
+        (on.folder / "posts").rmdir()
+        (on.folder / "posts").write_text("a file where a folder was")
+        settings_now = settings
+        (on.folder / "posts").unlink()
+        (on.folder / "posts").mkdir()
+        with works(on, settings_now) as worker:
+            (on.folder / "posts").rmdir()
+            waits = []
+            for _ in range(4):
+                wakes = worker.run()
+                if EVERYBODY in wakes:
+                    waits.append(wakes[EVERYBODY] - on.clock.wall)
+                    later(on, wakes[EVERYBODY])
+        assert waits in ([], [timedelta(minutes=n) for n in (1, 2, 4, 8)])
+
+
+def test_a_rate_limit_is_waited_for_to_its_end_and_not_to_the_next_tick(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [X], BOT_PATIENCE="1m")
+        source = publish(on, 1)
+        limit = too_many(Network.TWITTER, 2 * HOUR)
+        on.sandbox.script(limit, network="twitter", when=lambda r: r.method == "POST")
+        with works(on, settings) as worker:
+            wakes = worker.run()
+            until = wakes["twitter"]
+            assert timedelta(0) <= until - (on.clock.wall + 2 * HOUR) < timedelta(minutes=1)
+            asked = len(on.sandbox.requests)
+            later(on, HOUR)
+            assert worker.run()["twitter"] == until
+            assert len(on.sandbox.requests) == asked, "what has to wait is left alone"
+            later(on, until)
+            assert worker.run("twitter") == {}
+        check_once(on.live(X), on.planned(source, settings)[X])
+
+
+def test_a_half_thread_that_waits_too_long_is_left_to_a_person_and_blocks_nothing(
+    tmp_path: Path,
+) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS], BOT_PATIENCE="0")
+        first, operator = publish(on, 1), Operator()
+        down = faults.server_error(503, faults.Commit.NEVER)
+        second = lambda r: r.method == "POST" and b"2602.10010" in r.body  # noqa: E731
+        on.sandbox.script(down, network="mastodon", when=second, times=10_000)
+        with works(on, settings, operator) as worker:
+            worker.run()
+            assert [post.reply_to for post in on.live(TOOTS)] == [None]
+            later(on, 4 * DAY)
+            new = publish(on, 2)
+            worker.run()
+            thread = worker.ledger.thread("mastodon", first.slug)
+            assert thread is not None
+            assert thread.posts[1].state is State.HELD
+            assert "BOT_MAX_AGE" in thread.posts[1].reason
+        assert f"held:mastodon:{first.slug}" in operator.raised
+        check_once(on.live(TOOTS)[1:], on.planned(new, settings)[TOOTS])
+
+
+def test_refused_credentials_are_told_tried_again_and_stop_nobody_else(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on)
+        source, operator = publish(on, 1), Operator()
+        on.sandbox.script(NO_POSTING, network="mastodon", times=2)
+        with works(on, settings, operator) as worker:
+            worker.run()
+            check_once(on.live(X), on.planned(source, settings)[X])
+            assert operator.raised == ["refused:mastodon"]
+            health = {one.name: one for one in worker.watch.snapshot().accounts}
+            assert (health["twitter"].able, health["mastodon"].able) == (True, False)
+            later(on, HOUR)
+            worker.run()
+            later(on, HOUR)
+            worker.run()
+            assert operator.over == ["refused:mastodon"]
+        check_once(on.live(TOOTS), on.planned(source, settings)[TOOTS])
+
+
+def test_credentials_are_tried_at_a_start_and_then_once_a_day(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on)
+        spent = []
+        with works(on, settings) as worker:
+            for _ in range(50):
+                before = len(on.sandbox.requests)
+                worker.run()
+                spent.append(len(on.sandbox.requests) - before)
+                later(on, HOUR)
+            assert [n for n, asked in enumerate(spent) if asked] == [0, 24, 48]
+            assert worker.ledger.spent("twitter", on.clock.wall - 9 * DAY) == 0
+        for again in (True, False):  # the second time, less than an hour ago
+            with works(on, settings) as worker:
+                worker.run()
+                assert bool(worker.lines("account.ready")) is again
+
+
+def test_an_alert_that_reached_nobody_is_sent_again(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS])
+        operator = Operator(away=True)
+        put(on.folder / "posts", numbered(1, on.clock.wall), "no digest at all")
+        with works(on, settings, operator) as worker:
+            worker.run()
+            assert worker.lines("alerts.failed")
+            operator.away = False
+        with works(on, settings, operator) as worker:
+            worker.run()
+            worker.run()
+        assert operator.raised == ["source"]
+
+
+def test_a_bug_in_one_account_is_its_own_and_the_worker_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on)
+        source, operator = publish(on, 1), Operator()
+
+        def broken(*_: object, **__: object) -> None:
+            raise ZeroDivisionError("a secret may stand here")
+
+        monkeypatch.setattr("bot.posters.mastodon.open_poster", broken)
+        with works(on, settings, operator) as worker:
+            worker.run()
+            [line] = worker.lines("thread.failed")
+            assert "ZeroDivisionError" in str(line["reason"])
+            assert "secret" not in str(line["reason"])
+            assert operator.raised == [f"failed:mastodon:{source.slug}"]
+            monkeypatch.undo()
+            later(on, HOUR)
+            worker.run()
+            assert operator.over == [f"failed:mastodon:{source.slug}"]
+        for network, thread in on.planned(source, settings).items():
+            check_once(on.live(network), thread)
+
+
+def test_a_pass_that_breaks_off_is_told_and_made_again_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage(tmp_path) as on:
+        settings, pulse = settings_of(on, [TOOTS]), Pulse()
+        with works(on, settings, Operator(), pulse) as worker:
+
+            def broken() -> None:
+                raise ZeroDivisionError
+
+            with monkeypatch.context() as patch:
+                patch.setattr(type(worker.passes.asking), "ask", lambda _: broken())
+                assert worker.run() == {EVERYBODY: on.clock.wall + timedelta(minutes=1)}
+            worker.run()
+        assert pulse.beats == [False, True]
+        assert "pass.failed" in worker.events()
+
+
+def read_status(worker: Works) -> dict[str, object]:
+    snapshot = worker.watch.snapshot()
+    return {"good": snapshot.good, "bad": snapshot.bad}
+
+
+def test_what_the_worker_does_is_in_the_ledger_for_bot_status(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS])
+        with works(on, settings) as worker:
+            worker.run()
+            worker.signs.next_run(on.clock.wall + HOUR)
+            assert worker.ledger.fact("", "last good pass") == on.clock.wall.isoformat()
+            assert worker.ledger.fact("", "next run") == (on.clock.wall + HOUR).isoformat()
+            assert read_status(worker) == {"good": 1, "bad": 0}
