@@ -28,7 +28,10 @@ def blocks(text: str, language: str = "") -> list[str]:
     return re.findall(rf"(?ms)^```{language}\n(.*?)^```$", text)
 
 
-@pytest.mark.parametrize("command", ["", "post", "run", "login", "check", "status", "retract", "settle"])
+COMMANDS = ("", "post", "run", "login", "check", "status", "retract", "settle")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_that_is_shown_is_what_the_program_prints(command: str) -> None:
     words = f"bot {command}".split()
     printed = CliRunner().invoke(cli, [*words[1:], "--help"], prog_name="bot", terminal_width=78)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ def test_each_library_has_its_place(path: Path) -> None:
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    entries = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    entries = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     declared = {re.split(r"[\[<>=~!;]", entry)[0] for entry in entries}
     names = {DISTRIBUTIONS.get(name, name).lower() for name in declared} - DATA_ONLY
     assert names == set(LIBRARIES)

@@ -24,7 +24,17 @@ from hypothesis import strategies as st
 from bot.digests.urls import is_loopback
 from bot.errors import SettingsError
 from bot.model import Account, Links, Network, Style, Visibility
-from bot.settings import LATER, CatchUp, LogFormat, Secret, Settings, load, offered, same_papers, table
+from bot.settings import (
+    LATER,
+    CatchUp,
+    LogFormat,
+    Secret,
+    Settings,
+    load,
+    offered,
+    same_papers,
+    table,
+)
 from bot.settings.kinds import Wrong, duration
 from bot.settings.options import LATER_OF_ACCOUNTS, TABLE
 from bot.settings.sources import shown

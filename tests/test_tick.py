@@ -42,6 +42,11 @@ def of_day(days_ago: int, **fields: object) -> Digest:
     return replace(made, **fields)  # type: ignore[arg-type] # each test knows the fields
 
 
+def had_of(day: date) -> tuple[date, datetime]:
+    """The newest digest that was had: as `of_day` makes that of this day."""
+    return day, datetime(day.year, day.month, day.day, 12, tzinfo=UTC) + DAY
+
+
 def found(source: Digest) -> Reading:
     return Reading(Outcome.FOUND, "posts/x.md", digest=source)
 
@@ -136,7 +141,7 @@ def test_a_digest_is_begun_if_it_is_good_new_young_and_none_after_it_was(  # noq
     reading = Reading(outcome, "x", digest=source if readable else None)
     had = Had(
         known=frozenset({source.slug} if known else ()),
-        last_day=source.day + (DAY if behind else -DAY),
+        last=had_of(source.day + (DAY if behind else -DAY)),
     )
     rules = replace(rules, skip=frozenset({source.slug} if skipped else ()))
     todo = tick(had, [reading], NOW, rules)
@@ -171,19 +176,19 @@ def test_a_first_start_on_an_archive_begins_one_at_most() -> None:
 
 
 def test_a_week_without_us_begins_the_latest_alone() -> None:
-    had = Had(last_day=of_day(7).day)
+    had = Had(last=had_of(of_day(7).day))
     week = [found(of_day(n)) for n in range(6, -1, -1)]
     assert tick(had, week, NOW, LATEST).steps == (Begin(of_day(0)),)
 
 
 def test_catching_up_begins_the_oldest_first_and_a_few_a_day() -> None:
     week = [found(of_day(n)) for n in range(6, -1, -1)]
-    todo = tick(Had(last_day=of_day(7).day), week, NOW, ALL)
+    todo = tick(Had(last=had_of(of_day(7).day)), week, NOW, ALL)
     assert todo.steps == tuple(Begin(of_day(n)) for n in (6, 5, 4))
     assert todo.wake == NOW + DAY
 
     lately = tuple(NOW - n * HOUR for n in (23, 5, 5))
-    had = Had(last_day=of_day(4).day, begun=lately)
+    had = Had(last=had_of(of_day(4).day), begun=lately)
     todo = tick(had, week[3:], NOW, ALL)
     assert (todo.steps, todo.idle) == ((), Idle.ENOUGH)
     assert todo.wake == NOW + HOUR
@@ -196,7 +201,7 @@ def test_catching_up_begins_the_oldest_first_and_a_few_a_day() -> None:
 def test_catching_up_waits_for_a_digest_that_cannot_be_read_now() -> None:
     hidden = Reading(Outcome.UNREACHABLE, "posts/y.md")
     week = [found(of_day(2)), hidden, found(of_day(0))]
-    had = Had(last_day=of_day(3).day)
+    had = Had(last=had_of(of_day(3).day))
     assert tick(had, week, NOW, ALL).steps == (Begin(of_day(2)),)
     todo = tick(had, week[1:], NOW, ALL)
     assert (todo.steps, todo.idle) == ((), Idle.CANNOT_TELL)
@@ -206,18 +211,26 @@ def test_catching_up_waits_for_a_digest_that_cannot_be_read_now() -> None:
 def test_two_digests_of_one_day_both_go_out_where_all_do() -> None:
     morning, evening = of_day(0, slug="morning"), of_day(0, slug="evening")
     offer = [found(morning), found(evening)]
-    assert tick(Had(last_day=of_day(1).day), offer, NOW, ALL).steps == (
+    assert tick(Had(last=had_of(of_day(1).day)), offer, NOW, ALL).steps == (
         Begin(morning),
         Begin(evening),
     )
-    had = Had(last_day=morning.day, known=frozenset({"morning"}))
+    had = Had(last=had_of(morning.day), known=frozenset({"morning"}))
     assert tick(had, [found(evening)], NOW, LATEST).steps == (Begin(evening),)
+
+
+def test_an_older_one_of_the_same_day_stays_behind() -> None:
+    morning = of_day(1, slug="morning")
+    had = Had(last=(morning.day, morning.published + HOUR))
+    empty = found(of_day(0, papers=()))
+    for rules in (LATEST, ALL):
+        assert tick(had, [found(morning), empty], NOW, rules).steps == ()
 
 
 def test_a_digest_that_waits_keeps_its_place() -> None:
     week = [found(of_day(n)) for n in (2, 1, 0)]
     until = NOW + HOUR
-    had = Had(last_day=of_day(3).day, waits={of_day(2).slug: until})
+    had = Had(last=had_of(of_day(3).day), waits={of_day(2).slug: until})
     todo = tick(had, week, NOW, ALL)
     assert (todo.steps, todo.idle, todo.wake) == ((), Idle.WAITS, until)
     # ... but the latest never waits for an older one where only the latest goes out
@@ -243,7 +256,7 @@ def test_digests_are_begun_in_order_never_twice_and_few_at_a_time(
 ) -> None:
     had = Had(
         known=frozenset(of_day(n).slug for n in known),
-        last_day=None if last is None else of_day(last).day,
+        last=None if last is None else had_of(of_day(last).day),
         begun=tuple(NOW - hours * HOUR for hours in begun if hours < 24),
     )
     offer = [found(of_day(n)) for n in sorted(offered, reverse=True)]
@@ -251,7 +264,7 @@ def test_digests_are_begun_in_order_never_twice_and_few_at_a_time(
     started = [step.digest for step in todo.steps if isinstance(step, Begin)]
     assert [each.day for each in started] == sorted({each.day for each in started})
     assert not {each.slug for each in started} & had.known
-    assert all(each.day >= (had.last_day or date.min) for each in started)
+    assert all(had.last is None or (each.day, each.published) >= had.last for each in started)
     if rules is LATEST or last is None:
         assert len(started) <= 1
         assert all(NOW - each.published <= AGE for each in started)

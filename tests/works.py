@@ -108,12 +108,16 @@ def works(
     settings: Settings,
     operator: Operator | None = None,
     pulse: Pulse | None = None,
+    kept: type[Ledger] = Ledger,
 ) -> Iterator[Works]:
-    """A worker whose every part is real but its clock, its operator and its heartbeat."""
+    """A worker whose every part is real but its clock, its operator and its heartbeat.
+
+    `kept` is the kind of ledger: one whose process can die, for instance.
+    """
     out, numbers = io.StringIO(), itertools.count()
     log = Log(out, json=True, clock=on.clock)
     watch = Watch(on.clock, on.clock.monotonic)
-    with Ledger.open(settings.database) as ledger:
+    with kept.open(settings.database) as ledger:
         signs = Signs(
             log=log,
             watch=watch,

@@ -27,7 +27,7 @@ def had(ledger: Ledger, account: str, now: datetime, waits: Mapping[str, datetim
     ]
     return Had(
         threads=(*ledger.threads(account, unfinished=True), *unchecked),
-        last_day=max((thread.day for thread in recent), default=None),
+        last=max(((thread.day, thread.published) for thread in recent), default=None),
         begun=tuple(t.planned_at for t in recent if now - t.planned_at < DAY),
         waits=waits,
     )

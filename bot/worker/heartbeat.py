@@ -46,7 +46,7 @@ class Heartbeat:
         self._seconds = seconds
         self._fetch = fetch or _fetched
         self._clock = clock
-        self._thread: threading.Thread | None = None
+        self._left: queue.SimpleQueue[str] | None = None
 
     def beat(self, *, good: bool) -> str:
         """Tell that a pass is over; why that failed, empty if it did not. Never raises.
@@ -54,19 +54,19 @@ class Heartbeat:
         What failed in passing is tried once more. The reason names the host and nothing more of
         the URL.
         """
-        if self._thread and self._thread.is_alive():
+        if self._left and self._left.empty():
             return self._worded("the last beat still hangs, and this one is left out")
         answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         url = self._url.reveal() if good else failing(self._url.reveal())
         work = threading.Thread(
             target=lambda: answers.put(self._told(url)), name="heartbeat", daemon=True
         )
+        self._left = None
         try:
             work.start()
-            self._thread = work
             reason = answers.get(timeout=self._seconds + _GRACE)
         except queue.Empty:
-            reason = self._late()
+            reason, self._left = self._late(), answers
         except RuntimeError:  # the system gives no thread
             reason = "no thread could be started"
         return self._worded(reason) if reason else ""

@@ -82,7 +82,7 @@ class Passes:
         waits = self._waits.setdefault(account.name, {})
         ledger, now = self.service.ledger, self._now()
         known = had(ledger, account.name, now, waits)
-        offer = self.asking.offer(reading, known.last_day)
+        offer = self.asking.offer(reading, known.last and known.last[0])
         known = knowing(known, ledger, account.name, offer)
         todo = tick(known, offer, now, self.rules[account.name])
         done = tuple(self._steps(account, todo.steps))

@@ -81,7 +81,8 @@ class Signs:
         slug = reading.digest.slug if reading.digest else ""
         self.watch.source(reading.outcome.value, ok=failing_since is None, digest=slug)
         for warning in reading.warnings:
-            self._once("digest.warning", f"{reading.source}: {warning}", level="warning")
+            named = warning if reading.source in warning else f"{reading.source}: {warning}"
+            self._once("digest.warning", named, level="warning")
 
     def event(self, happened: Event) -> None:
         """Something happened to a post."""

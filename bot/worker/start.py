@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -14,6 +15,7 @@ from bot import __version__, app
 from bot.checks import Level, check
 from bot.delivery.identity import reads_for_free
 from bot.delivery.terms import Surroundings
+from bot.digests.urls import shown
 from bot.errors import SettingsError
 from bot.ledger.store import Ledger
 from bot.model import Account
@@ -37,56 +39,53 @@ TICK = 30.0
 """Seconds between two signs of life of the timer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The wall clock's time (aware, UTC), and seconds that only grow."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    monotonic: Callable[[], float] = time.monotonic
+
+
 @contextmanager
 def started(
-    settings: Settings, accounts: Sequence[Account], environ: Mapping[str, str], stream: TextIO
+    settings: Settings,
+    accounts: Sequence[Account],
+    environ: Mapping[str, str],
+    stream: TextIO,
+    clocks: Clocks = Clocks(),
 ) -> Iterator[Worker]:
     """A worker for these accounts, ready to run; its log goes to `stream`.
 
     Raises SettingsError for settings that cannot work, and LedgerError.
     """
-    log = _log(settings, stream)
-    _refuse(settings, log)
+    log = _log(settings, stream, clocks)
+    _refuse(settings, log, clocks)
     with ExitStack() as stack:
         stack.enter_context(capture(log))
         ledger = stack.enter_context(Ledger.open(settings.database))
-        stop, due = threading.Event(), Due()
-        blot = blotter(_secrets(settings))
-        watch = Watch(_now, time.monotonic, blot)
-        answer = 2 * settings.http_timeout
-
-        def clock() -> datetime:
-            watch.sign(answer)  # who asks for the time is alive, and next waits for an answer
-            return _now()
-
-        def wait(seconds: float) -> None:
-            watch.sign(seconds + answer)
-            stop.wait(seconds)
-
+        stop, due, blot = threading.Event(), Due(), blotter(_secrets(settings))
+        watch = Watch(clocks.now, clocks.monotonic, blot)
         alerts = _alerts(settings, environ, blot, log)
         signs = Signs(
             log=log,
             watch=watch,
-            heartbeat=_heartbeat(settings),
+            heartbeat=Heartbeat(settings.heartbeat_url) if settings.heartbeat_url else None,
             alerts=alerts,
             ledger=ledger,
             accounts=frozenset(account.name for account in settings.accounts),
             max_age=settings.max_age,
-            clock=_now,
-            monotonic=time.monotonic,
+            clock=clocks.now,
+            monotonic=clocks.monotonic,
             stopping=stop.is_set,
         )
-        around = Surroundings(clock, time.monotonic, wait, stop.is_set, signs.event)
+        around = _around(settings, clocks, watch, stop, signs)
         service = Service(settings, ledger, around, lambda: secrets.token_hex(16))
         rules = {account.name: _rules(settings, account) for account in accounts}
-        asking = Asking(app.source(settings), next(iter(rules.values())), _now)
-        timer = Timer(due.ring, _now)
-        for line in sorted({account.schedule for account in accounts}):
-            names = frozenset(each.name for each in accounts if each.schedule == line)
-            timer.every(Schedule(line, settings.timezone), names)
-        timer.tick(TICK, signs.tick)
+        asking = Asking(app.source(settings), next(iter(rules.values())), clocks.now)
         if settings.port is not None:
             stack.enter_context(Pages(settings.port, watch.snapshot))
+        timer = _timer(settings, accounts, due, signs, clocks)
         timer.start()
         stack.callback(timer.stop)
 
@@ -96,24 +95,57 @@ def started(
             if alerts:
                 alerts.stop()
 
-        log(
-            "worker.started",
-            version=__version__,
-            accounts=[account.name for account in accounts],
-            source=service.settings.digests,
-            schedules=sorted({account.schedule for account in accounts}),
-            timezone=settings.timezone,
-            port=settings.port,
-        )
+        _tell_start(settings, accounts, log)
         passes = Passes(service, accounts, asking, rules, signs)
         yield Worker(passes, timer, due, signs, stop.is_set, end)
         log("worker.stopped")
 
 
-def _log(settings: Settings, stream: TextIO) -> Log:
+def _around(
+    settings: Settings, clocks: Clocks, watch: Watch, stop: threading.Event, signs: Signs
+) -> Surroundings:
+    """What deliveries take from outside; who asks for the time, or waits, is alive."""
+    answer = 2 * settings.http_timeout
+
+    def now() -> datetime:
+        watch.sign(answer)  # what comes next may be an answer to wait for
+        return clocks.now()
+
+    def wait(seconds: float) -> None:
+        watch.sign(seconds + answer)
+        stop.wait(seconds)
+
+    return Surroundings(now, clocks.monotonic, wait, stop.is_set, signs.event)
+
+
+def _timer(
+    settings: Settings, accounts: Sequence[Account], due: Due, signs: Signs, clocks: Clocks
+) -> Timer:
+    """Rings for the accounts of each schedule together."""
+    timer = Timer(due.ring, clocks.now)
+    for line in sorted({account.schedule for account in accounts}):
+        names = frozenset(each.name for each in accounts if each.schedule == line)
+        timer.every(Schedule(line, settings.timezone), names)
+    timer.tick(TICK, signs.tick)
+    return timer
+
+
+def _tell_start(settings: Settings, accounts: Sequence[Account], log: Log) -> None:
+    log(
+        "worker.started",
+        version=__version__,
+        accounts=[account.name for account in accounts],
+        source=shown(settings.digests or ""),
+        schedules=sorted({account.schedule for account in accounts}),
+        timezone=settings.timezone,
+        port=settings.port,
+    )
+
+
+def _log(settings: Settings, stream: TextIO, clocks: Clocks) -> Log:
     asked = settings.log_format
     as_json = asked is LogFormat.JSON or (asked is None and not stream.isatty())
-    return Log(stream, json=as_json, clock=_now, secrets=_secrets(settings))
+    return Log(stream, json=as_json, clock=clocks.now, secrets=_secrets(settings))
 
 
 def _secrets(settings: Settings) -> list[str]:
@@ -132,17 +164,12 @@ def _alerts(settings: Settings, environ: Mapping[str, str], blot: Blot, log: Log
     return alerts
 
 
-def _heartbeat(settings: Settings) -> Heartbeat | None:
-    url = settings.heartbeat_url
-    return Heartbeat(url) if url else None
-
-
-def _refuse(settings: Settings, log: Log) -> None:
+def _refuse(settings: Settings, log: Log, clocks: Clocks) -> None:
     """End before the first pass where settings, templates or accounts can never work.
 
     What may mend itself, such as a digest that is malformed today, is a line in the log.
     """
-    for finding in check(settings, _now, offline=True):
+    for finding in check(settings, clocks.now, offline=True):
         if isinstance(finding.error, SettingsError):
             raise finding.error
         if finding.level is not Level.OK:
@@ -157,7 +184,3 @@ def _rules(settings: Settings, account: Account) -> Rules:
         skip=frozenset(settings.skip),
         checks=reads_for_free(account.network),
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -42,14 +42,15 @@ class Had:
     """What the ledger knows of one account.
 
     `threads` are those that are not at their end, and those that are out and not yet read once
-    more. `known` are the slugs, of those on offer, that it has a thread of. `last_day` is the
-    newest day it had a digest of, None before the first. `begun` is when each thread of the last 24
-    hours was planned. `waits` gives, by slug, the time before which going on is no use.
+    more. `known` are the slugs, of those on offer, that it has a thread of. `last` is the newest
+    digest it had, by its first day and then by its publication, None before the first. `begun` is
+    when each thread of the last 24 hours was planned. `waits` gives, by slug, the time before which
+    going on is no use.
     """
 
     threads: tuple[StoredThread, ...] = ()
     known: frozenset[str] = frozenset()
-    last_day: date | None = None
+    last: tuple[date, datetime] | None = None
     begun: tuple[datetime, ...] = ()
     waits: Mapping[str, datetime] = field(default_factory=dict)
 
@@ -160,7 +161,7 @@ def _new(
     had: Had, offer: Sequence[Reading], now: datetime, rules: Rules
 ) -> tuple[tuple[Digest, ...], Idle | None, datetime | None]:
     """The digests to begin, oldest first; else why none is, and when one may be."""
-    every = rules.catch_up is CatchUp.ALL and had.last_day is not None
+    every = rules.catch_up is CatchUp.ALL and had.last is not None
     age = None if every else rules.max_age
     judged = [judge(reading, now, age) for reading in offer]
     if every:  # what cannot be read now is not passed over: the order is kept
@@ -187,7 +188,7 @@ def _new(
 
 
 def _is_new(digest: Digest, had: Had, rules: Rules) -> bool:
-    in_order = had.last_day is None or digest.last_day >= had.last_day
+    in_order = had.last is None or (digest.day, digest.published) >= had.last
     return in_order and digest.slug not in had.known and digest.slug not in rules.skip
 
 

@@ -1,0 +1,155 @@
+"""`bot run` as a process: what it refuses, how it stops, and what a second one may do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from places import ROOT
+from stage import check_once, check_safe
+from works import numbered, put
+
+from bot import app
+from bot.model import Digest, Thread
+from bot.sandbox.faults import HUNG_AFTER
+from bot.sandbox.mastodon.rules import MastodonRules
+from bot.sandbox.server import Sandbox
+from bot.settings import load
+
+SECONDS = 30.0
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Server:
+    """One Mastodon server, a folder of digests, and the settings for both."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox, rules: MastodonRules) -> None:
+        self.folder, self.sandbox, self.rules = folder, sandbox, rules
+        (folder / "posts").mkdir()
+        self.settings = {
+            "BOT_DIGESTS": "posts",
+            "BOT_PAUSE": "0",
+            "BOT_HTTP_TIMEOUT": "20",
+            "MASTODON_API_BASE_URL": sandbox.url("mastodon"),
+            "MASTODON_ACCESS_TOKEN": rules.token,
+        }
+
+    def publish(self, papers: int = 3) -> tuple[Digest, Thread]:
+        source = numbered(1, now() - timedelta(hours=1), papers)
+        put(self.folder / "posts", source)
+        loaded = load(self.settings, self.folder)
+        [thread] = app.threads(loaded, source, loaded.accounts)
+        return source, thread
+
+    def start(self, **more: str) -> subprocess.Popen[str]:
+        environ = self.settings | {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | more
+        return subprocess.Popen(
+            [sys.executable, "-m", "bot", "run"],
+            cwd=self.folder,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until(process: subprocess.Popen[str], event: str) -> dict[str, object]:
+    assert process.stdout
+    for line in process.stdout:
+        found: dict[str, object] = json.loads(line)
+        if found["event"] == event:
+            return found
+    raise AssertionError(f"it ended without {event}: {process.stderr and process.stderr.read()}")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    rules = MastodonRules(now)
+    with Sandbox({"mastodon": rules}) as sandbox:
+        yield Server(tmp_path, sandbox, rules)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_at_once_when_it_is_told_to(server: Server, number: signal.Signals) -> None:
+    _, thread = server.publish()
+    with ended(server.start()) as process:
+        until(process, "pass.ended")
+        process.send_signal(number)
+        assert process.wait(SECONDS) == 0
+        assert process.stderr
+        assert not process.stderr.read()
+    check_once(server.rules.live(), thread)
+
+
+def test_a_request_in_flight_has_eight_seconds_and_the_rest_is_found_out(server: Server) -> None:
+    _, thread = server.publish()
+    server.sandbox.script(
+        HUNG_AFTER,
+        network="mastodon",
+        when=lambda r: r.method == "POST" and b"2602.10011" in r.body,
+    )
+    with ended(server.start()) as process:
+        while (line := until(process, "post.sent"))["position"] != 1:
+            pass
+        began = now()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 0
+        assert now() - began < timedelta(seconds=10), line
+    check_safe(server.rules.live(), thread)
+    with ended(server.start(BOT_SETTLE="1s", BOT_RETRY_WAIT="0.2")) as process:
+        until(process, "thread.done")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 0
+    check_once(server.rules.live(), thread)
+
+
+def test_two_of_them_on_one_ledger_post_once(server: Server) -> None:
+    _, thread = server.publish(papers=6)
+    with ended(server.start()) as one, ended(server.start()) as other:
+        for process in (one, other):
+            until(process, "pass.ended")
+            process.send_signal(signal.SIGTERM)
+        assert {one.wait(SECONDS), other.wait(SECONDS)} == {0}
+    check_once(server.rules.live(), thread)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"BOT_DIGESTS": ""}, "BOT_DIGESTS is not set"),
+        ({"BOT_DIGESTS": "nowhere"}, "there is no such path"),
+        ({"MASTODON_ACCESS_TOKEN": ""}, "no account is set up"),
+        ({"BOT_SCHEDULE": "every hour"}, "BOT_SCHEDULE"),
+        ({"BOT_TIMEZONE": "Mars"}, "BOT_TIMEZONE"),
+        ({"BOT_NOTIFY_URLS": "nope://planted-secret"}, "BOT_NOTIFY_URLS"),
+    ],
+)
+def test_settings_that_cannot_work_end_it_with_2(
+    server: Server, more: dict[str, str], said: str
+) -> None:
+    with ended(server.start(**more)) as process:
+        _, error = process.communicate(timeout=SECONDS)
+    assert process.returncode == 2
+    assert said in error
+    assert "Traceback" not in error
+    assert "planted" not in error
