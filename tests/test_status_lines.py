@@ -17,7 +17,7 @@ from bot.ledger.rows import Limit, StoredPost, StoredThread
 from bot.model import Account, Digest, Media, Network, Post, State, Thread
 from bot.show import progress
 from bot.show.lines import dry_run
-from bot.show.status import AccountStatus, ThreadStatus, data, lines
+from bot.show.status import AccountStatus, ThreadStatus, WorkerStatus, data, lines
 
 ACCOUNT = Account("twitter", Network.TWITTER)
 READY = AccountStatus(ACCOUNT, ready=True, reason="", spent=Decimal(0))
@@ -130,6 +130,32 @@ def test_what_is_in_doubt_says_how_often_and_when_it_was_tried(
 
 def test_what_was_never_tried_here_has_no_time() -> None:
     assert len(of(thread(post(State.UNKNOWN, reason="the thread was found half out")))) == 3
+
+
+@pytest.mark.parametrize(
+    ("worker", "said"),
+    [
+        (
+            WorkerStatus(None, None, NOW),
+            ["its first pass is not over", "next run 2026-03-01 12:00"],
+        ),
+        (WorkerStatus(NOW, NOW, None), ["last pass 2026-03-01 12:00 UTC, good"]),
+        (
+            WorkerStatus(NOW, None, None),
+            ["last pass 2026-03-01 12:00 UTC, bad (none was good yet)"],
+        ),
+        (
+            WorkerStatus(NOW, NOW - timedelta(hours=2), NOW - timedelta(minutes=11)),
+            ["bad (the last good one 2026-03-01 10:00 UTC)", "overdue, it seems not to run"],
+        ),
+    ],
+)
+def test_the_worker_says_when_it_worked_and_when_it_will(
+    worker: WorkerStatus, said: list[str]
+) -> None:
+    shown_lines = [unstyle(line) for line in lines((), (), NOW, whole=False, worker=worker)][:-1]
+    assert len(shown_lines) == len(said)
+    assert all(words in line for words, line in zip(said, shown_lines, strict=True))
 
 
 def test_no_accounts_and_no_threads() -> None:
