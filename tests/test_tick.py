@@ -118,6 +118,18 @@ def test_older_threads_come_first_and_a_new_digest_last() -> None:
     assert todo.idle is None
 
 
+def test_a_thread_of_which_nothing_is_out_is_not_overtaken_while_it_waits() -> None:
+    until, new = NOW + HOUR, found(of_day(0))
+    untouched = stored(State.PLANNED, State.PLANNED, days_ago=1, number=3, digest="a")
+    half = stored(State.SENT, State.PLANNED, days_ago=1, number=3, digest="a")
+    behind = stored(State.PLANNED, number=4, digest="b")
+    waits = {"a": until}
+    todo = tick(Had(threads=(behind, untouched), waits=waits), [new], NOW, LATEST)
+    assert (todo.steps, todo.idle, todo.wake) == ((), Idle.WAITS, until)
+    todo = tick(Had(threads=(behind, half), waits=waits), [new], NOW, LATEST)
+    assert todo.steps == (Resume(behind), Begin(of_day(0)))
+
+
 def test_a_thread_in_bot_skip_is_not_gone_on_with() -> None:
     one = stored(State.SENT, State.PLANNED)
     rules = replace(LATEST, skip=frozenset({one.digest}))

@@ -24,7 +24,7 @@ from bot.worker.asking import Asking, growing
 from bot.worker.had import had, knowing
 from bot.worker.outcomes import Done, Turn
 from bot.worker.signs import Signs
-from bot.worker.tick import Begin, Leave, Resume, Rules, Step, tick
+from bot.worker.tick import Begin, Leave, Resume, Rules, Step, is_begun, tick
 
 EVERYBODY = ""
 """The name under which all accounts are rung for."""
@@ -97,8 +97,8 @@ class Passes:
         for step in steps:
             served = self._guarded(account, step)
             yield Done(step, served)
-            unfinished = isinstance(step, Begin) and served.end is not End.DONE
-            if served.stops or unfinished or self.service.around.stopping():
+            waits = served.end not in (End.DONE, End.HELD) and not is_begun(served.thread)
+            if served.stops or waits or self.service.around.stopping():
                 return  # digests keep their order, and no account is hammered
 
     def _guarded(self, account: Account, step: Step) -> Served:

@@ -1,7 +1,8 @@
 """What the worker does for an account now: a function of the time and what is known, and no more.
 
 What is begun is gone on with first, oldest first; then a new digest may be begun. Nothing older
-than the newest that the account had is ever begun, so that digests go out in their order.
+than the newest that the account had is ever begun, and nothing is begun while one waits of which
+nothing is out, so that digests go out in their order. One that is half out blocks no other.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Idle(StrEnum):
     EMPTY = "the latest holds no papers"
     STALE = "the latest is too old"
     SKIPPED = "the latest is in BOT_SKIP"
-    WAITS = "the latest waits for its time"
+    WAITS = "a digest waits for its time"
     ENOUGH = "enough was made up for today"
 
 
@@ -124,6 +125,8 @@ def tick(had: Had, offer: Sequence[Reading], now: datetime, rules: Rules) -> Tod
             continue
         if isinstance(verdict, Resume) and wait is not None and wait > now:
             times.append(wait)
+            if not is_begun(thread):
+                return Todo(tuple(steps), Idle.WAITS, min(times), tuple(given_up))
         elif isinstance(verdict, StoredThread):
             given_up.append(verdict)
         else:
@@ -151,6 +154,11 @@ def _of(thread: StoredThread, now: datetime, rules: Rules) -> Resume | Leave | S
     if states <= {State.PLANNED, State.RETRACTED}:
         return thread
     return Leave(thread, f"half of it has been out for longer than BOT_MAX_AGE: {_days(age)} days")
+
+
+def is_begun(thread: StoredThread | None) -> bool:
+    """Whether anything of the thread is known to be out."""
+    return thread is not None and any(post.state is State.SENT for post in thread.posts)
 
 
 def _days(age: timedelta) -> str:
