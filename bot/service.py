@@ -6,6 +6,7 @@ its own, and whatever happens to it ends in its own result.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -139,5 +140,10 @@ def side_by_side(serve: Callable[[T], R], each: Sequence[T]) -> tuple[R, ...]:
     """Call `serve` for each at once, in a thread of its own; the results in the order given."""
     if not each:
         return ()
-    with ThreadPoolExecutor(max_workers=len(each)) as pool:
+    with ThreadPoolExecutor(max_workers=len(each), initializer=_deaf) as pool:
         return tuple(pool.map(serve, each))
+
+
+def _deaf() -> None:
+    """Leave signals to the main thread: one that another gets does not wake it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))

@@ -101,6 +101,24 @@ def test_it_stops_at_once_when_it_is_told_to(server: Server, number: signal.Sign
     check_once(server.rules.live(), thread)
 
 
+def test_two_signals_at_once_stop_it_as_one_does(server: Server) -> None:
+    for _ in range(3):  # the kernel gives each to any thread that takes it
+        with ended(server.start()) as process:
+            until(process, "pass.ended")
+            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(SECONDS) == 0
+
+
+def test_a_log_that_nobody_can_read_is_no_reason_to_end_badly(server: Server) -> None:
+    with ended(server.start()) as process:
+        until(process, "pass.ended")
+        assert process.stdout
+        process.stdout.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 0
+
+
 def test_a_request_in_flight_has_eight_seconds_and_the_rest_is_found_out(server: Server) -> None:
     _, thread = server.publish()
     server.sandbox.script(

@@ -9,11 +9,13 @@ import pytest
 from stage import Stage, check_once, stage
 from works import Operator, Pulse, Works, numbered, put, settings_of, works
 
+from bot.ledger.store import Ledger
 from bot.model import Digest, Network, State
 from bot.sandbox import faults
 from bot.sandbox.faults import refusal, too_many
 from bot.sandbox.mastodon import answers as mastodon_answers
-from bot.worker.passes import EVERYBODY
+from bot.worker.had import had
+from bot.worker.tick import Had
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -86,20 +88,15 @@ def test_a_source_that_fails_is_told_once_asked_again_and_over_once(tmp_path: Pa
 def test_a_folder_that_is_gone_is_asked_after_growing_waits(tmp_path: Path) -> None:
     with stage(tmp_path) as on:
         settings = settings_of(on, [TOOTS])
-        (on.folder / "posts").rmdir()
-        (on.folder / "posts").write_text("a file where a folder was")
-        settings_now = settings
-        (on.folder / "posts").unlink()
-        (on.folder / "posts").mkdir()
-        with works(on, settings_now) as worker:
+        with works(on, settings) as worker:
             (on.folder / "posts").rmdir()
             waits = []
             for _ in range(4):
-                wakes = worker.run()
-                if EVERYBODY in wakes:
-                    waits.append(wakes[EVERYBODY] - on.clock.wall)
-                    later(on, wakes[EVERYBODY])
-        assert waits in ([], [timedelta(minutes=n) for n in (1, 2, 4, 8)])
+                again = worker.run()["mastodon"]
+                waits.append(again - on.clock.wall)
+                later(on, again)
+            assert len(worker.lines("source.failed")) == 1
+        assert waits == [timedelta(minutes=n) for n in (1, 2, 4, 8)]
 
 
 def test_a_rate_limit_is_waited_for_to_its_end_and_not_to_the_next_tick(tmp_path: Path) -> None:
@@ -233,10 +230,145 @@ def test_a_pass_that_breaks_off_is_told_and_made_again_soon(
 
             with monkeypatch.context() as patch:
                 patch.setattr(type(worker.passes.asking), "ask", lambda _: broken())
-                assert worker.run() == {EVERYBODY: on.clock.wall + timedelta(minutes=1)}
+                assert worker.run() == {"mastodon": on.clock.wall + timedelta(minutes=1)}
             worker.run()
         assert pulse.beats == [False, True]
         assert "pass.failed" in worker.events()
+
+
+def test_a_server_that_is_down_is_told_after_an_hour_and_the_lost_digest_too(
+    tmp_path: Path,
+) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS], BOT_PATIENCE="0")
+        operator, pulse = Operator(), Pulse()
+        source = publish(on, 1)
+        down = faults.server_error(503, faults.Commit.NEVER)
+        is_down = [True]
+        on.sandbox.script(down, network="mastodon", when=lambda _: is_down[0], times=10_000)
+        with works(on, settings, operator, pulse) as worker:
+            worker.run()
+            assert (operator.raised, pulse.beats) == ([], [True])
+            for _ in range(80):
+                later(on, HOUR)
+                worker.run()
+            assert operator.raised == ["silent:mastodon", f"left:mastodon:{source.slug}"]
+            assert pulse.beats[1:] == [False] * 80
+            is_down[0] = False
+            new = publish(on, 2)
+            later(on, HOUR)
+            worker.run()
+            assert sorted(operator.over) == sorted(operator.raised)
+        check_once(on.live(TOOTS), on.planned(new, settings)[TOOTS])
+
+
+def test_a_digest_that_the_budget_keeps_back_is_told_for_as_long_as_it_is_so(
+    tmp_path: Path,
+) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [X], TWITTER_MONTHLY_BUDGET="0.10")
+        source, operator = publish(on, 1), Operator()
+        with works(on, settings, operator) as worker:
+            for _ in range(5):
+                worker.run()
+                later(on, HOUR)
+        assert (operator.raised, operator.over) == ([f"left:twitter:{source.slug}"], [])
+
+
+def test_an_account_without_papers_of_a_digest_is_done_with_it(tmp_path: Path) -> None:
+    (tmp_path / "bot.toml").write_text(
+        '[[accounts]]\nname = "toots"\nnetwork = "mastodon"\ncategories = ["math.AG"]\n'
+    )
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS])
+        publish(on, 1)
+        with works(on, settings) as worker:
+            for _ in range(3):
+                worker.run()
+                later(on, HOUR)
+        assert [len(worker.lines(f"thread.{end}")) for end in ("none", "done")] == [1, 0]
+        assert len(worker.lines("account.ready")) == 1
+
+
+def test_a_ledger_that_is_deleted_under_the_worker_is_begun_anew(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS])
+        source = publish(on, 1)
+        with works(on, settings) as worker:
+            worker.run()
+            assert not worker.passes.lost
+            settings.database.unlink()
+            later(on, HOUR)
+            worker.run()
+            assert worker.passes.lost
+        with works(on, settings) as worker:
+            worker.run()
+        check_once(on.live(TOOTS), on.planned(source, settings)[TOOTS])
+
+
+def test_new_tokens_are_tried_at_the_next_start_however_soon(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS])
+        with works(on, settings) as worker:
+            worker.run()
+        wrong = settings_of(on, [TOOTS], MASTODON_ACCESS_TOKEN="wrong-token-wrong-token")
+        operator = Operator()
+        with works(on, wrong, operator) as worker:
+            worker.run()
+        assert operator.raised == ["refused:mastodon"]
+
+
+def test_a_plan_that_cannot_read_is_not_said_to_be_ready(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [X], TWITTER_READ_BACK="off")
+        with works(on, settings) as worker:
+            worker.run()
+            [health] = worker.watch.snapshot().accounts
+        assert health.able is None
+        assert not worker.lines("account.ready")
+
+
+def test_a_digest_of_a_day_to_come_blocks_nothing(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS])
+        publish(on, 9, on.clock.wall + 400 * DAY)
+        good = publish(on, 1)
+        with works(on, settings) as worker:
+            worker.run()
+            worker.run()
+        assert worker.lines("account.idle")[0]["reason"] == "the latest is of a day to come"
+        check_once(on.live(TOOTS), on.planned(good, settings)[TOOTS])
+
+
+def test_a_source_that_is_silent_is_asked_again_for_those_alone_who_were_due(
+    tmp_path: Path,
+) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on)
+        with works(on, settings) as worker:
+            (on.folder / "posts").rmdir()
+            assert set(worker.run("twitter")) <= {"twitter"}
+
+
+def test_a_turn_that_breaks_off_is_its_accounts_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on)
+        source = publish(on, 1)
+        whole = had
+
+        def broken(ledger: Ledger, account: str, *more: object) -> Had:
+            if account == "mastodon":
+                raise ZeroDivisionError
+            return whole(ledger, account, *more)  # type: ignore[arg-type] # as it is called
+
+        monkeypatch.setattr("bot.worker.passes.had", broken)
+        operator = Operator()
+        with works(on, settings, operator) as worker:
+            worker.run()
+        assert operator.raised == ["failed:mastodon"]
+        check_once(on.live(X), on.planned(source, settings)[X])
 
 
 def read_status(worker: Works) -> dict[str, object]:

@@ -268,6 +268,7 @@ def test_healthz_says_all_that_is_known() -> None:
             "state": "found",
             "ok": True,
             "digest": "hot-papers-2026-11-19",
+            "reason": None,
             "asked": "2026-11-20T12:01:02Z",
             "age_seconds": 7,
             "failing_since": None,
@@ -425,6 +426,7 @@ def test_metrics_are_figures_of_the_same() -> None:
 def test_what_is_not_known_is_no_figure_and_nothing_is_said_of_the_process() -> None:
     watch = Clocks().watch()
     watch.account(replace(TWITTER, able=None))
+    assert "next_run" not in metrics(watch.snapshot())
     assert figures(watch) == {
         "bot_stuck": 0,
         "bot_start_timestamp_seconds": NOON.timestamp(),

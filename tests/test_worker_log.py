@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import select
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -466,6 +467,24 @@ def test_a_reader_that_stalls_costs_lines_and_gets_the_rest_when_it_reads_on() -
     notice, last = (json.loads(line) for line in after)
     assert (notice["event"], notice["lines"]) == ("log.lost", 1_000 - len(before))
     assert last["event"] == "z"
+
+
+def test_a_reader_that_stalls_is_waited_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, waits = [False, False, True, True, False], []
+
+    def ready(_: object, files: object, __: object, wait: float) -> tuple[object, ...]:
+        waits.append(wait)
+        return (), files if answers.pop(0) else (), ()
+
+    monkeypatch.setattr(select, "select", ready)
+    with (tmp_path / "log").open("w", encoding="utf-8") as stream:
+        log = Log(stream, json=True, clock=lambda: NOON, patience=5)
+        for _ in range(4):
+            log("x")
+    # the third writes the notice and its own line
+    assert waits == [5, 0, 0, 5, 5]
 
 
 def test_a_clock_that_fails_costs_a_line() -> None:

@@ -28,13 +28,14 @@ __all__ = ["Surroundings", "cli", "main", "run"]
 
 def main() -> NoReturn:
     """Run the command line of this process, and exit with its status."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # a process may be started without
         # a terminal that cannot show a character gets an escape in its place, not a traceback
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    asks = sys.stdin.isatty() and sys.stdout.isatty() if sys.stdin else False
+        stream.reconfigure(errors="backslashreplace")
+    asks = bool(sys.stdin and sys.stdout and sys.stdin.isatty() and sys.stdout.isatty())
     try:
         status = run(sys.argv[1:], Surroundings(os.environ, Path.cwd(), asks))
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
     except OSError as error:
         click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is tried at exit

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from threading import Lock
 
 from bot.digests.reading import Memory, Outcome, Reading, Source
 from bot.settings.options import CatchUp
-from bot.worker.tick import DAY, Rules
+from bot.worker.tick import DAY, Rules, is_to_come
 
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(minutes=30)
@@ -31,7 +32,7 @@ def growing(failures: int) -> timedelta:
 
 @dataclass(slots=True)
 class Asking:
-    """The source as the worker knows it. Not for two threads at once."""
+    """The source as the worker knows it. Any thread may call `offer`."""
 
     source: Source
     rules: Rules
@@ -39,6 +40,7 @@ class Asking:
     latest: Reading | None = field(default=None, init=False)
     failing_since: datetime | None = field(default=None, init=False)
     _failures: int = field(default=0, init=False)
+    _turn: Lock = field(default_factory=Lock, init=False)
     _memory: Memory = field(default_factory=dict, init=False)
     _missed: dict[tuple[date, int], tuple[Reading, ...]] = field(default_factory=dict, init=False)
 
@@ -73,8 +75,8 @@ class Asking:
         if self.rules.catch_up is CatchUp.ALL and last_day is not None:
             # another of its day may have come later
             missed = self._all_since(last_day - DAY)
-            return (*missed, *([reading] if not missed or not _is_usable(reading) else []))
-        if _is_usable(reading):
+            return (*missed, *([reading] if not missed or not self._is_usable(reading) else []))
+        if self._is_usable(reading):
             return (reading,)
         return (*self._newest(last_day), reading)
 
@@ -85,7 +87,11 @@ class Asking:
             page = self._since(day, _PAGE)
             found = (*found, *page)
             days = [each.digest.day for each in page if each.digest]
-            if len(page) < _PAGE or any(map(_is_usable, page)) or max(days, default=day) <= day:
+            if (
+                len(page) < _PAGE
+                or any(map(self._is_usable, page))
+                or max(days, default=day) <= day
+            ):
                 break
             day = max(days)
         return found
@@ -98,7 +104,7 @@ class Asking:
         oldest = max(oldest, last_day - DAY) if last_day else oldest
         found: tuple[Reading, ...] = ()
         back = _FIRST_WINDOW
-        while not any(map(_is_usable, found)):
+        while not any(map(self._is_usable, found)):
             day = max(today - back * DAY, oldest)
             found = self._since(day, _PAGE + back)
             if day == oldest:
@@ -109,13 +115,16 @@ class Asking:
     def _since(self, day: date, most: int) -> tuple[Reading, ...]:
         """Ask the source, once in a pass: accounts mostly had the same."""
         key = (day, most)
-        if key not in self._missed:
-            self._missed[key] = self.source.since(day, most)
-        return self._missed[key]
+        with self._turn:  # accounts are served side by side
+            if key not in self._missed:
+                self._missed[key] = self.source.since(day, most)
+            return self._missed[key]
 
-
-def _is_usable(reading: Reading) -> bool:
-    """Whether this is a digest that may be published, its age aside."""
-    digest = reading.digest
-    found = reading.outcome in (Outcome.FOUND, Outcome.STALE)
-    return found and digest is not None and not digest.draft and bool(digest.papers)
+    def _is_usable(self, reading: Reading) -> bool:
+        """Whether this is a digest that may be published, its age aside."""
+        digest = reading.digest
+        if digest is None or reading.outcome not in (Outcome.FOUND, Outcome.STALE):
+            return False
+        if digest.slug in self.rules.skip:
+            return False
+        return not digest.draft and bool(digest.papers) and not is_to_come(digest, self.clock())

@@ -25,9 +25,11 @@ def had(ledger: Ledger, account: str, now: datetime, waits: Mapping[str, datetim
         for thread in recent
         if thread.checked_at is None and all(post.state in _OVER for post in thread.posts)
     ]
+    # a day that is yet to come is a slip of the publisher's pen: nothing waits for it to pass
+    past = [(t.day, t.published) for t in recent if t.day <= (now + 2 * DAY).date()]
     return Had(
         threads=(*ledger.threads(account, unfinished=True), *unchecked),
-        last=max(((thread.day, thread.published) for thread in recent), default=None),
+        last=max(past, default=None),
         begun=tuple(t.planned_at for t in recent if now - t.planned_at < DAY),
         waits=waits,
     )

@@ -105,6 +105,7 @@ def _source(source: SourceHealth | None, now: Moment) -> dict[str, object] | Non
         "state": source.state,
         "ok": source.ok,
         "digest": source.digest or None,
+        "reason": source.reason or None,
         "asked": _time(source.asked.at),
         "age_seconds": _whole(now.since(source.asked)),
         "failing_since": None if source.ok else _time(source.since.at),

@@ -16,7 +16,10 @@ from bot.worker.tick import Begin, Leave, Resume, Step, Todo
 from bot.worker.troubles import Trouble
 
 SOURCE = "source"
-BAD = frozenset({SOURCE, "failed", "refused"})
+PATIENCE_WITH_NETWORK = timedelta(hours=1)
+"""The same of a network that does not say when to come again."""
+
+BAD = frozenset({SOURCE, "failed", "refused", "silent"})
 """The troubles that make a pass a bad one: what it was to do could not be done, or not be told."""
 
 PATIENCE_WITH_SOURCE = timedelta(minutes=30)
@@ -54,12 +57,33 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """A digest that is not out though it should be, or with no slug, credentials that were tried.
+
+    It was so `since`, in so many tries, the last one `tried`, and is tried again at `until`, None
+    for the next pass. `told` says that the network, or the budget, named that time. `published` is
+    the digest's, None where its thread is in the ledger, which then knows more.
+    """
+
+    slug: str
+    end: End
+    reason: str
+    since: datetime
+    tried: datetime
+    times: int
+    until: datetime | None
+    told: bool
+    published: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """One account in one pass: what it was to do, and what became of each step."""
+    """One account in one pass: what it was to do, what became of it, and what still waits."""
 
     account: Account
     todo: Todo
     done: tuple[Done, ...]
+    pending: tuple[Pending, ...] = ()
 
     @property
     def refused(self) -> str:
@@ -84,7 +108,7 @@ def of_source(reading: Reading, failing_since: datetime | None, now: datetime) -
 
 
 def of_account(
-    turn: Turn, threads: Sequence[StoredThread], max_age: timedelta
+    turn: Turn, threads: Sequence[StoredThread], max_age: timedelta, now: datetime
 ) -> Iterator[Trouble]:
     """The troubles of one account; `threads` are those that are not at their end."""
     name = turn.account.name
@@ -93,11 +117,9 @@ def of_account(
     for thread in threads:
         yield from _of_thread(name, thread)
     for thread in turn.todo.given_up:
-        message = "nothing of it went out within BOT_MAX_AGE, and the worker gives it up"
-        mend = f"Post it: bot post {quote(thread.digest)}"
-        yield _trouble(name, "left", thread.digest, message, mend)
-    for done in turn.done:
-        yield from _of_step(name, done, max_age)
+        yield _left(name, thread.digest, "nothing of it went out within BOT_MAX_AGE")
+    for each in turn.pending:
+        yield from _of_pending(name, each, max_age, now)
 
 
 def _of_thread(account: str, thread: StoredThread) -> Iterator[Trouble]:
@@ -109,20 +131,29 @@ def _of_thread(account: str, thread: StoredThread) -> Iterator[Trouble]:
             return
 
 
-def _of_step(account: str, done: Done, max_age: timedelta) -> Iterator[Trouble]:
-    served = done.served
-    if served.end is End.FAILED and not served.stops:
-        yield _trouble(account, "failed", done.slug, served.reason, "It is tried again.")
-    late = served.until if served.end is End.LATER else None
-    if late and isinstance(done.step, Begin) and late > done.step.digest.published + max_age:
-        message = f"{served.reason}; by {late:%Y-%m-%d} it is too old to go out"
-        mend = f"Post it then: bot post {quote(done.slug)}"
-        yield _trouble(account, "left", done.slug, message, mend)
+def _of_pending(
+    account: str, each: Pending, max_age: timedelta, now: datetime
+) -> Iterator[Trouble]:
+    if each.end is End.FAILED:
+        skip = f" To go on without it, put {each.slug} into BOT_SKIP." if each.slug else ""
+        yield _trouble(account, "failed", each.slug, each.reason, f"It is tried again.{skip}")
+        return
+    again = each.until or now
+    if each.published is not None and max(again, now) > each.published + max_age:
+        yield _left(account, each.slug, f"{each.reason}; by {again:%Y-%m-%d} it is too old")
+    if not each.told and now - each.since >= PATIENCE_WITH_NETWORK:
+        message = f"{each.reason}; so it is since {each.since:%Y-%m-%d %H:%M} UTC"
+        yield _trouble(account, "silent", "", message, "It is tried again; see bot check.")
+
+
+def _left(account: str, slug: str, message: str) -> Trouble:
+    mend = f"The worker gives it up; to post it: bot post {quote(slug)}"
+    return _trouble(account, "left", slug, message, mend)
 
 
 def _trouble(account: str, what: str, subject: str, message: str, mend: str) -> Trouble:
     key = ":".join(filter(None, (what, account, subject)))
-    return Trouble(key, account, what, subject, message, mend)
+    return Trouble(key, account, what, subject, " ".join(message.split()), mend)
 
 
 _MENDS = {
@@ -131,7 +162,7 @@ _MENDS = {
 }
 
 
-def judges(key: str, turns: Sequence[Turn], reading: Reading, accounts: Collection[str]) -> bool:
+def judges(key: str, turns: Sequence[Turn], accounts: Collection[str]) -> bool:
     """Whether this pass could tell that the trouble with this key is over.
 
     One of an account that is not among the `accounts` any more is.
@@ -145,6 +176,4 @@ def judges(key: str, turns: Sequence[Turn], reading: Reading, accounts: Collecti
         return name not in accounts
     if what == "refused":
         return any(done.used for done in turn.done)
-    if what == "failed":
-        return reading.outcome is not Outcome.UNREACHABLE
     return True

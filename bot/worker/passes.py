@@ -7,24 +7,25 @@ Nothing that goes wrong in a pass ends the worker. What was put off is remembere
 from __future__ import annotations
 
 import traceback
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot import app
 from bot.delivery.identity import fingerprint
 from bot.delivery.terms import End
-from bot.desk import Served, Wishes
+from bot.desk import Desk, Served, Wishes, identity
 from bot.digests.reading import Outcome, Reading
-from bot.errors import BotError
-from bot.model import Account
+from bot.errors import BotError, LedgerError, Locked
+from bot.model import Account, Digest, Network
 from bot.service import Service, side_by_side
 from bot.worker.asking import Asking, growing
 from bot.worker.had import had, knowing
 from bot.worker.outcomes import Done, Turn
+from bot.worker.pending import Pendings
 from bot.worker.signs import Signs
-from bot.worker.tick import Begin, Leave, Resume, Rules, Step, is_begun, tick
+from bot.worker.tick import Begin, Leave, Resume, Rules, Step, Todo, is_begun, tick
 
 EVERYBODY = ""
 """The name under which all accounts are rung for."""
@@ -33,6 +34,7 @@ CREDENTIALS_EVERY = timedelta(days=1)
 CREDENTIALS_AT_START = timedelta(hours=1)
 """How old the last use of an account's credentials may be; at a start a fresher one is wanted."""
 
+_BEGUN = "pass begun"
 _TRIED = "credentials tried"
 
 
@@ -45,21 +47,30 @@ class Passes:
     asking: Asking
     rules: Mapping[str, Rules]
     signs: Signs
-    _waits: dict[str, dict[str, datetime]] = field(default_factory=dict, init=False)
-    _failures: dict[tuple[str, str], int] = field(default_factory=dict, init=False)
+    _pending: dict[str, Pendings] = field(default_factory=dict, init=False)
+    _nothing: dict[str, str] = field(default_factory=dict, init=False)
     _started: set[str] = field(default_factory=set, init=False)
+    lost: bool = field(default=False, init=False)
+    """Whether the ledger cannot be used any more, as it is; another start opens it anew."""
+    _broken: int = field(default=0, init=False)
 
     def run(self, names: Collection[str]) -> dict[str, datetime]:
         """Serve the accounts with these names; when to come again, by name, where that is known."""
         due = [each for each in self.accounts if EVERYBODY in names or each.name in names]
         self.signs.begun(due)
         try:
-            return self._pass(due)
+            wakes = self._pass(due)
         except Exception as error:  # noqa: BLE001 - what nobody thought of must not end the worker
+            self._broken += 1
+            self.lost = isinstance(error, LedgerError) and not isinstance(error, Locked)
             self.signs.failed(_worded(error))
-            return {EVERYBODY: self._now() + growing(1)}
+            return dict.fromkeys((each.name for each in due), self._now() + growing(self._broken))
+        self._broken = 0
+        return wakes
 
     def _pass(self, accounts: Sequence[Account]) -> dict[str, datetime]:
+        # a ledger that was deleted or replaced under us is found out here, before anything is sent
+        self.service.ledger.remember("", _BEGUN, self._now().isoformat())
         self.signs.asks()
         reading = self.asking.ask()
         self.signs.asked(reading, self.asking.failing_since)
@@ -68,91 +79,100 @@ class Passes:
             digest, ledger = reading.digest, self.service.ledger
             ledger.digest_seen(digest.slug, fingerprint(digest), digest.title, self._now())
         turns = side_by_side(lambda account: self._turn(account, reading), accounts)
-        wakes = {turn.account.name: wake for turn in turns if (wake := self._wake(turn))}
-        retry = self.asking.retry()
-        if retry:
-            wakes[EVERYBODY] = retry
         self.signs.ended(reading, self.asking.failing_since, turns)
-        return wakes
+        retry = self.asking.retry()
+        times = {
+            turn.account.name: [turn.todo.wake, self._of(turn.account).wake(self._now()), retry]
+            for turn in turns
+        }
+        return {
+            name: min(known) for name, each in times.items() if (known := [*filter(None, each)])
+        }
 
     # One account ---------------------------------------------------------------------------------
 
     def _turn(self, account: Account, reading: Reading) -> Turn:
         """Do for an account what there is to do; its troubles are its own."""
-        waits = self._waits.setdefault(account.name, {})
-        ledger, now = self.service.ledger, self._now()
-        known = had(ledger, account.name, now, waits)
+        pending = self._of(account)
+        try:
+            todo = self._todo(account, reading, pending.waits(self._now()))
+            done = tuple(self._steps(account, todo.steps))
+            if not done and self._is_due(account):
+                done = (Done(None, self._tried(account)),)
+            self._started.add(account.name)
+            if any(each.used for each in done):
+                self.service.ledger.remember(account.name, _TRIED, self._stamp(account))
+        except Exception as error:  # noqa: BLE001 - one account's trouble never stops another's
+            todo, done = Todo(), (Done(None, Served(account, End.FAILED, reason=_worded(error))),)
+        pending.after(done, self._now())
+        return Turn(account, todo, done, pending.all())
+
+    def _of(self, account: Account) -> Pendings:
+        return self._pending.setdefault(account.name, Pendings())
+
+    def _todo(self, account: Account, reading: Reading, waits: Mapping[str, datetime]) -> Todo:
+        name, ledger, now = account.name, self.service.ledger, self._now()
+        known = had(ledger, name, now, waits)
         offer = self.asking.offer(reading, known.last and known.last[0])
-        known = knowing(known, ledger, account.name, offer)
-        todo = tick(known, offer, now, self.rules[account.name])
-        done = tuple(self._steps(account, todo.steps))
-        if not done and self._is_due(account):
-            done = (Done(None, self._tried(account)),)
-        self._started.add(account.name)
-        if any(each.used for each in done):
-            ledger.remember(account.name, _TRIED, now.isoformat())
-        return Turn(account, todo, done)
+        known = knowing(known, ledger, name, offer)
+        known = replace(known, known=known.known | {self._nothing.get(name, "")})
+        return tick(known, offer, now, self.rules[name])
 
     def _steps(self, account: Account, steps: Sequence[Step]) -> Iterator[Done]:
         for step in steps:
-            served = self._guarded(account, step)
+            served = self._do(account, step)
             yield Done(step, served)
+            if isinstance(step, Begin) and served.end is End.DONE and served.thread is None:
+                self._nothing[account.name] = step.digest.slug
             waits = served.end not in (End.DONE, End.HELD) and not is_begun(served.thread)
             if served.stops or waits or self.service.around.stopping():
                 return  # digests keep their order, and no account is hammered
 
-    def _guarded(self, account: Account, step: Step) -> Served:
-        try:
-            return self._do(account, step)
-        except Exception as error:  # noqa: BLE001 - one account's trouble never stops another's
-            return Served(account, End.FAILED, reason=_worded(error))
-
     def _do(self, account: Account, step: Step) -> Served:
         match step:
             case Resume(thread):
-                return self.service.serve(account, lambda desk: desk.resume(thread.number))
+                return self._guarded(account, lambda desk: desk.resume(thread.number))
             case Leave(thread, reason):
-                return self.service.serve(account, lambda desk: desk.hold(thread.number, reason))
+                return self._guarded(account, lambda desk: desk.hold(thread.number, reason))
             case Begin(digest):
-                service = self.service
-                threads = app.threads(service.settings, digest, [account], None, service.ledger)
-                return service.serve(
-                    account, lambda desk: desk.publish(digest, threads[0], Wishes())
-                )
+                return self._begun(account, digest)
+
+    def _begun(self, account: Account, digest: Digest) -> Served:
+        settings, ledger = self.service.settings, self.service.ledger
+        try:
+            threads = app.threads(settings, digest, [account], None, ledger)
+        except Exception as error:  # noqa: BLE001 - a template may raise what it likes
+            return Served(account, End.FAILED, reason=_worded(error))
+        return self._guarded(account, lambda desk: desk.publish(digest, threads[0], Wishes()))
+
+    def _guarded(self, account: Account, work: Callable[[Desk], Served]) -> Served:
+        try:
+            return self.service.serve(account, work)
+        except Exception as error:  # noqa: BLE001 - what nobody thought of is this account's alone
+            return Served(account, End.FAILED, reason=_worded(error))
 
     # Its credentials -----------------------------------------------------------------------------
 
     def _is_due(self, account: Account) -> bool:
-        """Whether its credentials were not put to use for long; once more after each start."""
-        said = self.service.ledger.fact(account.name, _TRIED)
+        """Whether its credentials were not put to use for long; once more after each start.
+
+        Those of a plan of X that cannot read are first tried by a post.
+        """
+        if account.network is Network.TWITTER and not self.service.settings.twitter_reads:
+            return False
+        said = self.service.ledger.fact(account.name, _TRIED) or ""
+        owner, _, tried = said.partition(" ")
+        if owner != identity(self.service.settings, account):
+            return True
         longest = CREDENTIALS_EVERY if account.name in self._started else CREDENTIALS_AT_START
-        return said is None or self._now() - datetime.fromisoformat(said) >= longest
+        return not timedelta(0) <= self._now() - datetime.fromisoformat(tried) < longest
+
+    def _stamp(self, account: Account) -> str:
+        """When credentials were last put to use, and whose."""
+        return f"{identity(self.service.settings, account)} {self._now().isoformat()}"
 
     def _tried(self, account: Account) -> Served:
-        try:
-            return self.service.serve(account, lambda desk: desk.try_credentials())
-        except Exception as error:  # noqa: BLE001 - as above
-            return Served(account, End.FAILED, reason=_worded(error))
-
-    # When to come again --------------------------------------------------------------------------
-
-    def _wake(self, turn: Turn) -> datetime | None:
-        """When to come again for an account, where something of it waits."""
-        waits = self._waits[turn.account.name]
-        times = [turn.todo.wake] if turn.todo.wake else []
-        for done in turn.done:
-            if not done.slug:
-                continue
-            key = (turn.account.name, done.slug)
-            if done.served.end is End.LATER:
-                self._failures[key] = self._failures.get(key, 0) + 1
-                until = done.served.until or self._now() + growing(self._failures[key])
-                waits[done.slug] = until
-                times.append(until)
-            else:
-                self._failures.pop(key, None)
-                waits.pop(done.slug, None)
-        return min(times, default=None)
+        return self._guarded(account, lambda desk: desk.try_credentials())
 
     def _now(self) -> datetime:
         return self.service.around.clock()

@@ -14,12 +14,15 @@ from bot.worker.passes import EVERYBODY, Passes
 from bot.worker.signs import Signs
 from bot.worker.timer import Due, Timer
 
+LONGEST_WAIT = 60.0
+"""Seconds after which the main thread looks around, though nobody rang."""
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
     """What keeps going: `due` is rung by the timer, `passes` does the work, `signs` tell of it.
 
-    `stop` may be called from a signal's handler; `run` returns soon after.
+    `run` returns soon after `stop` was called; `leave` says that it did not.
     """
 
     passes: Passes
@@ -28,12 +31,16 @@ class Worker:
     signs: Signs
     stopping: Callable[[], bool]
     stop: Callable[[], None]
+    leave: Callable[[], None]
 
     def run(self) -> None:
-        """One pass at once, then one whenever it is due, until it is to stop."""
+        """One pass at once, then one whenever it is due, until it is to stop.
+
+        Returns also where the ledger is not the one any more that it was begun with.
+        """
         self.due.ring(EVERYBODY)
-        while not self.stopping():
-            names = self.due.wait()
+        while not (self.stopping() or self.passes.lost):
+            names = self.due.wait(LONGEST_WAIT)
             if names and not self.stopping():
                 self._pass(names)
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bot.worker.log import Log
 
 _SOURCE_TAKES = 15 * 60.0  # a feed, or a folder on GitHub, is many answers
+_MOST_SAID = 500
 _QUIET = frozenset({"sending", "not seen yet"})
 _LOUD = {"held": "error", "unknown": "warning", "limited": "warning"}
 _LEVELS = {End.DONE: "info", End.LATER: "warning", End.HELD: "error", End.FAILED: "error"}
@@ -59,6 +60,9 @@ class Signs:
     monotonic: Callable[[], float]
     stopping: Callable[[], bool]
     _accounts: dict[str, AccountHealth] = field(default_factory=dict, init=False)
+    _telling: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _source_reason: str = field(default="", init=False)
+    _hung: Memory = field(default_factory=Memory, init=False)
     _memory: Memory = field(default_factory=Memory, init=False)
     _stuck: bool = field(default=False, init=False)
     _idle: dict[str, Idle] = field(default_factory=dict, init=False)
@@ -79,7 +83,14 @@ class Signs:
     def asked(self, reading: Reading, failing_since: datetime | None) -> None:
         """The source was asked."""
         slug = reading.digest.slug if reading.digest else ""
-        self.watch.source(reading.outcome.value, ok=failing_since is None, digest=slug)
+        problem = reading.problem if failing_since is not None else None
+        reason = _line(problem.message) if problem else ""
+        self.watch.source(
+            reading.outcome.value, ok=failing_since is None, digest=slug, reason=reason
+        )
+        if problem and reason != self._source_reason:
+            self.log("source.failed", level="warning", reason=reason, mend=problem.mend or None)
+        self._source_reason = reason
         for warning in reading.warnings:
             named = warning if reading.source in warning else f"{reading.source}: {warning}"
             self._once("digest.warning", named, level="warning")
@@ -110,11 +121,11 @@ class Signs:
         for turn in turns:
             self._turn(turn)
         found = list(self._troubles(reading, failing_since, turns))
-        self._report(found, lambda key: outcomes.judges(key, turns, reading, self.accounts))
+        self._report(found, lambda key: outcomes.judges(key, turns, self.accounts))
         bad = [trouble for trouble in found if trouble.what in outcomes.BAD]
         reason = "; ".join(dict.fromkeys(f"{one.what}: {one.message}" for one in bad))
         if failing_since is not None and not reason:
-            reason = f"the source: {reading.outcome}"
+            reason = f"source: {self._source_reason or reading.outcome}"
         self._over(reason, reading)
 
     def failed(self, reason: str) -> None:
@@ -133,6 +144,7 @@ class Signs:
         self._stuck = judged.stuck
         if not judged.stuck:
             self.log("worker.unstuck")
+            threading.Thread(target=self._calm, daemon=True).start()
             return
         reason = "; ".join(judged.reasons)
         mend = "Restart it: nothing is lost, and nothing posted twice."
@@ -143,9 +155,18 @@ class Signs:
     def _cry(self, reason: str, mend: str) -> None:
         if self.heartbeat:
             self.heartbeat.beat(good=False)
-        if self.alerts:
-            trouble = Trouble("stuck", "", "stuck", "", reason, mend)
-            report(Memory(), self.alerts, [trouble], lambda _: True, self.clock())
+        trouble = Trouble("stuck", "", "stuck", "", reason, mend)
+        self._tell_of_hanging([trouble])
+
+    def _calm(self) -> None:
+        self._tell_of_hanging([])
+
+    def _tell_of_hanging(self, troubles: Sequence[Trouble]) -> None:
+        """Without the ledger, which may be what it hangs on."""
+        with self._telling:
+            told = report(self._hung, self.alerts, troubles, lambda _: True, self.clock())
+        for reason in told.reasons:
+            self.log("alerts.failed", level="warning", reason=reason)
 
     def next_run(self, moment: datetime | None) -> None:
         """When the next pass is due."""
@@ -166,9 +187,10 @@ class Signs:
             source=reading.outcome.value if reading else None,
             digest=reading.digest.slug if reading and reading.digest else None,
         )
-        self._note(LAST_PASS, self.clock())
+        now = self.clock()
+        self._note(LAST_PASS, now)
         if good:
-            self._note(LAST_GOOD_PASS, self.clock())
+            self._note(LAST_GOOD_PASS, now)
         if self.heartbeat and not self.stopping():
             trouble = self.heartbeat.beat(good=good)
             if trouble:
@@ -187,7 +209,7 @@ class Signs:
         account, now = turn.account, self.clock()
         known = self._accounts.get(account.name) or AccountHealth(account.name, account.network)
         used = any(done.used for done in turn.done)
-        waiting = next((d.served for d in turn.done if d.served.end is not End.DONE), None)
+        waiting = next(iter(turn.pending), None)
         open_threads = self.ledger.threads(account.name, unfinished=True)
         states = [post.state for thread in open_threads for post in thread.posts]
         newest = next(iter(self.ledger.threads(account.name, most=1)), None)
@@ -214,15 +236,17 @@ class Signs:
     def _done(self, name: str, done: Done) -> None:
         served, about = done.served, {"account": name, "digest": done.slug or None}
         if served.stops:
-            self.log("account.refused", level="error", reason=served.reason, **about)
+            self.log("account.refused", level="error", reason=_line(served.reason), **about)
         elif done.step is None:
             ready = served.end is End.DONE
             self.log(
                 "account.ready" if ready else "account.untried",
                 level="info" if ready else "warning",
-                reason=served.reason or None,
+                reason=_line(served.reason) or None,
                 **about,
             )
+        elif served.end is End.DONE and served.thread is None:
+            self.log("thread.none", level="info", reason=served.reason, **about)
         elif served.end is not End.HELD or isinstance(done.step, Leave):
             posts = served.thread.posts if served.thread else ()
             left = sum(post.state not in {State.SENT, State.RETRACTED} for post in posts)
@@ -232,7 +256,7 @@ class Signs:
                 posts=len(posts) or None,
                 left=left or None,
                 url=(posts[0].url or None) if posts else None,
-                reason=served.reason or None,
+                reason=_line(served.reason) or None,
                 until=served.until,
                 **about,
             )
@@ -243,7 +267,7 @@ class Signs:
         yield from outcomes.of_source(reading, failing_since, self.clock())
         for turn in turns:
             open_threads = self.ledger.threads(turn.account.name, unfinished=True)
-            yield from outcomes.of_account(turn, open_threads, self.max_age)
+            yield from outcomes.of_account(turn, open_threads, self.max_age, self.clock())
 
     def _report(self, found: Sequence[Trouble], judges: Callable[[str], bool]) -> None:
         """Keep what is wrong, and tell the operator what is new and what is over."""
@@ -266,14 +290,14 @@ class Signs:
     def _reported(self, found: Sequence[Trouble], judges: Callable[[str], bool]) -> Report:
         """Keep it in the ledger; while that cannot be used, its own trouble in memory."""
         now, always = self.clock(), lambda _: True
-        try:
-            told = report(self.ledger, self.alerts, found, judges, now)
-        except BotError as error:
-            trouble = Trouble("ledger", "", "failed", "", error.message, error.mend)
-            return report(self._memory, self.alerts, [trouble], always, now)
-        if self._memory.troubles():
-            report(self._memory, self.alerts, [], always, now)
-        return told
+        with self._telling:
+            try:
+                told = report(self.ledger, self.alerts, found, judges, now)
+            except BotError as error:
+                trouble = Trouble("ledger", "", "failed", "ledger", error.message, error.mend)
+                return report(self._memory, self.alerts, [trouble], always, now)
+            over = report(self._memory, self.alerts, [], always, now).over
+        return replace(told, over=(*told.over, *over))
 
     def _note(self, name: str, moment: datetime | None) -> None:
         """Keep a time in the ledger, for `bot status`; a ledger that fails is told of elsewhere."""
@@ -282,5 +306,11 @@ class Signs:
 
     def _once(self, event: str, reason: str, level: str) -> None:
         if reason not in self._said:
+            if len(self._said) >= _MOST_SAID:
+                self._said.clear()
             self._said.add(reason)
             self.log(event, level=level, reason=reason)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -52,7 +52,7 @@ def started(
     settings: Settings,
     accounts: Sequence[Account],
     environ: Mapping[str, str],
-    stream: TextIO,
+    stream: TextIO | None,
     clocks: Clocks = Clocks(),
 ) -> Iterator[Worker]:
     """A worker for these accounts, ready to run; its log goes to `stream`.
@@ -83,8 +83,9 @@ def started(
         service = Service(settings, ledger, around, lambda: secrets.token_hex(16))
         rules = {account.name: _rules(settings, account) for account in accounts}
         asking = Asking(app.source(settings), next(iter(rules.values())), clocks.now)
+        port = None
         if settings.port is not None:
-            stack.enter_context(Pages(settings.port, watch.snapshot))
+            port = stack.enter_context(Pages(settings.port, watch.snapshot)).port
         timer = _timer(settings, accounts, due, signs, clocks)
         timer.start()
         stack.callback(timer.stop)
@@ -95,9 +96,13 @@ def started(
             if alerts:
                 alerts.stop()
 
-        _tell_start(settings, accounts, log)
+        _tell_start(settings, accounts, port, log)
+
+        def leave() -> None:
+            log("worker.left", "warning", reason="a request did not end in time")
+
         passes = Passes(service, accounts, asking, rules, signs)
-        yield Worker(passes, timer, due, signs, stop.is_set, end)
+        yield Worker(passes, timer, due, signs, stop.is_set, end, leave)
         log("worker.stopped")
 
 
@@ -130,7 +135,9 @@ def _timer(
     return timer
 
 
-def _tell_start(settings: Settings, accounts: Sequence[Account], log: Log) -> None:
+def _tell_start(
+    settings: Settings, accounts: Sequence[Account], port: int | None, log: Log
+) -> None:
     log(
         "worker.started",
         version=__version__,
@@ -138,13 +145,13 @@ def _tell_start(settings: Settings, accounts: Sequence[Account], log: Log) -> No
         source=shown(settings.digests or ""),
         schedules=sorted({account.schedule for account in accounts}),
         timezone=settings.timezone,
-        port=settings.port,
+        port=port,
     )
 
 
-def _log(settings: Settings, stream: TextIO, clocks: Clocks) -> Log:
+def _log(settings: Settings, stream: TextIO | None, clocks: Clocks) -> Log:
     asked = settings.log_format
-    as_json = asked is LogFormat.JSON or (asked is None and not stream.isatty())
+    as_json = asked is LogFormat.JSON or (asked is None and not (stream and stream.isatty()))
     return Log(stream, json=as_json, clock=clocks.now, secrets=_secrets(settings))
 
 

@@ -65,6 +65,7 @@ class Idle(StrEnum):
     DRAFT = "the latest is a draft"
     EMPTY = "the latest holds no papers"
     STALE = "the latest is too old"
+    FUTURE = "the latest is of a day to come"
     SKIPPED = "the latest is in BOT_SKIP"
     WAITS = "a digest waits for its time"
     ENOUGH = "enough was made up for today"
@@ -175,11 +176,13 @@ def _new(
     if every:  # what cannot be read now is not passed over: the order is kept
         judged = list(takewhile(lambda each: each.outcome is not Outcome.UNREACHABLE, judged))
     usable = [r.digest for r in judged if r.outcome is Outcome.FOUND and r.digest is not None]
-    fresh = [digest for digest in usable if _is_new(digest, had, rules)]
+    fresh = [
+        digest for digest in usable if _is_new(digest, had, rules) and not is_to_come(digest, now)
+    ]
     if not fresh:
         cut = len(judged) < len(offer)
         last = judged[-1] if judged else None
-        return (), Idle.CANNOT_TELL if cut else _idle(last, rules), None
+        return (), Idle.CANNOT_TELL if cut else _idle(last, rules, now), None
     if not every:
         fresh = fresh[-1:]
     waits = [had.waits[digest.slug] for digest in fresh if had.waits.get(digest.slug, now) > now]
@@ -210,9 +213,16 @@ _WORDS = {
 }
 
 
-def _idle(latest: Reading | None, rules: Rules) -> Idle:
+def is_to_come(digest: Digest, now: datetime) -> bool:
+    """Whether it is of a day that is yet to come anywhere on Earth."""
+    return digest.day > (now + DAY).date()
+
+
+def _idle(latest: Reading | None, rules: Rules, now: datetime) -> Idle:
     if latest is None:
         return Idle.NOTHING_NEW
+    if latest.outcome is Outcome.FOUND and latest.digest and is_to_come(latest.digest, now):
+        return Idle.FUTURE
     if latest.digest is not None and latest.digest.slug in rules.skip:
         return Idle.SKIPPED
     return _WORDS.get(latest.outcome, Idle.NOTHING_NEW)

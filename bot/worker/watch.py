@@ -66,8 +66,8 @@ class AccountHealth:
 class SourceHealth:
     """The source as it was when it was last asked.
 
-    `state` is the outcome in one word, `digest` the slug of what it holds, `since` when it began to
-    be `ok`, or not to be.
+    `state` is the outcome in one word, `reason` says why it is not well, `digest` is the slug of
+    what it holds, `since` when it began to be `ok`, or not to be.
     """
 
     state: str
@@ -75,6 +75,7 @@ class SourceHealth:
     digest: str
     asked: Moment
     since: Moment
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,12 +216,14 @@ class Watch:
 
     # What it found -------------------------------------------------------------------------------
 
-    def source(self, state: str, *, ok: bool, digest: str = "") -> None:
+    def source(self, state: str, *, ok: bool, digest: str = "", reason: str = "") -> None:
         """The source was asked: the outcome in a word, whether that is well, and what it holds."""
         with self._lock:
             now, before = self._now(), self._known.source
             since = before.since if before and before.ok is ok else now
-            source = SourceHealth(self._blot(state), ok, self._blot(digest), now, since)
+            source = SourceHealth(
+                self._blot(state), ok, self._blot(digest), now, since, self._blot(reason)
+            )
             self._known = replace(self._known, source=source)
 
     def account(self, health: AccountHealth) -> None:

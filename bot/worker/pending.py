@@ -1,0 +1,77 @@
+"""What an account could not do yet: kept from pass to pass, tried in time, and told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.delivery.terms import End
+from bot.worker.asking import growing
+from bot.worker.outcomes import Done, Pending
+from bot.worker.tick import Begin, is_begun
+
+_STEP = timedelta(minutes=15)  # a clock that is set back by less is merely put right
+
+
+@dataclass(slots=True)
+class Pendings:
+    """Those of one account, by slug. A digest that is begun leaves older ones behind."""
+
+    _known: dict[str, Pending] = field(default_factory=dict, init=False)
+
+    def after(self, done: Sequence[Done], now: datetime) -> None:
+        """Take in what became of the steps of a pass."""
+        for each in done:
+            served = each.served
+            if each.used:
+                self._known.pop("", None)  # whatever was wrong with the credentials
+            if served.end in (End.DONE, End.HELD):
+                self._known.pop(each.slug, None)
+            elif not served.stops:
+                self._known[each.slug] = self._pending(each, now)
+            if isinstance(each.step, Begin) and is_begun(served.thread):
+                self._leave_behind(each.step.digest.published)
+
+    def all(self) -> tuple[Pending, ...]:
+        """All of them, the one that has waited longest first."""
+        return tuple(sorted(self._known.values(), key=lambda each: each.since))
+
+    def waits(self, now: datetime) -> Mapping[str, datetime]:
+        """By slug, the time to come before which going on is no use.
+
+        One that was reckoned by a clock that was set back since is none.
+        """
+        return {
+            slug: each.until
+            for slug, each in self._known.items()
+            if each.until and each.until > now and each.tried <= now + _STEP
+        }
+
+    def wake(self, now: datetime) -> datetime | None:
+        """When to come again at the latest; None for the next pass."""
+        return min(self.waits(now).values(), default=None)
+
+    def _pending(self, each: Done, now: datetime) -> Pending:
+        served, before = each.served, self._known.get(each.slug)
+        times = before.times + 1 if before else 1
+        again = served.until or now + growing(times)
+        fresh = isinstance(each.step, Begin) and served.thread is None
+        return Pending(
+            slug=each.slug,
+            end=served.end,
+            reason=served.reason,
+            since=before.since if before else now,
+            tried=now,
+            times=times,
+            until=again if served.end is End.LATER else None,
+            told=served.until is not None,
+            published=each.step.digest.published
+            if isinstance(each.step, Begin) and fresh
+            else None,
+        )
+
+    def _leave_behind(self, published: datetime) -> None:
+        for slug, each in list(self._known.items()):
+            if each.published is not None and each.published < published:
+                del self._known[slug]
