@@ -156,8 +156,8 @@ NOTIFY_URLS: Option[Secret | None] = Option(
     kinds.text("addresses as Apprise writes them", Secret, secret=True),
     None,
     "none",
-    "where the worker's alerts go, through [Apprise](https://github.com/caronc/apprise) (needs "
-    '`pip install "bot[notify]"`)',
+    "where the worker's alerts go, through [Apprise](https://github.com/caronc/apprise) (the "
+    "extra `notify`)",
 )
 LOG_FORMAT: Option[LogFormat | None] = Option(
     "BOT_LOG_FORMAT",
