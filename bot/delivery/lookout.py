@@ -95,7 +95,8 @@ class Lookout:
             gone = [p for p in sent if p.id not in there and self.poster.read(p.id) is None]
         except CannotRead as error:
             book.attempt("read", None, "failed", error.message)
-            raise Ended(End.LATER, f"sent, and not yet checked: {error.message}") from error
+            reason = f"sent, and not yet checked: {error.message}"
+            raise Ended(End.LATER, reason, error.until) from error
         book.attempt("read", None, "answered", f"{len(sent) - len(gone)} of {len(sent)} are there")
         for post in gone:
             book.hold(post.position, _GONE)
