@@ -131,6 +131,28 @@ EVERY_HALF_HOUR = "*/30 * * * *"
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a post's text, from `start` to before `end` in code points, that leads somewhere.
+
+    To the address `uri`, or to the posts with the hashtag `tag`, which has no `#`; never to both.
+    """
+
+    start: int
+    end: int
+    uri: str = ""
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a network shows below a post of the page that it links to."""
+
+    uri: str
+    title: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One account of ours on a network, and the taste its threads are written to.
 
@@ -164,7 +186,8 @@ class Post:
     `part` names what it is about: `opening`, `closing`, or a paper's arXiv id; it never depends on
     wording or position. `token` is the piece of `text` by which it is recognised when read back.
     `length` and `limit` are in the network's own count. `shortened` names what had to give way
-    (`authors`, `title`) so that the post fits.
+    (`authors`, `title`) so that the post fits. `spans` are its links and hashtags, and `card` what
+    is shown of a page, where the network does not find these in the text by itself.
     """
 
     position: int
@@ -175,6 +198,8 @@ class Post:
     limit: int
     media: tuple[Media, ...] = ()
     shortened: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = ()
+    card: Card | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ lively = st.lists(
             "(https://code.example.com/a.py)",
             "(code[.]example[.]com/a.py)",
             "(code.example.com/a.py)",
-            "(https://code.example.com/a.py)",
+            "(code.example.com/a.py)",
         ),
         ("a.ai.com", "a[.]ai[.]com", "a.ai.com", "a.ai.com"),
         ("@ada@example.social", "@ada@example.social", "ada@example.social", "ada@example.social"),

@@ -23,27 +23,24 @@ _AT, _HASH = r"[@\uff20]", r"[#\uff03]"
 _FEDIVERSE_SIGN = re.compile(
     rf"(?<![\w/])(?:{_AT}|{_HASH})*(?:{_AT}(?=\w)|{_HASH}(?=[\w·・\u200c]*[^\W\d_]))"
 )
+_WEB_LINK = re.compile(r"https?://", re.IGNORECASE)
 _FEDIVERSE_LINK = re.compile(r"\b[a-z][a-z0-9+.-]*://|\b(?:magnet|xmpp):(?=\S)", re.IGNORECASE)
 
 
 def defuse(text: str, network: Network) -> str:
     """The text with nothing in it that `network` would make a mention, tag or link of.
 
-    On X a bare domain is a link and costs as one; Mastodon links addresses with a scheme; Bluesky
-    links nothing by itself, so there only signs go, for the apps that guess. Taking one thing away
-    can bring another to light, so it is done until nothing is left.
+    On X a bare domain is a link and costs as one; Mastodon links addresses with a scheme. Bluesky
+    links nothing by itself: we link each address that has a scheme, and its apps guess at signs.
+    Taking one thing away can bring another to light, so it is done until nothing is left.
     """
     if network is Network.TWITTER:
         return _for_x(text)
-    return _for_the_fediverse(text, links=network is Network.MASTODON)
-
-
-def _for_the_fediverse(text: str, *, links: bool) -> str:
+    link = _FEDIVERSE_LINK if network is Network.MASTODON else _WEB_LINK
     before = None
     while text != before:
         before = text
-        text = _FEDIVERSE_SIGN.sub("", text)
-        text = _FEDIVERSE_LINK.sub("", text) if links else text
+        text = link.sub("", _FEDIVERSE_SIGN.sub("", text))
     return text
 
 

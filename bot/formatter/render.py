@@ -13,6 +13,7 @@ from bot.errors import DoesNotFit, TemplateError
 from bot.formatter.defuse import defuse
 from bot.formatter.fit import Fitted, Measure, fit_list, fit_paper, fit_title
 from bot.formatter.limits import length, within_bytes
+from bot.formatter.rich import enrich, shorten
 from bot.formatter.select import selected
 from bot.formatter.templates import Templates
 from bot.formatter.tidy import sentences
@@ -25,12 +26,13 @@ from bot.formatter.views import (
     hashtags,
     paper_view,
 )
-from bot.model import Account, Digest, Paper, Post, Style, Thread
+from bot.model import Account, Card, Digest, Network, Paper, Post, Style, Thread
 
 OPENING = "opening"
 CLOSING = "closing"
 
 _HIGHLIGHTS = 3
+_LONGEST_DESCRIPTION = 300  # characters; the apps show two lines of it
 
 
 def render(digest: Digest, account: Account, templates: Templates) -> Thread:
@@ -121,7 +123,10 @@ class _Writer:
             lambda form: self._render("entry", paper=form),
             self.measure,
         )
-        return self._post("entry", paper.arxiv_id, fitted, paper.arxiv_id)
+        post = self._post("entry", paper.arxiv_id, fitted, paper.arxiv_id)
+        if network is not Network.BLUESKY or paper is not self.papers[0]:
+            return post
+        return replace(post, card=_card(paper, view))
 
     def _sentences(self, paper: Paper) -> Iterator[str]:
         """The abstract's, one by one: few are wanted, and none where the template shows none."""
@@ -142,6 +147,10 @@ class _Writer:
         }
         return self.templates.render(name, shared | variables)
 
+    def _shown(self, text: str) -> str:
+        """The text as readers see it."""
+        return shorten(text) if self.account.network is Network.BLUESKY else text
+
     def _post(self, template: str, part: str, fitted: Fitted | None, token: str) -> Post:
         account = self.account
         if fitted is None:
@@ -150,7 +159,7 @@ class _Writer:
                 "characters however much is shortened",
                 f"Make {self.templates.path(template)} say less.",
             )
-        if token not in fitted.text:
+        if token not in self._shown(fitted.text):
             raise TemplateError(
                 f"{self.templates.path(template)}:1: the post {part!r} does not say {token!r}, by "
                 "which it is recognised when it is read back",
@@ -158,20 +167,32 @@ class _Writer:
             )
         size = self.measure.length(fitted.text)
         limit = account.max_characters
-        return Post(0, part, fitted.text, token, size, limit, shortened=fitted.shortened)
+        post = Post(0, part, fitted.text, token, size, limit, shortened=fitted.shortened)
+        if account.network is not Network.BLUESKY:
+            return post
+        rich = enrich(fitted.text, self.hashtags)
+        return replace(post, text=rich.text, spans=rich.spans)
+
+
+def _card(paper: Paper, view: PaperView) -> Card:
+    """What is shown of the first paper's page: its title and the beginning of its abstract."""
+    said = cut_at_word(" ".join(sentences(paper.abstract)), _LONGEST_DESCRIPTION)
+    return Card(f"https://arxiv.org/abs/{paper.arxiv_id}", view.title, said)
 
 
 def _measure(account: Account) -> Measure:
     """The account's measure; what was measured once is known, since a post is looked at twice."""
     network, limit = account.network, account.max_characters
 
+    shown = shorten if network is Network.BLUESKY else str
+
     @cache
     def measured(text: str) -> int:
-        return length(network, text)
+        return length(network, shown(text))
 
     return Measure(
         limit=limit,
         length=measured,
-        fits=lambda text: measured(text) <= limit and within_bytes(network, text),
+        fits=lambda text: measured(text) <= limit and within_bytes(network, shown(text)),
         cut=lambda text, longest: defuse(cut_at_word(text, longest), network),
     )

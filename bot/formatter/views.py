@@ -169,9 +169,7 @@ def cut_at_word(text: str, longest: int) -> str:
 def _reference(paper: Paper, account: Account) -> str:
     if account.links is not Links.EVERY:
         return f"arXiv:{paper.arxiv_id}"
-    address = f"arxiv.org/abs/{paper.arxiv_id}"
-    # Bluesky counts a link in full and shows what the text says: the scheme goes into the facet
-    return address if account.network is Network.BLUESKY else f"https://{address}"
+    return f"https://arxiv.org/abs/{paper.arxiv_id}"
 
 
 def _camel(tag: str) -> str:
