@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.delivery.decide import Policy
-from bot.delivery.identity import fingerprint, key, reads_for_free
+from bot.delivery.identity import fingerprint, key, reads_for_free, record_key
 from bot.delivery.money import count_month, over_budget
 from bot.delivery.retract import retract
 from bot.delivery.run import deliver
 from bot.delivery.terms import End, Ended, Result, Surroundings, Terms
 from bot.ledger.rows import PlannedPost, PlannedThread, Spending, StoredThread
 from bot.model import Account, Digest, Network, State, Thread
+from bot.posters.keeper import Keeper
 from bot.posters.poster import CannotRead, Poster, Profile, Seen
 from bot.posters.undo import normal
 from bot.settings import Settings
@@ -204,10 +205,12 @@ class Desk:
             PlannedPost(
                 position=post.position,
                 part=post.part,
-                key=key(account.name, digest.slug, generation, post.part),
+                key=self._key(digest, generation, post.part),
                 text=post.text,
                 token=post.token,
                 media=post.media,
+                spans=post.spans,
+                card=post.card,
             )
             for post in thread.posts
         )
@@ -225,6 +228,12 @@ class Desk:
             posts=posts,
         )
         return self.ledger.plan(planned, self._now())
+
+    def _key(self, digest: Digest, generation: int, part: str) -> str:
+        name = key(self.account.name, digest.slug, generation, part)
+        if self.account.network is not Network.BLUESKY:
+            return name
+        return record_key(name, digest.slug, digest.day)
 
     def _terms(self, *, unsent: bool = False) -> Terms:
         settings, network = self.settings, self.account.network
@@ -281,4 +290,13 @@ def known_profile(settings: Settings, ledger: Ledger, account: Account) -> Profi
         url=ledger.fact(account.name, "url") or "",
         limit=int(limit) if limit else None,
         application=ledger.fact(account.name, "application") or "",
+    )
+
+
+def keeper(settings: Settings, ledger: Ledger, account: Account) -> Keeper:
+    """Where an account's session is kept: in the ledger, for as long as it is the same account."""
+    return Keeper(
+        owner=identity(settings, account),
+        read=lambda: ledger.session(account.name),
+        keep=lambda session: ledger.keep_session(account.name, session),
     )

@@ -15,9 +15,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.delivery.terms import End, Surroundings
-from bot.desk import Desk, Served, Wishes, known_profile
+from bot.desk import Desk, Served, Wishes, keeper, known_profile
 from bot.errors import BotError
 from bot.model import Account, Digest, Network, Thread
+from bot.posters.keeper import Keeper
 from bot.posters.poster import CannotRead, Poster
 from bot.settings import Credentials, Settings
 
@@ -28,12 +29,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def open_poster(
+def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and what is known of it
     account: Account,
     credentials: Credentials,
     timeout: float,
     clock: Callable[[], datetime],
     account_id: str = "",
+    keeper: Keeper | None = None,
 ) -> Poster:
     """The poster of an account; nothing is sent yet. Raises SettingsError for none we have."""
     secrets = {role: secret.reveal() for role, secret in credentials.secrets.items()}
@@ -43,6 +45,18 @@ def open_poster(
         return twitter.open_poster(
             account, **secrets, base_url=credentials.base_url, timeout=timeout, clock=clock
         )
+    if account.network is Network.BLUESKY:
+        from bot.posters import bluesky  # noqa: PLC0415 - loads at first use
+
+        return bluesky.open_poster(
+            account,
+            handle=credentials.handle,
+            **secrets,
+            base_url=credentials.base_url,
+            timeout=timeout,
+            clock=clock,
+            keeper=keeper,
+        )
     from bot.posters import mastodon  # noqa: PLC0415 - loads at first use
 
     return mastodon.open_poster(
@@ -50,7 +64,7 @@ def open_poster(
     )
 
 
-DELIVERABLE = (Network.TWITTER, Network.MASTODON)
+DELIVERABLE = tuple(Network)
 """The networks there is a poster for."""
 
 
@@ -126,6 +140,7 @@ class Service:
             settings.http_timeout,
             around.clock,
             known.id if known else "",
+            keeper(settings, ledger, account),
         )
         with closing(poster):
             lease = self._lease_time()

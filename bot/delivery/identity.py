@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 
 from bot.model import Digest, Network
+from bot.posters.tids import CLOCKS, tid
+
+_MICROSECONDS_A_DAY = 86_400_000_000
 
 
 def key(account: str, digest: str, generation: int, part: str) -> str:
@@ -16,6 +22,21 @@ def key(account: str, digest: str, generation: int, part: str) -> str:
     """
     named = "\x1f".join((account, digest, str(generation), part))
     return hashlib.sha256(named.encode()).hexdigest()[:32]
+
+
+def record_key(key: str, digest: str, day: date) -> str:
+    """The key of a post as Bluesky files it: a TID, as much a function of what the post is.
+
+    https://atproto.com/specs/tid. Its time is one of the digest's own day, as the slug says it or
+    else `day`, so that all posts of a digest lie together and are read back with one request. What
+    is left of it is the key's.
+    """
+    named = re.search(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", digest)
+    with suppress(ValueError):  # digits that are no day
+        day = date.fromisoformat(named[0]) if named else day
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    number, clock = divmod(int(key, 16), CLOCKS)
+    return tid(midnight + timedelta(microseconds=number % _MICROSECONDS_A_DAY), clock)
 
 
 def fingerprint(digest: Digest) -> str:

@@ -90,7 +90,7 @@ class Lookout:
         # what was adopted was never tried by this ledger, and may be as old as the digest
         times = [post.tried_at or book.thread.published for post in sent] or [book.now]
         try:
-            seen = self.poster.look(min(times) - CLOCKS_APART).posts
+            seen = self.poster.look(min(times) - CLOCKS_APART, keys=self._keys()).posts
             there = {each.id for each in seen}
             gone = [p for p in sent if p.id not in there and self.poster.read(p.id) is None]
         except CannotRead as error:
@@ -113,7 +113,7 @@ class Lookout:
         known = None if sent else book.ledger.last_known(book.thread.account)
         after = sent[-1].id if sent else known[0] if known and known[1] <= since else ""
         try:
-            posts = self.poster.look(since, after)
+            posts = self.poster.look(since, after, self._keys())
         except CannotRead as error:
             book.attempt("read", None, "failed", error.message)
             self._cannot_read(error, first)
@@ -154,6 +154,9 @@ class Lookout:
         thread, others = self.book.thread, self._others(posts.posts)
         application = self.book.terms.application
         return recognise(thread, posts.posts, others=others, application=application)
+
+    def _keys(self) -> tuple[str, ...]:
+        return tuple(post.key for post in self.book.thread.posts)
 
     def _first(self) -> StoredPost:
         first = self.book.waiting

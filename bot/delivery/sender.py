@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from bot.delivery.book import Book
 from bot.delivery.terms import UNTOLD_LIMIT, End, Ended
@@ -71,6 +72,10 @@ class Sender:
             root=before[0].id if before else "",
             language=thread.language,
             visibility=shown if parent else thread.visibility,
+            spans=post.spans,
+            card=post.card,
+            # a function of the plan, so that a repeat is the same to the letter
+            created=thread.planned_at + timedelta(milliseconds=post.position),
         )
 
     def _record(self, post: StoredPost, outcome: Outcome, seconds: float) -> None:

@@ -76,6 +76,21 @@ class Accounts(Base):
             value=words(value),
         )
 
+    def session(self, account: str) -> str:
+        """Return what `keep_session` kept; empty for nothing. It is a secret."""
+        sql = "SELECT session FROM sessions WHERE account = :account"
+        rows = self._fetch(sql, account=account)
+        return str(rows[0][0]) if rows else ""
+
+    def keep_session(self, account: str, session: str) -> None:
+        """Keep what the account is logged in by; the ledger's file is its owner's alone."""
+        self._change(
+            "INSERT INTO sessions VALUES (:account, :session)"
+            " ON CONFLICT (account) DO UPDATE SET session = :session",
+            account=account,
+            session=words(session),
+        )
+
     def last_known(self, account: str) -> tuple[str, datetime] | None:
         """Return id and time of the newest post of the account that is out, over all threads."""
         rows = self._fetch(

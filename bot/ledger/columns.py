@@ -13,7 +13,7 @@ from decimal import ROUND_UP, Decimal
 from functools import lru_cache
 
 from bot.ledger.rows import Attempt, Lease, StoredPost, StoredThread
-from bot.model import Media, Network, State
+from bot.model import Card, Media, Network, Span, State
 
 _MILLIONTH = Decimal("0.000001")
 
@@ -50,6 +50,24 @@ def write_media(media: Sequence[Media]) -> str:
     return json.dumps([{"alt": one.alt, "type": one.type} for one in media])
 
 
+def write_rich(spans: Sequence[Span], card: Card | None) -> str:
+    """What a post leads to as JSON; empty where it leads nowhere."""
+    if not spans and card is None:
+        return ""
+    led = [[span.start, span.end, span.uri, span.tag] for span in spans]
+    shown = None if card is None else [card.uri, card.title, card.description]
+    return json.dumps({"spans": led, "card": shown})
+
+
+def _spans(rich: str) -> tuple[Span, ...]:
+    return tuple(Span(*each) for each in json.loads(rich)["spans"]) if rich else ()
+
+
+def _card(rich: str) -> Card | None:
+    shown = json.loads(rich)["card"] if rich else None
+    return Card(*shown) if shown else None
+
+
 @lru_cache(maxsize=512)
 def read_post(row: sqlite3.Row) -> StoredPost:
     """A row of `posts`. Raises ValueError for what no version of ours wrote.
@@ -72,6 +90,8 @@ def read_post(row: sqlite3.Row) -> StoredPost:
         misses=row["misses"],
         missed_after=row["missed_after"],
         reason=row["reason"],
+        spans=_spans(row["rich"]),
+        card=_card(row["rich"]),
     )
 
 

@@ -108,10 +108,18 @@ def _which_troubles_are_known(db: Database) -> None:
     _create(db, "troubles", texts | times, "key", {"told_at", "over_at"})
 
 
+def _what_posts_lead_to(db: Database) -> None:
+    db.table("posts").add_column("rich", str, not_null_default="")
+    _permit(db, "words_stay")
+    _forbid(db, "words_stay", "UPDATE OF part, key, text, token, media, rich ON posts")
+    _create(db, "sessions", {"account": str, "session": str}, "account")
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     _what_was_planned_tried_and_sent,
     _what_accounts_may_and_spend,
     _which_troubles_are_known,
+    _what_posts_lead_to,
 )
 LATEST = len(STEPS)
 
@@ -182,3 +190,8 @@ def _create(
 def _forbid(db: Database, name: str, change: str) -> None:
     """Whatever code comes later, this change fails."""
     db.execute(f"CREATE TRIGGER {name} BEFORE {change} BEGIN SELECT RAISE(ABORT, '{name}'); END")
+
+
+def _permit(db: Database, name: str) -> None:
+    """What was forbidden under this name is so no longer."""
+    db.execute(f"DROP TRIGGER {name}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from bot.model import Media, Network, State
+from bot.model import Card, Media, Network, Span, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class PlannedPost:
     text: str
     token: str
     media: tuple[Media, ...] = ()
+    spans: tuple[Span, ...] = ()
+    card: Card | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class StoredPost:
     misses: int
     missed_after: float
     reason: str
+    spans: tuple[Span, ...] = ()
+    card: Card | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.ledger.base import Base
-from bot.ledger.columns import read_attempt, read_thread, stamp, words, write_media
+from bot.ledger.columns import read_attempt, read_thread, stamp, words, write_media, write_rich
 from bot.ledger.errors import LedgerError
 from bot.ledger.reader import Value
 from bot.ledger.rows import Attempt, PlannedThread, StoredThread
@@ -169,6 +169,7 @@ def _insert_posts(db: Database, number: int, thread: PlannedThread, at: datetime
             "text": post.text,
             "token": post.token,
             "media": write_media(post.media),
+            "rich": write_rich(post.spans, post.card),
             "state": State.PLANNED.value,
             "id": "",
             "url": "",

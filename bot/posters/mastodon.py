@@ -93,7 +93,7 @@ class _Mastodon:
         exchange = self._line.once(lambda: self._client.status_delete(post_id))
         return answers.deleted(exchange, post_id, self._clock())
 
-    def look(self, since: datetime, after: str = "") -> Look:
+    def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:  # noqa: ARG002 - it keeps none
         """See `Poster.look`; posts of the same second as `after` are returned with the newer ones.
 
         Some servers keep whole seconds and list what was posted within one in any order, so that

@@ -7,6 +7,7 @@ what became of a post is an `Outcome`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from bot.errors import BotError
+from bot.model import Card, Span
 
 
 class Sort(StrEnum):
@@ -43,7 +45,8 @@ class Outgoing:
     """A post to publish. `parent` is the network's id of the post it replies to, empty for a root.
 
     `root` is the id of the thread's first post. `key` makes a repeat recognisable to a network that
-    keeps keys. `media` are ids of uploads.
+    keeps keys. `media` are ids of uploads. `spans`, `card` and `created` are for a network that
+    wants to be told what a text links to, and when it was written.
     """
 
     text: str
@@ -53,6 +56,9 @@ class Outgoing:
     language: str = "en"
     visibility: str = "public"
     media: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = ()
+    card: Card | None = None
+    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +159,12 @@ class Poster(Protocol):
         """Publish one post, in exactly one request."""
         ...
 
-    def look(self, since: datetime, after: str = "") -> Look:
+    def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:
         """Read our own posts back to the time `since`, or to the post `after` where that is nearer.
 
-        `after` is an id of ours, and is itself not returned. Raises CannotRead.
+        `after` is an id of ours, and is itself not returned. A network that files posts under keys
+        of ours reads those with these `keys`, and those filed between them, whatever the time.
+        Raises CannotRead.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -130,7 +130,7 @@ class _Twitter:
         billed = outcome.sort in (Sort.SENT, Sort.UNKNOWN)
         return replace(outcome, cost=PRICES.delete) if billed else outcome
 
-    def look(self, since: datetime, after: str = "") -> Look:
+    def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:  # noqa: ARG002 - it keeps none
         since = since.astimezone(UTC).replace(microsecond=0)  # as X gives times
         latest = max(_EARLIEST, min(since, self._clock() - _RECENT))
         start = {"since_id": after} if after else {"start_time": f"{latest:%Y-%m-%dT%H:%M:%SZ}"}
