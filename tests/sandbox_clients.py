@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,6 +15,10 @@ from mastodon import Mastodon
 from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 
+from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
+from bot.sandbox.bluesky.calls import METHODS
+from bot.sandbox.bluesky.lexicons import POST
+from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules
 from bot.sandbox.mastodon.behaviour import MASTODON, MastodonBehaviour
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
@@ -153,8 +157,95 @@ def mastodon(behaviour: MastodonBehaviour = MASTODON, timeout: float = TIMEOUT) 
         yield M(sandbox, rules, clock, client, session)
 
 
+@dataclass
+class B:
+    """A sandbox with a PDS in it, and bare calls of XRPC, with the tokens of one login."""
+
+    sandbox: Sandbox
+    rules: BlueskyRules
+    clock: Clock
+    session: requests.Session
+    timeout: float = TIMEOUT
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def login(self, password: str = APP_PASSWORD) -> requests.Response:
+        name = "com.atproto.server.createSession"
+        body = {"identifier": self.rules.handle, "password": password}
+        answer = self.call(name, body, token="")
+        if answer.ok:
+            self.tokens = {key: answer.json()[f"{key}Jwt"] for key in ("access", "refresh")}
+        return answer
+
+    def call(
+        self,
+        name: str,
+        values: Mapping[str, object] | None = None,
+        *,
+        token: str | None = None,
+        verb: str = "",
+    ) -> requests.Response:
+        """Call by its name; a query's values go into the address, a procedure's into the body."""
+        verb = verb or (METHODS[name].verb if name in METHODS else "GET")
+        asked = {key: str(each) for key, each in (values or {}).items()} if verb == "GET" else {}
+        return self.session.request(
+            verb,
+            self.url(name),
+            params=asked,
+            json=None if verb == "GET" else values,
+            headers=self.headers(token),
+            timeout=self.timeout,
+        )
+
+    def send(
+        self, name: str, data: bytes, mime: str = "", token: str | None = None
+    ) -> requests.Response:
+        """Call a procedure with a body of any kind."""
+        headers = self.headers(token) | ({"Content-Type": mime} if mime else {})
+        return self.session.post(self.url(name), data, headers=headers, timeout=self.timeout)
+
+    def url(self, name: str) -> str:
+        return f"{self.sandbox.url('bluesky')}/xrpc/{name}"
+
+    def headers(self, token: str | None) -> dict[str, str]:
+        token = self.tokens.get("access", "") if token is None else token
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+    def put(self, rkey: str, record: Mapping[str, object], **more: object) -> requests.Response:
+        """Put a post at a key, as the one record of its kind that a test is about."""
+        body = {"repo": self.rules.account, "collection": POST, "rkey": rkey, "record": record}
+        return self.call("com.atproto.repo.putRecord", {**body, **more})
+
+    def post(self, text: str, parent: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Make a post and return its strong reference."""
+        record: dict[str, object] = {"$type": POST, "text": text}
+        record["createdAt"] = f"{self.clock.now:%Y-%m-%dT%H:%M:%S}.000Z"
+        record |= {"reply": {"root": parent, "parent": parent}} if parent else {}
+        body = {"repo": self.rules.account, "collection": POST, "record": record}
+        answer = self.call("com.atproto.repo.createRecord", body)
+        answer.raise_for_status()
+        return {key: answer.json()[key] for key in ("uri", "cid")}
+
+    def texts(self) -> list[str]:
+        return [post.text for post in self.rules.live()]
+
+
+@contextmanager
+def bluesky(behaviour: BlueskyBehaviour = BSKY_SOCIAL, timeout: float = TIMEOUT) -> Iterator[B]:
+    """A PDS, and one who is logged in there."""
+    clock = Clock()
+    rules = BlueskyRules(clock, behaviour)
+    with Sandbox({"bluesky": rules}) as sandbox, requests.Session() as session:
+        session.trust_env = False
+        it = B(sandbox, rules, clock, session, timeout)
+        tokens = rules.pds.sessions.open(clock.now, behaviour)
+        it.tokens = {"access": tokens.access, "refresh": tokens.refresh}
+        yield it
+
+
 if TYPE_CHECKING:
     from bot.sandbox.wire import NetworkRules
 
-    def _both_are_networks(x: XRules, mastodon: MastodonRules) -> tuple[NetworkRules, ...]:
-        return x, mastodon
+    def _all_are_networks(
+        x: XRules, mastodon: MastodonRules, bluesky: BlueskyRules
+    ) -> tuple[NetworkRules, ...]:
+        return x, mastodon, bluesky

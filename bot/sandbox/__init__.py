@@ -1,6 +1,6 @@
 """The networks on your own machine: their rules as pure state machines, and a server on loopback.
 
-`x` and `mastodon` hold one network's rules each, told apart by a frozen Behaviour; `faults` says
+`x`, `mastodon` and `bluesky` hold one network's rules each, told apart by a frozen Behaviour; `faults` says
 what can go wrong as values; `server` puts rules on 127.0.0.1 and breaks what it is told to break.
 The real SDKs talk to it. Nothing here leaves the machine.
 

@@ -6,22 +6,34 @@ what it answers instead, and how many bytes of that arrive before the connection
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
 from bot.model import Network
+from bot.sandbox.bluesky import answers as bluesky_answers
 from bot.sandbox.mastodon import answers as mastodon_answers
-from bot.sandbox.wire import Request, Response, reply
+from bot.sandbox.wire import Pairs, Request, Response, reply
 from bot.sandbox.x import answers as x_answers
 
 Make: TypeAlias = Callable[[Request, Response | None, datetime], Response]
 """Makes an answer of the request, the network's own answer (None if it gave none) and its time."""
 
 _HTML = (("content-type", "text/html"),)
-_RESETS = {"x-rate-limit-reset", "x-ratelimit-reset"}
+_RESETS = {"x-rate-limit-reset", "x-ratelimit-reset", "ratelimit-reset"}
+_TOO_MANY: Mapping[Network, Response] = {
+    Network.TWITTER: x_answers.TOO_MANY,
+    Network.MASTODON: mastodon_answers.TOO_MANY,
+    Network.BLUESKY: bluesky_answers.TOO_MANY,
+}
+_REFUSALS: Mapping[Network, Mapping[str, Response]] = {
+    Network.TWITTER: x_answers.REFUSALS,
+    Network.MASTODON: mastodon_answers.REFUSALS,
+    Network.BLUESKY: bluesky_answers.REFUSALS,
+}
 
 
 class Commit(StrEnum):
@@ -109,6 +121,12 @@ def server_error(status: int, commit: Commit = Commit.NEVER, late: float = 0.0) 
     return Fault(f"{status} {when[commit]} commit", commit, late, lambda *_: page)
 
 
+def own_error(name: str, response: Response, commit: Commit = Commit.NEVER) -> Fault:
+    """Return the fault of an error in the network's own words (`ERRORS` of its answers)."""
+    when = "after" if commit is Commit.NOW else "before"
+    return Fault(f"{name} {when} commit", commit, make=lambda *_: response)
+
+
 def later(fault: Fault, seconds: float) -> Fault:
     """Return the same fault with the request carried out `seconds` later."""
     name = f"{fault.name}, committed {seconds:g} s later"
@@ -129,17 +147,22 @@ def too_many(network: Network, reset: timedelta | None) -> Fault:
     """Return the fault of a 429 that ends `reset` from now; of None, one that does not say when."""
 
     def make(_: Request, __: Response | None, now: datetime) -> Response:
-        return _too_many(network, None if reset is None else now + reset)
+        told = () if reset is None else _told(network, now, reset)
+        return _TOO_MANY[network].having(*told)
 
     return Fault("429" if reset is None else f"429 for {reset}", make=make)
 
 
-def _too_many(network: Network, reset: datetime | None) -> Response:
-    if network is Network.TWITTER:
-        headers = (("x-rate-limit-reset", str(int(reset.timestamp()))),) if reset else ()
-        return x_answers.TOO_MANY.having(*headers)
-    headers = (("X-RateLimit-Reset", f"{reset:%Y-%m-%dT%H:%M:%S.%f}Z"),) if reset else ()
-    return mastodon_answers.TOO_MANY.having(*headers)
+def _told(network: Network, now: datetime, wait: timedelta) -> Pairs:
+    """Return the headers that say when a limit ends, `wait` from now."""
+    reset, seconds = now + wait, math.ceil(wait.total_seconds())
+    stamp = str(int(reset.timestamp()))
+    told: Mapping[Network, Pairs] = {
+        Network.TWITTER: (("x-rate-limit-reset", stamp),),
+        Network.MASTODON: (("X-RateLimit-Reset", f"{reset:%Y-%m-%dT%H:%M:%S.%f}Z"),),
+        Network.BLUESKY: (("RateLimit-Reset", stamp), ("Retry-After", str(seconds))),
+    }
+    return told[network]
 
 
 def changed(name: str, make: Callable[[Response], Response]) -> Fault:
@@ -173,8 +196,13 @@ def every(network: Network) -> tuple[Fault, ...]:
 
     Those that hang are not among them: they need a client with a timeout, or a test to let go.
     """
-    refusals = x_answers.REFUSALS if network is Network.TWITTER else mastodon_answers.REFUSALS
+    own = bluesky_answers.ERRORS if network is Network.BLUESKY else {}
     errors = [
+        own_error(name, response, commit)
+        for name, response in own.items()
+        for commit in (Commit.NEVER, Commit.NOW)
+    ]
+    errors += [
         server_error(status, commit)
         for status in (500, 502, 503, 504)
         for commit in (Commit.NEVER, Commit.NOW)
@@ -184,5 +212,5 @@ def every(network: Network) -> tuple[Fault, ...]:
         *(cut_head(20), cut_body(0), cut_body(7), NOT_JSON, EMPTY, JSON_LIST, ERRORS_ONLY),
         *(BAD_RESET, ERROR_LIST, redirect(301), redirect(308), server_error(408)),
         *(*errors, too_many(network, None), too_many(network, timedelta(minutes=5))),
-        *(refusal(name, response) for name, response in refusals.items()),
+        *(refusal(name, response) for name, response in _REFUSALS[network].items()),
     )

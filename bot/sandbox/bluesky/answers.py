@@ -1,0 +1,103 @@
+"""The errors of XRPC, word for word as a PDS gives them, and the headers of its answers.
+
+https://atproto.com/specs/xrpc#error-responses; each was seen at @atproto/pds 0.5.35.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from types import MappingProxyType
+
+from bot.sandbox.bluesky.cids import Cid
+from bot.sandbox.wire import Pairs, Response, reply
+
+_HTML = (("content-type", "text/html; charset=utf-8"),)
+
+
+def error(status: int, name: str, message: str) -> Response:
+    """Return a refusal as XRPC writes it."""
+    return reply(status, {"error": name, "message": message})
+
+
+def invalid(message: str) -> Response:
+    """Return the refusal of a request that is not as the lexicon wants it."""
+    return error(400, "InvalidRequest", message)
+
+
+def bad_swap(what: str, at: Cid | None) -> Response:
+    """Return the refusal of a change made on a condition: `what` it is about was `at` another."""
+    return error(400, "InvalidSwap", f"{what} was at {'null' if at is None else at}")
+
+
+def no_record(uri: str) -> Response:
+    """Return the answer to a read of a record that is not there."""
+    return error(400, "RecordNotFound", f"Could not locate record: {uri}")
+
+
+def no_blob(cid: Cid) -> Response:
+    """Return the refusal of a record that refers to a file which was never uploaded, or is gone."""
+    return error(400, "BlobNotFound", f"Could not find blob: {cid}")
+
+
+def no_repo(repo: str) -> Response:
+    """Return the refusal to list the records of an account that is not there, or not active."""
+    return invalid(f"Could not find repo: {repo}")
+
+
+def bad_token(message: str) -> Response:
+    """Return the refusal of a token that is none, or is meant for something else."""
+    return error(400, "InvalidToken", message)
+
+
+EXPIRED = error(400, "ExpiredToken", "Token has expired")
+REVOKED = error(400, "ExpiredToken", "Token has been revoked")
+UNVERIFIED = bad_token("Token could not be verified")
+NO_TOKEN = error(401, "AuthMissing", "Authentication Required")
+NO_LOGIN = error(401, "AuthenticationRequired", "Invalid identifier or password")
+NOT_YOURS = error(401, "AuthenticationRequired", "Authentication Required")
+TAKEN_DOWN = error(401, "AccountTakedown", "Account has been taken down")
+DEACTIVATED = error(401, "AccountDeactivated", "Account is deactivated")
+NO_ACCOUNT = error(403, "AccountNotFound", "Account not found")
+TOO_LARGE = error(413, "PayloadTooLarge", "request entity too large")
+TOO_MANY = error(429, "RateLimitExceeded", "Rate Limit Exceeded")
+BROKEN = error(500, "InternalServerError", "Internal Server Error")
+NO_METHOD = error(501, "MethodNotImplemented", "Method Not Implemented")
+NO_UPSTREAM = error(502, "UpstreamFailure", "Upstream service unreachable")
+NO_PAGE = Response(404, b"<!DOCTYPE html><title>Error</title><pre>Not Found</pre>", _HTML)
+
+
+def usual_headers(now: datetime) -> Pairs:
+    """Return what every answer carries."""
+    return (
+        ("date", format_datetime(now.astimezone(UTC), usegmt=True)),
+        ("server", "sandbox"),
+        ("access-control-allow-origin", "*"),
+        ("vary", "Authorization, Accept-Encoding"),
+    )
+
+
+_CID = Cid.parse("bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a")
+_LONG = "grapheme too big (maximum 300, got 301) at $.record.text"
+REFUSALS: Mapping[str, Response] = MappingProxyType(
+    {
+        "400 invalid": invalid(f"Invalid app.bsky.feed.post record: {_LONG}"),
+        "400 swap": bad_swap("Record", _CID),
+        "400 blob": no_blob(_CID),
+        "400 expired": EXPIRED,
+        "400 revoked": REVOKED,
+        "400 token": UNVERIFIED,
+        "401 no token": NO_TOKEN,
+        "401 no login": NO_LOGIN,
+        "401 takedown": TAKEN_DOWN,
+        "401 deactivated": DEACTIVATED,
+        "403 account": NO_ACCOUNT,
+        "413": TOO_LARGE,
+    }
+)
+"""Every kind of refusal, by name, for tests that try each one."""
+ERRORS: Mapping[str, Response] = MappingProxyType(
+    {"500 in JSON": BROKEN, "502 in JSON": NO_UPSTREAM}
+)
+"""What a PDS says when it fails itself; it may have carried the request out."""

@@ -1,0 +1,140 @@
+"""JSON and the protocol's data model: links as `{"$link": ...}`, bytes as `{"$bytes": ...}`."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping, Sequence
+
+from bot.sandbox.bluesky.cbor import Data, order
+from bot.sandbox.bluesky.cids import Cid, Codec
+from bot.sandbox.wire import Json
+
+_LINK, _BYTES, _TYPE = "$link", "$bytes", "$type"
+_BLOB = {_TYPE, "ref", "mimeType", "size"}
+_LEGACY = {"cid", "mimeType"}
+
+
+class NotJson(Exception):
+    """Raised for bytes that are no JSON."""
+
+
+class NotData(Exception):
+    """Raised for JSON that holds what the data model has no place for, a fraction; says where."""
+
+
+def read(body: bytes) -> Data:
+    """Return the value that a body of JSON holds.
+
+    `NotJson` where it is none, `NotData` where a number in it is not whole. What looks like a link
+    or like bytes and is neither stays the map it is, as servers leave it.
+    """
+    try:
+        value: object = json.loads(body, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise NotJson(str(error)) from error
+    return _data(value, "$")
+
+
+def shown(value: Data) -> Json:
+    """Return the value as a server gives it back in JSON: keys in the order they are stored."""
+    if isinstance(value, Cid):
+        return {_LINK: str(value)}
+    if isinstance(value, bytes):
+        return {_BYTES: b64encode(value).decode().rstrip("=")}
+    if isinstance(value, Mapping):
+        return {key: shown(value[key]) for key in sorted(value, key=order)}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [shown(each) for each in value]
+    return value
+
+
+def step(path: str, key: str | int) -> str:
+    """Return the way to what lies under `key`, as error messages write it: `$.facets[0]`."""
+    return f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}"
+
+
+def blob_of(value: Data) -> tuple[Cid, str, int] | None:
+    """Return the file's identifier, type and size where the value refers to a file."""
+    if not isinstance(value, Mapping) or value.get(_TYPE) != "blob" or set(value) != _BLOB:
+        return None
+    cid, mime, size = value["ref"], value["mimeType"], value["size"]
+    named = isinstance(mime, str) and "/" in mime
+    sized = isinstance(size, int) and not isinstance(size, bool) and size >= 0
+    if isinstance(cid, Cid) and cid.codec is Codec.RAW and named and sized:
+        return cid, str(mime), int(str(size))
+    return None
+
+
+def legacy_of(value: Data) -> Cid | None:
+    """Return the file's identifier where the value refers to one as was done before 2023."""
+    if not isinstance(value, Mapping) or set(value) != _LEGACY:
+        return None
+    return _cid(value["cid"]) if isinstance(value["mimeType"], str) else None
+
+
+def inside(value: Data) -> Iterator[Data]:
+    """Give the value and every value in it."""
+    yield value
+    below: Sequence[Data] = ()
+    if isinstance(value, Mapping):
+        below = list(value.values())
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        below = value
+    for each in below:
+        yield from inside(each)
+
+
+def _data(value: object, path: str) -> Data:
+    if isinstance(value, dict):
+        pairs = {_whole(key): _data(each, step(path, key)) for key, each in value.items()}
+        return _special(pairs)
+    if isinstance(value, list):
+        return [_data(each, step(path, index)) for index, each in enumerate(value)]
+    if isinstance(value, str):
+        return _whole(value)
+    if isinstance(value, float):
+        return _integer(value, path)
+    assert value is None or isinstance(value, bool | int)  # noqa: S101 - JSON has no other
+    return value
+
+
+def _special(pairs: dict[str, Data]) -> Data:
+    if pairs.keys() == {_LINK}:
+        return _cid(pairs[_LINK]) or pairs
+    if pairs.keys() == {_BYTES}:
+        data = _decoded(pairs[_BYTES])
+        return pairs if data is None else data
+    return pairs
+
+
+def _cid(value: Data) -> Cid | None:
+    try:
+        return Cid.parse(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _decoded(value: Data) -> bytes | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return b64decode(value + "=" * (-len(value) % 4), validate=True)
+    except ValueError:
+        return None
+
+
+def _integer(number: float, path: str) -> int:
+    if number.is_integer():
+        return int(number)
+    kinds = "null, boolean, integer, string, cid, bytes, array or object"
+    raise NotData(f"Expected one of {kinds} value type (got {number:g}) at {path}")
+
+
+def _whole(text: str) -> str:
+    """Return the text with U+FFFD for halves of characters, which no UTF-8 can hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _refuse(name: str) -> Data:
+    raise ValueError(name)

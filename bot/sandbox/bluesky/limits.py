@@ -1,0 +1,93 @@
+"""What a server lets one account and one address do in a time, and the headers that say so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.sandbox.bluesky.answers import TOO_MANY
+from bot.sandbox.bluesky.behaviour import BlueskyLimits
+from bot.sandbox.bluesky.calls import Call
+from bot.sandbox.bluesky.records import Action
+from bot.sandbox.bluesky.writing import action_of, writes_of
+from bot.sandbox.windows import Limit, Window, Windows
+from bot.sandbox.wire import Pairs, Refused
+
+_POINTS: Mapping[Action, int] = {Action.CREATE: 3, Action.UPDATE: 2, Action.DELETE: 1}
+_CHANGES: Mapping[str, Action] = {
+    "com.atproto.repo.createRecord": Action.CREATE,
+    "com.atproto.repo.putRecord": Action.UPDATE,
+    "com.atproto.repo.deleteRecord": Action.DELETE,
+}
+_FEW_MINUTES, _HOUR, _DAY = timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a call takes of one limit."""
+
+    limit: Limit
+    points: int = 1
+
+
+def costs(call: Call, limits: BlueskyLimits) -> list[Cost]:
+    """Return what a call costs: what it takes of its own limits, and one request."""
+    return [*_own_costs(call, limits), Cost(Limit("requests", limits.requests, _FEW_MINUTES))]
+
+
+def _own_costs(call: Call, limits: BlueskyLimits) -> list[Cost]:
+    if action := _CHANGES.get(call.name):
+        return _writing(_POINTS[action], limits)
+    match call.name:
+        case "com.atproto.repo.applyWrites":
+            return _writing(sum(_POINTS[action_of(each)] for each in writes_of(call)), limits)
+        case "com.atproto.server.createSession":
+            name = call.text("identifier")
+            few = Limit(f"login-{name}", limits.logins, _FEW_MINUTES)
+            return [Cost(Limit(f"login-day-{name}", limits.logins_day, _DAY)), Cost(few)]
+        case "com.atproto.repo.uploadBlob":
+            return [Cost(Limit("upload", limits.uploads, _DAY))]
+    return []
+
+
+def _writing(points: int, limits: BlueskyLimits) -> list[Cost]:
+    hour = Limit("repo-write-hour", limits.hour, _HOUR)
+    return [Cost(hour, points), Cost(Limit("repo-write-day", limits.day, _DAY), points)]
+
+
+class Meter:
+    """What was used of each limit."""
+
+    def __init__(self) -> None:
+        self._windows = Windows()
+
+    def spend(self, costs: Iterable[Cost], now: datetime) -> Pairs:
+        """Take what a call costs and return the headers that tell of the tightest limit.
+
+        Every limit is charged, also where one refuses the call; that one is then told of.
+        """
+        standing = [self._spend(cost, now) for cost in costs if cost.points]
+        for window, over in standing:
+            if over:
+                wait = math.ceil((window.reset - now).total_seconds())
+                raise Refused(TOO_MANY.having(*_headers(window), ("Retry-After", str(wait))))
+        tightest, _ = min(standing, key=lambda each: each[0].remaining)
+        return _headers(tightest)
+
+    def _spend(self, cost: Cost, now: datetime) -> tuple[Window, bool]:
+        over = self._windows.look(cost.limit, now).remaining < cost.points
+        for _ in range(cost.points):
+            self._windows.take(cost.limit, now)
+        return self._windows.look(cost.limit, now), over
+
+
+def _headers(window: Window) -> Pairs:
+    most, length = window.limit.most, window.limit.length
+    return (
+        ("RateLimit-Limit", str(most)),
+        ("RateLimit-Reset", str(int(window.reset.timestamp()))),
+        ("RateLimit-Remaining", str(window.remaining)),
+        ("RateLimit-Policy", f"{most};w={length // timedelta(seconds=1)}"),
+    )

@@ -1,0 +1,186 @@
+"""The calls that change a repository: put, create, delete, several at once, and files. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.sandbox.bluesky import answers as says
+from bot.sandbox.bluesky.calls import Call
+from bot.sandbox.bluesky.cbor import Data, cid_of
+from bot.sandbox.bluesky.data import inside, legacy_of
+from bot.sandbox.bluesky.formats import is_tid
+from bot.sandbox.bluesky.lexicons import POST, PROFILE, SCHEMA
+from bot.sandbox.bluesky.pds import Pds
+from bot.sandbox.bluesky.records import Action, Commit, Conflict, Write
+from bot.sandbox.bluesky.schema import Invalid
+from bot.sandbox.wire import Json, Refused, Response, reply
+
+_MOST_WRITES = 200
+_WRITES = "com.atproto.repo.applyWrites#"
+_SELF = "self"
+_LEFT_OUT = object()
+
+
+def put_record(pds: Pds, call: Call) -> Response:
+    """Write a record, over the one that is there.
+
+    The very same record again is no change. `swapRecord` says what must be there, null nothing.
+    """
+    repo = pds.writable(call.text("repo"))
+    uri = _uri(repo, call.text("collection"), call.text("rkey"))
+    current = pds.records.get(uri)
+    action = Action.UPDATE if current else Action.CREATE
+    write = _write(action, uri, call.values["record"], call)
+    if current and current.cid == write.cid:
+        return reply(200, _written(write))
+    at = current.cid if current else None
+    _check_commit_swap(pds, repo, call)
+    swap = call.values.get("swapRecord", _LEFT_OUT)
+    if swap is not _LEFT_OUT and swap != (None if at is None else str(at)):
+        raise Refused(says.bad_swap("Record", at))
+    return reply(200, _written(write, _commit(pds, repo, [write], call)))
+
+
+def create_record(pds: Pds, call: Call) -> Response:
+    """Write a record where none is. A key that is taken breaks the server, as the real one."""
+    repo = pds.writable(call.text("repo"))
+    uri = _new_uri(pds, repo, call.values, call)
+    write = _write(Action.CREATE, uri, call.values["record"], call)
+    _check_commit_swap(pds, repo, call)
+    return reply(200, _written(write, _commit(pds, repo, [write], call)))
+
+
+def delete_record(pds: Pds, call: Call) -> Response:
+    """Delete a record; one that is not there is no trouble."""
+    repo = pds.writable(call.text("repo"))
+    uri = _uri(repo, call.text("collection"), call.text("rkey"))
+    current = pds.records.get(uri)
+    if current is None:
+        return reply(200, {})
+    _check_commit_swap(pds, repo, call)
+    if call.values.get("swapRecord", str(current.cid)) != str(current.cid):
+        raise Refused(says.bad_swap("Record", current.cid))
+    commit = _commit(pds, repo, [Write(Action.DELETE, uri)], call)
+    return reply(200, {"commit": _meta(commit)})
+
+
+def apply_writes(pds: Pds, call: Call) -> Response:
+    """Carry out several writes, all or none."""
+    repo = pds.writable(call.text("repo"))
+    asked = writes_of(call)
+    if len(asked) > _MOST_WRITES:
+        raise Refused(says.invalid(f"Too many writes. Max: {_MOST_WRITES}"))
+    writes = [
+        _asked_write(pds, repo, each, call, f"$.writes[{index}].record")
+        for index, each in enumerate(asked)
+    ]
+    _check_commit_swap(pds, repo, call)
+    commit = _commit(pds, repo, writes, call)
+    results: list[Json] = [
+        {**_written(write), "$type": f"{_WRITES}{write.action}Result"} for write in writes
+    ]
+    return reply(200, {"commit": _meta(commit), "results": results})
+
+
+def upload_blob(pds: Pds, call: Call) -> Response:
+    """Take in a file. Its type is what its first bytes say, else what the request says."""
+    pds.blobs.drop(call.now, pds.behaviour.blobs_last)
+    blob = pds.blobs.upload(call.request.body, call.mime, call.now)
+    link: Json = {"$link": str(blob.cid)}
+    told: Json = {"$type": "blob", "ref": link, "mimeType": blob.mime, "size": len(blob.data)}
+    return reply(200, {"blob": told})
+
+
+def writes_of(call: Call) -> Sequence[Mapping[str, Data]]:
+    """Return the writes that applyWrites asks for, checked when the call was read."""
+    writes = call.values["writes"]
+    assert isinstance(writes, Sequence)  # noqa: S101 - checked when the call was read
+    return [each for each in writes if isinstance(each, Mapping)]
+
+
+def action_of(write: Mapping[str, Data]) -> Action:
+    """Return what one of the writes of applyWrites does."""
+    return Action(str(write["$type"]).removeprefix(_WRITES))
+
+
+def _asked_write(pds: Pds, repo: str, asked: Mapping[str, Data], call: Call, where: str) -> Write:
+    action = action_of(asked)
+    if action is Action.DELETE:
+        return Write(action, _uri(repo, str(asked["collection"]), str(asked["rkey"])))
+    return _write(action, _new_uri(pds, repo, asked, call), asked["value"], call, where)
+
+
+def _new_uri(pds: Pds, repo: str, asked: Mapping[str, Data], call: Call) -> str:
+    """Return the address of a record whose key may be left to the server."""
+    key = asked.get("rkey") or pds.keys(call.now)
+    return _uri(repo, str(asked["collection"]), str(key))
+
+
+def _uri(repo: str, collection: str, key: str) -> str:
+    return f"at://{repo}/{collection}/{key}"
+
+
+def _write(action: Action, uri: str, record: Data, call: Call, where: str = "$.record") -> Write:
+    """Return a write of this record; refused where it is not what its lexicon wants."""
+    assert isinstance(record, Mapping)  # noqa: S101 - checked when the call was read
+    _, _, _, collection, key = uri.split("/")
+    kind = record.get("$type", collection)
+    if kind != collection:
+        message = f"Invalid $type: expected {collection}, got {kind}"
+        raise Refused(says.invalid(message))
+    value = {**record, "$type": collection}
+    status = _validated(value, collection, key, call.values.get("validate"), where)
+    for cid in filter(None, map(legacy_of, inside(value))):
+        raise Refused(says.invalid(f"Legacy blobs are not allowed ({cid})"))
+    try:
+        return Write(action, uri, value, cid_of(value), status)
+    except ValueError:  # an integer too great for the encoder, which the lexicon let pass
+        raise Refused(says.BROKEN) from None
+
+
+def _validated(value: Data, collection: str, key: str, wished: Data, where: str) -> str | None:
+    """Return what validation says: valid, unknown, or nothing where it was not wanted."""
+    if wished is False:
+        return None
+    if collection not in (POST, PROFILE):
+        if wished:
+            raise Refused(says.invalid(f"Unknown lexicon type: {collection}"))
+        return "unknown"
+    if collection == POST and not is_tid(key):
+        raise Refused(_bad_key(collection, f'Invalid TID string (got "{key}")'))
+    if collection == PROFILE and key != _SELF:
+        raise Refused(_bad_key(collection, f'Expected "{_SELF}" (got "{key}")'))
+    try:
+        SCHEMA.check(value, SCHEMA.definitions[collection], where)
+    except Invalid as error:
+        raise Refused(says.invalid(f"Invalid {collection} record: {error}")) from None
+    return "valid"
+
+
+def _bad_key(collection: str, reason: str) -> Response:
+    return says.invalid(f"Invalid record key for {collection}: {reason} at $")
+
+
+def _check_commit_swap(pds: Pds, repo: str, call: Call) -> None:
+    head = pds.records.head(repo)
+    if call.text("swapCommit") not in ("", str(head.cid)):
+        raise Refused(says.bad_swap("Commit", head.cid))
+
+
+def _commit(pds: Pds, repo: str, writes: Sequence[Write], call: Call) -> Commit:
+    try:
+        return pds.commit(repo, writes, call.now)
+    except Conflict:
+        raise Refused(says.BROKEN) from None
+
+
+def _written(write: Write, commit: Commit | None = None) -> dict[str, Json]:
+    if write.cid is None:
+        return {}
+    told: dict[str, Json] = {"uri": write.uri, "cid": str(write.cid)}
+    told |= {"commit": _meta(commit)} if commit else {}
+    return told | ({"validationStatus": write.status} if write.status else {})
+
+
+def _meta(commit: Commit) -> dict[str, Json]:
+    return {"cid": str(commit.cid), "rev": commit.rev}
