@@ -72,6 +72,7 @@ def settle(  # noqa: PLR0913 - an option each
     """
     from bot import app  # noqa: PLC0415 - loads at first use
     from bot.ledger.store import Ledger  # noqa: PLC0415 - loads at first use
+    from bot.posters.ids import id_of  # noqa: PLC0415 - loads at first use
 
     if unsent == bool(post_id):
         raise click.UsageError("Say one of --sent ID and --unsent.")
@@ -92,6 +93,9 @@ def settle(  # noqa: PLR0913 - an option each
         if state not in (State.UNKNOWN, State.HELD):
             message = f"post {position} of {thread.digest} is {state}: there is nothing to settle"
             raise BotError(message, "To take a thread back: bot retract.")
+        if post_id:
+            owner = ledger.fact(thread.account, "id") or ""
+            post_id = id_of(thread.network, post_id, owner)
         ledger.settle(thread.number, position, post_id, "", now())
     decided = f"sent as {post_id}" if post_id else "not out, and planned"
     click.echo(f"Post {position} of {thread.digest} on {thread.account} is {decided}.")
