@@ -13,7 +13,7 @@ from bot.digests.parse import parse
 from bot.errors import BotError, SettingsError, Unreachable
 from bot.model import Account, Network
 from bot.posters.poster import CannotRead
-from bot.service import DELIVERABLE, open_poster
+from bot.service import open_poster
 from bot.settings import Settings, same_papers
 from bot.settings.schedule import Schedule
 
@@ -74,7 +74,7 @@ def _accounts(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.WARNING, name, message, _way_to(settings, name))
     if not settings.accounts and not settings.incomplete:
         message = "none is set up; a dry run shows what each network would get"
-        mend = "bot login mastodon and bot login twitter lead to the variables that make one."
+        mend = "bot login mastodon, twitter or bluesky leads to the variables that make one."
         yield Finding(Level.WARNING, "accounts", message, mend)
     for pair in same_papers(settings.accounts):
         yield _failed("accounts", _identical(*pair))
@@ -90,7 +90,7 @@ def _way_to(settings: Settings, name: str) -> str:
 _WAYS = {
     Network.TWITTER: "bot login twitter says how to get an app, and obtains the access token.",
     Network.MASTODON: "bot login mastodon obtains the access token.",
-    Network.BLUESKY: "An app password is made in its settings: Privacy and security.",
+    Network.BLUESKY: "bot login bluesky says how to get an app password, and tries it.",
 }
 
 
@@ -180,10 +180,6 @@ def _credentials(
     settings: Settings, account: Account, clock: Callable[[], datetime]
 ) -> Iterator[Finding]:
     """Try the credentials, and say what the network's users expect of a bot."""
-    if account.network not in DELIVERABLE:
-        message = f"this version does not deliver to {account.network} yet"
-        yield Finding(Level.WARNING, account.name, message)
-        return
     credentials = settings.credentials[account.name]
     poster = open_poster(account, credentials, settings.http_timeout, clock)
     try:

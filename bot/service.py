@@ -64,10 +64,6 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and wh
     )
 
 
-DELIVERABLE = tuple(Network)
-"""The networks there is a poster for."""
-
-
 @dataclass(frozen=True, slots=True)
 class Service:
     """All accounts, one ledger, and what they are served with."""
@@ -110,9 +106,6 @@ class Service:
         """Do `work` under the account's lease; its errors become its own result."""
         from bot.ledger.leases import Busy, describe, holder, is_alive  # noqa: PLC0415 - first use
 
-        if account.network not in DELIVERABLE:
-            reason = f"this version does not deliver to {account.network} yet"
-            return Served(account, End.FAILED, reason=reason)
         token, ttl = self.token(), self._lease_time()
         try:
             now = self.around.clock()

@@ -17,10 +17,11 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import skylaws
 from crash_child import COMMIT, Fuse, Killed, Point, When, ledger_passes
 from stage import NOTHING, digest, stage
 from stage import Stage as Play
-from theatre import BOTH, PAPERS, Theatre, theatre, trace
+from theatre import ALL, PAPERS, Theatre, theatre, trace
 
 from bot.desk import Served, Wishes
 from bot.ledger.store import Ledger
@@ -30,8 +31,8 @@ from bot.sandbox.faults import HUNG_AFTER, HUNG_BEFORE
 from bot.sandbox.service import Stored
 from bot.settings import Settings
 
-X, MASTODON = (Network.TWITTER,), (Network.MASTODON,)
-EACH = (X, MASTODON, BOTH)
+X, MASTODON, SKY = ((network,) for network in ALL)
+EACH = (X, MASTODON, SKY, ALL)
 _MEMORY = Path("/dev/shm")  # noqa: S108 - it waits for no disk
 HELD = {When.BEFORE: HUNG_BEFORE, When.AFTER: HUNG_AFTER}
 
@@ -156,13 +157,38 @@ def untrue(on: Play, source: Digest, networks: Sequence[Network], settings: Sett
     return ""
 
 
+def unlawful(
+    on: Play, source: Digest, networks: Sequence[Network], settings: Settings, logins: int = 2
+) -> str:
+    """What is wrong on Bluesky besides, with a run and one that went on; empty for nothing.
+
+    Its records, to the letter of the plan in the ledger; and `logins`, of which a session whose
+    keeping was prevented takes one more.
+    """
+    if Network.BLUESKY not in networks:
+        return ""
+    with Ledger.open(settings.database) as ledger:
+        stored = ledger.thread(Network.BLUESKY.value, source.slug)
+    thread, live = on.planned(source, settings)[Network.BLUESKY], on.live(Network.BLUESKY)
+    asked = [each for each in on.sandbox.requests if each.network == Network.BLUESKY]
+    try:
+        skylaws.check_records(on.sky, live, thread, source)
+        skylaws.check_times(on.sky, live, stored)
+        skylaws.check_nothing_overwritten(on.sky)
+        skylaws.check_requests(asked, plans=1)
+        skylaws.check_logins(asked, logins)
+    except AssertionError as error:
+        return str(error)
+    return ""
+
+
 # In this process ---------------------------------------------------------------------------------
 
 
 @contextmanager
 def passing(fuse: Fuse, on: Play) -> Iterator[None]:
     """Every request and every commit of this process goes by the fuse."""
-    names = {on.sandbox.url(network): network.value for network in BOTH}
+    names = {on.sandbox.url(network): network.value for network in ALL}
     once = Line.once
 
     def watched(line: Line, ask: Callable[[], object]) -> object:
@@ -202,7 +228,7 @@ def worded_stage() -> Iterator[Worded]:
     """A stage in a folder that is gone afterwards, in memory where there is such a place."""
     home = _MEMORY if _MEMORY.is_dir() else None
     with TemporaryDirectory(dir=home) as name, stage(Path(name)) as on:
-        yield Worded(on.folder, on.clock, on.sandbox, on.x, on.mastodon)
+        yield Worded(on.folder, on.clock, on.sandbox, on.x, on.mastodon, on.sky)
 
 
 def clean(networks: tuple[Network, ...]) -> Fuse:
@@ -241,7 +267,8 @@ def abandon(point: Point, networks: tuple[Network, ...]) -> Trial:
         served = on.post_until_done(source, settings)
         ends = {one.end for one in served.values()}
         found = lacking(on, on.planned(source, settings), networks)
-        return Trial(point, networks, found, "" if ends == {"done"} else f"ended {served}")
+        problem = "" if ends == {"done"} else f"ended {served}"
+        return Trial(point, networks, found, problem or unlawful(on, source, networks, settings))
 
 
 # As a process of its own -------------------------------------------------------------------------
@@ -257,8 +284,9 @@ def kill(point: Point, networks: tuple[Network, ...]) -> Trial:
         at.left()
         at.on.sandbox.mend()
         wrong = untrue(at.on, at.source, networks, at.settings)
-        stuck = at.run_until_done()
-        return Trial(point, networks, lacking(at.on, at.planned(), networks), wrong or stuck)
+        problem = wrong or at.run_until_done()
+        problem = problem or unlawful(at.on, at.source, networks, at.settings)
+        return Trial(point, networks, lacking(at.on, at.planned(), networks), problem)
 
 
 def _killed(at: Theatre, point: Point) -> bool:

@@ -11,7 +11,7 @@ contract test as the real ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -177,7 +177,7 @@ class FakePoster:
         own = NOT_SENT if step.commit is Commit.NEVER else Outcome(Sort.SENT, post_id)
         return self._outcome(step, own)
 
-    def look(self, since: datetime, after: str = "") -> Look:
+    def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:  # noqa: ARG002 - it keeps none
         step = self._arrive(Kind.LOOK, since=since, after=after)
         if isinstance(step.answer, Look):
             return step.answer

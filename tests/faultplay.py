@@ -8,7 +8,7 @@ or as soon as the ledger is touched after a request. What was in memory is gone,
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,7 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stage import Stage, check_once, check_safe, digest, stage
+import skylaws
+from stage import Stage, check_once, check_safe, digest, publishes, stage
 
 from bot.delivery.terms import End, Event, Surroundings
 from bot.desk import Served, Wishes
@@ -26,6 +27,8 @@ from bot.formatter.templates import Templates
 from bot.ledger.store import Ledger
 from bot.model import Account, Digest, Network, Thread
 from bot.sandbox import faults
+from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
+from bot.sandbox.bluesky.behaviour import SERVERS as SKY_SERVERS
 from bot.sandbox.faults import Fault
 from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, MastodonBehaviour
 from bot.sandbox.script import Record
@@ -37,7 +40,7 @@ from bot.settings import Settings
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-NETWORKS = (Network.TWITTER, Network.MASTODON)
+NETWORKS = (Network.TWITTER, Network.MASTODON, Network.BLUESKY)
 SETTLE = timedelta(minutes=2)
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a disk that syncs at once, where there is one
 _MOST_RUNS = 40
@@ -106,7 +109,8 @@ class Play:
     `ahead` is how far the worker's wall clock is from the network's; with each thing that happens
     it jumps to the next of `jumps`. `words` are a thread's that no template made, `on_event` is
     told what happens. `token` is that of the lease: a run with the same one takes up
-    a lease that a crash left, as if the process were known to be gone.
+    a lease that a crash left, as if the process were known to be gone. `ledgers` is how many there
+    were so far, those of other workers too.
     """
 
     on: Stage
@@ -117,6 +121,8 @@ class Play:
     death: Death = field(default_factory=Death)
     token: str = "token"
     runs: int = 0
+    crashes: int = 0
+    ledgers: int = 1
     jumps: list[timedelta] = field(default_factory=list)
     words: Thread | None = None
     on_event: Callable[[Event], None] | None = None
@@ -144,6 +150,11 @@ class Play:
     def requests(self) -> list[Record]:
         return [each for each in self.on.sandbox.requests if each.network == self.network]
 
+    @property
+    def made(self) -> int:
+        """How many requests there were that make a post."""
+        return sum(publishes(each.request) for each in self.requests)
+
     def fault(self, fault: Fault, at: int) -> None:
         """Let the `at`-th request go wrong, counted from the first of all."""
         self.on.sandbox.script(fault, network=self.network.value, at=at)
@@ -163,8 +174,11 @@ class Play:
 
     def run(self, death: Death | None = None, wishes: Wishes | None = None) -> Served:
         """One process from start to end; raises Crash where it dies."""
-        with self.service(death) as service:
-            (served,) = service.publish(self.source, [self.thread], wishes or Wishes())
+        try:
+            with self.service(death) as service:
+                (served,) = service.publish(self.source, [self.thread], wishes or Wishes())
+        finally:
+            self.crashes += self.death.dead
         return served
 
     def retract(self) -> Served:
@@ -204,6 +218,7 @@ class Play:
 
     def lose_ledger(self) -> None:
         """A deploy wipes the disk."""
+        self.ledgers += 1
         for path in self.settings.database.parent.glob(f"{self.settings.database.name}*"):
             path.unlink()
 
@@ -252,6 +267,18 @@ class Play:
         else:
             check_safe(self.live, self.thread)
             assert served.reason.strip(), "it does not say why"
+        if self.network is Network.BLUESKY:
+            self._check_sky()
+
+    def _check_sky(self) -> None:
+        """What Bluesky must hold besides: `skylaws`."""
+        sky, asked = self.on.sky, self.requests
+        plans = skylaws.check_records(sky, self.live, self.thread, self.source)
+        assert plans <= self.ledgers
+        skylaws.check_nothing_overwritten(sky)
+        skylaws.check_requests(asked, self.ledgers)
+        wrong = sum(each.fault != faults.NONE.name for each in asked)
+        skylaws.check_logins(asked, self.ledgers + self.crashes + wrong)
 
 
 @contextmanager
@@ -260,17 +287,29 @@ def play(
     papers: int = 1,
     x: XBehaviour | None = None,
     mastodon: MastodonBehaviour = MASTODON,
+    sky: BlueskyBehaviour = BSKY_SOCIAL,
     **more: str,
 ) -> Iterator[Play]:
     """One account on a stage of its own, in a folder that is gone afterwards."""
     home = _MEMORY if _MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(dir=home) as folder, stage(Path(folder), x, mastodon) as on:
+    with (
+        tempfile.TemporaryDirectory(dir=home) as folder,
+        stage(Path(folder), x, mastodon, sky) as on,
+    ):
         yield Play(on, network, _source(papers), more)
 
 
 @cache
 def _source(papers: int) -> Digest:
     return digest(papers)
+
+
+@cache
+def opening_at(network: Network) -> int:
+    """Which request of a clean run by a new ledger makes the first post."""
+    with play(network) as on:
+        on.check(on.run())
+        return next(each.number for each in on.requests if publishes(each.request))
 
 
 # The table ----------------------------------------------------------------------------------------
@@ -305,7 +344,7 @@ class Row:
 
 def table() -> str:
     """Try every fault and every crash at every request and commit; the figures as a table."""
-    rows = [_tried(kind, network) for kind in (_faults, _late, _crashes) for network in NETWORKS]
+    rows = [_tried(kind, network) for kind in TROUBLES for network in NETWORKS]
     rows += [_lost(network) for network in NETWORKS]
     head = ("", "tried", "done", "held", "lost", "doubled", "out of order")
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
@@ -328,16 +367,24 @@ def _tried(kind: Callable[[Network], tuple[str, list[Trouble]]], network: Networ
     return row
 
 
+_KINDS: Mapping[
+    Network, Sequence[tuple[XBehaviour | None, MastodonBehaviour, BlueskyBehaviour]]
+] = {
+    Network.TWITTER: [
+        (XBehaviour(duplicates=kind), MASTODON, BSKY_SOCIAL)
+        for kind in (XBehaviour().duplicates, Duplicates.NONE)
+    ],
+    Network.MASTODON: [(None, server, BSKY_SOCIAL) for server in SERVERS],
+    Network.BLUESKY: [(None, MASTODON, server) for server in SKY_SERVERS],
+}
+
+
 def _lost(network: Network) -> Row:
     """The ledger lost after each number of posts, on every kind of server there is a rule for."""
     row = Row(f"the ledger lost after 0 to all posts, {network}")
-    behaviours = [XBehaviour(), XBehaviour(duplicates=Duplicates.NONE)]
-    kinds: list[tuple[XBehaviour | None, MastodonBehaviour]] = [(x, MASTODON) for x in behaviours]
-    if network is Network.MASTODON:
-        kinds = [(None, server) for server in SERVERS]
-    for x, mastodon in kinds:
+    for x, mastodon, sky in _KINDS[network]:
         for sent in range(5):
-            with play(network, 2, x, mastodon) as on:
+            with play(network, 2, x, mastodon, sky) as on:
                 on.send_only(sent)
                 on.lose_ledger()
                 row.count(on, on.until_settled())
@@ -384,3 +431,7 @@ def _death(fault: Fault, at: int) -> Trouble:
 
 def _commit(at: int, *, after: bool) -> Trouble:
     return lambda _: Death(at, after=after)
+
+
+TROUBLES = (_faults, _late, _crashes)
+"""What a table is made of: each gives its name, and all that can happen to a network's thread."""

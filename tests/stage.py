@@ -6,8 +6,9 @@ Sleeping moves the clock and nothing else, so that a run that waits two minutes 
 from __future__ import annotations
 
 import itertools
+import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,10 +19,13 @@ from bot.delivery.terms import Event, Surroundings
 from bot.desk import Served, Wishes
 from bot.ledger.store import Ledger
 from bot.model import Digest, Metrics, Network, Paper, Thread
+from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
+from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.mastodon.behaviour import MASTODON, MastodonBehaviour
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
 from bot.sandbox.service import Stored
+from bot.sandbox.wire import Request
 from bot.sandbox.x.behaviour import XBehaviour
 from bot.sandbox.x.rules import XRules
 from bot.service import Service
@@ -77,37 +81,58 @@ def digest(papers: int = 3, day: date = date(2026, 2, 28), **fields: object) -> 
 
 @dataclass
 class Stage:
-    """Two networks, one worker's ledger, and a clock."""
+    """Three networks, one worker's ledger, and a clock.
+
+    Where nothing else is said, there are accounts on X and on Mastodon.
+    """
 
     folder: Path
     clock: Clock
     sandbox: Sandbox
     x: XRules
     mastodon: MastodonRules
+    sky: BlueskyRules
     events: list[Event] = field(default_factory=list)
     stop: bool = False
 
-    def rules(self, network: Network) -> XRules | MastodonRules:
-        return self.x if network is Network.TWITTER else self.mastodon
+    def rules(self, network: Network) -> XRules | MastodonRules | BlueskyRules:
+        each: Mapping[Network, XRules | MastodonRules | BlueskyRules] = {
+            Network.TWITTER: self.x,
+            Network.MASTODON: self.mastodon,
+            Network.BLUESKY: self.sky,
+        }
+        return each[network]
 
-    def settings(self, networks: Sequence[Network] = (), **more: str) -> Settings:
+    def variables(self, networks: Sequence[Network]) -> dict[str, str]:
+        """What tells `bot` of an account on each of these networks."""
+        found: dict[str, str] = {}
+        for network in networks:
+            found |= self._variables(network)
+        return found
+
+    def _variables(self, network: Network) -> dict[str, str]:
+        url = self.sandbox.url(network.value)
+        if network is Network.MASTODON:
+            return {"MASTODON_API_BASE_URL": url, "MASTODON_ACCESS_TOKEN": self.mastodon.token}
+        if network is Network.BLUESKY:
+            return {
+                "BLUESKY_HANDLE": self.sky.handle,
+                "BLUESKY_APP_PASSWORD": self.sky.pds.password,
+                "BLUESKY_SERVICE_URL": url,
+            }
         keys = self.x.keys
-        twitter = {
+        return {
             "TWITTER_CONSUMER_KEY": keys.consumer_key,
             "TWITTER_CONSUMER_SECRET": keys.consumer_secret,
             "TWITTER_ACCESS_TOKEN": keys.access_token,
             "TWITTER_ACCESS_TOKEN_SECRET": keys.access_token_secret,
-            "TWITTER_API_URL": self.sandbox.url("twitter"),
+            "TWITTER_API_URL": url,
         }
-        mastodon = {
-            "MASTODON_API_BASE_URL": self.sandbox.url("mastodon"),
-            "MASTODON_ACCESS_TOKEN": self.mastodon.token,
-        }
+
+    def settings(self, networks: Sequence[Network] = (), **more: str) -> Settings:
         chosen = networks or (Network.TWITTER, Network.MASTODON)
         environ = {"BOT_HTTP_TIMEOUT": "5", "BOT_PAUSE": "0", "BOT_DIGESTS": "unused"}
-        environ |= twitter if Network.TWITTER in chosen else {}
-        environ |= mastodon if Network.MASTODON in chosen else {}
-        return load(environ | more, self.folder)
+        return load(environ | self.variables(chosen) | more, self.folder)
 
     def around(self) -> Surroundings:
         return Surroundings(
@@ -161,12 +186,31 @@ def stage(
     folder: Path,
     x: XBehaviour | None = None,
     mastodon: MastodonBehaviour = MASTODON,
+    sky: BlueskyBehaviour = BSKY_SOCIAL,
 ) -> Iterator[Stage]:
     clock = Clock()
     rules = XRules(clock, x)
     server = MastodonRules(clock, mastodon)
-    with Sandbox({"twitter": rules, "mastodon": server}, sleep=clock.sleep) as sandbox:
-        yield Stage(folder, clock, sandbox, rules, server)
+    pds = BlueskyRules(clock, sky)
+    each = {"twitter": rules, "mastodon": server, "bluesky": pds}
+    with Sandbox(each, sleep=clock.sleep) as sandbox:
+        yield Stage(folder, clock, sandbox, rules, server, pds)
+
+
+_MADE_BY = ("/2/tweets", "/api/v1/statuses", "/xrpc/com.atproto.repo.putRecord")
+
+
+def publishes(request: Request) -> bool:
+    """Whether a request is one that makes a post."""
+    return request.method == "POST" and request.path in _MADE_BY
+
+
+def deletes(request: Request) -> str:
+    """The last part of the id of the post that a request deletes; empty for any other request."""
+    if request.method == "DELETE":
+        return request.path.rpartition("/")[2]
+    is_delete = request.path == "/xrpc/com.atproto.repo.deleteRecord"
+    return str(json.loads(request.body)["rkey"]) if is_delete else ""
 
 
 def check_safe(live: Sequence[Stored], thread: Thread) -> None:

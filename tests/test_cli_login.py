@@ -321,14 +321,6 @@ def test_ctrl_c_stops_it(desk: Desk) -> None:
 # -- what is wrong ---------------------------------------------------------------------------------
 
 
-def test_bluesky_is_not_there_yet(desk: Desk) -> None:
-    status, out, err = desk("bluesky")
-    assert (status, out) == (2, "")
-    assert "this version does not deliver to bluesky yet" in err
-    assert "Known: mastodon, twitter." in err
-    assert desk.sandbox.requests == ()
-
-
 @pytest.mark.parametrize("arguments", [["friendica"], [], ["twitter", "--base-url", "https://a.b"]])
 def test_wrong_usage_is_said(desk: Desk, arguments: list[str]) -> None:
     status, out, err = desk(*arguments)
@@ -464,10 +456,12 @@ def test_a_line_before_ours_is_left_whole_and_readers_are_warned_of(
 class Terminal:
     """The program in a process of its own: a terminal for keys and words, a file for the output."""
 
-    def __init__(self, folder: Path, target: int, environ: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, target: int, environ: dict[str, str], network: str = "mastodon"
+    ) -> None:
         self.screen, keys = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "login", "mastodon"],
+            [sys.executable, "-m", "bot", "login", network],
             cwd=folder,
             env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "TERM": "xterm", **environ},
             stdin=keys,

@@ -285,9 +285,16 @@ def test_with_history_too(bot: Desk) -> None:
 
 
 def test_an_account_that_cannot_be_delivered_to_is_said(bot: Desk) -> None:
-    status, out, _ = bot("post", networks=[X], BLUESKY_HANDLE="a.example", BLUESKY_APP_PASSWORD="p")
+    status, out, _ = bot(
+        "post",
+        networks=[X],
+        BLUESKY_HANDLE="a.example",
+        BLUESKY_APP_PASSWORD="p",
+        BLUESKY_SERVICE_URL=bot.sandbox.url("mastodon"),  # a server of another kind
+    )
     assert status == 1
-    assert "bluesky: failed: this version does not deliver to bluesky yet" in out
+    assert "bluesky: failed: Bluesky does not log us in: it answers 404" in out
+    assert "Set BLUESKY_SERVICE_URL to the server that holds the account." in out
     assert "twitter: done" in out
 
 

@@ -468,10 +468,19 @@ def test_a_server_that_takes_less_is_2_with_the_mend(bot: Desk) -> None:
     assert bot("check", networks=[TOOTS], MASTODON_MAX_CHARACTERS="300")[0] == 0
 
 
-def test_bluesky_is_said_not_to_be_delivered_yet(bot: Desk) -> None:
-    status, out, _ = bot("check", networks=[X], BLUESKY_HANDLE="a.b", BLUESKY_APP_PASSWORD="p")
-    assert status == 0
-    assert "warning  bluesky    this version does not deliver to bluesky yet" in out
+def test_where_bluesky_does_not_answer_check_says_so(bot: Desk) -> None:
+    def check(url: str) -> tuple[int, str]:
+        names = {"BLUESKY_HANDLE": "a.b", "BLUESKY_APP_PASSWORD": "p", "BLUESKY_SERVICE_URL": url}
+        lines = "".join(f"{name}={value}\n" for name, value in names.items())
+        (bot.folder / ".env").write_text(lines)
+        return bot("check", networks=[X])[:2]
+
+    status, out = check(bot.sandbox.url("mastodon"))  # a server of another kind
+    assert status == 2
+    assert "error    bluesky    Bluesky does not log us in: it answers 404" in out
+    status, out = check("http://127.0.0.1:9")
+    assert status == 75
+    assert "Bluesky does not log us in: the connection is refused" in out
 
 
 def test_check_json_holds_every_finding(bot: Desk) -> None:

@@ -9,6 +9,7 @@ import pytest
 from crash import (
     EACH,
     MASTODON,
+    SKY,
     Flaws,
     Row,
     Trial,
@@ -26,7 +27,7 @@ from crash import (
 from crash_child import COMMIT, Fuse, Killed, Point, When
 from ledgers import real_proc
 from stage import digest, stage
-from theatre import BOTH, Theatre, theatre, trace
+from theatre import ALL, Theatre, theatre, trace
 
 from bot.ledger.store import Ledger
 from bot.model import Network, State
@@ -115,17 +116,19 @@ def test_the_table_has_a_row_for_each_kind() -> None:
     [
         Point(When.BEFORE, "twitter", 3),
         Point(When.AFTER, "mastodon", 6),
+        Point(When.BEFORE, "bluesky", 1),
+        Point(When.AFTER, "bluesky", 7),
         Point(When.BEFORE, COMMIT, 24),
         Point(When.AFTER, COMMIT, 30),
     ],
     ids=str,
 )
 def test_a_killed_process_is_gone_on_with(point: Point) -> None:
-    trial = kill(point, BOTH)
+    trial = kill(point, ALL)
     assert not trial.bad, str(trial)
 
 
-@pytest.mark.parametrize("networks", [X, MASTODON], ids="-and-".join)
+@pytest.mark.parametrize("networks", [X, MASTODON, SKY], ids="-and-".join)
 def test_a_process_does_what_a_run_here_does(networks: tuple[Network, ...]) -> None:
     """So that the points of one are those of the other."""
     assert trace(networks) == clean(networks).counts
@@ -166,9 +169,9 @@ def test_an_interrupt_lets_the_request_in_flight_end(
     # what was in flight is written down: nothing is in doubt
     assert states(at, Network.TWITTER) == [State.SENT, State.SENT, State.PLANNED, State.PLANNED]
     assert set(states(at, Network.MASTODON)) <= {State.SENT, State.PLANNED}
-    assert not untrue(at.on, at.source, BOTH, at.settings)
+    assert not untrue(at.on, at.source, ALL, at.settings)
     assert not at.run_until_done()
-    assert lacking(at.on, at.planned(), BOTH) == Flaws()
+    assert lacking(at.on, at.planned(), ALL) == Flaws()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
@@ -187,29 +190,29 @@ def test_a_second_interrupt_ends_at_once(at: Theatre, number: signal.Signals) ->
             process.kill()
     assert "Traceback" not in complained
     at.left()
-    assert not untrue(at.on, at.source, BOTH, at.settings)
+    assert not untrue(at.on, at.source, ALL, at.settings)
     assert not at.run_until_done()
-    assert lacking(at.on, at.planned(), BOTH) == Flaws()
+    assert lacking(at.on, at.planned(), ALL) == Flaws()
 
 
 @real_proc
 def test_of_two_processes_on_one_ledger_one_sends(at: Theatre) -> None:
-    for network in BOTH:
-        hold(at, network, 2 if network is Network.TWITTER else 6)
+    held = {Network.TWITTER: 2, Network.MASTODON: 6, Network.BLUESKY: 6}
+    for network, number in held.items():
+        hold(at, network, number)
     with at.start() as first:
-        assert at.holds("twitter", 2)
-        assert at.holds("mastodon", 6)
+        assert all(at.holds(network.value, number) for network, number in held.items())
         before = at.on.sandbox.requests
         status, said = at.run()
         assert status == 75
-        for network in BOTH:
+        for network in ALL:
             assert f"{network}: not finished: process {first.pid} on " in said
-        assert said.count("sends for it at this moment") == 2
+        assert said.count("sends for it at this moment") == len(ALL)
         assert len(at.on.sandbox.requests) == len(before)
         at.on.sandbox.release()
         first.communicate(timeout=60)
     assert first.returncode == 0
-    assert lacking(at.on, at.planned(), BOTH) == Flaws()
+    assert lacking(at.on, at.planned(), ALL) == Flaws()
 
 
 def test_two_processes_that_start_together_send_once(at: Theatre) -> None:
@@ -217,7 +220,7 @@ def test_two_processes_that_start_together_send_once(at: Theatre) -> None:
         ends = [(each.communicate(timeout=60), each.returncode) for each in (first, second)]
     assert {status for _, status in ends} <= {0, 75}, ends
     assert not at.run_until_done()
-    assert lacking(at.on, at.planned(), BOTH) == Flaws()
+    assert lacking(at.on, at.planned(), ALL) == Flaws()
 
 
 def test_an_output_that_is_closed_undoes_no_record(at: Theatre) -> None:
@@ -228,11 +231,11 @@ def test_an_output_that_is_closed_undoes_no_record(at: Theatre) -> None:
         process.stdout.close()
         assert process.stderr
         assert "Traceback" not in process.stderr.read()
-    assert not untrue(at.on, at.source, BOTH, at.settings)
-    for network in BOTH:
+    assert not untrue(at.on, at.source, ALL, at.settings)
+    for network in ALL:
         assert set(states(at, network)) <= {State.SENT, State.PLANNED}
     assert not at.run_until_done()
-    assert lacking(at.on, at.planned(), BOTH) == Flaws()
+    assert lacking(at.on, at.planned(), ALL) == Flaws()
 
 
 def sizes(at: Theatre) -> list[int]:
@@ -261,6 +264,6 @@ def test_on_a_full_disk_nothing_is_sent_that_is_not_written_down(tmp_path: Path)
             assert "Traceback" not in said
             assert "the ledger" in said, said
             assert "disk" in said, said
-            assert not untrue(at.on, at.source, BOTH, at.settings)
+            assert not untrue(at.on, at.source, ALL, at.settings)
             assert not at.run_until_done()
-            assert lacking(at.on, at.planned(), BOTH) == Flaws()
+            assert lacking(at.on, at.planned(), ALL) == Flaws()

@@ -8,9 +8,11 @@ from datetime import timedelta
 
 import pytest
 from faultplay import NETWORKS, SETTLE, Play, play
+from stage import publishes
 
 from bot.delivery.terms import End
 from bot.model import Network
+from bot.sandbox.bluesky.answers import REFUSALS as SKY_REFUSALS
 from bot.sandbox.faults import (
     CLOSED_AFTER,
     CLOSED_BEFORE,
@@ -32,7 +34,7 @@ from bot.sandbox.x.answers import REFUSALS as X_REFUSALS
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from bot.show import progress
 
-X, M = NETWORKS
+X, M, SKY = NETWORKS
 LAG = timedelta(minutes=5)
 """Longer than anybody settles: what was published is taken for absent."""
 
@@ -42,12 +44,20 @@ REQUESTS: Mapping[Network, tuple[tuple[str, str], ...]] = {
         *(("who", "GET"), ("application", "GET"), ("instance", "GET"), ("look", "GET")),
         *(("opening", "POST"), ("reply", "POST"), ("reply", "POST"), ("check", "GET")),
     ),
+    SKY: (
+        *(("login", "POST"), ("who", "GET"), ("look", "GET")),
+        *(("opening", "POST"), ("reply", "POST"), ("reply", "POST")),
+        *(("check", "GET"), ("check", "GET")),
+    ),
 }
 """What a clean run of the shortest thread asks, by a new ledger."""
 
 _MOVED = {"301 redirect", "308 redirect"}
 _X_REFUSED = {"400 invalid", "400 parent", "403 generic", "403 reply rule", "403 parent"}
 _M_REFUSED = {"404", "404 parent", "422 length", "422 media"}
+_SKY_400 = {name for name in SKY_REFUSALS if name.startswith("400")}
+_SKY_FINAL = {"401 no login", "401 takedown", "401 deactivated", "403 account", *_MOVED}
+_SKY_REFUSED = {"400 invalid", "400 blob", "413"}
 STOPS: Mapping[tuple[Network, str], Mapping[End, set[str]]] = {
     (X, "look"): {
         End.FAILED: {"401", *_MOVED},
@@ -60,6 +70,11 @@ STOPS: Mapping[tuple[Network, str], Mapping[End, set[str]]] = {
     (M, "look"): {End.FAILED: {"401", *_MOVED}, End.HELD: {"403 scope"}},
     (M, "opening"): {End.FAILED: {"401", "403 scope", *_MOVED}, End.HELD: _M_REFUSED},
     (M, "reply"): {End.FAILED: {"401", "403 scope", *_MOVED}, End.HELD: _M_REFUSED},
+    (SKY, "login"): {End.FAILED: {*_SKY_400, "401 no token", *_SKY_FINAL}},
+    (SKY, "who"): {End.FAILED: _SKY_FINAL},
+    (SKY, "look"): {End.FAILED: _SKY_FINAL},
+    (SKY, "opening"): {End.FAILED: _SKY_FINAL, End.HELD: _SKY_REFUSED},
+    (SKY, "reply"): {End.FAILED: _SKY_FINAL, End.HELD: _SKY_REFUSED},
 }
 """All that may stop a thread for a person: the fault, and what it struck. The rest is survived."""
 
@@ -109,14 +124,14 @@ def _check_stopped(on: Play, end: End) -> None:
     """What failed goes on once it is mended; what is held waits for a person, and sends nothing."""
     if end is End.DONE:
         return
-    sent = sum(record.method == "POST" for record in on.requests)
+    sent = on.made
     again = on.until_settled()
     on.check(again)
     if end is End.FAILED:
         assert again.end is End.DONE, again.reason
         return
     assert again.end is End.HELD
-    assert sum(record.method == "POST" for record in on.requests) == sent
+    assert on.made == sent
     (_, next_step) = progress.outcome([again])
     assert "bot settle" in next_step
 
@@ -138,6 +153,7 @@ UNHELPFUL = (
     pytest.param(X, XBehaviour(duplicates=Duplicates.NONE), MASTODON, id="X takes duplicates"),
     pytest.param(M, None, MASTODON, id="Mastodon"),
     pytest.param(M, None, replace(MASTODON, keys=Keys.IGNORED), id="Mastodon ignores keys"),
+    pytest.param(SKY, None, MASTODON, id="Bluesky"),
 )
 
 
@@ -155,9 +171,16 @@ def test_what_a_gateway_gave_up_is_carried_out_later(
                 assert served.end is End.DONE, served.reason
 
 
+_REFUSALS = {X: X_REFUSALS, M: MASTODON_REFUSALS, SKY: SKY_REFUSALS}
+_TWO_REFUSALS = {
+    X: ("403 generic", "403 duplicate"),
+    M: ("422 length", "401"),
+    SKY: ("400 swap", "400 expired"),
+}
+
+
 def _kinds(network: Network) -> tuple[Fault, ...]:
-    refusals = X_REFUSALS if network is X else MASTODON_REFUSALS
-    names = ("403 generic", "403 duplicate") if network is X else ("422 length", "401")
+    refusals, names = _REFUSALS[network], _TWO_REFUSALS[network]
     return (
         *(CLOSED_BEFORE, CLOSED_AFTER, server_error(503), later(server_error(504), 60)),
         *(too_many(network, timedelta(minutes=5)), *(refusal(n, refusals[n]) for n in names)),
@@ -232,7 +255,7 @@ def test_a_network_that_knows_the_post_is_the_second_net(network: Network) -> No
 def test_each_server_with_this_api(server: MastodonBehaviour, fault: Fault) -> None:
     with play(M, mastodon=server) as clean:
         clean.check(clean.run())
-        asked = [record.number for record in clean.requests if record.method == "POST"]
+        asked = [record.number for record in clean.requests if publishes(record.request)]
     for at in asked:
         with play(M, mastodon=server) as on:
             on.fault(fault, at)
@@ -244,11 +267,11 @@ def test_each_server_with_this_api(server: MastodonBehaviour, fault: Fault) -> N
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_post_that_never_works_is_held_after_five_tries(network: Network) -> None:
     with play(network) as on:
-        on.on.sandbox.script(server_error(503), when=lambda r: r.method == "POST", times=None)
+        on.on.sandbox.script(server_error(503), when=publishes, times=None)
         served = on.until_settled()
         assert served.end is End.HELD
         assert "tried 5 times" in served.reason
-        assert sum(record.method == "POST" for record in on.requests) == 5
+        assert on.made == 5
         assert on.live == []
 
 
@@ -268,7 +291,7 @@ def test_a_post_that_is_unknown_for_a_day_is_held(network: Network) -> None:
         assert ends[-1] is End.HELD
         assert "unknown for" in served.reason
         on.check(served)
-        assert sum(record.method == "POST" for record in on.requests) == 1
+        assert on.made == 1
 
 
 def _next_post(on: Play, at: int, fault: Fault) -> list[int]:
@@ -276,7 +299,7 @@ def _next_post(on: Play, at: int, fault: Fault) -> list[int]:
     struck: list[int] = []
 
     def decide(record: Record) -> Fault | None:
-        if struck or record.method != "POST" or record.number <= at:
+        if struck or record.number <= at or not publishes(record.request):
             return None
         struck.append(record.number)
         return fault

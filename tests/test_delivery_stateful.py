@@ -38,7 +38,7 @@ from bot.sandbox.faults import (
 from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, Keys, MastodonBehaviour
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 
-X, M = NETWORKS
+X, M, SKY = NETWORKS
 
 
 def crashes(network: Network) -> list[tuple[str, int]]:
@@ -56,7 +56,7 @@ def crashes(network: Network) -> list[tuple[str, int]]:
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_crash_at_every_commit_and_request(network: Network) -> None:
     points = crashes(network)
-    requests = {X: 4, M: 8}[network]
+    requests = {X: 4, M: 8, SKY: 8}[network]
     assert len(points) >= 2 * requests + 3 * 3, "three posts, and three commits at least for each"
     for kind, at in points:
         with play(network) as on:

@@ -1,6 +1,6 @@
 """The contract of `Poster`, which every poster keeps, and the fake that stands in for them.
 
-The posters for X and Mastodon run their real SDKs against the sandbox, on loopback.
+The posters run against the sandbox, on loopback, those for X and Mastodon with their real SDKs.
 """
 
 from __future__ import annotations
@@ -25,14 +25,20 @@ from fakeposter import (
 )
 
 from bot.model import Account, Network
-from bot.posters import mastodon, twitter
+from bot.posters import bluesky, mastodon, twitter
 from bot.posters.poster import CannotRead, Outcome, Outgoing, Poster, Refusal, Seen, Sort
+from bot.posters.tids import tid
 from bot.posters.undo import normal
 from bot.sandbox import faults
+from bot.sandbox.bluesky import answers as bluesky_answers
+from bot.sandbox.bluesky.behaviour import SERVERS as BLUESKY_SERVERS
+from bot.sandbox.bluesky.behaviour import BlueskyBehaviour
+from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules
 from bot.sandbox.faults import Fault
 from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.mastodon.behaviour import SERVERS, SNAC2, MastodonBehaviour
 from bot.sandbox.mastodon.rules import MastodonRules
+from bot.sandbox.script import Record
 from bot.sandbox.server import Sandbox
 from bot.sandbox.x import answers as x_answers
 from bot.sandbox.x.behaviour import Names, XBehaviour
@@ -68,7 +74,8 @@ class Clock:
 class World:
     """A poster, and hands on the network behind it.
 
-    `fail` lets the next request of a kind go wrong; `away` takes the network off the air.
+    `fail` lets the next request of a kind go wrong; `away` takes the network off the air. A network
+    takes replies to what is gone as roots (`roots_orphans`), or as they are (`keeps_orphans`).
     """
 
     poster: Poster
@@ -79,10 +86,13 @@ class World:
     fail: Callable[[str], None]
     away: Callable[[], AbstractContextManager[None]]
     roots_orphans: bool = False
+    keeps_orphans: bool = False
+    key: Callable[[str, datetime], str] = lambda text, _: sha256(text.encode()).hexdigest()
 
     def post(self, text: str, parent: str = "", key: str = "") -> Outcome:
         self.clock.tick()
-        return self.poster.publish(Outgoing(text, key or sha256(text.encode()).hexdigest(), parent))
+        key = key or self.key(text, self.clock.now)
+        return self.poster.publish(Outgoing(text, key, parent, created=self.clock.now))
 
     def sent(self, text: str, parent: str = "") -> str:
         outcome = self.post(text, parent)
@@ -136,6 +146,7 @@ def sandbox_faults(network: Network) -> dict[str, Fault]:
     unauthorized = {
         Network.TWITTER: x_answers.UNAUTHORIZED,
         Network.MASTODON: mastodon_answers.UNAUTHORIZED,
+        Network.BLUESKY: bluesky_answers.NO_TOKEN,
     }[network]
     refused = faults.refusal("401", unauthorized)
     full = faults.too_many(network, LATER)
@@ -184,10 +195,47 @@ def mastodon_like(stack: ExitStack, behaviour: MastodonBehaviour) -> Iterator[Wo
     yield made
 
 
+@contextmanager
+def bluesky_like(stack: ExitStack, behaviour: BlueskyBehaviour) -> Iterator[World]:
+    clock = Clock()
+    rules = BlueskyRules(clock, behaviour)
+    sandbox = stack.enter_context(Sandbox({"bluesky": rules}))
+    poster = bluesky.open_poster(
+        Account("papers", Network.BLUESKY),
+        handle=rules.handle,
+        app_password=APP_PASSWORD,
+        base_url=sandbox.url("bluesky"),
+        timeout=TIMEOUT,
+        clock=clock,
+    )
+    stack.callback(poster.close)
+    made = world(poster, clock, rules, sandbox, Network.BLUESKY)
+    made.keeps_orphans = True
+    made.key = lambda _, now: tid(now)
+    known = sandbox_faults(Network.BLUESKY)
+
+    def fail(name: str) -> None:
+        # of tokens all are refused, and then the login; anything else befalls what follows a login
+        about_tokens, doomed = name.startswith("401"), [True]
+
+        def decide(record: Record) -> Fault | None:
+            is_login = record.path.endswith("Session")
+            if not doomed or (is_login and not about_tokens):
+                return None
+            if not about_tokens or record.path.endswith("createSession"):
+                doomed.clear()
+            return known[name]
+
+        sandbox.decide(decide)
+
+    made.fail = fail
+    yield made
+
+
 def world(
     poster: Poster,
     clock: Clock,
-    rules: XRules | MastodonRules,
+    rules: XRules | MastodonRules | BlueskyRules,
     sandbox: Sandbox,
     network: Network,
 ) -> World:
@@ -219,6 +267,12 @@ WORLDS: dict[str, Callable[[ExitStack], AbstractContextManager[World]]] = {
             lambda stack, behaviour=behaviour: mastodon_like(stack, behaviour)  # type: ignore[misc]
         )
         for behaviour in SERVERS
+    },
+    **{
+        f"bluesky-{name}": (
+            lambda stack, behaviour=behaviour: bluesky_like(stack, behaviour)  # type: ignore[misc]
+        )
+        for name, behaviour in zip(("social", "own", "dev"), BLUESKY_SERVERS, strict=True)
     },
 }
 
@@ -347,6 +401,12 @@ def test_a_reply_to_what_is_gone_is_refused_or_its_flaw_is_told(net: World) -> N
         assert outcome.sort is Sort.SENT
         assert outcome.flaw == f"it replies to nothing, and was to reply to {first}"
         assert net.there() == [outcome.id]
+    elif net.keeps_orphans:
+        # no server looks; a thread that is carried on by another run is looked for before
+        assert (outcome.sort, outcome.flaw) == (Sort.SENT, "")
+        assert net.seen()[0].parent == first
+        outcome = net.post("third", first)
+        assert (outcome.sort, outcome.refusal) == (Sort.REFUSED, Refusal.PARENT)
     else:
         assert (outcome.sort, outcome.refusal) == (Sort.REFUSED, Refusal.PARENT)
         assert net.there() == []

@@ -12,12 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from places import SHARED
 
-from bot.posters import mastodon_answers, twitter_answers, values
+from bot.posters import (
+    bluesky_answers,
+    bluesky_errors,
+    bluesky_records,
+    mastodon_answers,
+    twitter_answers,
+    values,
+)
 from bot.posters.answers import Exchange, Fate, Reply, Rules, cannot_read, unanswered
+from bot.posters.bluesky_records import uri_of
+from bot.posters.bluesky_session import session_in
 from bot.posters.poster import CannotRead, Outcome, Outgoing, Refusal, Sort
 
 POST = Outgoing("Hot papers", "key")
 REPLY = Outgoing("1. A paper", "key", parent="77")
+DID = "did:plc:4ylmn73gfraurawqf4wbmsh2"
 
 recorded_only = pytest.mark.skipif(
     not (SHARED / "api" / "x").is_dir(), reason="no observed answers beside this clone"
@@ -27,7 +37,8 @@ recorded_only = pytest.mark.skipif(
 WORDS = """id text data meta errors detail title type error message code status created_at entities
 urls url expanded_url referenced_tweets attachments media_keys content in_reply_to_id reblog
 media_attachments application name username configuration statuses max_characters rules note fields
-value description deleted next_token"""
+value description deleted next_token records uri cid cursor createdAt text reply parent embed images
+labels values val active did handle accessJwt refreshJwt"""
 names = st.sampled_from(WORDS.split())
 words = st.one_of(
     st.text(max_size=8),
@@ -47,7 +58,10 @@ bodies = st.one_of(
     st.sampled_from([b"[" * 5000, b"1" * 5000, b"NaN", b'{"id": 1e999}']),
 )
 header_names = st.sampled_from(
-    ["retry-after", "date", "location", "link", "x-rate-limit-reset", "x-ratelimit-reset"]
+    [
+        *("retry-after", "date", "location", "link"),
+        *("x-rate-limit-reset", "x-ratelimit-reset", "ratelimit-reset"),
+    ]
 )
 headers = st.dictionaries(header_names, st.one_of(words, st.text(max_size=30)), max_size=4)
 statuses = st.one_of(st.sampled_from([200, 201, 400, 403, 404, 429, 500]), st.integers(100, 999))
@@ -56,10 +70,12 @@ replies = st.builds(Reply, statuses, headers, bodies)
 PUBLISHED: list[Callable[[Exchange, Outgoing, datetime], Outcome]] = [
     twitter_answers.published,
     mastodon_answers.published,
+    lambda exchange, post, now: bluesky_answers.published(exchange, post, DID, "a.b", now),
 ]
 DELETED: list[Callable[[Exchange, str, datetime], Outcome]] = [
     twitter_answers.deleted,
     mastodon_answers.deleted,
+    bluesky_answers.deleted,
 ]
 
 
@@ -82,7 +98,7 @@ def test_any_answer_to_a_post_is_judged(
     sound(outcome)
     if outcome.sort is Sort.SENT:
         assert reply.ok
-        assert values.is_id(outcome.id)
+        assert values.is_id(outcome.id) or outcome.id == uri_of(DID, post.key)
 
 
 @pytest.mark.parametrize("deleted", DELETED)
@@ -106,7 +122,16 @@ def test_any_answer_to_a_read_is_read(reply: Reply) -> None:
     walk = mastodon_answers.Walk(NOW, "1")
     walk.take(reply)
     assert all(post.id != "1" for post in walk.look().posts)
-    for rules in (twitter_answers.RULES, mastodon_answers.RULES):
+    bluesky_answers.is_worn_out(reply)
+    bluesky_answers.is_missing(reply)
+    own = bluesky_answers.page(reply, DID, "a.b")
+    assert own is None or all(post.id.startswith(f"at://{DID}/") for post, _ in own.posts)
+    assert bluesky_answers.profile(DID, "a.b", "", reply.value()).advice
+    for tell in (bluesky_errors.unread, bluesky_errors.no_session):
+        trouble = tell(Exchange(Fate.ANSWERED, reply), NOW)
+        assert trouble.message.isprintable()
+        sound(bluesky_errors.not_sent(trouble))
+    for rules in (twitter_answers.RULES, mastodon_answers.RULES, bluesky_answers.RULES):
         error = cannot_read(Exchange(Fate.ANSWERED, reply), rules, NOW)
         assert isinstance(error, CannotRead)
         assert error.message.isprintable()
@@ -116,6 +141,26 @@ def test_any_answer_to_a_read_is_read(reply: Reply) -> None:
 def test_any_post_is_read_or_is_none(value: object) -> None:
     for seen in (twitter_answers.seen(value), mastodon_answers.seen(value)):
         assert seen is None or (values.is_id(seen.id) and seen.created.tzinfo)
+
+
+@given(anything)
+def test_any_record_is_read_or_is_none(value: object) -> None:
+    uri = uri_of(DID, "3mfyouuy62222")
+    for found in (value, {"uri": uri, "value": value}, {"uri": uri, "value": {"embed": value}}):
+        post = bluesky_records.seen(found, DID, "a.b")
+        assert post is None or (post.id == uri and post.created.tzinfo)
+    assert bluesky_records.seen({"uri": uri, "value": value}, DID, "a.b")
+
+
+@given(anything)
+def test_any_session_is_one_or_is_none(value: object) -> None:
+    session = session_in(value, NOW)
+    assert session is None or (session.did.startswith("did:") and session.lasts(NOW) is None)
+    known = {"did": DID, "accessJwt": "a.b.c", "refreshJwt": "r", "handle": value, "active": value}
+    found = session_in(known, None)
+    assert found is not None
+    assert found.rest.isprintable()
+    assert not found.ends_soon(NOW)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from stage import Stage, check_once, digest, stage
+from stage import Stage, check_once, deletes, digest, publishes, stage
 
 from bot import app
 from bot.delivery.money import month_of
 from bot.desk import Served, Wishes
 from bot.errors import NoDigest
 from bot.model import Digest, Network, State, Thread
+from bot.sandbox.bluesky import answers as sky_answers
 from bot.sandbox.faults import (
     CLOSED_AFTER,
     CLOSED_BEFORE,
@@ -23,13 +24,18 @@ from bot.sandbox.faults import (
     too_many,
 )
 from bot.sandbox.mastodon import answers as mastodon_answers
+from bot.sandbox.service import Stored
 from bot.sandbox.wire import Request
 from bot.sandbox.x import answers as x_answers
 from bot.sandbox.x.behaviour import XBehaviour
 
-X, MASTODON = Network.TWITTER, Network.MASTODON
-BOTH = (X, MASTODON)
-both = pytest.mark.parametrize("network", BOTH, ids=str)
+X, MASTODON, SKY = Network.TWITTER, Network.MASTODON, Network.BLUESKY
+each_network = pytest.mark.parametrize("network", [X, MASTODON, SKY], ids=str)
+UNAUTHORIZED = {
+    X: x_answers.UNAUTHORIZED,
+    MASTODON: mastodon_answers.UNAUTHORIZED,
+    SKY: sky_answers.TAKEN_DOWN,
+}
 
 
 def take_back(
@@ -55,7 +61,12 @@ def forget(on: Stage) -> None:
 
 
 def is_delete(request: Request) -> bool:
-    return request.method == "DELETE"
+    return bool(deletes(request))
+
+
+def name(post: Stored) -> str:
+    """What a request to delete it calls it."""
+    return post.id.rpartition("/")[2]
 
 
 def states(served: Served) -> set[State]:
@@ -63,25 +74,23 @@ def states(served: Served) -> set[State]:
     return {each.state for each in served.thread.posts}
 
 
-@both
+@each_network
 def test_a_thread_is_deleted_last_post_first(tmp_path: Path, network: Network) -> None:
     with stage(tmp_path) as on:
         post(on, network)
-        there = [each.id for each in on.live(network)]
+        there = [name(each) for each in on.live(network)]
         mine = on.rules(network).write("A person's own words").id
         served = take_back(on, network)
         assert (served.end, states(served)) == ("done", {State.RETRACTED})
-        asked = [
-            each.path.rpartition("/")[2] for each in on.sandbox.requests if is_delete(each.request)
-        ]
-        assert asked == there[::-1]
+        asked = [deletes(each.request) for each in on.sandbox.requests]
+        assert [each for each in asked if each] == there[::-1]
         assert [each.id for each in on.live(network)] == [mine]
         before = len(on.sandbox.requests)
         assert take_back(on, network).end == "done"
         assert not [r for r in on.sandbox.requests[before:] if is_delete(r.request)]
 
 
-@both
+@each_network
 def test_what_was_retracted_stays_away_until_it_is_wanted_again(
     tmp_path: Path, network: Network
 ) -> None:
@@ -99,7 +108,7 @@ def test_what_was_retracted_stays_away_until_it_is_wanted_again(
         assert on.live(network) == []
 
 
-@both
+@each_network
 def test_again_that_was_broken_off_goes_on_by_the_same_command(
     tmp_path: Path, network: Network
 ) -> None:
@@ -111,7 +120,7 @@ def test_again_that_was_broken_off_goes_on_by_the_same_command(
         on.sandbox.script(
             too_many(network, timedelta(minutes=5)),
             network=network.value,
-            when=lambda request: request.method == "POST" and b"2602.10001" in request.body,
+            when=lambda request: publishes(request) and b"2602.10001" in request.body,
         )
         again = Wishes(again=True)
         assert post(on, network, again, BOT_PATIENCE="0s").end == "later"
@@ -137,7 +146,7 @@ def test_again_of_what_was_never_out_is_a_first_time(tmp_path: Path) -> None:
         assert (served.end, served.thread and served.thread.generation) == ("done", 0)
 
 
-@both
+@each_network
 @pytest.mark.parametrize(
     "fault", [CLOSED_BEFORE, CLOSED_AFTER, server_error(503)], ids=lambda fault: fault.name
 )
@@ -156,15 +165,12 @@ def test_a_deletion_in_doubt_is_settled_by_reading(
             assert states(served) == {State.SENT}
             assert take_back(on, network).end == "done"
         assert on.live(network) == []
-        asked = list(
-            dict.fromkeys(
-                r.path.rpartition("/")[2] for r in on.sandbox.requests if is_delete(r.request)
-            )
-        )
-        assert asked == [each.id for each in on.rules(network).every()][::-1]
+        asked = dict.fromkeys(deletes(each.request) for each in on.sandbox.requests)
+        gone = [name(each) for each in on.rules(network).every()]
+        assert [each for each in asked if each] == gone[::-1]
 
 
-@both
+@each_network
 def test_a_deletion_in_doubt_that_cannot_be_read_waits(tmp_path: Path, network: Network) -> None:
     with stage(tmp_path) as on:
         post(on, network)
@@ -178,15 +184,15 @@ def test_a_deletion_in_doubt_that_cannot_be_read_waits(tmp_path: Path, network: 
         assert on.live(network) == []
 
 
-@both
+@each_network
 def test_a_rate_limit_stops_it_and_the_next_run_goes_on(tmp_path: Path, network: Network) -> None:
     with stage(tmp_path) as on:
         post(on, network)
-        last = on.live(network)[-1].id
+        last = name(on.live(network)[-1])
         on.sandbox.script(
             too_many(network, timedelta(minutes=30)),
             network=network.value,
-            when=lambda request: is_delete(request) and last not in request.path,
+            when=lambda request: deletes(request) not in ("", last),
         )
         served = take_back(on, network)
         assert (served.end, len(on.live(network))) == ("later", 3)
@@ -200,14 +206,14 @@ def test_a_rate_limit_stops_it_and_the_next_run_goes_on(tmp_path: Path, network:
         assert on.live(network) == []
 
 
-@both
+@each_network
 def test_refused_credentials_delete_nothing_and_forget_nothing(
     tmp_path: Path, network: Network
 ) -> None:
-    answer = x_answers.UNAUTHORIZED if network is X else mastodon_answers.UNAUTHORIZED
     with stage(tmp_path) as on:
         post(on, network)
-        on.sandbox.script(refusal("401", answer), network=network.value, when=is_delete)
+        refused = refusal("401", UNAUTHORIZED[network])
+        on.sandbox.script(refused, network=network.value, when=is_delete)
         served = take_back(on, network)
         assert (served.end, states(served)) == ("failed", {State.SENT})
         assert "post 3 is not deleted" in served.reason
@@ -215,7 +221,7 @@ def test_refused_credentials_delete_nothing_and_forget_nothing(
         assert len(on.live(network)) == 4
 
 
-@both
+@each_network
 def test_what_a_person_deleted_counts_as_deleted(tmp_path: Path, network: Network) -> None:
     with stage(tmp_path) as on:
         post(on, network)
@@ -224,7 +230,7 @@ def test_what_a_person_deleted_counts_as_deleted(tmp_path: Path, network: Networ
         assert on.live(network) == []
 
 
-@both
+@each_network
 def test_ctrl_c_leaves_the_rest_for_the_next_run(tmp_path: Path, network: Network) -> None:
     with stage(tmp_path) as on:
         post(on, network)
@@ -235,7 +241,7 @@ def test_ctrl_c_leaves_the_rest_for_the_next_run(tmp_path: Path, network: Networ
         assert take_back(on, network).end == "done"
 
 
-@both
+@each_network
 def test_with_a_lost_ledger_it_is_found_by_the_digest(tmp_path: Path, network: Network) -> None:
     with stage(tmp_path) as on:
         post(on, network)
@@ -267,7 +273,7 @@ def test_what_neither_ledger_nor_source_know_cannot_be_taken_back(tmp_path: Path
         assert on.live(X) == []
 
 
-@both
+@each_network
 @pytest.mark.parametrize("fault", [CLOSED_BEFORE, server_error(503)], ids=lambda f: f.name)
 def test_half_a_thread_is_taken_back_though_a_read_fails_once(
     tmp_path: Path, network: Network, fault: Fault
@@ -289,20 +295,20 @@ def half_out(on: Stage, network: Network) -> None:
     on.sandbox.script(
         too_many(network, timedelta(minutes=5)),
         network=network.value,
-        when=lambda request: request.method == "POST" and b"2602.10002" in request.body,
+        when=lambda request: publishes(request) and b"2602.10002" in request.body,
     )
     assert post(on, network, BOT_PATIENCE="0s").end == "later"
     assert len(on.live(network)) == 2
     on.clock.sleep(300)
 
 
-@both
+@each_network
 def test_a_post_in_doubt_is_looked_for_and_deleted_too(tmp_path: Path, network: Network) -> None:
     with stage(tmp_path) as on:
         on.sandbox.script(
             CLOSED_AFTER,
             network=network.value,
-            when=lambda request: request.method == "POST" and b"2602.10002" in request.body,
+            when=lambda request: publishes(request) and b"2602.10002" in request.body,
         )
         on.sandbox.script(
             server_error(500),
@@ -320,7 +326,7 @@ def test_a_post_in_doubt_that_is_not_seen_is_waited_for(tmp_path: Path) -> None:
         on.sandbox.script(
             CLOSED_AFTER,
             network="twitter",
-            when=lambda request: request.method == "POST" and b"2602.10002" in request.body,
+            when=lambda request: publishes(request) and b"2602.10002" in request.body,
         )
         assert post(on, X, BOT_PATIENCE="0s").end == "later"
         assert take_back(on, X, BOT_PATIENCE="0s").end == "later"
@@ -334,7 +340,7 @@ def in_doubt(on: Stage, fault: Fault) -> None:
     on.sandbox.script(
         fault,
         network="twitter",
-        when=lambda request: request.method == "POST" and b"2602.10002" in request.body,
+        when=lambda request: publishes(request) and b"2602.10002" in request.body,
     )
     on.sandbox.script(
         server_error(500),

@@ -15,6 +15,7 @@ from bot.delivery.identity import fingerprint
 from bot.desk import Served, Wishes
 from bot.ledger.leases import Busy, holder
 from bot.model import Digest, Network, State
+from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.faults import CLOSED_AFTER, ERRORS_ONLY, refusal, server_error, too_many
 from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, SNAC2, MastodonBehaviour
@@ -198,7 +199,7 @@ def test_an_account_that_moves_to_another_server_is_asked_anew(tmp_path: Path) -
     new = MastodonRules(clock, replace(MASTODON, ids=GOTOSOCIAL.ids), token="new-token")
     new.account = "987654321"
     with Sandbox({"twitter": XRules(clock), "mastodon": old, "new": new}, sleep=clock.sleep) as box:
-        on = Stage(tmp_path, clock, box, XRules(clock), old)
+        on = Stage(tmp_path, clock, box, XRules(clock), old, BlueskyRules(clock))
         publish(on, on.settings([TOOTS]), digest(2))
         moved = on.settings(
             [TOOTS], MASTODON_API_BASE_URL=box.url("new"), MASTODON_ACCESS_TOKEN="new-token"
@@ -263,12 +264,24 @@ def test_a_digest_that_changed_goes_out_as_it_was_planned(tmp_path: Path) -> Non
             assert not service.ledger.changed(done.thread or begun.thread)  # type: ignore[arg-type]
 
 
-def test_bluesky_is_said_not_to_be_delivered_yet_and_the_rest_goes_out(tmp_path: Path) -> None:
+def test_one_digest_goes_out_on_all_three_networks(tmp_path: Path) -> None:
     with stage(tmp_path) as on:
-        settings = on.settings([X], BLUESKY_HANDLE="a.example", BLUESKY_APP_PASSWORD="p")
+        settings = on.settings(tuple(Network))
         served = publish(on, settings, digest(2))
-        assert served["bluesky"].end == "failed"
-        assert served["bluesky"].reason == "this version does not deliver to bluesky yet"
+        assert {network: one.end for network, one in served.items()} == dict.fromkeys(
+            Network, "done"
+        )
+        for network, thread in on.planned(digest(2), settings).items():
+            check_once(on.live(network), thread)
+
+
+def test_where_bluesky_does_not_log_us_in_the_rest_goes_out(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = on.settings((X, Network.BLUESKY), BLUESKY_APP_PASSWORD="wrong")
+        served = publish(on, settings, digest(2))
+        assert (served["bluesky"].end, served["bluesky"].stops) == ("failed", True)
+        assert "Invalid identifier or password" in served["bluesky"].reason
+        assert "bot login bluesky" in served["bluesky"].reason
         assert served["twitter"].end == "done"
 
 

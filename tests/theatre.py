@@ -23,13 +23,14 @@ from bot.cli.common import LATER
 from bot.digests.parse import parse
 from bot.model import Digest, Network, Thread
 from bot.sandbox import script
+from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.script import Record
 from bot.sandbox.server import Sandbox
 from bot.sandbox.x.rules import XRules
 from bot.settings import Settings, load
 
-BOTH = (Network.TWITTER, Network.MASTODON)
+ALL = (Network.TWITTER, Network.MASTODON, Network.BLUESKY)
 PAPERS = 2
 MOST_RUNS = 30
 LONGEST = 60.0
@@ -111,35 +112,22 @@ class Theatre:
 
 
 @contextmanager
-def theatre(folder: Path, networks: tuple[Network, ...] = BOTH) -> Iterator[Theatre]:
+def theatre(folder: Path, networks: tuple[Network, ...] = ALL) -> Iterator[Theatre]:
     """Set the scene in an empty folder."""
     clock = RealTime()
     written = replace(digest(PAPERS), published=clock() - timedelta(hours=1))
     (folder / "digest.md").write_text(write(written), "utf-8")
     source, _ = parse(write(written).encode(), "digest.md")
-    x, mastodon = XRules(clock), MastodonRules(clock)
-    with Sandbox({"twitter": x, "mastodon": mastodon}) as sandbox:
-        on = Stage(folder, clock, sandbox, x, mastodon)
+    x, mastodon, sky = XRules(clock), MastodonRules(clock), BlueskyRules(clock)
+    with Sandbox({"twitter": x, "mastodon": mastodon, "bluesky": sky}) as sandbox:
+        on = Stage(folder, clock, sandbox, x, mastodon, sky)
         environ = _environ(on, networks)
         yield Theatre(on, networks, environ, source, load(environ, folder))
 
 
 def _environ(on: Stage, networks: Sequence[Network]) -> dict[str, str]:
-    keys = on.x.keys
-    twitter = {
-        "TWITTER_CONSUMER_KEY": keys.consumer_key,
-        "TWITTER_CONSUMER_SECRET": keys.consumer_secret,
-        "TWITTER_ACCESS_TOKEN": keys.access_token,
-        "TWITTER_ACCESS_TOKEN_SECRET": keys.access_token_secret,
-        "TWITTER_API_URL": on.sandbox.url("twitter"),
-    }
-    mastodon = {
-        "MASTODON_API_BASE_URL": on.sandbox.url("mastodon"),
-        "MASTODON_ACCESS_TOKEN": on.mastodon.token,
-    }
     return {
-        **(twitter if Network.TWITTER in networks else {}),
-        **(mastodon if Network.MASTODON in networks else {}),
+        **on.variables(networks),
         # Here a request is carried out at once or never, so a second is long enough to settle it.
         "BOT_PAUSE": "0s",
         "BOT_SETTLE": "1s",

@@ -14,6 +14,7 @@ import click
 
 from bot.cli.common import Surroundings, warn
 from bot.cli.serving import now
+from bot.cli.talk import ask, ask_unseen, say
 from bot.errors import SettingsError
 from bot.model import Network
 
@@ -28,25 +29,23 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+=~^-]+")
 
 @click.command(short_help="Log in as the account, and print its tokens as settings.")
 @click.argument("network", type=click.Choice(Network, case_sensitive=False))
-@click.option("--base-url", metavar="URL", help="The account's server, for mastodon.")
+@click.option("--base-url", metavar="URL", help="The account's server, not for twitter.")
 @click.pass_obj
 def login(surroundings: Surroundings, *, network: Network, base_url: str | None) -> int:
     """Log in to NETWORK as the account that is to post, and print its tokens as settings.
 
-    It says what to do: open an address in a browser, and bring back the code shown there. Only the
-    settings go to standard output, so that they can go where they belong:
+    It says what to do: open an address in a browser, and bring back the code shown there; for
+    bluesky, make an app password. Only the settings go to standard output, so that they can go
+    where they belong:
 
         bot login mastodon >> .env
 
-    Without --base-url the server is that of MASTODON_API_BASE_URL, or is asked for. For twitter,
-    TWITTER_CONSUMER_KEY and TWITTER_CONSUMER_SECRET must be set: those of an app of yours.
+    Without --base-url the server is that of MASTODON_API_BASE_URL, or is asked for; for bluesky,
+    that of BLUESKY_SERVICE_URL. For twitter, TWITTER_CONSUMER_KEY and TWITTER_CONSUMER_SECRET must
+    be set: those of an app of yours.
     """
-    way = _WAYS.get(network)
-    if way is None:
-        known = ", ".join(sorted(_WAYS))
-        raise SettingsError(f"this version does not deliver to {network} yet", f"Known: {known}.")
-    granted = way(_sources(surroundings), base_url)
-    _say(f"This is {granted.who}." if granted.who else "It is done.")
+    granted = _WAYS[network](_sources(surroundings), base_url)
+    say(f"This is {granted.who}." if granted.who else "It is done.")
     for remark in granted.remarks:
         warn(remark)
     _print(_variables(network, granted.settings), surroundings.environ)
@@ -60,10 +59,10 @@ def _mastodon(sources: Sources, base_url: str | None) -> Granted:
     timeout = sources.get(options.HTTP_TIMEOUT)
     written = base_url or sources.get(options.MASTODON_API_BASE_URL)
     _check(sources)
-    server = _address(written or _ask("The account's server, such as mastodon.social: "))
+    server = _address(written or ask("The account's server, such as mastodon.social: "))
     verifier = secrets.token_urlsafe(_VERIFIER_BYTES)
     waiting = mastodon_login.begin(server, timeout, now, verifier)
-    _say(
+    say(
         "1. In a browser, log in to the server as the account that is to post.",
         "2. Open this address there, see that it names that account, and allow what it asks for:",
         f"\n{waiting.page}\n",
@@ -74,7 +73,7 @@ def _mastodon(sources: Sources, base_url: str | None) -> Granted:
 
 def _twitter(sources: Sources, base_url: str | None) -> Granted:
     if base_url:
-        raise click.UsageError("--base-url is for mastodon.")
+        raise click.UsageError("--base-url is for mastodon and bluesky.")
     from bot.posters import twitter_login  # noqa: PLC0415 - loads at first use
     from bot.settings import options  # noqa: PLC0415 - (the same)
     from bot.settings.sources import is_set  # noqa: PLC0415 - (the same)
@@ -94,7 +93,7 @@ def _twitter(sources: Sources, base_url: str | None) -> Granted:
             "be made on the same page.",
         )
     waiting = twitter_login.begin(key.reveal(), secret.reveal(), server, timeout, now)
-    _say(
+    say(
         "1. In a browser, log in to X as the account that is to post.",
         "2. Open this address there, see that it names that account, and authorize the app:",
         f"\n{waiting.page}\n",
@@ -103,9 +102,26 @@ def _twitter(sources: Sources, base_url: str | None) -> Granted:
     return _granted(waiting, "PIN: ")
 
 
+def _bluesky(sources: Sources, base_url: str | None) -> Granted:
+    from bot.posters import bluesky_login  # noqa: PLC0415 - loads at first use
+    from bot.settings import options  # noqa: PLC0415 - (the same)
+
+    timeout = sources.get(options.HTTP_TIMEOUT)
+    server = _address(base_url) if base_url else sources.get(options.BLUESKY_SERVICE_URL)
+    _check(sources)
+    handle = _handle(ask("The account's handle, such as name.bsky.social: "))
+    say(
+        "1. In Bluesky's app, as that account: Settings, Privacy and security, App passwords.",
+        "2. Add one, such as 'bot'. It needs no access to direct messages.",
+        "3. Paste it here; it is not shown.",
+    )
+    return _granted(bluesky_login.begin(handle, server, timeout, now), "App password: ", ask_unseen)
+
+
 _WAYS: Mapping[Network, Callable[[Sources, str | None], Granted]] = {
     Network.MASTODON: _mastodon,
     Network.TWITTER: _twitter,
+    Network.BLUESKY: _bluesky,
 }
 
 
@@ -137,37 +153,28 @@ def _address(written: str) -> str:
         raise SettingsError(message, "Give it with https://, as a browser shows it.") from None
 
 
-def _granted(waiting: Login, question: str) -> Granted:
+def _handle(written: str) -> str:
+    """Read who an account is, as people write it."""
+    from bot.settings.kinds import Wrong, handle  # noqa: PLC0415 - loads at first use
+    from bot.settings.sources import shown  # noqa: PLC0415 - (the same)
+
+    try:
+        return handle(written.strip().rpartition("/")[2])
+    except Wrong as wrong:
+        message = f"the account's handle: {shown(wrong.part)} {wrong.problem}"
+        raise SettingsError(message, "Give it whole, such as name.bsky.social.") from None
+
+
+def _granted(waiting: Login, question: str, asking: Callable[[str], str] = ask) -> Granted:
     """Ask for a code until one is taken, three times at most."""
     from bot.posters.login import WrongCode  # noqa: PLC0415 - loads at first use
 
     for _ in range(_TRIES - 1):
         try:
-            return waiting.redeem(_ask(question))
+            return waiting.redeem(asking(question))
         except WrongCode as wrong:
             warn(str(wrong))
-    return waiting.redeem(_ask(question))
-
-
-def _say(*lines: str) -> None:
-    """Tell the person something; standard output is for settings only."""
-    for line in lines:
-        click.echo(line, err=True)
-
-
-def _ask(question: str) -> str:
-    """Ask the person for a line. Raises EOFError where none is to come.
-
-    click's own prompt writes a blank to standard output, which may be somebody's .env.
-    """
-    click.echo(question, nl=False, err=True)
-    try:
-        line = sys.stdin.readline() if sys.stdin else ""
-    except UnicodeDecodeError:
-        return ""
-    if not line:
-        raise EOFError
-    return line.strip()
+    return waiting.redeem(asking(question))
 
 
 def _variables(network: Network, settings: Mapping[str, str]) -> Mapping[str, str]:
@@ -194,11 +201,11 @@ def _print(variables: Mapping[str, str], environ: Mapping[str, str]) -> None:
     for name, value in variables.items():
         click.echo(line_of(name, value))
     if target:
-        _say(f"{', '.join(variables)}: written. They are secrets: who has them can post.")
+        say(f"{', '.join(variables)}: written. They are secrets: who has them can post.")
         if target.st_mode & (stat.S_IRGRP | stat.S_IROTH):
             warn("others on this machine may read that file; against that: chmod 600 .env")
     else:
-        _say(
+        say(
             "These lines are secrets: who has them can post. They belong into .env, or into the "
             "config vars of your PaaS, and nowhere else."
         )
@@ -206,7 +213,7 @@ def _print(variables: Mapping[str, str], environ: Mapping[str, str]) -> None:
     hidden = [name for name, other in others.items() if other not in {"", variables[name]}]
     if hidden:
         warn(f"{', '.join(hidden)}: set otherwise in the environment, which goes before .env")
-    _say("Then try them: bot check")
+    say("Then try them: bot check")
 
 
 def _target() -> os.stat_result | None:

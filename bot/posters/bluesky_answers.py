@@ -6,7 +6,8 @@ Follows https://docs.bsky.app/docs/api and what a real PDS was seen to answer. E
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from bot.posters.answers import (
@@ -19,17 +20,23 @@ from bot.posters.answers import (
     unanswered,
     unreadable,
 )
-from bot.posters.bluesky_records import page_of, uri_of
-from bot.posters.poster import Outcome, Outgoing, Profile, Refusal, Sort
-from bot.posters.values import items_at, names_somebody, text_at
+from bot.posters.bluesky_records import filed_under, is_cid, page_of, seen, uri_of
+from bot.posters.poster import Outcome, Outgoing, Profile, Refusal, Seen, Sort
+from bot.posters.values import at, items_at, names_somebody, text_at
 
 NETWORK = "Bluesky"
 LONGEST = 300
-FINAL = (401, 403)
+OWN_PASSWORD = "com.atproto.access"  # noqa: S105 - the scope of a token, no password
+"""The scope of a token that was given for the account's own password."""
 
 _THERE = "a record with its key is there already"
-_TOKENS = re.compile(r"\berror=(?:ExpiredToken|InvalidToken|AuthMissing|AuthenticationRequired)\b")
-_ACCOUNT = re.compile(r"\berror=(?:AccountTakedown|AccountDeactivated|AccountNotFound)\b")
+_WORN_OUT = {"ExpiredToken", "InvalidToken", "AuthMissing"}
+TOKENS = re.compile(r"\berror=(?:ExpiredToken|InvalidToken|AuthMissing|AuthenticationRequired)\b")
+ACCOUNT = re.compile(
+    r"\berror=(?:Account(?:Takedown|Deactivated|Suspended|NotFound))\b"
+    r"|\bmessage=Could not find (?:repo|user info)\b"
+)
+"""What a refusal says that is about our tokens, and one that is about the account as a whole."""
 
 RULES = Rules(
     NETWORK,
@@ -39,7 +46,7 @@ RULES = Rules(
         Hint((400,), re.compile(r"\berror=InvalidSwap\b"), Verdict(Sort.UNKNOWN, _THERE)),
         Hint(
             (400, 401),
-            _TOKENS,
+            TOKENS,
             Verdict(
                 Sort.REFUSED,
                 "it does not accept the app password: make a new one in its settings",
@@ -48,23 +55,25 @@ RULES = Rules(
         ),
         Hint(
             (400, 401, 403),
-            _ACCOUNT,
+            ACCOUNT,
             Verdict(Sort.REFUSED, "the account may not post", Refusal.CREDENTIALS),
         ),
     ),
 )
 
 
-def is_expired(reply: Reply | None) -> bool:
+def is_worn_out(reply: Reply | None) -> bool:
     """Tell whether a request was refused, unread, for a token that is worn out or unknown."""
     if reply is None or reply.status not in (400, 401):
         return False
-    return text_at(reply.value(), "error") in {"ExpiredToken", "InvalidToken", "AuthMissing"}
+    return text_at(reply.value(), "error") in _WORN_OUT
 
 
 def is_missing(reply: Reply | None) -> bool:
     """Tell whether an answer to getRecord says that nothing is there."""
-    return reply is not None and text_at(reply.value(), "error") == "RecordNotFound"
+    if reply is None or reply.ok:
+        return False
+    return text_at(reply.value(), "error") == "RecordNotFound"
 
 
 def published(exchange: Exchange, post: Outgoing, did: str, handle: str, now: datetime) -> Outcome:
@@ -74,10 +83,16 @@ def published(exchange: Exchange, post: Outgoing, did: str, handle: str, now: da
         return unanswered(exchange, NETWORK)
     if not reply.ok:
         return refused(reply, RULES, now, is_reply=bool(post.parent))
-    uri, cid = text_at(reply.value(), "uri"), text_at(reply.value(), "cid")
-    if uri != uri_of(did, post.key) or not cid:
+    uri = text_at(reply.value(), "uri")
+    if uri != uri_of(did, post.key) or not cid_in(reply.value()):
         return unreadable(reply, NETWORK)
     return Outcome(Sort.SENT, uri, page_of(uri, handle))
+
+
+def cid_in(value: object) -> str:
+    """Return the hash of the record that an answer is about; empty where it has none."""
+    cid = text_at(value, "cid")
+    return cid if is_cid(cid) else ""
 
 
 def deleted(exchange: Exchange, uri: str, now: datetime) -> Outcome:
@@ -91,26 +106,52 @@ def deleted(exchange: Exchange, uri: str, now: datetime) -> Outcome:
     return Outcome(Sort.SENT, uri) if is_answer else unreadable(reply, NETWORK)
 
 
-def records(reply: Reply) -> Sequence[object] | None:
-    """Return the records of a page of listRecords; None where it is no page."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of listRecords: posts with their cids, in the order of their keys, highest first.
+
+    `last` is what its last record is filed under. `cursor` leads on, and is empty on the last page.
+    """
+
+    posts: tuple[tuple[Seen, str], ...]
+    last: str
+    cursor: str
+
+
+def page(reply: Reply, did: str, handle: str) -> Page | None:
+    """Return a page of our own posts; None where the answer is none.
+
+    Records that other programs filed under keys of other forms are passed over.
+    """
     value = reply.value()
-    if not reply.ok or not isinstance(value, dict) or not isinstance(value.get("records"), list):
+    if not reply.ok or not isinstance(at(value, "records"), list):
         return None
-    return items_at(value, "records")
+    records = items_at(value, "records")
+    filed = [filed_under(text_at(each, "uri"), did) for each in records]
+    if not all(filed):
+        return None
+    posts = [(post, cid_in(each)) for each in records if (post := seen(each, did, handle))]
+    last = filed[-1] if filed else ""
+    return Page(tuple(posts), last, text_at(value, "cursor") if filed else "")
 
 
-def profile(did: str, handle: str, about: object) -> Profile:
+def profile(did: str, handle: str, scope: str, about: object) -> Profile:
     """Return who we are, from the session and the record of the profile (None for none)."""
     return Profile(
         id=did,
         handle=handle,
         url=f"https://bsky.app/profile/{handle}",
         limit=LONGEST,
-        advice=tuple(_advice(about)),
+        advice=tuple(_advice(scope, about)),
     )
 
 
-def _advice(about: object) -> Iterator[str]:
+def _advice(scope: str, about: object) -> Iterator[str]:
+    if scope == OWN_PASSWORD:
+        yield (
+            "BLUESKY_APP_PASSWORD is the account's own password, which can do everything: make an "
+            "app password in its settings (Privacy and security), and use that."
+        )
     labels = items_at(about, "value", "labels", "values")
     if not any(text_at(label, "val") == "bot" for label in labels):
         yield (

@@ -2,122 +2,178 @@
 
 Logins are scarce (30 in 5 minutes, 300 a day), so a session is kept. Follows
 https://docs.bsky.app/docs/api/com-atproto-server-create-session and refresh-session. An access
-token lives two hours, a refresh token 90 days; each refresh gives a new pair.
+token lives two hours, a refresh token 90 days; each refresh gives a new pair, and for two hours
+more the old refresh token gives that pair again, so that a lost answer loses nothing.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from bot.posters.answers import Exchange, Reply
-from bot.posters.bluesky_answers import is_expired
+from bot.posters.answers import Exchange
+from bot.posters.bluesky_records import DID
+from bot.posters.bluesky_wire import Wire
 from bot.posters.keeper import Keeper
-from bot.posters.values import at, text_at
+from bot.posters.login import is_token
+from bot.posters.values import at, clean, created_at, text_at
+
+CREATE = "com.atproto.server.createSession"
+REFRESH = "com.atproto.server.refreshSession"
 
 _BEFORE = timedelta(minutes=2)  # renewed so long before it ends: no post is refused for its token
-
-Call = Callable[[str, str, object], Exchange]
-"""Asks a method of the server with a token (empty for none) and a body, in one request."""
+_REFUSED = (400, 401, 403)
+_LONGEST_LIFE = 10**9
+_DID = re.compile(DID)
+_HANDLE = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
+_NO_HANDLE = "handle.invalid"  # what servers say of a handle whose domain does not name it
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who we are logged in as, and by what."""
+    """Who we are logged in as, and by what, and when (by our clock; None where not known).
+
+    `rest` says why the account can log in and do nothing else; empty for an active one.
+    """
 
     did: str
     handle: str
     access: str = field(repr=False)
     refresh: str = field(repr=False)
+    made: datetime | None = None
+    rest: str = ""
+
+    def lasts(self, now: datetime) -> timedelta | None:
+        """How long the access token is still good, from its own times; None where not known.
+
+        Its life is counted from when it came: the server's clock may be far from ours.
+        """
+        life = _life(self.access)
+        return self.made + life - now if self.made and life else None
+
+    def ends_soon(self, now: datetime) -> bool:
+        """Tell whether it is time to renew it."""
+        left, life = self.lasts(now), _life(self.access)
+        return bool(left is not None and life and left <= min(_BEFORE, life / 10))
+
+    @property
+    def scope(self) -> str:
+        """What the access token is good for, in the protocol's words; empty where it is silent."""
+        return text_at(_claims(self.access), "scope")
 
 
 @dataclass(slots=True)
 class Login:
-    """The session of one account. Not for two threads at once."""
+    """The session of one account; `fresh` once it was made, not found. Not for two threads."""
 
-    call: Call
+    wire: Wire
     handle: str
     password: str = field(repr=False)
     keeper: Keeper
     clock: Callable[[], datetime]
-    session: Session | None = field(default=None, init=False, repr=False)
+    session: Session | None = field(default=None, init=False)
+    fresh: bool = field(default=False, init=False)
     trouble: Exchange | None = field(default=None, init=False)
-    """What came of the last try to log in, where there is no session."""
+    """What came of the last try to get one, where there is no session."""
 
     def current(self) -> Session | None:
         """The session, renewed where it is about to end; None, and `trouble`, if there is none."""
-        if self.session is None:
-            self.session = self._kept()
+        self.session = self.session or self._kept()
         if self.session is None:
             return self._log_in()
-        ends = _ends(self.session.access)
-        if ends is not None and ends - self.clock() <= _BEFORE:
-            return self.renewed()
+        if self.session.ends_soon(self.clock()):
+            return self.renewed(self.session) or self._still_good()
         return self.session
 
-    def renewed(self) -> Session | None:
-        """A session with new tokens: refreshed, or where that is refused, by one login."""
-        if self.session is None:
-            return self._log_in()
-        exchange = self.call("com.atproto.server.refreshSession", self.session.refresh, None)
-        if _refuses(exchange.reply):
+    def renewed(self, session: Session) -> Session | None:
+        """One with new tokens in its place: refreshed, or where that is refused, by one login."""
+        exchange = self.wire.post(REFRESH, session.refresh, None)
+        if exchange.reply and exchange.reply.status in _REFUSED:
             return self._log_in()
         return self._taken(exchange)
+
+    def _still_good(self) -> Session | None:
+        """The session where its renewal failed, as long as it lasts."""
+        left = self.session.lasts(self.clock()) if self.session else None
+        return self.session if left is not None and left > timedelta(0) else None
 
     def _log_in(self) -> Session | None:
         self.session = None
         asked = {"identifier": self.handle, "password": self.password}
-        return self._taken(self.call("com.atproto.server.createSession", "", asked))
+        return self._taken(self.wire.post(CREATE, "", asked))
 
     def _taken(self, exchange: Exchange) -> Session | None:
-        """Keep the session that was answered, before it is used: its refresh token is the last."""
+        """Keep the session that was answered before it is used: the old one ends with it."""
         self.trouble = exchange
-        made = _session(exchange.reply.value()) if exchange.reply and exchange.reply.ok else None
+        now = self.clock()
+        reply = exchange.reply
+        made = session_in(reply.value(), now) if reply and reply.ok else None
         if made is None:
             return None
-        self.session, self.trouble = made, None
+        self.session, self.trouble, self.fresh = made, None, True
+        self.wire.hide(made.access, made.refresh)
         kept = {
             "owner": self.keeper.owner,
             "did": made.did,
             "handle": made.handle,
             "accessJwt": made.access,
             "refreshJwt": made.refresh,
+            "made": now.isoformat(),
         }
         self.keeper.keep(json.dumps(kept))
         return made
 
     def _kept(self) -> Session | None:
-        try:
-            kept: object = json.loads(self.keeper.read())
-        except ValueError:
+        kept = _decoded(self.keeper.read())
+        if text_at(kept, "owner") != self.keeper.owner:
             return None
-        return _session(kept) if text_at(kept, "owner") == self.keeper.owner else None
+        session = session_in(kept, created_at(kept, "made"))
+        if session:
+            self.wire.hide(session.access, session.refresh)
+        return session
 
 
-def _refuses(reply: Reply | None) -> bool:
-    """Whether the server will have nothing of these tokens any more."""
-    return is_expired(reply) or (reply is not None and reply.status in (401, 403))
-
-
-def _session(value: object) -> Session | None:
+def session_in(value: object, made: datetime | None) -> Session | None:
+    """Return the session in decoded JSON, a server's or our own; None where none can be used."""
     did, access, refresh = (text_at(value, name) for name in ("did", "accessJwt", "refreshJwt"))
-    if not (did.startswith("did:") and access and refresh):
+    if not (_DID.fullmatch(did) and is_token(access) and is_token(refresh)):
         return None
-    return Session(did, text_at(value, "handle") or did, access, refresh)
+    handle = text_at(value, "handle")
+    named = _HANDLE.fullmatch(handle) and handle != _NO_HANDLE
+    return Session(did, handle if named else did, access, refresh, made, rest_in(value))
 
 
-def _ends(token: str) -> datetime | None:
-    """When a token ends, as it says itself; None where it does not."""
-    try:
-        middle = token.split(".")[1]
-        claims: object = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
-    except (ValueError, IndexError):
+def rest_in(value: object) -> str:
+    """Return why the account of a session is not active, from decoded JSON; empty where it is."""
+    if at(value, "active") is not False:
+        return ""
+    return clean(text_at(value, "status")) or "not active"
+
+
+def _life(token: str) -> timedelta | None:
+    claims = _claims(token)
+    begins, ends = at(claims, "iat"), at(claims, "exp")
+    if not (isinstance(begins, int) and isinstance(ends, int)):
         return None
-    ends = at(claims, "exp")
+    return timedelta(seconds=ends - begins) if 0 < ends - begins <= _LONGEST_LIFE else None
+
+
+def _claims(token: str) -> object:
+    """Return what a token says of itself (RFC 7519), unverified; None where it says nothing."""
+    middle = "".join(token.split(".")[1:2])
     try:
-        return datetime.fromtimestamp(ends, UTC) if isinstance(ends, int) else None
-    except (ValueError, OverflowError, OSError):
+        return _decoded(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
+    except ValueError:
         return None
+
+
+def _decoded(text: str | bytes) -> object:
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value

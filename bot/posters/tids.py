@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 _DIGITS = "234567abcdefghijklmnopqrstuvwxyz"
 _TID = re.compile(r"[234567a-j][234567a-z]{12}")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The first moment that a TID can name."""
+
 _LENGTH = 13
 CLOCKS = 1024
 """How many TIDs one microsecond has."""
@@ -19,7 +21,7 @@ CLOCKS = 1024
 
 def tid(moment: datetime, clock: int = 0) -> str:
     """The TID of a time, and of the clock (0 to 1023) that made it."""
-    micros = (moment - _EPOCH) // timedelta(microseconds=1) % 2**53
+    micros = (moment - EPOCH) // timedelta(microseconds=1) % 2**53
     value = micros * CLOCKS + clock % CLOCKS
     return "".join(_DIGITS[value >> 5 * place & 31] for place in reversed(range(_LENGTH)))
 
@@ -36,4 +38,4 @@ def time_of(text: str) -> datetime:
     value = 0
     for digit in text:
         value = value * 32 + _DIGITS.index(digit)
-    return _EPOCH + timedelta(microseconds=value // CLOCKS)
+    return EPOCH + timedelta(microseconds=value // CLOCKS)

@@ -127,8 +127,13 @@ def items_at(value: object, *path: str) -> Sequence[object]:
 
 def leaves(value: object, name: str = "") -> Sequence[str]:
     """Return every text and number in decoded JSON, each behind its name and `=`."""
-    if isinstance(value, dict):
-        return [leaf for key, each in value.items() for leaf in leaves(each, str(key))]
-    if isinstance(value, list):
-        return [leaf for each in value for leaf in leaves(each, name)]
-    return [] if value is None else [f"{name}={value}"]
+    found, waiting = list[str](), [(name, value)]
+    while waiting:  # not by recursion: a stranger decides how deep it goes
+        name, each = waiting.pop()
+        if isinstance(each, dict):
+            waiting += [(str(key), inner) for key, inner in reversed(each.items())]
+        elif isinstance(each, list):
+            waiting += [(name, inner) for inner in reversed(each)]
+        elif each is not None:
+            found.append(f"{name}={each}")
+    return found

@@ -1,0 +1,79 @@
+"""Calls to Bluesky as one account: with its session's token, renewed where it is worn out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from bot.posters import bluesky_answers as answers
+from bot.posters import bluesky_errors as errors
+from bot.posters.answers import Exchange, Fate, Reply
+from bot.posters.bluesky_session import Login, Session, rest_in
+from bot.posters.bluesky_wire import Wire
+from bot.posters.poster import CannotRead
+
+_NONE_YET = Exchange(Fate.UNSENT, None, "there is no session")
+
+
+class Client:
+    """One account on one server. Each call raises CannotRead where there is no logging in."""
+
+    def __init__(self, wire: Wire, login: Login, clock: Callable[[], datetime]) -> None:
+        self._wire = wire
+        self._login = login
+        self._clock = clock
+
+    def who(self) -> Session:
+        """Who we are, logged in if need be."""
+        return self._login.session or self._logged_in(self._login.current())
+
+    def tried(self) -> Session:
+        """Who we are, by a session that works now: one that was kept may have been revoked.
+
+        Raises CannotRead for an account that is not active, too.
+        """
+        rest = self.who().rest
+        if not self._login.fresh:
+            asked = self.ask("com.atproto.server.getSession", {})
+            rest = rest_in(self.answer(asked).value())
+        if rest:
+            raise errors.at_rest(rest)
+        return self.who()
+
+    def ask(self, method: str, params: Mapping[str, str | int]) -> Exchange:
+        """Ask a query."""
+        return self._with_token(lambda token: self._wire.get(method, token, params))
+
+    def do(self, method: str, body: object) -> Exchange:
+        """Call a procedure."""
+        return self._with_token(lambda token: self._wire.post(method, token, body))
+
+    def answer(self, exchange: Exchange) -> Reply:
+        """Return the answer to a read. Raises CannotRead where there is none, or a refusal."""
+        if exchange.reply is None or not exchange.reply.ok:
+            raise self.unread(exchange)
+        return exchange.reply
+
+    def unread(self, exchange: Exchange) -> CannotRead:
+        """Return the error for a read that did not work."""
+        return errors.unread(exchange, self._clock())
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._wire.close()
+
+    def _with_token(self, call: Callable[[str], Exchange]) -> Exchange:
+        """Call with a good token; once more with a new one where it was refused, and so not done.
+
+        Where the new one cannot be had, what was refused was still not done.
+        """
+        session = self._logged_in(self._login.current())
+        exchange = call(session.access)
+        if answers.is_worn_out(exchange.reply):
+            exchange = call(self._logged_in(self._login.renewed(session)).access)
+        return exchange
+
+    def _logged_in(self, session: Session | None) -> Session:
+        if session is None:
+            raise errors.no_session(self._login.trouble or _NONE_YET, self._clock())
+        return session
