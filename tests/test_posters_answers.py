@@ -55,7 +55,12 @@ anything = st.recursive(
 bodies = st.one_of(
     anything.map(lambda value: json.dumps(value).encode()),
     st.binary(max_size=40),
-    st.sampled_from([b"[" * 5000, b"1" * 5000, b"NaN", b'{"id": 1e999}']),
+    st.sampled_from(
+        [
+            *(b"[" * 5000, b"1" * 5000, b"NaN", b'{"id": 1e999}'),
+            b'{"error":' + b"[" * 900 + b"]" * 900 + b"}",
+        ]
+    ),
 )
 header_names = st.sampled_from(
     [

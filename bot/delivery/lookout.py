@@ -96,7 +96,7 @@ class Lookout:
         except CannotRead as error:
             book.attempt("read", None, "failed", error.message)
             reason = f"sent, and not yet checked: {error.message}"
-            raise Ended(End.LATER, reason, error.until) from error
+            raise Ended(End.LATER, reason, error.until, stops=error.stops) from error
         book.attempt("read", None, "answered", f"{len(sent) - len(gone)} of {len(sent)} are there")
         for post in gone:
             book.hold(post.position, _GONE)
