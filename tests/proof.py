@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import crash
 import faultplay
+import realstage
 from crash import Row
 
 COLUMNS = ("tried", "lost", "doubled", "out of order")
@@ -28,7 +29,19 @@ def faults() -> Iterator[Row]:
         yield Row(name, tried, lost, doubled, disordered)
 
 
-TABLES: Mapping[str, Callable[[], Iterator[Row]]] = {"crashes": crash.table, "faults": faults}
+def real() -> Iterator[Row]:
+    """The same faults and crashes on a real Bluesky server."""
+    if not realstage.INSTALLED:
+        print("    no real Bluesky server here: .ci/pds install gets one")
+    for row in realstage.table():
+        yield Row(row.name, row.tried, row.lost, row.doubled, row.out_of_order)
+
+
+TABLES: Mapping[str, Callable[[], Iterator[Row]]] = {
+    "crashes": crash.table,
+    "faults": faults,
+    "pds": real,
+}
 
 
 def main(names: Sequence[str]) -> int:
