@@ -4,6 +4,7 @@
     fake.script(Step(answer=LOST))                  # the next publish: done, its answer lost
     fake.script(Step(commit=Commit.NEVER, answer=REFUSED), kind=Kind.PUBLISH, at=3)
     fake.script(Step(answer=Crash("killed")), kind=Kind.LOOK)
+    fake.script(Step(NOT_SENT, Commit.NEVER), kind=Kind.UPLOAD)
 
 Where nothing is scripted it behaves like an honest network. It keeps `Poster`, and passes the same
 contract test as the real ones.
@@ -26,6 +27,7 @@ from bot.posters.poster import (
     Refusal,
     Seen,
     Sort,
+    Upload,
 )
 
 
@@ -35,6 +37,8 @@ class Kind(StrEnum):
     READ = "read"
     DELETE = "delete"
     PROFILE = "profile"
+    UPLOAD = "upload"
+    READY = "ready"
 
 
 class Commit(StrEnum):
@@ -90,6 +94,7 @@ class Call:
     post_id: str = ""
     since: datetime | None = None
     after: str = ""
+    media: Upload | None = None
 
 
 @dataclass
@@ -115,7 +120,8 @@ class FakePoster:
     `lag` is how late a post can be read; `keeps_keys` gives the same post for the same key;
     `refuses_duplicates` answers a repeated text with `DUPLICATE`; `forgets_parents` names no parent
     where it is gone; `unreadable` is raised by every read of posts. `price` is what a post costs,
-    `read_price` each post that a look returns.
+    `read_price` each post that a look returns, `upload_price` an upload. `processing` is how often
+    a new upload is said not to be ready; `loses_media` publishes without the uploads named.
     """
 
     clock: Callable[[], datetime]
@@ -128,13 +134,18 @@ class FakePoster:
     limit: int | None = None
     price: Decimal = Decimal(0)
     read_price: Decimal = Decimal(0)
+    upload_price: Decimal = Decimal(0)
+    processing: int = 0
+    loses_media: bool = False
     advice: tuple[str, ...] = ()
     account_id: str = "42"
     calls: list[Call] = field(default_factory=list)
+    uploads: dict[str, Upload] = field(default_factory=dict)
     closed: bool = False
     _lines: list[_Line] = field(default_factory=list)
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _made: int = 0
+    _unready: dict[str, int] = field(default_factory=dict)
 
     # -- for tests -----------------------------------------------------------------------------
 
@@ -177,6 +188,25 @@ class FakePoster:
         own = NOT_SENT if step.commit is Commit.NEVER else Outcome(Sort.SENT, post_id)
         return self._outcome(step, own)
 
+    def upload(self, media: Upload) -> Outcome:
+        step = self._arrive(Kind.UPLOAD, media=media)
+        if step.commit is Commit.NEVER:
+            return self._outcome(step, NOT_SENT)
+        media_id = f"media-{len(self.uploads) + 1}"
+        self.uploads[media_id] = media
+        self._unready[media_id] = self.processing
+        ready = not self.processing
+        own = Outcome(Sort.SENT, media_id, cost=self.upload_price, ready=ready)
+        return self._outcome(step, own)
+
+    def media_ready(self, media_id: str) -> Outcome:
+        step = self._arrive(Kind.READY, post_id=media_id)
+        if media_id not in self.uploads:
+            return self._outcome(step, BAD_CONTENT)
+        self._unready[media_id] = max(0, self._unready[media_id] - 1)
+        ready = not self._unready[media_id]
+        return self._outcome(step, Outcome(Sort.SENT, media_id, ready=ready))
+
     def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:  # noqa: ARG002 - it keeps none
         step = self._arrive(Kind.LOOK, since=since, after=after)
         if isinstance(step.answer, Look):
@@ -207,7 +237,7 @@ class FakePoster:
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _arrive(
+    def _arrive(  # noqa: PLR0913 - what a request may be about
         self,
         kind: Kind,
         *,
@@ -215,11 +245,13 @@ class FakePoster:
         post_id: str = "",
         since: datetime | None = None,
         after: str = "",
+        media: Upload | None = None,
     ) -> Step:
         """Note a request and find its step; of one that reads, raise what it raises."""
-        self.calls.append(Call(len(self.calls) + 1, kind, post, post_id, since, after))
+        number = len(self.calls) + 1
+        self.calls.append(Call(number, kind, post, post_id, since, after, media))
         step = self._step(kind)
-        writes = kind in (Kind.PUBLISH, Kind.DELETE)
+        writes = kind in (Kind.PUBLISH, Kind.DELETE, Kind.UPLOAD, Kind.READY)
         if not writes and isinstance(step.answer, CannotRead | Crash):
             raise step.answer
         return step
@@ -240,10 +272,15 @@ class FakePoster:
             return Outcome(Sort.SENT, replayed.seen.id, replayed.seen.url)
         if post.parent and post.parent not in self._kept:
             return NO_PARENT
+        if any(self._unready.get(each, 1) for each in post.media):
+            return BAD_CONTENT
         if self.refuses_duplicates and any(one.text == post.text for one in self.live()):
             return DUPLICATE
-        seen = self._store(post, due, self.application)
-        return Outcome(Sort.SENT, seen.id, seen.url)
+        kept = replace(post, media=()) if self.loses_media else post
+        seen = self._store(kept, due, self.application)
+        lost = len(post.media) - len(kept.media)
+        flaw = f"{lost} of {lost} media are missing" if lost else ""
+        return Outcome(Sort.SENT, seen.id, seen.url, flaw=flaw)
 
     def _outcome(self, step: Step, own: Outcome) -> Outcome:
         if isinstance(step.answer, CannotRead | Crash):

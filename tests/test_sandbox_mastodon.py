@@ -92,7 +92,7 @@ def test_what_is_not_there_is_a_404_in_json(start: Start) -> None:
     for method, path in (
         ("GET", "/api/v1/nothing"),
         ("PUT", f"{STATUSES}/1"),
-        ("POST", "/api/v2/media"),
+        ("POST", "/api/v1/media"),
         ("POST", f"{STATUSES}/1/source"),
         ("POST", f"/api/v1/accounts/{it.rules.account}/statuses"),
     ):

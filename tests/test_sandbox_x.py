@@ -105,7 +105,7 @@ def test_what_is_not_there_is_a_404_in_json(start: Start) -> None:
     it = start()
     for method, path in (
         ("GET", "/2/media"),
-        ("POST", "/2/media/upload"),
+        ("POST", "/2/media/upload/initialize"),
         ("PUT", "/2/tweets/1"),
         ("POST", "/2/users/1/tweets"),
     ):

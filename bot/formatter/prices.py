@@ -20,13 +20,15 @@ class Prices:
     """US dollars a call; valid `since`, last looked up `read`.
 
     `post` and `post_with_url` are for creating one; `own_post` for each post returned of the
-    account's own timeline, where the account owns the app; `delete` for deleting one.
+    account's own timeline, where the account owns the app; `delete` for deleting one;
+    `media_metadata` for the alternative text of an upload, which itself is in no price list.
     """
 
     post: Decimal
     post_with_url: Decimal
     own_post: Decimal
     delete: Decimal
+    media_metadata: Decimal
     since: date
     read: date
 
@@ -36,6 +38,7 @@ PRICES = Prices(
     post_with_url=Decimal("0.200"),
     own_post=Decimal("0.001"),
     delete=Decimal("0.010"),
+    media_metadata=Decimal("0.005"),
     since=date(2026, 4, 20),
     read=date(2026, 8, 22),
 )

@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING
 from bot import __version__
 from bot.model import Account
 from bot.posters import mastodon_answers as answers
+from bot.posters import media_answers
 from bot.posters.answers import FINAL, Exchange, Reply, cannot_read, no_id
-from bot.posters.poster import CannotRead, Look, Outcome, Outgoing, Poster, Profile, Seen
+from bot.posters.poster import (
+    CannotRead,
+    Look,
+    Outcome,
+    Outgoing,
+    Poster,
+    Profile,
+    Seen,
+    Upload,
+)
 from bot.posters.values import id_at, is_id, text_at
 
 if TYPE_CHECKING:
@@ -24,6 +34,8 @@ _PAGE = 40
 _PAGES = 250
 _BROKEN = 500
 _GONE = (404, 410)
+_VERSION = "4.0.0"  # whose way of uploading is used
+_TOP = (0.0, 1.0)  # what a timeline that crops a tall picture keeps: its heading
 _BAD_TOKEN = (*FINAL, 422)  # snac2 answers a token it does not know with a bare 422
 
 
@@ -51,9 +63,12 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and ho
         session=line.session,
         request_timeout=timeout,
         ratelimit_method="throw",
+        mastodon_version=_VERSION,
         version_check_mode="none",
         user_agent=f"bot/{__version__}",
     )
+    # Else an upload would first ask for the server's version, and that be its one request.
+    client.mastodon_major = int(_VERSION[0])
     return _Mastodon(account, client, line, clock, account_id)
 
 
@@ -92,6 +107,24 @@ class _Mastodon:
             return no_id(answers.NETWORK, post_id)
         exchange = self._line.once(lambda: self._client.status_delete(post_id))
         return answers.deleted(exchange, post_id, self._clock())
+
+    def upload(self, media: Upload) -> Outcome:
+        exchange = self._line.once(
+            lambda: self._client.media_post(
+                media.data,
+                media.type,
+                description=media.alt,
+                focus=_TOP,
+                file_name="picture",
+            )
+        )
+        return media_answers.mastodon_uploaded(exchange, self._clock())
+
+    def media_ready(self, media_id: str) -> Outcome:
+        if not is_id(media_id):
+            return no_id(answers.NETWORK, media_id)
+        exchange = self._line.once(lambda: self._client.media(media_id))
+        return media_answers.mastodon_uploaded(exchange, self._clock())
 
     def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:  # noqa: ARG002 - it keeps none
         """See `Poster.look`; posts of the same second as `after` are returned with the newer ones.

@@ -2,13 +2,13 @@
 
 A poster does one request when it is asked and says what came of it; it never waits, retries or
 decides. No method raises for anything a network can do: what could not be read is `CannotRead`,
-what became of a post is an `Outcome`.
+what became of a post or an upload is an `Outcome`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -62,13 +62,23 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one request to publish or delete.
+class Upload:
+    """A picture to travel with a post: its bytes, its media type, and what it shows in words."""
 
-    `id` and `url` are there for SENT. `reason` is for people and holds no secret. `until` says when
-    to come back after LATER, None where the network did not say. `flaw` names what is wrong with a
-    post that was SENT: another parent than asked for, media that are missing. `cost` is what the
-    network bills for a request to delete, in US dollars.
+    data: bytes = field(repr=False)
+    type: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a request to publish, to delete or to upload.
+
+    `id` is there for SENT, and `url` where it is a post. `reason` is for people and holds no
+    secret. `until` says when to come back after LATER, None where the network did not say. `flaw`
+    names what is wrong with what was SENT: another parent than asked for, media that are missing,
+    an upload without its alternative text. `cost` is what the network bills for a request to delete
+    or to upload, in US dollars. `ready` is False for an upload that no post may take yet.
     """
 
     sort: Sort
@@ -79,6 +89,7 @@ class Outcome:
     until: datetime | None = None
     flaw: str = ""
     cost: Decimal = Decimal(0)
+    ready: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +185,21 @@ class Poster(Protocol):
 
     def delete(self, post_id: str) -> Outcome:
         """Delete one post, in one request. A post that is not there counts as deleted (SENT)."""
+        ...
+
+    def upload(self, media: Upload) -> Outcome:
+        """Upload a picture with its alternative text, for `Outgoing.media` to name by its id.
+
+        Nothing of it is public until a post takes it, so it may be done again whatever came of it:
+        SENT, LATER, REFUSED, which but for CREDENTIALS speaks of this picture only, or UNKNOWN.
+        """
+        ...
+
+    def media_ready(self, media_id: str) -> Outcome:
+        """Ask after an upload that was SENT and not `ready`, in one request.
+
+        REFUSED is one that the network could not make use of, or that is not there any more.
+        """
         ...
 
     def profile(self) -> Profile:

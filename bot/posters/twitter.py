@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,20 @@ from typing import TYPE_CHECKING, Protocol
 from bot import __version__
 from bot.formatter.prices import PRICES, post_price
 from bot.model import Account
+from bot.posters import media_answers
 from bot.posters import twitter_answers as answers
 from bot.posters.answers import Exchange, Reply, cannot_read, no_id
-from bot.posters.poster import CannotRead, Look, Outcome, Outgoing, Poster, Profile, Seen, Sort
+from bot.posters.poster import (
+    CannotRead,
+    Look,
+    Outcome,
+    Outgoing,
+    Poster,
+    Profile,
+    Seen,
+    Sort,
+    Upload,
+)
 from bot.posters.values import at
 
 if TYPE_CHECKING:
@@ -51,7 +63,13 @@ class _Client(Protocol):
     def delete_tweet(self, id: str, *, user_auth: bool) -> object: ...  # noqa: A002 - tweepy's name
 
     def request(
-        self, method: str, route: str, params: Mapping[str, str], *, user_auth: bool
+        self,
+        method: str,
+        route: str,
+        params: Mapping[str, str] | None = None,
+        json: Mapping[str, object] | None = None,
+        *,
+        user_auth: bool,
     ) -> object: ...
 
 
@@ -94,7 +112,10 @@ def open_poster(  # noqa: PLR0913, PLR0917 - the four tokens belong together, an
 
 
 class _Twitter:
-    """See `Poster`. One request a call, but for `look`, which asks for page after page."""
+    """See `Poster`. One request a call, but for `look`, which asks for page after page.
+
+    And `upload`: tweepy has none for API v2, and X takes a picture and its words by two requests.
+    """
 
     def __init__(
         self,
@@ -129,6 +150,28 @@ class _Twitter:
         outcome = answers.deleted(exchange, post_id, self._clock())
         billed = outcome.sort in (Sort.SENT, Sort.UNKNOWN)
         return replace(outcome, cost=PRICES.delete) if billed else outcome
+
+    def upload(self, media: Upload) -> Outcome:
+        """See `Poster.upload`; the file travels in JSON, which tweepy signs as it does posts."""
+        file = {
+            "media": b64encode(media.data).decode(),
+            "media_category": "tweet_image",
+            "media_type": media.type,
+        }
+        uploaded = media_answers.x_uploaded(self._send("/2/media/upload", file), self._clock())
+        if uploaded.sort is not Sort.SENT:
+            return uploaded
+        words = {"id": uploaded.id, "metadata": {"alt_text": {"text": media.alt}}}
+        exchange = self._send("/2/media/metadata", words)
+        cost = PRICES.media_metadata
+        return media_answers.x_described(exchange, uploaded, cost, self._clock())
+
+    def media_ready(self, media_id: str) -> Outcome:
+        if not answers.is_id(media_id):
+            return no_id(answers.NETWORK, media_id)
+        params = {"command": "STATUS", "media_id": media_id}
+        exchange = self._line.once(lambda: self._request("/2/media/upload", params))
+        return media_answers.x_uploaded(exchange, self._clock())
 
     def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:  # noqa: ARG002 - it keeps none
         since = since.astimezone(UTC).replace(microsecond=0)  # as X gives times
@@ -198,6 +241,11 @@ class _Twitter:
             self._fields = _NEW_FIELDS
             return self._get(route, params)
         return exchange
+
+    def _send(self, route: str, value: Mapping[str, object]) -> Exchange:
+        return self._line.once(
+            lambda: self._client.request("POST", route, json=value, user_auth=True)
+        )
 
     def _request(self, route: str, params: Mapping[str, str]) -> object:
         return self._client.request("GET", route, params, user_auth=True)

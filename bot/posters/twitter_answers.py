@@ -96,7 +96,10 @@ def post_url(post_id: str) -> str:
 
 
 def published(exchange: Exchange, post: Outgoing, now: datetime) -> Outcome:
-    """Return what became of POST /2/tweets. X's answer names neither parent nor media."""
+    """Return what became of POST /2/tweets.
+
+    X's answer names no parent, and is not documented to name media; where it does they are counted.
+    """
     reply = exchange.reply
     if reply is None:
         return unanswered(exchange, NETWORK)
@@ -105,7 +108,10 @@ def published(exchange: Exchange, post: Outgoing, now: datetime) -> Outcome:
     post_id = id_at(reply.value(), "data", "id")
     if not is_id(post_id):
         return unreadable(reply, NETWORK)
-    return Outcome(Sort.SENT, post_id, post_url(post_id))
+    keys = at(reply.value(), "data", "attachments", "media_keys")
+    missing = len(post.media) - len(keys) if isinstance(keys, list) else 0
+    flaw = f"{missing} of {len(post.media)} media are missing" if missing > 0 else ""
+    return Outcome(Sort.SENT, post_id, post_url(post_id), flaw=flaw)
 
 
 def deleted(exchange: Exchange, post_id: str, now: datetime) -> Outcome:

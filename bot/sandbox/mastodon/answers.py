@@ -28,6 +28,10 @@ NO_PAGE_HTML = Response(404, b"<h1>404 Not Found</h1>", _HTML)
 NO_PARENT = error(404, "The post you are trying to reply to does not appear to exist.")
 TOO_MANY = error(429, "Too many requests")
 BROKEN = Response(500, b"<!DOCTYPE html><title>500</title><p>Something went wrong.", _HTML)
+UNFINISHED_MEDIA = error(
+    422, "Cannot attach files that have not finished processing. Try again in a moment!"
+)
+BROKEN_MEDIA = error(422, "There was an error processing this file")
 UNDER_WAY = error(503, "There was a temporary problem serving your request, please try again")
 
 
@@ -36,9 +40,9 @@ def invalid(reason: str, status: int = 422) -> Response:
     return error(status, f"Validation failed: {reason}")
 
 
-def missing_media(media_id: str) -> Response:
+def missing_media(media_id: str, status: int = 422) -> Response:
     """Return the refusal of a file that is unknown, or is attached to another status."""
-    return error(422, f"Media {media_id} not found, not processed, or attached to another post")
+    return error(status, f"Media {media_id} not found, not processed, or attached to another post")
 
 
 def unreadable(status: int) -> Response:

@@ -45,9 +45,11 @@ class MastodonLimits:
     requests: int = 300
     statuses: int = 300
     deletes: int = 30
+    uploads: int = 30
     requests_in: timedelta = timedelta(minutes=5)
     statuses_in: timedelta = timedelta(hours=3)
     deletes_in: timedelta = timedelta(minutes=30)
+    uploads_in: timedelta = timedelta(minutes=30)
     shared: bool = False
 
 
@@ -62,6 +64,10 @@ class MastodonBehaviour:
     `unreadable` is the status for reading the account's statuses, 403 for a token without it;
     `writes` of False refuses to publish. `lag`: how late a status is listed. `drops`: a text with
     this in it is answered 200 and never kept. `loses_media`: published without what it came with.
+    `uploads` of False takes no files, as for a token without write:media; `media_limit` is in
+    bytes, `description_limit` in characters. `processing`: how long a file is worked on before a
+    status may take it; `breaks_media`: that work fails. `missing_media` is the status for a file
+    that is unknown, or another's already; 200 publishes without it.
     `languages_checked` refuses a bad language tag, `language_fixed` ignores any. `bare` refuses
     bad tokens without a word. `deprecates` marks the old instance page as such.
     """
@@ -88,6 +94,12 @@ class MastodonBehaviour:
     lag: timedelta = timedelta(0)
     drops: str = ""
     loses_media: bool = False
+    uploads: bool = True
+    media_limit: int = 16_777_216
+    description_limit: int = 1500
+    processing: timedelta = timedelta(0)
+    breaks_media: bool = False
+    missing_media: int = 422
     visibility: str = "public"
     languages_checked: bool = False
     language_fixed: bool = False
@@ -111,6 +123,7 @@ GOTOSOCIAL = MastodonBehaviour(
     context_survives=False,
     since_id=False,
     deprecates=False,
+    missing_media=400,
     visibility="unlisted",
     languages_checked=True,
     line_break="<br>",
@@ -127,6 +140,7 @@ SNAC2 = MastodonBehaviour(
     links=False,
     instance_v2=False,
     deprecates=False,
+    missing_media=200,
     language_fixed=True,
     line_break="<br>",
     bare=True,

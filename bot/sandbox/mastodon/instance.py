@@ -12,7 +12,6 @@ _MOST_MEDIA = 4
 _TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4")
 _MEDIA: Mapping[str, Json] = {
     "supported_mime_types": _TYPES,
-    "image_size_limit": 16_777_216,
     "image_matrix_limit": 33_177_600,
     "video_size_limit": 103_809_024,
     "video_frame_rate_limit": 120,
@@ -76,17 +75,21 @@ def _configuration(place: Place) -> dict[str, Json]:
             "max_media_attachments": _MOST_MEDIA,
             "characters_reserved_per_url": _RESERVED_PER_URL,
         },
-        "media_attachments": _MEDIA,
+        "media_attachments": {**_MEDIA, "image_size_limit": place.behaviour.media_limit},
         "polls": _POLLS,
     }
 
 
 def _newer(place: Place, domain: str) -> dict[str, Json]:
     older = _configuration(place)
+    limits = {
+        "image_size_limit": place.behaviour.media_limit,
+        "description_limit": place.behaviour.description_limit,
+    }
     return {
         **older,
         "accounts": {"max_featured_tags": 10, "max_pinned_statuses": 5},
-        "media_attachments": {**_MEDIA, "description_limit": 1500},
+        "media_attachments": {**_MEDIA, **limits},
         "urls": {"streaming": f"ws://{domain}", "about": f"{place.base}/about", "status": None},
         "vapid": {"public_key": "none"},
         "translation": {"enabled": False},

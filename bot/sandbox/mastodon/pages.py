@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.sandbox.mastodon.behaviour import MastodonBehaviour
 from bot.sandbox.mastodon.text import content, hashtags
 from bot.sandbox.service import Stored
+from bot.sandbox.uploads import Medium
 from bot.sandbox.wire import Json
 
 _QUOTES: Mapping[str, Json] = {"automatic": ["public"], "manual": [], "current_user": "automatic"}
@@ -36,12 +37,13 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the server is (`base`, its URL), how it behaves, and whose account is looked at."""
+    """Where the server is (`base`, its URL), how it behaves, whose account it is, and its files."""
 
     base: str
     behaviour: MastodonBehaviour
     profile: Profile
     account: str
+    uploads: Mapping[str, Medium] = field(default_factory=dict)
 
 
 def stamp(when: datetime) -> str:
@@ -80,7 +82,7 @@ def status(place: Place, post: Stored, parent: Stored | None, replies: int) -> d
         "reblog": None,
         "application": {"name": post.application or "Web", "website": None},
         "account": author,
-        "media_attachments": [_medium(place, each) for each in post.media],
+        "media_attachments": [attachment(place, each) for each in post.media],
         "mentions": [],
         "tags": [{"name": tag, "url": f"{place.base}/tags/{tag}"} for tag in hashtags(post.text)],
         "emojis": [],
@@ -154,7 +156,9 @@ def credentials(place: Place) -> dict[str, Json]:
     return {**ours, "source": source, "role": role}
 
 
-def _medium(place: Place, media_id: str) -> dict[str, Json]:
+def attachment(place: Place, media_id: str) -> dict[str, Json]:
+    """Return a file's object, with what it shows in words where that is known."""
+    medium = place.uploads.get(media_id)
     url = f"{place.base}/media/{media_id}.png"
     return {
         "id": media_id,
@@ -163,6 +167,6 @@ def _medium(place: Place, media_id: str) -> dict[str, Json]:
         "preview_url": url,
         "remote_url": None,
         "meta": {},
-        "description": None,
+        "description": medium.alt or None if medium else None,
         "blurhash": None,
     }

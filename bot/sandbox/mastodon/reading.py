@@ -15,6 +15,7 @@ from bot.sandbox.mastodon.behaviour import IdForm, MastodonBehaviour
 from bot.sandbox.mastodon.listing import Listing, links, page
 from bot.sandbox.mastodon.pages import Place, Profile
 from bot.sandbox.service import Service, Stored
+from bot.sandbox.uploads import Medium
 from bot.sandbox.wire import Json, Pairs, Refused, Request, Response, reply
 
 ACCOUNT = "110000000000000001"
@@ -39,6 +40,8 @@ class MastodonReading(Service):
         super().__init__(clock, _IDS[behaviour.ids](), ACCOUNT)
         self.behaviour = behaviour
         self.profile = profile
+        self.media: set[str] = set()
+        self.uploads: dict[str, Medium] = {}
 
     def _get(self, request: Request, _: datetime) -> Response:
         return reply(200, self._object(self._asked(request), request))
@@ -135,7 +138,8 @@ class MastodonReading(Service):
         return pages.status(self._place(request), post, parent, len(replies))
 
     def _place(self, request: Request) -> Place:
-        return Place(_base(request), self.behaviour, self.profile, self.account)
+        base = _base(request)
+        return Place(base, self.behaviour, self.profile, self.account, self.uploads)
 
     def _order(self, post_id: str) -> int:
         """Return a number that is greater for a newer id, as this server compares them."""

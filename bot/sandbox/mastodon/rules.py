@@ -2,7 +2,7 @@
 
 Publishing with and without an Idempotency-Key, deleting, listing, one status with its context and
 source, the account and the server. Other servers with the same API are other behaviours. Media
-are known by `media`, ids that count as uploaded; the upload is not here.
+are uploaded (`media`); ids that a test adds to `media` count as uploaded.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from datetime import datetime
 from bot.sandbox.mastodon import answers as says
 from bot.sandbox.mastodon.behaviour import MASTODON, Keys, MastodonBehaviour, Resets
 from bot.sandbox.mastodon.login import APPS, REGISTRATIONS, Logins
+from bot.sandbox.mastodon.media import MEDIUM, UPLOAD, MastodonMedia
 from bot.sandbox.mastodon.pages import Profile
 from bot.sandbox.mastodon.posting import Form, check, form, language
-from bot.sandbox.mastodon.reading import LISTING, STATUS, MastodonReading, path_of
+from bot.sandbox.mastodon.reading import LISTING, STATUS, path_of
 from bot.sandbox.mastodon.ways import ways_of
 from bot.sandbox.service import Stored
 from bot.sandbox.windows import Limit, Windows
@@ -28,7 +29,7 @@ _STATUSES = "/api/v1/statuses"
 Handler = Callable[[Request, datetime], Response]
 
 
-class MastodonRules(MastodonReading):
+class MastodonRules(MastodonMedia):
     """A server with Mastodon's API, as the holder of one account's token sees it.
 
     `token` may do everything; more of them come from `logins`, each for what it was asked for.
@@ -45,7 +46,6 @@ class MastodonRules(MastodonReading):
         super().__init__(clock, behaviour, profile or Profile())
         self.token = token
         self.application = application
-        self.media: set[str] = set()
         self.logins = Logins(ways_of(behaviour))
         self._windows = Windows()
         self._keys: dict[str, tuple[datetime, str]] = {}
@@ -109,6 +109,8 @@ class MastodonRules(MastodonReading):
             return REGISTRATIONS
         if not limits.shared and (request.method, path_of(request)) == ("POST", _STATUSES):
             return Limit("statuses", limits.statuses, limits.statuses_in, aligned=True)
+        if not limits.shared and (request.method, path_of(request)) == ("POST", UPLOAD):
+            return Limit("uploads", limits.uploads, limits.uploads_in, aligned=True)
         if not limits.shared and request.method == "DELETE":
             return Limit("deletes", limits.deletes, limits.deletes_in, aligned=True)
         return Limit("requests", limits.requests, limits.requests_in, aligned=True)
@@ -117,6 +119,7 @@ class MastodonRules(MastodonReading):
         fixed: Mapping[tuple[str, str], Handler] = {
             ("POST", _STATUSES): self._create,
             ("GET", _STATUSES): self._get_many,
+            ("POST", UPLOAD): self._upload,
             ("GET", "/api/v1/accounts/verify_credentials"): self._credentials,
             ("GET", "/api/v1/apps/verify_credentials"): self._application,
             ("GET", "/api/v1/instance"): self._instance_v1,
@@ -131,6 +134,8 @@ class MastodonRules(MastodonReading):
     def _route_to_one(self, request: Request) -> Handler | None:
         if request.method == "GET" and LISTING.fullmatch(path_of(request)):
             return self._list
+        if request.method == "GET" and MEDIUM.fullmatch(path_of(request)):
+            return self._ask_for_upload
         handlers: Mapping[tuple[str, str], Handler] = {
             ("GET", ""): self._get,
             ("GET", "/context"): self._context,
@@ -160,7 +165,7 @@ class MastodonRules(MastodonReading):
         if key and (replayed := self._replay(key, request, now)):
             return replayed
         check(new, self.behaviour)
-        self._check_media(new)
+        new = replace(new, media=self._attachable(new.media, now))
         post = self._publish(self._draft(new, parent, key, now))
         return reply(200, self._object(post, request))
 
@@ -190,12 +195,6 @@ class MastodonRules(MastodonReading):
     def _known(self, key: str, now: datetime) -> str:
         created, post_id = self._keys.get(key, (now, ""))
         return post_id if now - created < self.behaviour.keys_last else ""
-
-    def _check_media(self, new: Form) -> None:
-        used = {each for post in self._posts.values() for each in post.media}
-        for each in new.media:
-            if each not in self.media or each in used:
-                raise Refused(says.missing_media(each))
 
     def _draft(self, new: Form, parent: str | None, key: str, now: datetime) -> Stored:
         return Stored(

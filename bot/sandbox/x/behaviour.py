@@ -38,7 +38,8 @@ class Names(StrEnum):
 class Prices:
     """US dollars a call, https://docs.x.com/x-api/getting-started/pricing, read 2026-08-22.
 
-    `read` is for each post returned of the account's own, `linked` for a post with a URL in it.
+    `read` is for each post returned of the account's own, `linked` for a post with a URL in it,
+    `metadata` for saying what an upload shows.
     """
 
     post: Decimal = Decimal("0.015")
@@ -46,6 +47,7 @@ class Prices:
     read: Decimal = Decimal("0.001")
     user: Decimal = Decimal("0.010")
     delete: Decimal = Decimal("0.010")
+    metadata: Decimal = Decimal("0.005")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class XLimits:
     lookup: int = 900
     delete: int = 50
     me: int = 75
+    upload: int = 500
+    metadata: int = 500
     window: timedelta = timedelta(minutes=15)
 
 
@@ -72,6 +76,9 @@ class XBehaviour:
     by id. `unreadable` is the status of every read of posts on a plan without it, 401 or 403.
     `credits` of None never run out; `bills_refusals` bills a create that was refused as well.
     `signed_for` are the addresses a signature may be made out to, beside the one it is sent to.
+    An upload has `media_limit` bytes and `alt_limit` characters at most, and is gone after
+    `media_expires`; `processing` is how long it is worked on first, `breaks_media` makes that fail,
+    `loses_media` publishes posts without the files they came with.
     """
 
     duplicates: Duplicates = Duplicates.EXACT
@@ -88,6 +95,12 @@ class XBehaviour:
     max_weight: int = 280
     depth: int = 3200
     depth_without_replies: int = 800
+    media_limit: int = 5 * 1024 * 1024
+    media_expires: timedelta = timedelta(hours=24)
+    alt_limit: int = 1000
+    processing: timedelta = timedelta(0)
+    breaks_media: bool = False
+    loses_media: bool = False
     credits: Decimal | None = None
     bills_refusals: bool = False
     prices: Prices = Prices()

@@ -1,25 +1,26 @@
 """X's rules: what the API of https://docs.x.com/x-api answers, for one application and one user.
 
 Posting, deleting, reading the account's own timeline and posts by id. Every call costs what X bills
-(`spent`), and every answer tells how its rate limit stands. Media are known by `media`, ids that
-count as uploaded; the upload itself is not here.
+(`spent`), and every answer tells how its rate limit stands. Media are uploaded (`media`), and ids
+that a test adds to `media` count as uploaded.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
 from bot.sandbox.ids import x_ids
-from bot.sandbox.service import Service, Stored
+from bot.sandbox.service import Stored
 from bot.sandbox.windows import Limit, Windows
 from bot.sandbox.wire import Json, Pairs, Refused, Request, Response, reply
 from bot.sandbox.x import answers as says
 from bot.sandbox.x.behaviour import XBehaviour
 from bot.sandbox.x.login import Logins
+from bot.sandbox.x.media import METADATA, UPLOAD, XMedia
 from bot.sandbox.x.oauth1 import Keys, signed
 from bot.sandbox.x.pages import checked, fields, page, wanted
 from bot.sandbox.x.posting import check_duplicate, check_reply, check_text, draft, price
@@ -28,6 +29,8 @@ from bot.sandbox.x.text import Setting, post_object, shown
 _MOST_IDS = 100
 _POST = re.compile(r"/2/tweets/([0-9]+)")
 _TIMELINE = re.compile(r"/2/users/([0-9]+)/tweets")
+
+Handler = Callable[[Request, datetime], Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class _Call:
     run: Callable[[datetime], Response]
 
 
-class XRules(Service):
+class XRules(XMedia):
     """X, as one application with one user's tokens sees it.
 
     `clock` gives the network's time. The account's id is the beginning of its access token. `keys`
@@ -58,7 +61,8 @@ class XRules(Service):
         self.behaviour = behaviour or XBehaviour()
         self.username = username
         self.spent = Decimal(0)
-        self.media: set[str] = set()
+        self.media = set()
+        self.uploads = {}
         self.logins = Logins(self.keys, username)
         self._windows = Windows()
         self._read: set[tuple[date, str]] = set()
@@ -95,13 +99,17 @@ class XRules(Service):
 
     def _route(self, request: Request) -> _Call:
         limits = self.behaviour.limits
-        match request.method, request.path:
-            case "POST", "/2/tweets":
-                return _Call("create", limits.create, lambda now: self._create(request, now))
-            case "GET", "/2/tweets":
-                return _Call("lookup", limits.lookup, lambda now: self._look_up(request, now))
-            case "GET", "/2/users/me":
-                return _Call("me", limits.me, lambda _: self._me())
+        fixed: Mapping[tuple[str, str], tuple[str, int, Handler]] = {
+            ("POST", "/2/tweets"): ("create", limits.create, self._create),
+            ("GET", "/2/tweets"): ("lookup", limits.lookup, self._look_up),
+            ("GET", "/2/users/me"): ("me", limits.me, self._me),
+            ("POST", UPLOAD): ("upload", limits.upload, self._upload),
+            ("GET", UPLOAD): ("upload", limits.upload, self._upload_status),
+            ("POST", METADATA): ("metadata", limits.metadata, self._describe),
+        }
+        if found := fixed.get((request.method, request.path)):
+            limit, most, handler = found
+            return _Call(limit, most, lambda now: handler(request, now))
         return self._route_to_one(request)
 
     def _route_to_one(self, request: Request) -> _Call:
@@ -138,20 +146,18 @@ class XRules(Service):
         new = draft(request, self.account, now)
         bill = price(new.text, self.behaviour.prices)
         try:
-            self._check(new)
+            self._check(new, now)
         except Refused:
             self.spent += bill if self.behaviour.bills_refusals else 0
             raise
         self.spent += bill
-        post = self._store(new)
+        post = self._store(replace(new, media=()) if self.behaviour.loses_media else new)
         value = {"edit_history_tweet_ids": [post.id], "id": post.id, "text": shown(post).text}
         location = f"https://api.twitter.com/2/tweets/{post.id}"
         return reply(201, {"data": value}, ("location", location))
 
-    def _check(self, new: Stored) -> None:
-        if unknown := set(new.media) - self.media:
-            message = "Your media IDs are invalid."
-            raise Refused(says.invalid("media.media_ids", min(unknown), message))
+    def _check(self, new: Stored, now: datetime) -> None:
+        self._check_media(new.media, now)
         if new.reply_to is not None:
             check_reply(self._find(new.reply_to), new, self.username, self.behaviour)
         check_text(new.text, self.behaviour)
@@ -171,7 +177,8 @@ class XRules(Service):
 
     # -- reading -------------------------------------------------------------------------------
 
-    def _me(self) -> Response:
+    def _me(self, request: Request, now: datetime) -> Response:
+        del request, now
         self.spent += self.behaviour.prices.user
         me = {"id": self.account, "name": "Sandbox", "username": self.username}
         return reply(200, {"data": me})

@@ -1,0 +1,117 @@
+"""Drawing the picture of a digest: the same bytes for the same digest, on every machine."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.model import Digest, Paper
+from bot.picture.chart import WIDTH, chart
+from bot.picture.faces import FAMILY, CannotDraw, files, split
+from bot.picture.svg import svg
+from bot.picture.words import alt
+
+MOST = 10
+"""The papers in a picture, at most: titles of more could not be read on a phone."""
+
+_LETTERS = ("L", "M", "N")
+_SHOWN = 5
+_PANIC = "pyo3_runtime"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG and what it shows in words. Sizes are in pixels."""
+
+    data: bytes = field(repr=False)
+    alt: str
+    width: int
+    height: int
+    type: str = "image/png"
+
+
+def draw(digest: Digest, top: int = MOST) -> Picture:
+    """Draw the first `top` papers of a tidied digest (0 for all, ten at most), by their rank.
+
+    The digest is the account's own selection. Text never keeps a picture from being drawn: a sign
+    that no font holds, such as an emoji, is left out, a title that would lose a letter gives way to
+    the arXiv id, and names that would are left out. `undrawable` tells what was lost so.
+
+    Raises CannotDraw where there is no paper, or the library or a font is missing.
+    """
+    papers = _shown(digest, top)
+    if not papers:
+        raise CannotDraw(f"{digest.slug}: there is no paper to draw")
+    fonts = files()
+    title, lost = split(digest.title)
+    named = replace(digest, title="" if _are_letters(lost) else title)
+    shapes, height = chart(named, [*map(_drawable, papers)])
+    data = _png(svg(shapes, WIDTH, height), fonts)
+    return Picture(data, describe(digest, top), WIDTH, height)
+
+
+def describe(digest: Digest, top: int = MOST) -> str:
+    """Return the alternative text of what `draw` makes of the same, without drawing it."""
+    return alt(digest, _shown(digest, top))
+
+
+def undrawable(digest: Digest, top: int = MOST) -> tuple[str, ...]:
+    """Return the characters of what a picture shows that no font holds, each once."""
+    papers = _shown(digest, top)
+    texts = (digest.title, *(text for paper in papers for text in (paper.title, *paper.authors)))
+    return tuple(dict.fromkeys(char for text in texts for char in split(text)[1]))
+
+
+def check(digest: Digest, top: int = MOST) -> None:
+    """Raise CannotDraw for a digest whose picture cannot be drawn, or not with every character."""
+    draw(digest, top)
+    lost = undrawable(digest, top)
+    if lost:
+        named = ", ".join(map(_named, lost[:_SHOWN]))
+        more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
+        raise CannotDraw(
+            f"{digest.slug}: no font of the picture holds {named}{more}",
+            "The picture goes without; to draw them, add a font to bot/picture/fonts.",
+        )
+
+
+def _shown(digest: Digest, top: int) -> Sequence[Paper]:
+    return digest.papers[: min(top or MOST, MOST)]
+
+
+def _drawable(paper: Paper) -> Paper:
+    title, lost = split(paper.title)
+    authors = [split(name) for name in paper.authors]
+    whole = not any(_are_letters(missing) for _, missing in authors)
+    return replace(
+        paper,
+        title=f"arXiv:{paper.arxiv_id}" if _are_letters(lost) or not title else title,
+        authors=tuple(name for name, _ in authors if name) if whole else (),
+    )
+
+
+def _are_letters(lost: Sequence[str]) -> bool:
+    return any(unicodedata.category(char)[0] in _LETTERS for char in "".join(lost))
+
+
+def _png(document: str, fonts: Sequence[str]) -> bytes:
+    try:
+        import resvg_py  # noqa: PLC0415 - loads at first use
+    except ImportError as error:
+        raise CannotDraw("resvg-py is not installed", "pip install 'bot[picture]'") from error
+    try:
+        return resvg_py.svg_to_bytes(
+            svg_string=document, skip_system_fonts=True, font_files=list(fonts), font_family=FAMILY
+        )
+    except BaseException as error:
+        # A panic in its Rust is no Exception, and would end more than a picture.
+        if isinstance(error, Exception) or type(error).__module__ == _PANIC:
+            raise CannotDraw("resvg-py cannot draw this picture", "Please report it.") from error
+        raise
+
+
+def _named(cluster: str) -> str:
+    """Return a character and its number in Unicode: `ไ (U+0E44)`."""
+    codes = " ".join(f"U+{ord(char):04X}" for char in cluster)
+    return f"{cluster} ({codes})" if cluster.isprintable() else codes

@@ -1,0 +1,99 @@
+"""What the picture says: over its chart, and to those who do not see it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.formatter.defuse import defuse
+from bot.formatter.limits import twitter_length
+from bot.formatter.views import cut_at_word, in_words, titled
+from bot.model import Digest, Network, Paper
+
+ALT_LIMIT = 1_000
+"""The smallest of the networks' limits, X's; Mastodon's is 1,500 and Bluesky's 2,000."""
+
+_TITLE_LENGTHS = range(200, 20, -5)
+_LONGEST_NAME = 120
+_BILLION = 1_000_000_000
+
+
+def alt(digest: Digest, papers: Sequence[Paper]) -> str:
+    """Return what the chart of `papers` shows, ranked and with its numbers.
+
+    It keeps every network's limit, and holds no mention, tag or link of any. Where it must be,
+    titles are shortened, the longest first; then papers are left out, from the last.
+    """
+    drafts = (
+        _alt(digest, papers, shown, longest)
+        for shown in range(len(papers), -1, -1)
+        for longest in _TITLE_LENGTHS
+    )
+    return next(text for text in map(_harmless, drafts) if _size(text) <= ALT_LIMIT)
+
+
+def heading(digest: Digest) -> str:
+    """Return the digest's title without its days, which stand beside it in words."""
+    title = digest.title
+    for day in (digest.day, digest.last_day):
+        title = title.replace(day.isoformat(), " ")
+    return " ".join(title.split()).strip(" -\u2013\u2014:,.()[]|·") or "Papers"
+
+
+def subject(digest: Digest, shown: int) -> str:
+    """Return in a line what is shown: `The 10 arXiv papers shared most on Twitter, of 22`."""
+    total = len(digest.papers)
+    papers = "arXiv paper" if shown == 1 else f"{shown} arXiv papers"
+    rest = f", of {total}" if shown < total else ""
+    return f"The {papers} shared most on Twitter{rest}"
+
+
+def counted(papers: Sequence[Paper]) -> str:
+    """Return when the numbers are from, `counted 23 June 2021, 10:32 UTC`; empty if not known."""
+    moments = [paper.metrics.as_of for paper in papers if paper.metrics.as_of]
+    return f"counted {_moment(max(moments))}" if moments else ""
+
+
+def counts(paper: Paper) -> tuple[int, int]:
+    """Return retweets and likes as they are drawn: what is beyond a billion is no count."""
+    metrics = paper.metrics
+    return min(metrics.retweets, _BILLION), min(metrics.favorites, _BILLION)
+
+
+def number(count: int) -> str:
+    """Return a count with thousands separators, `1,234,567`."""
+    return f"{count:,}" if count < _BILLION else f"{_BILLION - 1:,}+"
+
+
+def _alt(digest: Digest, papers: Sequence[Paper], shown: int, longest: int) -> str:
+    about = subject(digest, len(papers))
+    about = about[0].lower() + about[1:]
+    name = cut_at_word(titled(digest), _LONGEST_NAME)
+    listed = [_line(paper, longest) for paper in papers[:shown]]
+    rest = [f"And {len(papers) - shown} more."] if shown < len(papers) else []
+    return " ".join([f"{name}: a chart of {about}, by rank.", *listed, *rest])
+
+
+def _line(paper: Paper, longest: int) -> str:
+    retweets, likes = map(number, counts(paper))
+    title = cut_at_word(paper.title, longest).rstrip(".")
+    return f"{paper.rank}. {title}: {retweets} retweets, {likes} likes."
+
+
+def _harmless(text: str) -> str:
+    """Defuse a text for every network; what one does may bring something to life on another."""
+    before = ""
+    while text != before:
+        before = text
+        for network in Network:
+            text = defuse(text, network)
+    return text
+
+
+def _size(text: str) -> int:
+    """Return the greatest of the lengths that a network may see in a text."""
+    return max(len(text.encode("utf-16-le", "surrogatepass")) // 2, twitter_length(text))
+
+
+def _moment(moment: datetime) -> str:
+    return f"{in_words(moment.date(), moment.date())}, {moment:%H:%M} UTC"

@@ -1,0 +1,41 @@
+"""Forms that carry files: multipart/form-data (RFC 7578), as far as clients use it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from bot.sandbox.wire import Request
+
+_BOUNDARY = re.compile(r'multipart/form-data;.*\bboundary="?([^";]+)"?', re.IGNORECASE)
+_NAME = re.compile(r'\bname="([^"]*)"')
+_TYPE = re.compile(r"(?im)^content-type:\s*(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One field: its bytes, and their media type where it says one."""
+
+    data: bytes
+    type: str = ""
+
+    @property
+    def text(self) -> str:
+        """The field as text."""
+        return self.data.decode("utf-8", "replace")
+
+
+def parts(request: Request) -> Mapping[str, Part]:
+    """Return the fields of a form that carries files, by name; none where it is no such form."""
+    found = _BOUNDARY.match(request.header("content-type"))
+    return dict(_parts(request.body, found[1].encode())) if found else {}
+
+
+def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[str, Part]]:
+    for section in (b"\r\n" + body).split(b"\r\n--" + boundary)[1:]:
+        head, ends, data = section.partition(b"\r\n\r\n")
+        named = _NAME.search(head.decode("utf-8", "replace"))
+        if ends and named:
+            kind = _TYPE.search(head.decode("utf-8", "replace"))
+            yield named[1], Part(data, kind[1] if kind else "")

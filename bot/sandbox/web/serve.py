@@ -1,0 +1,74 @@
+"""The pages on 127.0.0.1, in a thread, by uvicorn."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bot.errors import SettingsError
+from bot.sandbox.doors import HOST
+from bot.sandbox.web.board import Board
+
+_LONGEST_GOODBYE = 2
+
+
+def check_libraries() -> None:
+    """Raises SettingsError where the libraries of the extra `sandbox` are not there."""
+    from importlib.util import find_spec  # noqa: PLC0415 - loads at first use
+
+    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise SettingsError(
+            f"the page needs {' and '.join(missing)}, which are not installed",
+            "Install bot with its extra: pip install '.[sandbox]'",
+        )
+
+
+def listen(port: int) -> socket.socket:
+    """Open the page's door, at any free port for 0. Browsers that come now wait for the pages.
+
+    Raises SettingsError where the port is taken.
+    """
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        message = f"port {port} of {HOST} cannot be used: {error.strerror}"
+        raise SettingsError(message, "Give another with --port, or none for any.") from error
+
+
+@contextmanager
+def served(board: Board, door: socket.socket) -> Iterator[None]:
+    """Answer browsers at `door`, which is closed afterwards, and every thread has ended."""
+    import uvicorn  # noqa: PLC0415 - loads at first use
+
+    from bot.sandbox.web.app import application  # noqa: PLC0415 - loads at first use
+
+    ending = threading.Event()
+    config = uvicorn.Config(
+        application(board, door.getsockname()[1], ending.is_set),
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        loop="asyncio",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_LONGEST_GOODBYE,
+        # said here, or uvicorn would look for them in the environment
+        workers=1,
+        forwarded_allow_ips=HOST,
+        env_file=None,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([door],), name="pages")
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        server.should_exit = True
+        thread.join()
+        door.close()

@@ -1,0 +1,188 @@
+"""What a stand-in received, as views for the page: posts as readers see them, requests in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from bot.formatter.limits import length
+from bot.model import Network
+from bot.sandbox.faults import NONE
+from bot.sandbox.script import Record, Stage
+from bot.sandbox.service import Stored
+from bot.sandbox.web.standins import StandIn
+from bot.sandbox.web.switches import Switches, kinds
+from bot.show.page.pieces import linked
+from bot.show.page.views import (
+    NEARLY_FULL,
+    Note,
+    Panel,
+    Picture,
+    PostView,
+    Switch,
+    ThreadView,
+    Tone,
+)
+
+Saying = tuple[str, Tone]
+"""What a bot says of its last step, and how that feels."""
+
+_LAST = 3
+_REFUSED = 400
+_BROKEN = 500
+
+
+def column(
+    stand_in: StandIn,
+    records: Sequence[Record],
+    switches: Switches,
+    said: Saying | None,
+) -> ThreadView:
+    """An account of the sandbox; `records` are the requests to its network, oldest first.
+
+    Hold the sandbox's lock.
+    """
+    network = stand_in.network
+    live = [post for post in stand_in.rules.live() if post.author == stand_in.rules.account]
+    gone = len(stand_in.rules.every()) - len(stand_in.rules.live())
+    return ThreadView(
+        key=network.value,
+        network=network,
+        name=stand_in.name,
+        handle=stand_in.handle,
+        bio=stand_in.bio,
+        badge=stand_in.badge,
+        facts=tuple(_facts(live, gone)),
+        posts=tuple(_posts(stand_in, live)),
+        empty="Nothing was posted yet.",
+        panel=_panel(stand_in, records, switches, said),
+    )
+
+
+def _facts(live: Sequence[Stored], gone: int) -> Iterator[str]:
+    yield _counted(len(live), "post")
+    threads = sum(post.reply_to is None for post in live)
+    if threads:
+        yield _counted(threads, "thread")
+    if gone:
+        yield f"{gone} deleted"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+# -- Posts -----------------------------------------------------------------------------------------
+
+
+def _posts(stand_in: StandIn, live: Sequence[Stored]) -> Iterator[PostView]:
+    """Thread after thread in the order they began, each in the order of its posts."""
+    roots: dict[str, str] = {}
+    for post in live:
+        roots[post.id] = roots.get(post.reply_to or "", post.id)
+    chains: dict[str, list[Stored]] = {}
+    for post in live:
+        chains.setdefault(roots[post.id], []).append(post)
+    for chain in chains.values():
+        numbers = {post.id: number for number, post in enumerate(chain, 1)}
+        for post in chain:
+            yield _post(stand_in, post, numbers, ends=post is chain[-1])
+
+
+def _post(stand_in: StandIn, post: Stored, numbers: Mapping[str, int], *, ends: bool) -> PostView:
+    network = stand_in.network
+    count = length(network, post.text)
+    parent = post.reply_to if post.reply_to in numbers else None
+    return PostView(
+        anchor=_anchor(network, post.id),
+        number=numbers[post.id],
+        pieces=linked(network, post.text.strip()),
+        length=count,
+        limit=stand_in.limit,
+        when=f"{post.created:%H:%M:%S}",
+        stamp=f"{post.created:%Y-%m-%dT%H:%M:%SZ}",
+        notes=tuple(_notes(post, count, stand_in.limit, orphan=bool(post.reply_to) and not parent)),
+        pictures=tuple(_pictures(stand_in, post)),
+        visibility=post.visibility if network is Network.MASTODON else "",
+        language=post.language or "",
+        parent=_anchor(network, parent) if parent else "",
+        parent_number=numbers[parent] if parent else 0,
+        ends=ends,
+    )
+
+
+def _anchor(network: Network, post_id: str) -> str:
+    return f"{network}-{post_id}"
+
+
+def _notes(post: Stored, count: int, limit: int, *, orphan: bool) -> Iterator[Note]:
+    if count >= NEARLY_FULL * limit:
+        yield Note(f"Near the limit: {max(limit - count, 0)} left.")
+    if orphan:
+        yield Note("It replies to a post that is deleted.", Tone.BAD)
+    if post.spoiler:
+        yield Note(f"Content warning: {post.spoiler}", Tone.PLAIN)
+
+
+def _pictures(stand_in: StandIn, post: Stored) -> Iterator[Picture]:
+    for media_id in post.media:
+        medium = stand_in.uploads.get(media_id)
+        if medium is None:
+            yield Picture("", "its file never came over the wire")
+            continue
+        yield Picture(medium.alt, medium.type, f"/media/{stand_in.network}/{media_id}")
+
+
+# -- How it copes ----------------------------------------------------------------------------------
+
+
+def _panel(
+    stand_in: StandIn, records: Sequence[Record], switches: Switches, said: Saying | None
+) -> Panel:
+    network = stand_in.network
+    text, tone = said or ("" if records else "Waiting for a bot to post here.", Tone.PLAIN)
+    return Panel(
+        coping=coping(records, stand_in.creates),
+        saying=text,
+        tone=tone,
+        switches=tuple(
+            Switch(kind.name, kind.label, kind.hint, switches.is_on(network, kind.name))
+            for kind in kinds(network)
+        ),
+        asked=tuple(in_words(record) for record in records[-_LAST:]),
+    )
+
+
+def coping(records: Sequence[Record], creates: str) -> str:
+    """What was asked of a network and what went wrong, in a line."""
+    if not records:
+        return "No requests yet."
+    counts = Counter(map(_end, records))
+    sent = Counter(
+        record.body for record in records if (record.method, record.path) == ("POST", creates)
+    )
+    again = sum(number - 1 for number in sent.values())
+    parts = [
+        _counted(len(records), "request"),
+        f"{counts['refused']} refused",
+        f"{counts['broken']} failed",
+        f"{counts['dropped']} unanswered",
+        f"{again} sent again",
+    ]
+    return " · ".join(parts)
+
+
+def _end(record: Record) -> str:
+    if record.status is None:
+        return "dropped" if record.stage is Stage.DONE else "under way"
+    if record.status >= _BROKEN:
+        return "broken"
+    return "refused" if record.status >= _REFUSED else "answered"
+
+
+def in_words(record: Record) -> str:
+    """One request: `POST /2/tweets → 201`, and what was done to it on purpose."""
+    unanswered = "no answer" if record.stage is Stage.DONE else "..."
+    answer = unanswered if record.status is None else str(record.status)
+    fault = "" if record.fault in (NONE.name, answer) else f" ({record.fault})"
+    return f"{record.method} {record.path} → {answer}{fault}"
