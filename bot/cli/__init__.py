@@ -19,6 +19,7 @@ from bot.cli.common import FAILED, LATER, Surroundings, status_of
 from bot.cli.login import login
 from bot.cli.look import check, status
 from bot.cli.post import post
+from bot.cli.see import demo, preview, sandbox
 from bot.cli.undo import retract, settle
 from bot.cli.work import run as work
 from bot.errors import BotError
@@ -74,5 +75,5 @@ def cli() -> None:
     """
 
 
-for command in (login, post, work, status, check, retract, settle):
+for command in (demo, login, post, preview, work, sandbox, status, check, retract, settle):
     cli.add_command(command)

@@ -25,6 +25,10 @@ PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 _LARGEST_FORM = 10_000
 _LOOK = 0.1
 _HEARTBEAT = 10.0
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20"><circle cx="10" cy="10" r="7" '
+    'fill="none" stroke="#2b5a4b" stroke-width="5" stroke-dasharray="34 10"/></svg>'
+)
 _NAMES = ("127.0.0.1", "localhost")
 
 
@@ -35,6 +39,7 @@ def application(board: Board, port: int, ending: Callable[[], bool]) -> ASGIApp:
         Route("/", pages.page),
         Route("/events", pages.events),
         Route("/live.js", pages.script),
+        Route("/favicon.ico", pages.icon),
         Route("/media/{network}/{media_id}", pages.medium),
         Route("/fault", pages.fault, methods=["POST"]),
         Route("/next", pages.next, methods=["POST"]),
@@ -90,6 +95,10 @@ class _Pages:
     async def script(self, request: Request) -> Response:
         del request
         return Response(render.script(), media_type="text/javascript")
+
+    async def icon(self, request: Request) -> Response:
+        del request
+        return Response(_ICON, media_type="image/svg+xml")
 
     async def events(self, request: Request) -> Response:
         del request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ def listen(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
-        message = f"port {port} of {HOST} cannot be used: {error.strerror}"
+        message = f"port {port} of {HOST} cannot be used: {os.strerror(error.errno or 0)}"
         raise SettingsError(message, "Give another with --port, or none for any.") from error
 
 

@@ -181,8 +181,8 @@ def _end(record: Record) -> str:
 
 
 def in_words(record: Record) -> str:
-    """One request: `POST /2/tweets → 201`, and what was done to it on purpose."""
-    unanswered = "no answer" if record.stage is Stage.DONE else "..."
+    """One request: `201 ← POST /2/tweets`, and whether it went wrong on purpose."""
+    unanswered = "no answer" if record.stage is Stage.DONE else "…"
     answer = unanswered if record.status is None else str(record.status)
-    fault = "" if record.fault in (NONE.name, answer) else f" ({record.fault})"
-    return f"{record.method} {record.path} → {answer}{fault}"
+    fault = "" if record.fault == NONE.name else " on purpose"
+    return f"{answer}{fault} ← {record.method} {record.path}"

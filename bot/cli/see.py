@@ -1,0 +1,169 @@
+"""`bot preview`: the threads as a page. `bot sandbox`, `bot demo`: networks of your own."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli.common import Surroundings, choosing, settings_of, warn
+from bot.cli.serving import looked_up, now
+from bot.errors import SettingsError
+from bot.model import Network
+
+if TYPE_CHECKING:
+    from bot.digests.reading import Reading
+    from bot.model import Account
+    from bot.settings import Settings
+    from bot.show.page.views import PageView
+
+
+@click.command(short_help="Write the threads as a page that shows how they will look.")
+@click.argument("digest", required=False)
+@click.option("--output", metavar="FILE.html", help="Where the page is written; - prints it.")
+@choosing
+@click.option("--top", type=click.IntRange(min=0), help="Papers in a thread; 0 for all.")
+@click.pass_obj
+def preview(  # noqa: PLR0913 - an option each
+    surroundings: Surroundings,
+    *,
+    digest: str | None,
+    output: str | None,
+    networks: tuple[Network, ...],
+    names: tuple[str, ...],
+    top: int | None,
+) -> int:
+    """Write one page that shows the threads as readers will see them; send nothing.
+
+    DIGEST is a date (2021-06-22), a slug, a file or a URL; without it, the latest at the source is
+    taken. The source is BOT_DIGESTS; without it, the samples in the package.
+
+    The page is one file that loads nothing. A page written before is replaced, any other file is
+    left alone.
+    """
+    from bot import app  # noqa: PLC0415 - loads at first use
+    from bot.settings import offered  # noqa: PLC0415 - loads at first use
+
+    if not output:
+        mend = "Add --output FILE.html, or --output - to print it."
+        raise SettingsError("the page needs a file to be written to", mend)
+    settings = settings_of(surroundings)
+    accounts = offered(settings, networks, names)
+    reading = app.read(settings, digest, surroundings.folder)
+    for warning in (*settings.warnings, *reading.warnings):
+        warn(warning)
+    if reading.digest is None:
+        if reading.problem:
+            raise reading.problem
+        return 0
+    if reason := app.reason_to_wait(reading, settings, now()):
+        click.echo(reason, err=True)
+        return 0
+    _write(_page(settings, reading, accounts, top), output, surroundings.folder)
+    return 0
+
+
+def _page(
+    settings: Settings, reading: Reading, accounts: Sequence[Account], top: int | None
+) -> PageView:
+    from bot import app  # noqa: PLC0415 - loads at first use
+    from bot.show.page import plans  # noqa: PLC0415 - loads at first use
+
+    digest = reading.digest
+    assert digest is not None  # noqa: S101 - a digest that cannot be had ended the command
+    with looked_up(settings) as ledger:
+        threads = app.threads(settings, digest, accounts, top, ledger)
+        names = [thread.account.name for thread in threads]
+        stored = {name: ledger.thread(name, digest.slug) for name in names} if ledger else {}
+    return plans.page(digest, reading.source, threads, stored, made=now())
+
+
+def _write(page: PageView, output: str, folder: Path) -> None:
+    from bot.show.page import files, render  # noqa: PLC0415 - loads at first use
+    from bot.show.page.plans import counted  # noqa: PLC0415 - loads at first use
+
+    html = render.html(page)
+    if output == "-":
+        click.echo(html.encode(), nl=False)
+        return
+    files.write(folder / output, html)
+    threads = counted(len(page.threads), "thread")
+    posts = counted(sum(len(thread.posts) for thread in page.threads), "post")
+    click.echo(f"{output}: {threads}, {posts}. Open it in a browser.")
+
+
+@click.command(short_help="Start the networks on your own machine, with a page.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_000),
+    default=0,
+    help="Where the page is; the networks take the ports after it. Any that are free by default.",
+)
+def sandbox(port: int) -> int:
+    """Start stand-ins for X and Mastodon on this machine, and a page that shows what arrives.
+
+    Set what is printed, and run bot post elsewhere: the real program, with nobody to see its posts.
+    On the page the networks can be made to fail. Ctrl-C ends it, and all of it is gone.
+
+    Reads no settings, neither from the environment nor from .env.
+    """
+    from bot import demo  # noqa: PLC0415 - loads at first use
+
+    with interruptible() as wait:
+        demo.sandbox(port, wait, click.echo)
+    return 0
+
+
+@click.command(short_help="See a thread published on your own machine; no account needed.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_000), default=0, help="Where the page is; any by default."
+)
+def demo(port: int) -> int:
+    """Publish a sample thread to stand-ins for X and Mastodon on this machine, before your eyes.
+
+    Open the address that is printed, and let the networks fail there: the bot gets through it. No
+    account is needed, and nothing leaves this machine. Ctrl-C ends it, and nothing is left behind.
+
+    Reads no settings, neither from the environment nor from .env.
+    """
+    from bot.demo import demo as run  # noqa: PLC0415 - loads at first use
+
+    with interruptible() as wait:
+        run(port, wait, click.echo)
+    return 0
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Give what waits for Ctrl-C or SIGTERM; the third of them ends the process at once.
+
+    The handler does nothing that takes a lock: another signal may come while it runs, and
+    `threading.Event.set` would then wait for itself for ever.
+    """
+    asked: SimpleQueue[int] = SimpleQueue()
+    seen: list[int] = []
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        del frame
+        seen.append(number)
+        asked.put(number)
+        if len(seen) > 1:  # one Ctrl-C may arrive twice, through a shell and `timeout`
+            signal.signal(number, signal.SIG_DFL)
+
+    def wait() -> None:
+        asked.get()
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield wait
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

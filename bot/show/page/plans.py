@@ -1,0 +1,267 @@
+"""Threads and what the ledger has of them, as views for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+from bot.formatter.prices import PRICES, month_price, post_price, thread_price
+from bot.ledger.rows import StoredPost, StoredThread
+from bot.model import Account, Digest, Media, Network, Post, State, Thread
+from bot.show.data import shown_posts
+from bot.show.page.pieces import Stretch, linked, safe
+from bot.show.page.views import (
+    LABELS,
+    NEARLY_FULL,
+    Leaf,
+    Note,
+    PageView,
+    Picture,
+    PostView,
+    ThreadView,
+    Tone,
+)
+
+Draw = Callable[[Thread, Media], str]
+"""Gives the data URL of a picture, empty where it is not to be had."""
+
+_STATES = {
+    State.PLANNED: ("Not sent yet", Tone.PLAIN),
+    State.SENDING: ("Being sent", Tone.WAIT),
+    State.SENT: ("Sent", Tone.GOOD),
+    State.UNKNOWN: ("Unknown: it may be out", Tone.WAIT),
+    State.HELD: ("Held: a person must decide", Tone.BAD),
+    State.RETRACTED: ("Taken back", Tone.PLAIN),
+}
+_GAVE_WAY = {
+    "authors": "The list of authors was shortened to fit.",
+    "title": "The title was cut to fit.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """One post of a plan, what had to give way in it, and what the ledger has of it."""
+
+    post: Post
+    stored: StoredPost | None
+
+    @property
+    def state(self) -> State:
+        return self.stored.state if self.stored else State.PLANNED
+
+    @property
+    def is_out(self) -> bool:
+        return bool(self.stored and self.stored.id)
+
+
+def _no_picture(thread: Thread, media: Media) -> str:
+    del thread, media
+    return ""
+
+
+def page(  # noqa: PLR0913 - what is shown, and what is known of it
+    digest: Digest,
+    source: str,
+    threads: Sequence[Thread],
+    stored: Mapping[str, StoredThread | None],
+    *,
+    made: datetime,
+    draw: Draw = _no_picture,
+) -> PageView:
+    """The page of a plan. `stored` gives, by account, what the ledger has; `made` is now, UTC."""
+    known = [_known(thread, stored.get(thread.account.name)) for thread in threads]
+    columns = tuple(
+        _column(number, thread, posts, stored.get(thread.account.name), draw)
+        for number, (thread, posts) in enumerate(zip(threads, known, strict=True), 1)
+    )
+    return PageView(
+        title=digest.title,
+        eyebrow="Preview",
+        lead="The threads as readers will see them. Nothing was sent to make this page.",
+        threads=columns,
+        facts=tuple(_facts(digest, source, threads, known)),
+        foot=f"Made {made:%Y-%m-%d %H:%M} UTC by bot preview.",
+    )
+
+
+def counted(number: int, what: str) -> str:
+    """`1 post`, `2 posts`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def dollars(amount: Decimal) -> str:
+    """`$0.20`, and `$0.015` where there is a third place to show."""
+    text = f"{amount:,.3f}"
+    return f"${text.removesuffix('0')}"
+
+
+def handle(network: Network, name: str) -> str:
+    """How an account of that name is addressed there, as far as a plan can know it."""
+    ends = {Network.TWITTER: "", Network.MASTODON: "@your.server", Network.BLUESKY: ".your.host"}
+    return f"@{name}{ends[network]}"
+
+
+def _known(thread: Thread, stored: StoredThread | None) -> list[_Known]:
+    """What is shown of a stored post lacks what gave way in it; the plan may still know that."""
+    planned = {(post.part, post.text): post for post in thread.posts}
+    found = []
+    for post, known in shown_posts(thread, stored):
+        same = planned.get((post.part, post.text))
+        whole = (
+            replace(post, shortened=same.shortened, spans=same.spans, card=same.card)
+            if same
+            else post
+        )
+        found.append(_Known(whole, known))
+    return found
+
+
+def _completed(post: Post, planned: Post | None) -> Post:
+    if planned is None:
+        return post
+    return replace(post, shortened=planned.shortened, spans=planned.spans, card=planned.card)
+
+
+def _facts(
+    digest: Digest, source: str, threads: Sequence[Thread], known: Sequence[Sequence[_Known]]
+) -> Iterator[tuple[str, str]]:
+    every = [one for posts in known for one in posts]
+    yield "Digest", f"{counted(len(digest.papers), 'paper')} · {_short(source)}"
+    accounts = counted(len(threads), "account")
+    yield "Threads", f"{counted(len(every), 'post')} on {accounts}"
+    yield "Sent already", f"{sum(one.is_out for one in every)} of {len(every)}"
+    near = sum(one.post.length >= NEARLY_FULL * one.post.limit for one in every)
+    cut = sum(bool(one.post.shortened) for one in every)
+    yield "To look at", f"{near} near the limit · {cut} shortened"
+    billed = [
+        one.post.text
+        for thread, posts in zip(threads, known, strict=True)
+        for one in posts
+        if thread.account.network is Network.TWITTER and not one.is_out
+    ]
+    total = thread_price(billed)
+    a_month = f" · about ${month_price(total):,.2f} a month of such days" if billed else ""
+    yield "X would bill", f"{dollars(total)}{a_month}"
+
+
+def _short(source: str) -> str:
+    """An address whole, of a file only its name: the page may be passed on."""
+    return source if "://" in source else source.replace("\\", "/").rpartition("/")[2]
+
+
+def _column(
+    number: int,
+    thread: Thread,
+    posts: Sequence[_Known],
+    stored: StoredThread | None,
+    draw: Draw,
+) -> ThreadView:
+    account = thread.account
+    key = f"t{number}"
+    shown = [_post(key, at, one, thread, draw) for at, one in enumerate(posts)]
+    views = (*shown[:-1], *(replace(last, ends=True) for last in shown[-1:]))
+    return ThreadView(
+        key=key,
+        network=account.network,
+        name=account.name if account.name != account.network else "Your account",
+        handle=handle(account.network, account.name if account.name != account.network else "you"),
+        badge="Automated" if account.network is Network.MASTODON else "",
+        facts=tuple(_told(account, posts)),
+        notes=tuple(_about(posts, stored)),
+        posts=views,
+        empty="No paper of this digest is for this account.",
+    )
+
+
+def _told(account: Account, posts: Sequence[_Known]) -> Iterator[str]:
+    yield counted(len(posts), "post")
+    if posts:
+        longest = max(one.post.length for one in posts)
+        yield f"longest {longest} of {posts[0].post.limit}"
+    out = sum(one.is_out for one in posts)
+    if out:
+        yield f"{out} sent already"
+    if account.network is Network.TWITTER:
+        total = thread_price(one.post.text for one in posts if not one.is_out)
+        yield f"{dollars(total)} to send, at prices of {PRICES.since}"
+    else:
+        yield f"{LABELS[account.network]} charges nothing"
+
+
+def _about(posts: Sequence[_Known], stored: StoredThread | None) -> Iterator[Note]:
+    if stored and posts and all(one.stored is None for one in posts):
+        yield Note("It was retracted. To publish it anew: bot post --again")
+    for state in (State.HELD, State.UNKNOWN):
+        count = sum(one.state is state for one in posts)
+        if count:
+            tone = _STATES[state][1]
+            yield Note(f"{counted(count, 'post')} {state.value}: see bot status", tone)
+
+
+def _post(key: str, at: int, one: _Known, thread: Thread, draw: Draw) -> PostView:
+    account, post = thread.account, one.post
+    state, tone = _STATES[one.state]
+    return PostView(
+        anchor=f"{key}-{at + 1}",
+        number=at + 1,
+        pieces=linked(account.network, post.text, _stretches(post)),
+        length=post.length,
+        limit=post.limit,
+        state=state,
+        tone=tone,
+        url=safe(one.stored.url) if one.stored else "",
+        price=_price(account, one),
+        notes=tuple(_notes(one)),
+        pictures=tuple(Picture(media.alt, media.type, draw(thread, media)) for media in post.media),
+        leaf=_leaf(post),
+        visibility=_visibility(account, at),
+        language=account.language,
+        parent=f"{key}-{at}" if at else "",
+        parent_number=at,
+    )
+
+
+def _stretches(post: Post) -> list[Stretch]:
+    return [(span.start, span.end, span.uri) for span in post.spans]
+
+
+def _leaf(post: Post) -> Leaf | None:
+    card = post.card
+    if card is None or post.media:  # a post has room for one of the two
+        return None
+    href = safe(card.uri)
+    host = urlsplit(href).hostname or "" if href else ""
+    return Leaf(card.title, card.description, host, href)
+
+
+def _visibility(account: Account, at: int) -> str:
+    """Who sees a post of Mastodon, where a thread that is public goes on unlisted."""
+    if account.network is not Network.MASTODON:
+        return ""
+    first = account.visibility.value
+    return "unlisted" if at and first == "public" else first
+
+
+def _price(account: Account, one: _Known) -> str:
+    if account.network is not Network.TWITTER:
+        return ""
+    price = dollars(post_price(one.post.text))
+    return f"{price} billed" if one.is_out else price
+
+
+def _notes(one: _Known) -> Iterator[Note]:
+    post = one.post
+    if post.length > post.limit:
+        yield Note(f"{post.length - post.limit} over the limit.", Tone.BAD)
+    elif post.length >= NEARLY_FULL * post.limit:
+        left = post.limit - post.length
+        yield Note(f"Near the limit: {left} left." if left else "At the limit: nothing left.")
+    for what in post.shortened:
+        yield Note(_GAVE_WAY.get(what, f"Shortened to fit: {what}."))
+    if one.stored and one.stored.reason and one.state is not State.SENT:
+        tone = Tone.BAD if one.state is State.HELD else Tone.WAIT
+        yield Note(one.stored.reason, tone)

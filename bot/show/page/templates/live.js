@@ -1,0 +1,96 @@
+// Keeps the page up to date: at each event it asks for the page anew and takes over what changed.
+"use strict";
+
+(() => {
+  const news = document.getElementById("news");
+  const gone = document.getElementById("gone");
+
+  const parse = (text) => new DOMParser().parseFromString(text, "text/html");
+
+  function takeOver(fresh) {
+    for (const now of document.querySelectorAll("[data-live]")) {
+      const next = fresh.querySelector(`[data-live="${now.dataset.live}"]`);
+      if (next && next.innerHTML !== now.innerHTML) replaceInside(now, next);
+    }
+    const arrived = [];
+    for (const list of document.querySelectorAll("[data-list]")) {
+      const next = fresh.querySelector(`[data-list="${list.dataset.list}"]`);
+      if (next) arrived.push(...merge(list, next));
+    }
+    if (arrived.length) news.textContent = arrived.join(". ");
+  }
+
+  function replaceInside(now, next) {
+    const focused = now.contains(document.activeElement) ? document.activeElement.id : "";
+    now.replaceChildren(...next.childNodes);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+
+  // Posts that stand as they are stay the same elements: focus and selection in them survive.
+  function merge(list, next) {
+    const feed = list.closest(".feed");
+    const atEnd = feed.scrollHeight - feed.scrollTop - feed.clientHeight < 120;
+    const known = new Map([...list.children].map((item) => [item.dataset.key, item]));
+    const arrived = [];
+    let before = null;
+    for (const item of [...next.children]) {
+      const old = known.get(item.dataset.key);
+      known.delete(item.dataset.key);
+      const keep = old && old.outerHTML.replace(" fresh", "") === item.outerHTML ? old : item;
+      if (!old) {
+        item.classList.add("fresh");
+        arrived.push(item.querySelector("h3").textContent.trim().replace(/\s+/g, " "));
+      }
+      const place = before ? before.nextSibling : list.firstChild;
+      if (keep !== place) list.insertBefore(keep, place);
+      if (old && old !== keep) old.remove();
+      before = keep;
+    }
+    for (const left of known.values()) left.remove();
+    if (arrived.length && atEnd) feed.scrollTop = feed.scrollHeight;
+    return arrived;
+  }
+
+  let asking = false;
+  let again = false;
+  async function ask() {
+    if (asking) {
+      again = true;
+      return;
+    }
+    asking = true;
+    try {
+      do {
+        again = false;
+        const answer = await fetch("/", { cache: "no-store" });
+        if (answer.ok) takeOver(parse(await answer.text()));
+      } while (again);
+    } catch {
+      // the connection is gone: the events say so, and ask again once it is back
+    } finally {
+      asking = false;
+    }
+  }
+
+  document.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const form = event.target;
+    const body = new URLSearchParams(new FormData(form));
+    try {
+      const answer = await fetch(form.action, { method: "POST", body });
+      if (answer.ok) takeOver(parse(await answer.text()));
+    } catch {
+      gone.textContent = "It has ended: nothing answers any more.";
+    }
+  });
+
+  const events = new EventSource("/events");
+  events.addEventListener("open", () => {
+    gone.textContent = "";
+    ask();
+  });
+  events.addEventListener("change", ask);
+  events.addEventListener("error", () => {
+    gone.textContent = "It has ended: nothing answers any more.";
+  });
+})();
