@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from bot.errors import BotError, NoDigest, SettingsError
 from bot.formatter.render import render
-from bot.formatter.select import tidied
+from bot.formatter.select import selected, tidied
 from bot.formatter.templates import Templates
-from bot.model import Account, Digest, Network, Thread
+from bot.model import Account, Digest, Media, Network, State, Thread
 from bot.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,31 +62,57 @@ def is_place(wanted: str, folder: Path) -> bool:
     return is_file or "://" in wanted
 
 
-def threads(
+def threads(  # noqa: PLR0913, PLR0917 - what a thread is made of
     settings: Settings,
     digest: Digest,
     accounts: Sequence[Account],
     top: int | None = None,
     ledger: Ledger | None = None,
+    undrawn: Callable[[str], None] | None = None,
 ) -> tuple[Thread, ...]:
     """Word the digest's thread for each account; those without papers for an account have no posts.
 
     `top` is put before each account's own. With a ledger, papers that went out in the last
-    BOT_REPEAT_DAYS are left out, those in this digest's own thread aside.
+    BOT_REPEAT_DAYS are left out, those in this digest's own thread aside. With `undrawn` pictures
+    are drawn, and it is told of those that cannot be: their threads go without.
     """
     page = settings.digest_url
     if page and not digest.url:
         digest = replace(digest, url=page.replace("{slug}", digest.slug))
     ready = tidied(digest)
     chosen = accounts if top is None else [replace(account, top=top) for account in accounts]
-    return tuple(
-        render(
-            _without_repeats(ready, account, settings, ledger),
-            account,
-            Templates(account.network, account.templates),
-        )
-        for account in chosen
-    )
+    made = []
+    for account in chosen:
+        own = _without_repeats(ready, account, settings, ledger)
+        thread = render(own, account, Templates(account.network, account.templates))
+        if account.picture and thread.posts:
+            planned = ledger is not None and _is_planned(ledger, account, digest)
+            told = None if planned else undrawn  # what is planned has its picture, or had it
+            thread = _illustrated(thread, selected(own, account), told)
+        made.append(thread)
+    return tuple(made)
+
+
+def _is_planned(ledger: Ledger, account: Account, digest: Digest) -> bool:
+    stored = ledger.thread(account.name, digest.slug)
+    return stored is not None and any(post.state is not State.RETRACTED for post in stored.posts)
+
+
+def _illustrated(thread: Thread, digest: Digest, undrawn: Callable[[str], None] | None) -> Thread:
+    """The thread with the picture of its digest in the opening post, drawn only where asked for."""
+    from bot.picture.draw import describe, draw  # noqa: PLC0415 - loads at first use
+    from bot.picture.faces import CannotDraw  # noqa: PLC0415 - (the same)
+
+    top, data = thread.account.top, b""
+    if undrawn is not None:
+        try:
+            data = draw(digest, top).data
+        except CannotDraw as error:
+            undrawn(f"{thread.account.name}: the thread goes without its picture: {error}")
+            return thread
+    opening = thread.posts[0]
+    media = (Media(describe(digest, top), "image/png", data),)
+    return replace(thread, posts=(replace(opening, media=media), *thread.posts[1:]))
 
 
 def _without_repeats(

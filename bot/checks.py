@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from bot import app
 from bot.digests.parse import parse
 from bot.errors import BotError, SettingsError, Unreachable
-from bot.model import Account, Network
+from bot.formatter.select import tidied
+from bot.model import Account, Digest, Network
 from bot.posters.poster import CannotRead
 from bot.service import open_poster
 from bot.settings import Settings, same_papers
@@ -106,6 +107,8 @@ def _templates(settings: Settings) -> Iterator[Finding]:
     """Render the samples for every account: what fails on some paper fails here first."""
     samples = [parse(path.read_bytes(), path.name)[0] for path in sorted(app.SAMPLES.glob("*.md"))]
     for account in (*settings.accounts, *settings.drafts) or settings.defaults:
+        if account.picture:
+            yield from _pictures(account, samples)
         every = replace(account, categories=(), exclude=())
         try:
             for sample in samples:
@@ -115,6 +118,20 @@ def _templates(settings: Settings) -> Iterator[Finding]:
         else:
             where = account.templates or "the package's own"
             yield Finding(Level.OK, account.name, f"templates render ({where})")
+
+
+def _pictures(account: Account, samples: Sequence[Digest]) -> Iterator[Finding]:
+    """Draw the samples: a library or a font that is missing is found here."""
+    from bot.picture.draw import check as draw  # noqa: PLC0415 - loads at first use
+    from bot.picture.faces import CannotDraw  # noqa: PLC0415 - (the same)
+
+    try:
+        for sample in samples:
+            draw(tidied(sample), account.top)
+    except CannotDraw as error:
+        yield _failed(account.name, SettingsError(f"BOT_PICTURE: {error.message}", error.mend))
+    else:
+        yield Finding(Level.OK, account.name, "pictures can be drawn")
 
 
 def _source(settings: Settings, *, offline: bool) -> Iterator[Finding]:

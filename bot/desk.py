@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.delivery.decide import Policy
 from bot.delivery.identity import fingerprint, key, reads_for_free, record_key
-from bot.delivery.money import count_month, over_budget
+from bot.delivery.money import Priced, count_month, over_budget
 from bot.delivery.retract import retract
 from bot.delivery.run import deliver
 from bot.delivery.terms import End, Ended, Result, Surroundings, Terms
@@ -153,7 +153,7 @@ class Desk:
         opening = thread.posts[0]
         if not any(opening.token in normal(seen.text) for seen in self._counted()):
             # one that is half out, by another ledger than this new one, is finished all the same
-            self._allows([post.text for post in thread.posts])
+            self._allows(thread.posts)
         return None
 
     def _counted(self) -> Sequence[Seen]:
@@ -169,10 +169,10 @@ class Desk:
             end = End.FAILED if error.final else End.LATER
             raise Ended(end, reason, error.until, stops=error.stops) from error
 
-    def _allows(self, texts: Sequence[str]) -> None:
+    def _allows(self, posts: Sequence[Priced]) -> None:
         """Money: a thread that would pass the month's budget is not begun. Raises Ended."""
         self._counted()
-        refusal = over_budget(self.ledger, self.poster, self.account, texts, self._now())
+        refusal = over_budget(self.ledger, self.poster, self.account, posts, self._now())
         if refusal:
             raise Ended(End.LATER, refusal.reason, refusal.until)
 
@@ -251,7 +251,7 @@ class Desk:
             token=self.token,
             unsent=unsent,
             application=self.ledger.fact(self.account.name, "application") or "",
-            allows=lambda thread: self._allows([post.text for post in thread.posts]),
+            allows=lambda thread: self._allows(thread.posts),
         )
 
     def _now(self) -> datetime:

@@ -7,7 +7,7 @@ nothing of the project, and every other one may import it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -121,10 +121,14 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A file that travels with a post: its media type, and what it shows in words."""
+    """A file that travels with a post: its media type, and what it shows in words.
+
+    `data` are its bytes, where they were made; a dry run does without.
+    """
 
     alt: str
     type: str
+    data: bytes = field(default=b"", repr=False, compare=False)
 
 
 EVERY_HALF_HOUR = "*/30 * * * *"
@@ -160,7 +164,8 @@ class Account:
     rendered to, in the network's own count. `templates` is a folder of the operator's, searched
     first. `categories` lets only papers through that have one of them; `exclude` (arXiv ids,
     authors, words) keeps papers out. `hashtags` of None takes them from the digest's tags.
-    `schedule` is the cron line by which the worker looks for a new digest.
+    `schedule` is the cron line by which the worker looks for a new digest. `picture` says whether
+    the opening post carries a picture of the ranking.
     """
 
     name: str
@@ -177,6 +182,7 @@ class Account:
     language: str = "en"
     hashtags: tuple[str, ...] | None = None
     schedule: str = EVERY_HALF_HOUR
+    picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,8 +279,8 @@ class FakePoster:
         kept = replace(post, media=()) if self.loses_media else post
         seen = self._store(kept, due, self.application)
         lost = len(post.media) - len(kept.media)
-        flaw = f"{lost} of {lost} media are missing" if lost else ""
-        return Outcome(Sort.SENT, seen.id, seen.url, flaw=flaw)
+        bare = f"{lost} of {lost} media are missing" if lost else ""
+        return Outcome(Sort.SENT, seen.id, seen.url, bare=bare)
 
     def _outcome(self, step: Step, own: Outcome) -> Outcome:
         if isinstance(step.answer, CannotRead | Crash):

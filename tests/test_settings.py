@@ -25,7 +25,6 @@ from bot.digests.urls import is_loopback
 from bot.errors import SettingsError
 from bot.model import Account, Links, Network, Style, Visibility
 from bot.settings import (
-    LATER,
     CatchUp,
     LogFormat,
     Secret,
@@ -36,7 +35,7 @@ from bot.settings import (
     table,
 )
 from bot.settings.kinds import Wrong, duration
-from bot.settings.options import LATER_OF_ACCOUNTS, TABLE
+from bot.settings.options import TABLE
 from bot.settings.sources import shown
 
 NAMES = [option.name for option in TABLE]
@@ -241,7 +240,7 @@ TEN = f'"ten" is not a whole number; allowed: {ALLOWED["BOT_TOP"]}'
         (
             "BOT_SCHEDULE",
             "60 * * * *",
-            '"60 * * * *" is no cron line: the minute \'60\' holds 60, and may hold 0 to 59',
+            "\"60 * * * *\" is no cron line: the minute '60' holds 60, and may hold 0 to 59",
         ),
         ("BOT_TIMEZONE", "berlin", '"berlin" is no time zone; did you mean Europe/Berlin?'),
         ("BOT_CATCH_UP", "some", '"some" is not one of the words'),
@@ -585,23 +584,12 @@ def test_a_misspelled_variable_is_a_warning_without_its_value(tmp_path: Path) ->
     )
 
 
-def test_names_of_later_versions_are_accepted_and_said_to_be_unused(tmp_path: Path) -> None:
-    keys = [name.lower().removeprefix("bot_") for name in LATER]
-    path = write(tmp_path, "".join(f"{key} = 1\n" for key in keys))
-    settings = load(dict.fromkeys(LATER, "planted"), tmp_path)
-    assert settings.warnings == (
-        *(f"{path}: {key} is not used by this version" for key in keys),
-        *(f"{name} is not used by this version" for name in sorted(LATER)),
-    )
-
-
-def test_the_table_names_every_variable_once_and_none_of_later_versions() -> None:
+def test_the_table_names_every_variable_once() -> None:
     lines = table().splitlines()
     assert lines[:2] == ["| variable | default | meaning |", "| --- | --- | --- |"]
     assert [line.split(" | ")[0] for line in lines[2:]] == [f"| `{name}`" for name in NAMES]
     assert all(line.count("|") == 4 for line in lines)
-    assert not {*NAMES} & {*LATER}
-    assert len({*NAMES}) == len(NAMES) == 39
+    assert len({*NAMES}) == len(NAMES) == 40
 
 
 def test_the_defaults_in_the_table_are_the_defaults(tmp_path: Path) -> None:
@@ -1079,11 +1067,46 @@ def test_an_accounts_secret_in_the_wrong_variable_is_blotted_out_too(tmp_path: P
     assert line.startswith('BOT_TOP: "***" is not a whole number; ')
 
 
-def test_later_options_of_accounts_are_accepted(tmp_path: Path) -> None:
-    path = write(tmp_path, SCIENCE + "".join(f"{key} = 'x'\n" for key in LATER_OF_ACCOUNTS))
-    assert load({}, tmp_path).warnings == tuple(
-        f'{path}: account "science": {key} is not used by this version' for key in LATER_OF_ACCOUNTS
-    )
+# The picture of the digest
+
+
+@pytest.mark.parametrize(("written", "wanted"), [("on", True), ("off", False), ("", False)])
+def test_a_picture_is_for_the_networks_that_take_one(
+    written: str,
+    wanted: bool,  # noqa: FBT001 - a table's column
+    tmp_path: Path,
+) -> None:
+    settings = load(EVERYTHING | {"BOT_PICTURE": written}, tmp_path)
+    assert settings.warnings == ()
+    assert {account.network: account.picture for account in settings.accounts} == {
+        Network.TWITTER: wanted,
+        Network.MASTODON: wanted,
+        Network.BLUESKY: False,
+    }
+
+
+def test_there_is_no_picture_unasked(tmp_path: Path) -> None:
+    assert not any(account.picture for account in load(EVERYTHING, tmp_path).accounts)
+
+
+def test_a_picture_is_on_or_off(tmp_path: Path) -> None:
+    (line,) = problems({"BOT_PICTURE": "yes"}, tmp_path)
+    assert line.startswith('BOT_PICTURE: "yes" ')
+    assert "off" in line
+
+
+def test_an_accounts_own_word_on_pictures_counts_more(tmp_path: Path) -> None:
+    write(tmp_path, "picture = 'on'\n" + SCIENCE + "picture = 'off'\n")
+    assert not by_name(load({}, tmp_path))["science"].picture
+    write(tmp_path, SCIENCE + "picture = 'on'\n")
+    assert by_name(load({}, tmp_path))["science"].picture
+
+
+def test_an_account_that_can_have_no_picture_is_not_asked_for_one(tmp_path: Path) -> None:
+    path = write(tmp_path, "[[accounts]]\nname = 'sky'\nnetwork = 'bluesky'\npicture = 'on'\n")
+    (line,) = problems({}, tmp_path)
+    said = "picture is for twitter and mastodon, not for bluesky"
+    assert line == f'{path}: account "sky": {said}'
 
 
 # Choosing accounts

@@ -85,7 +85,8 @@ def post(  # noqa: PLR0913 - an option each
     with serving(settings, told=not as_json, verbose=verbose) as service:
         from bot.desk import Wishes  # noqa: PLC0415 - loads at first use
 
-        threads = app.threads(settings, reading.digest, accounts, top, service.ledger)
+        digest_of, ledger = reading.digest, service.ledger
+        threads = app.threads(settings, digest_of, accounts, top, ledger, warn)
         served = service.publish(reading.digest, threads, Wishes(again, assume_unsent))
     from bot.show import data, progress  # noqa: PLC0415 - loads at first use
 

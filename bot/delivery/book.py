@@ -105,6 +105,8 @@ class Book:
         number = self.thread.number
         self.thread = self.ledger.adopt(number, position, seen.id, seen.url, seen.created)
         self.tell("found", position, seen.url, seen.id)
+        if self.thread.posts[position].media and not seen.media:
+            self.tell("picture lost", position, "it was found without")
 
     def pass_over(self, position: int, reason: str) -> None:
         """It will not be sent: the thread has gone on without it."""
@@ -185,9 +187,15 @@ class Book:
         while seconds > 0 and not self.around.stopping():
             self.around.sleep(min(seconds, longest))
             seconds -= longest
-            self._renew()
+            self.keep()
 
-    def _renew(self) -> None:
+    @property
+    def patience(self) -> float:
+        """How many seconds this run may still wait."""
+        return self.terms.patience - self._waited
+
+    def keep(self) -> None:
+        """Hold the lease for longer. Raises Ended where it is not ours any more."""
         account, token, now = self.thread.account, self.terms.token, self.now
         if not self.ledger.renew(account, token, now, now + self.terms.lease):
             raise Ended(End.LATER, "somebody else sends for this account now")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bot.formatter.prices import PRICES
 from bot.ledger.rows import Spending
-from bot.model import Account
+from bot.model import Account, Media
 from bot.posters.poster import Poster, Seen
 
 if TYPE_CHECKING:
@@ -27,17 +27,33 @@ class Refusal:
     until: datetime
 
 
+class Priced(Protocol):
+    """What a post costs by: a planned one, or one in the ledger."""
+
+    @property
+    def text(self) -> str:
+        """Its words."""
+        ...
+
+    @property
+    def media(self) -> tuple[Media, ...]:
+        """Its pictures."""
+        ...
+
+
 def over_budget(
-    ledger: Ledger, poster: Poster, account: Account, texts: Sequence[str], now: datetime
+    ledger: Ledger, poster: Poster, account: Account, posts: Sequence[Priced], now: datetime
 ) -> Refusal | None:
     """Whether a thread of these posts could pass the account's budget; None where it cannot.
 
-    Counted are its posts, and one reading of each. The month is what the ledger knows of it: see
-    `count_month`.
+    Counted are its posts and pictures, and one reading of each post. The month is what the ledger
+    knows of it: see `count_month`.
     """
     if account.monthly_budget is None:
         return None
-    cost = sum(map(poster.cost, texts), Decimal(0)) + PRICES.own_post * len(texts)
+    cost = sum((poster.cost(post.text) for post in posts), Decimal(0))
+    cost += PRICES.own_post * len(posts)
+    cost += PRICES.media_metadata * sum(len(post.media) for post in posts)
     spent = ledger.spent(account.name, month_of(now))
     if spent + cost <= account.monthly_budget:
         return None

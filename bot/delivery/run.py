@@ -23,6 +23,7 @@ from bot.delivery.decide import (
 from bot.delivery.lookout import Lookout
 from bot.delivery.sender import Sender
 from bot.delivery.terms import End, Ended, Result, Surroundings, Terms
+from bot.delivery.uploads import Uploads
 from bot.ledger.rows import StoredThread
 from bot.posters.poster import Poster
 
@@ -51,7 +52,7 @@ class _Run:
     ) -> None:
         self._book = Book(ledger, terms, around, thread)
         self._lookout = Lookout(self._book, poster)
-        self._sender = Sender(self._book, poster)
+        self._sender = Sender(self._book, poster, Uploads(self._book, poster))
         self._looked = terms.unsent
 
     def to_the_end(self) -> Result:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from bot.delivery.book import Book
 from bot.delivery.terms import UNTOLD_LIMIT, End, Ended
+from bot.delivery.uploads import Uploads, is_for_content
 from bot.ledger.rows import Limit, StoredPost
 from bot.model import State
 from bot.posters.poster import Outcome, Outgoing, Poster, Refusal, Sort
@@ -33,6 +34,7 @@ class Sender:
 
     book: Book
     poster: Poster
+    uploads: Uploads
     sent: int = field(default=0, init=False)
 
     def send(self, position: int, tail: str, *, absent: bool) -> bool:
@@ -50,17 +52,21 @@ class Sender:
             book.around.sleep(book.terms.pause)
         if book.around.stopping():
             return False
+        media = self.uploads.ids(book.thread.posts[position])
+        if book.around.stopping():
+            return False
         if absent:
             book.absent(position)
         book.begin(position)
         post = book.thread.posts[position]
         book.tell("sending", position)
         begun = book.around.monotonic()
-        outcome = self.poster.publish(self._outgoing(post, tail))
-        self._record(post, outcome, book.around.monotonic() - begun)
+        outcome = self.poster.publish(self._outgoing(post, tail, media))
+        outcome = self.uploads.judge(position, media, outcome, absent=absent)
+        self._record(post, outcome, media, book.around.monotonic() - begun)
         return outcome.sort is Sort.SENT
 
-    def _outgoing(self, post: StoredPost, tail: str) -> Outgoing:
+    def _outgoing(self, post: StoredPost, tail: str, media: tuple[str, ...]) -> Outgoing:
         thread = self.book.thread
         before = [each for each in thread.posts[: post.position] if each.state is State.SENT]
         parent = tail or (before[-1].id if before else "")
@@ -72,40 +78,53 @@ class Sender:
             root=before[0].id if before else "",
             language=thread.language,
             visibility=shown if parent else thread.visibility,
+            media=media,
             spans=post.spans,
             card=post.card,
             # a function of the plan, so that a repeat is the same to the letter
             created=thread.planned_at + timedelta(milliseconds=post.position),
         )
 
-    def _record(self, post: StoredPost, outcome: Outcome, seconds: float) -> None:
+    def _record(
+        self, post: StoredPost, outcome: Outcome, media: tuple[str, ...], seconds: float
+    ) -> None:
         """Write down what came of a try, all of it at once; then do what it asks for."""
         book, position = self.book, post.position
         with book.ledger.together():
-            book.attempt("send", position, outcome.sort.value, outcome.reason or outcome.flaw)
-            if outcome.sort in (Sort.SENT, Sort.UNKNOWN):
-                # nobody says whether an unknown one is billed: counted, so that no budget is passed
-                book.spend("post", self.poster.cost(post.text))
-            match outcome.sort:
-                case Sort.SENT:
-                    book.sent(position, outcome.id, outcome.url)
-                case Sort.UNKNOWN:
-                    book.doubt(position, outcome.reason)
-                case Sort.LATER | Sort.REFUSED:
-                    book.unsent(position, outcome.reason)
+            self._write_down(post, outcome)
         # whoever watches is told once it is on the disk: a closed terminal must undo nothing
         match outcome.sort:
             case Sort.SENT:
                 self.sent += 1
                 book.tell("sent", position, outcome.url, outcome.id, seconds)
+                if outcome.bare:
+                    book.tell("picture lost", position, outcome.bare)
+                if post.media and not media:
+                    book.tell("picture left out", position, self.uploads.reason(position))
                 if outcome.flaw:
                     book.hold(position, outcome.flaw)
             case Sort.LATER:
                 self._limited(outcome)
             case Sort.REFUSED:
-                self._refused(position, outcome)
+                if not (media and is_for_content(outcome)):  # else the next try differs
+                    self._refused(position, outcome)
             case Sort.UNKNOWN:
                 book.tell("unknown", position, outcome.reason, seconds=seconds)
+
+    def _write_down(self, post: StoredPost, outcome: Outcome) -> None:
+        book, position = self.book, post.position
+        detail = outcome.reason or outcome.flaw or outcome.bare
+        book.attempt("send", position, outcome.sort.value, detail)
+        if outcome.sort in (Sort.SENT, Sort.UNKNOWN):
+            # nobody says whether an unknown one is billed: counted, so that no budget is passed
+            book.spend("post", self.poster.cost(post.text))
+        match outcome.sort:
+            case Sort.SENT:
+                book.sent(position, outcome.id, outcome.url)
+            case Sort.UNKNOWN:
+                book.doubt(position, outcome.reason)
+            case Sort.LATER | Sort.REFUSED:
+                book.unsent(position, outcome.reason)
 
     def _limited(self, outcome: Outcome) -> None:
         book = self.book

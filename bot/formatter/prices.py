@@ -1,7 +1,7 @@
 """What X bills, in US dollars: one table, dated.
 
 Pay-per-use prices of X's own documentation (docs.x.com, X API, Pricing). The functions count the
-creation of posts and nothing else: not reading posts back, not alt text of media, not deleting, not
+creation of posts and their pictures and nothing else: not reading posts back, not deleting, not
 tax; and nobody outside X can say whether a refused request is billed.
 """
 
@@ -52,9 +52,12 @@ def post_price(text: str) -> Decimal:
     return PRICES.post_with_url if urls(text) else PRICES.post
 
 
-def thread_price(posts: Iterable[str]) -> Decimal:
-    """Return the US dollars for creating each of `posts` once (their texts); retries cost extra."""
-    return sum(map(post_price, posts), Decimal("0.000"))
+def thread_price(posts: Iterable[str], pictures: int = 0) -> Decimal:
+    """Return the US dollars for creating each of `posts` once (their texts); retries cost extra.
+
+    `pictures` is how many travel with them.
+    """
+    return sum(map(post_price, posts), PRICES.media_metadata * pictures + Decimal("0.000"))
 
 
 def month_price(thread: Decimal, threads_a_month: int = 30) -> Decimal:

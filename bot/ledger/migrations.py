@@ -115,11 +115,17 @@ def _what_posts_lead_to(db: Database) -> None:
     _create(db, "sessions", {"account": str, "session": str}, "account")
 
 
+def _which_pictures_wait(db: Database) -> None:
+    columns = {"thread": int, "position": int, "data": bytes}
+    _create(db, "pictures", columns, ("thread", "position"), thread=("threads", "number"))
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     _what_was_planned_tried_and_sent,
     _what_accounts_may_and_spend,
     _which_troubles_are_known,
     _what_posts_lead_to,
+    _which_pictures_wait,
 )
 LATEST = len(STEPS)
 

@@ -82,6 +82,9 @@ MOVES: Mapping[str, Move] = MappingProxyType(
 )
 """Everything that can happen to a post. Only `settle unsent` leads from out back to planned."""
 
+_OVER = frozenset({"sent", "adopt", "settle sent", "pass over", "retracted"})
+"""The moves after which nothing of a post is uploaded any more: the bytes of its picture go."""
+
 
 def _statement(move: Move) -> str:
     states = ", ".join(f"'{state}'" for state in sorted(move.sources))
@@ -210,6 +213,12 @@ class Posts(Threads):
         with self._writing():
             if self._moved(name, number, position, at, **values) != 1:
                 raise self._refusal(name, number, position)
+            if name in _OVER:
+                self._change(
+                    "DELETE FROM pictures WHERE thread = :number AND position = :position",
+                    number=number,
+                    position=position,
+                )
             return self.refresh(number)
 
     def _moved(self, name: str, number: int, position: int, at: datetime, **values: Value) -> int:

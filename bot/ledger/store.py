@@ -15,6 +15,7 @@ from bot.ledger.accounts import Accounts
 from bot.ledger.errors import LedgerError, border
 from bot.ledger.leases import Leases
 from bot.ledger.migrations import LATEST
+from bot.ledger.pictures import Pictures
 from bot.ledger.posts import Posts
 from bot.ledger.reader import Reader, version
 from bot.ledger.troubles import Troubles
@@ -25,7 +26,7 @@ __all__ = ["Ledger", "LedgerError"]
 _WAIT = 10.0
 
 
-class Ledger(Posts, Leases, Accounts, Troubles):
+class Ledger(Posts, Leases, Accounts, Troubles, Pictures):
     """An open ledger; use it in a `with` statement. Threads may share one.
 
     Every method raises LedgerError where the file cannot be used, and Locked, which is one, where

@@ -38,6 +38,7 @@ class Threads(Base):
                 self._register(db, thread.account, thread.network)
                 number = _insert_thread(db, thread, at)
                 _insert_posts(db, number, thread, at)
+                _insert_pictures(db, number, thread)
                 stored = self.refresh(number)
             return stored
 
@@ -180,4 +181,13 @@ def _insert_posts(db: Database, number: int, thread: PlannedThread, at: datetime
             "changed_at": stamp(at),
         }
         for post in thread.posts
+    )
+
+
+def _insert_pictures(db: Database, number: int, thread: PlannedThread) -> None:
+    db.table("pictures").insert_all(
+        {"thread": number, "position": post.position, "data": media.data}
+        for post in thread.posts
+        for media in post.media[:1]
+        if media.data
     )

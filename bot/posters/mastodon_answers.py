@@ -80,17 +80,23 @@ def published(exchange: Exchange, post: Outgoing, now: datetime) -> Outcome:
     status_id = id_at(status, "id")
     if not status_id:
         return unreadable(reply, NETWORK)
-    return Outcome(Sort.SENT, status_id, _url(status), flaw=", ".join(_flaws(status, post)))
+    return Outcome(
+        Sort.SENT, status_id, _url(status), flaw=_flaw(status, post), bare=_bare(status, post)
+    )
 
 
-def _flaws(status: object, post: Outgoing) -> Iterator[str]:
+def _flaw(status: object, post: Outgoing) -> str:
     parent = id_at(status, "in_reply_to_id")
-    if parent != post.parent:
-        asked = f"to {post.parent}" if post.parent else "to nothing"
-        yield f"it replies to {clean(parent) or 'nothing'}, and was to reply {asked}"
+    if parent == post.parent:
+        return ""
+    asked = f"to {post.parent}" if post.parent else "to nothing"
+    return f"it replies to {clean(parent) or 'nothing'}, and was to reply {asked}"
+
+
+def _bare(status: object, post: Outgoing) -> str:
     there = {id_at(medium, "id") for medium in items_at(status, "media_attachments")}
-    if missing := len(set(post.media) - there):
-        yield f"{missing} of {len(post.media)} media are missing"
+    missing = len(set(post.media) - there)
+    return f"{missing} of {len(post.media)} media are missing" if missing else ""
 
 
 def deleted(exchange: Exchange, post_id: str, now: datetime) -> Outcome:

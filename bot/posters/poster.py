@@ -76,9 +76,10 @@ class Outcome:
 
     `id` is there for SENT, and `url` where it is a post. `reason` is for people and holds no
     secret. `until` says when to come back after LATER, None where the network did not say. `flaw`
-    names what is wrong with what was SENT: another parent than asked for, media that are missing,
-    an upload without its alternative text. `cost` is what the network bills for a request to delete
-    or to upload, in US dollars. `ready` is False for an upload that no post may take yet.
+    names what is wrong with what was SENT: another parent than asked for, an upload without its
+    alternative text. `bare` says that a post was SENT and its media are missing. `cost` is what the
+    network bills for a request to delete or to upload, in US dollars. `ready` is False for an
+    upload that no post may take yet.
     """
 
     sort: Sort
@@ -90,6 +91,7 @@ class Outcome:
     flaw: str = ""
     cost: Decimal = Decimal(0)
     ready: bool = True
+    bare: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,8 +110,8 @@ def published(exchange: Exchange, post: Outgoing, now: datetime) -> Outcome:
         return unreadable(reply, NETWORK)
     keys = at(reply.value(), "data", "attachments", "media_keys")
     missing = len(post.media) - len(keys) if isinstance(keys, list) else 0
-    flaw = f"{missing} of {len(post.media)} media are missing" if missing > 0 else ""
-    return Outcome(Sort.SENT, post_id, post_url(post_id), flaw=flaw)
+    bare = f"{missing} of {len(post.media)} media are missing" if missing > 0 else ""
+    return Outcome(Sort.SENT, post_id, post_url(post_id), bare=bare)
 
 
 def deleted(exchange: Exchange, post_id: str, now: datetime) -> Outcome:

@@ -22,12 +22,11 @@ from bot.settings.accounts import (
     preferences,
     same_papers,
 )
-from bot.settings.options import LATER, CatchUp, LogFormat, table
+from bot.settings.options import CatchUp, LogFormat, table
 from bot.settings.secret import Secret
 from bot.settings.sources import Sources, shown
 
 __all__ = [
-    "LATER",
     "CatchUp",
     "Credentials",
     "LogFormat",

@@ -19,10 +19,10 @@ from bot.settings.options import (
     EXCLUDE,
     HASHTAGS,
     LANGUAGE,
-    LATER_OF_ACCOUNTS,
     MASTODON_API_BASE_URL,
     MASTODON_MAX_CHARACTERS,
     MASTODON_VISIBILITY,
+    PICTURE,
     SCHEDULE,
     TABLE,
     TASTE,
@@ -33,6 +33,7 @@ from bot.settings.options import (
     TWITTER_MONTHLY_BUDGET,
     TWITTER_STYLE,
     Option,
+    Switch,
 )
 from bot.settings.secret import Secret
 from bot.settings.sources import Sources, Table, did_you_mean, is_set
@@ -83,6 +84,9 @@ _TOGETHER = {
     Network.BLUESKY: ("handle", "app_password"),
 }
 
+# Where there is a poster that uploads.
+_PICTURED = (Network.TWITTER, Network.MASTODON)
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -130,6 +134,7 @@ def preferences(
         language=pick(LANGUAGE),
         hashtags=pick(HASHTAGS),
         schedule=pick(SCHEDULE),
+        picture=pick(PICTURE) is Switch.ON and network in _PICTURED,
     )
     if network is Network.TWITTER:
         return replace(
@@ -227,16 +232,16 @@ def _check_table(sources: Sources, table: Table, name: str, network: Network) ->
     together = [key for key in _TOGETHER[network] if is_set(table.values.get(key))]
     if len(together) == 1:
         sources.note(f"{table.where}{' and '.join(_TOGETHER[network])} go together; write both")
-    known = {*_KEYS[network], _NAME.account, _NETWORK.account, *LATER_OF_ACCOUNTS}
+    known = {*_KEYS[network], _NAME.account, _NETWORK.account}
     for key in table.values:
         elsewhere = [other for other in Network if key in _KEYS[other]]
-        if key in LATER_OF_ACCOUNTS:
-            sources.warn(f"{table.where}{key} is not used by this version")
-        elif elsewhere and key not in known:
+        if elsewhere and key not in known:
             sources.note(f"{table.where}{key} is for {elsewhere[0]}, and this one is on {network}")
         elif key not in known:
             meant = did_you_mean(key, known)
             sources.note(f"{table.where}{sources.quote(key)} is not an option of an account{meant}")
+        elif key == PICTURE.account and network not in _PICTURED:
+            sources.note(f"{table.where}{key} is for {' and '.join(_PICTURED)}, not for {network}")
 
 
 def _entry(sources: Sources, account: Account, table: Table | None = None) -> Entry:

@@ -151,6 +151,15 @@ CATCH_UP = Option(
     "`latest`",
     "or `all`: every digest since the last one sent, oldest first, `BOT_MAX_AGE` aside",
 )
+PICTURE = Option(
+    "BOT_PICTURE",
+    kinds.choice(Switch),
+    Switch.OFF,
+    "`off`",
+    "`on` puts a picture of the ranking into the opening post on X and Mastodon (needs "
+    '`pip install "bot[picture]"`); on X its description costs $0.005',
+    "picture",
+)
 NOTIFY_URLS: Option[Secret | None] = Option(
     "BOT_NOTIFY_URLS",
     kinds.text("addresses as Apprise writes them", Secret, secret=True),
@@ -342,7 +351,7 @@ BLUESKY_SERVICE_URL = Option(
 
 TABLE: tuple[Option[object], ...] = (
     *(DIGESTS, DATABASE, CONFIG, TEMPLATES, TOP, SCHEDULE, TIMEZONE, MAX_AGE, CATCH_UP),
-    *(HTTP_TIMEOUT, RETRY_WAIT, PATIENCE, SETTLE, PAUSE, SKIP, REPEAT_DAYS, DIGEST_URL),
+    *(HTTP_TIMEOUT, RETRY_WAIT, PATIENCE, SETTLE, PAUSE, SKIP, REPEAT_DAYS, DIGEST_URL, PICTURE),
     *(NOTIFY_URLS, LOG_FORMAT, HEARTBEAT_URL, PORT),
     *(GITHUB_TOKEN, GITHUB_API_URL),
     _token("TWITTER_CONSUMER_KEY", "OAuth 1.0a user context: the app's key"),
@@ -395,11 +404,6 @@ HASHTAGS: Option[tuple[str, ...] | None] = Option(
     "hashtags",
 )
 TASTE: tuple[Option[object], ...] = (CATEGORIES, EXCLUDE, LANGUAGE, HASHTAGS)
-
-# The contract names these for parts that are still to come. A line that is right for tomorrow's
-# version is no typing error today: it is accepted, and said to be unused.
-LATER = ("BOT_PICTURE",)
-LATER_OF_ACCOUNTS = ("picture",)
 
 
 def table() -> str:

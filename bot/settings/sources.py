@@ -15,7 +15,7 @@ from typing import TypeVar
 from bot.errors import SettingsError
 from bot.settings.files import parse_dotenv, parse_toml, read_file
 from bot.settings.kinds import Raw, Wrong
-from bot.settings.options import CONFIG, LATER, SECRET, TABLE, Option, key_of
+from bot.settings.options import CONFIG, SECRET, TABLE, Option, key_of
 from bot.settings.secret import Secret
 
 T = TypeVar("T")
@@ -112,27 +112,22 @@ class Sources:
 
     def check_names(self, claimed: Iterable[str]) -> None:
         """Warn of variables that look like ours and are not; `claimed` are known from elsewhere."""
-        known = {option.name for option in TABLE} | {*LATER, *claimed}
+        known = {option.name for option in TABLE} | {*claimed}
         for name in sorted(self._variables):
             prefix = next((one for one in _PREFIXES if name.upper().startswith(one)), "")
-            if name in LATER:
-                self.warn(f"{name} is not used by this version")
-            elif prefix and name not in known:
+            if prefix and name not in known:
                 meant = did_you_mean(name.upper(), known, prefix)
                 self.warn(f"{self.quote(name)} is not a setting{meant}")
 
     def check_keys(self) -> None:
         """Refuse keys at the top of bot.toml that mean nothing, and secrets."""
-        later = {key_of(name) for name in LATER}
-        known = _KEYS | later | {"accounts"}
+        known = _KEYS | {"accounts"}
         for key in self.top.values:
             if key.upper() in _SECRETS:
                 self.note(
                     f"{self.top.where}{key}: a secret does not belong here (its value is not "
                     f"shown); put {key.upper()} into the environment or .env"
                 )
-            elif key in later:
-                self.warn(f"{self.top.where}{key} is not used by this version")
             elif key not in known:
                 meant = did_you_mean(key_of(key), known)
                 self.note(f"{self.top.where}{self.quote(key)} is not a setting{meant}")

@@ -58,7 +58,8 @@ def _thread(thread: Thread, stored: StoredThread | None) -> dict[str, object]:
     account = thread.account
     posts = shown_posts(thread, stored)
     billed = account.network is Network.TWITTER
-    cost = thread_price(post.text for post, _ in posts) if billed else 0
+    pictures = sum(len(post.media) for post, _ in posts)
+    cost = thread_price((post.text for post, _ in posts), pictures) if billed else 0
     return {
         "network": account.network.value,
         "account": account.name,

@@ -69,11 +69,10 @@ def _post(post: Post, known: StoredPost | None, width: int, *, verbose: bool) ->
     told = f" · {known.state} {known.url}".rstrip() if known else ""
     notes = _notes(post) if verbose else ""
     yield f"{post.position:>4}  {size}{told}{_dim(notes)}"
-    for line in post.text.split("\n"):
+    pictures = [f"[{media.type}: {media.alt}]" for media in post.media]
+    for line in "\n".join([post.text, *pictures]).split("\n"):
         for part in _wrapped(line, width - 8):
             yield f"    {_dim('│')} {part}".rstrip()
-    for media in post.media:
-        yield f"    {_dim('│')} [{media.type}: {media.alt}]"
 
 
 def _notes(post: Post) -> str:
@@ -93,11 +92,15 @@ def _wrapped(line: str, width: int) -> Sequence[str]:
 def _bill(posts: Sequence[Post]) -> Iterator[str]:
     """What X would bill for the posts that are still to be sent, and for a month of them."""
     prices = [post_price(post.text) for post in posts]
-    total = thread_price(post.text for post in posts)
+    pictures = sum(len(post.media) for post in posts)
+    total = thread_price((post.text for post in posts), pictures)
     groups = [
         f"{_posts(prices.count(price))} at {_dollars(price)}"
         for price in sorted(set(prices), reverse=True)
     ]
+    groups += (
+        [f"{pictures} with a picture at {_dollars(PRICES.media_metadata)}"] if pictures else []
+    )
     yield f"  X would bill {_dollars(total)}: {', '.join(groups) or 'all is sent'}."
     if not posts:
         return

@@ -138,9 +138,9 @@ class Passes:
                 return self._begun(account, digest)
 
     def _begun(self, account: Account, digest: Digest) -> Served:
-        settings, ledger = self.service.settings, self.service.ledger
+        settings, ledger, told = self.service.settings, self.service.ledger, self.signs.undrawn
         try:
-            threads = app.threads(settings, digest, [account], None, ledger)
+            threads = app.threads(settings, digest, [account], None, ledger, told)
         except Exception as error:  # noqa: BLE001 - a template may raise what it likes
             return Served(account, End.FAILED, reason=_worded(error))
         return self._guarded(account, lambda desk: desk.publish(digest, threads[0], Wishes()))

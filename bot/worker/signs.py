@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 _SOURCE_TAKES = 15 * 60.0  # a feed, or a folder on GitHub, is many answers
 _MOST_SAID = 500
 _QUIET = frozenset({"sending", "not seen yet"})
-_LOUD = {"held": "error", "unknown": "warning", "limited": "warning"}
+_LOUD = {
+    "held": "error",
+    "unknown": "warning",
+    "limited": "warning",
+    "picture left out": "warning",
+    "picture lost": "warning",
+}
 _LEVELS = {End.DONE: "info", End.LATER: "warning", End.HELD: "error", End.FAILED: "error"}
 
 
@@ -103,7 +109,7 @@ class Signs:
             return
         subject = "thread" if happened.position is None else "post"
         self.log(
-            f"{subject}.{happened.what}",
+            f"{subject}.{happened.what.replace(' ', '_')}",
             level=_LOUD.get(happened.what, "info"),
             digest=happened.digest,
             account=happened.account,
@@ -113,6 +119,10 @@ class Signs:
             url=happened.detail if happened.id else None,
             reason=None if happened.id else happened.detail,
         )
+
+    def undrawn(self, reason: str) -> None:
+        """A picture could not be drawn; may be called from any thread."""
+        self.log("picture.undrawn", level="warning", reason=reason)
 
     def ended(
         self, reading: Reading, failing_since: datetime | None, turns: Sequence[Turn]

@@ -1,0 +1,18 @@
+"""The bytes of pictures that are still to be uploaded: part of a plan, and gone once it is out."""
+
+from __future__ import annotations
+
+from bot.ledger.base import Base
+
+
+class Pictures(Base):
+    """The part of the ledger about pictures."""
+
+    def picture(self, number: int, position: int) -> bytes:
+        """Return the bytes of a post's picture; empty where there are none, or no longer."""
+        rows = self._fetch(
+            "SELECT data FROM pictures WHERE thread = :number AND position = :position",
+            number=number,
+            position=position,
+        )
+        return bytes(rows[0][0]) if rows else b""
