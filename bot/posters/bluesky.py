@@ -8,6 +8,7 @@ are seven methods.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ from bot.posters import bluesky_answers as answers
 from bot.posters import bluesky_errors as errors
 from bot.posters.answers import no_id
 from bot.posters.bluesky_client import Client
-from bot.posters.bluesky_records import POST, Ref, key_of, record, seen
+from bot.posters.bluesky_records import POST, Image, Ref, key_of, record, seen, size_of
 from bot.posters.bluesky_session import Login
 from bot.posters.bluesky_wire import Wire
 from bot.posters.keeper import Keeper
@@ -29,6 +30,7 @@ from bot.posters.poster import (
     Profile,
     Seen,
     Sort,
+    Upload,
 )
 from bot.posters.tids import EPOCH, is_tid, tid, time_of
 
@@ -64,6 +66,7 @@ class _Bluesky:
         self._client = client
         self._clock = clock
         self._cids: dict[str, str] = {}
+        self._images: dict[str, Image] = {}
 
     def publish(self, post: Outgoing) -> Outcome:
         """See `Poster.publish`. What a reply refers to is read before, where it is not known."""
@@ -78,18 +81,42 @@ class _Bluesky:
         parent = self._ref(post.parent) if post.parent else None
         if post.parent and not (root and parent):
             return errors.gone()
+        images = [self._images[each] for each in post.media if each in self._images]
         body = {
             "repo": me.did,
             "collection": POST,
             "rkey": post.key,
-            "record": record(post, root, parent),
+            "record": record(post, root, parent, images),
             "swapRecord": None,  # so that what is there already is never overwritten
         }
         exchange = self._client.do("com.atproto.repo.putRecord", body)
+        if answers.has_lost_a_blob(exchange.reply):
+            self._images = {}  # surely not sent: once more, and without
+            return Outcome(Sort.LATER, reason="Bluesky: an upload is gone", until=self._clock())
         outcome = answers.published(exchange, post, me.did, me.handle, self._clock())
         if outcome.sort is Sort.SENT and exchange.reply:
             self._cids[outcome.id] = answers.cid_in(exchange.reply.value())
+        missing = len(post.media) - len(images)
+        lost = f"{missing} of {len(post.media)} media are missing" if missing else ""
+        return replace(outcome, bare=lost) if outcome.sort is Sort.SENT else outcome
+
+    def upload(self, media: Upload) -> Outcome:
+        """See `Poster.upload`. A blob is kept for a while, and for good once a record names it."""
+        try:
+            exchange = self._client.send("com.atproto.repo.uploadBlob", media.data, media.type)
+        except CannotRead as error:
+            return errors.not_sent(error)
+        outcome = answers.uploaded(exchange, self._clock())
+        if outcome.sort is Sort.SENT and exchange.reply:
+            blob = answers.blob_in(exchange.reply)
+            self._images[outcome.id] = Image(blob, media.alt, size_of(media.data))
         return outcome
+
+    def media_ready(self, media_id: str) -> Outcome:
+        """See `Poster.media_ready`: an upload is ready when it is answered."""
+        if media_id in self._images:
+            return Outcome(Sort.SENT, media_id)
+        return no_id(answers.NETWORK, media_id)
 
     def delete(self, post_id: str) -> Outcome:
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.posters.answers import (
@@ -62,6 +62,20 @@ RULES = Rules(
 )
 
 
+_UPLOADS = replace(
+    RULES,
+    statuses={
+        status: Verdict(Sort.REFUSED, "it does not take this picture", Refusal.CONTENT)
+        for status in (400, 404, 413, 422)
+    },
+)
+
+
+def has_lost_a_blob(reply: Reply | None) -> bool:
+    """Tell whether a post was refused for an upload that was too long ago."""
+    return reply is not None and text_at(reply.value(), "error") == "BlobNotFound"
+
+
 def is_worn_out(reply: Reply | None) -> bool:
     """Tell whether a request was refused, unread, for a token that is worn out or unknown."""
     if reply is None or reply.status not in (400, 401):
@@ -87,6 +101,22 @@ def published(exchange: Exchange, post: Outgoing, did: str, handle: str, now: da
     if uri != uri_of(did, post.key) or not cid_in(reply.value()):
         return unreadable(reply, NETWORK)
     return Outcome(Sort.SENT, uri, page_of(uri, handle))
+
+
+def uploaded(exchange: Exchange, now: datetime) -> Outcome:
+    """Return what became of com.atproto.repo.uploadBlob; the id is the blob's hash."""
+    reply = exchange.reply
+    if reply is None:
+        return unanswered(exchange, NETWORK)
+    if not reply.ok:
+        return refused(reply, _UPLOADS, now)
+    cid = text_at(blob_in(reply), "ref", "$link")
+    return Outcome(Sort.SENT, cid) if is_cid(cid) else unreadable(reply, NETWORK)
+
+
+def blob_in(reply: Reply) -> object:
+    """Return the blob that an answer to uploadBlob names, as a record names it."""
+    return at(reply.value(), "blob")
 
 
 def cid_in(value: object) -> str:

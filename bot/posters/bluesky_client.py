@@ -48,6 +48,10 @@ class Client:
         """Call a procedure."""
         return self._with_token(lambda token: self._wire.post(method, token, body))
 
+    def send(self, method: str, data: bytes, media: str) -> Exchange:
+        """Call a procedure with bytes of this media type."""
+        return self._with_token(lambda token: self._wire.send(method, token, lambda: data, media))
+
     def answer(self, exchange: Exchange) -> Reply:
         """Return the answer to a read. Raises CannotRead where there is none, or a refusal."""
         if exchange.reply is None or not exchange.reply.ok:

@@ -19,6 +19,7 @@ POST = "app.bsky.feed.post"
 DID = r"did:[a-z]{1,32}:[A-Za-z0-9._:%-]{0,200}[A-Za-z0-9._-]"
 """The pattern of an account's own name."""
 
+_PNG_HEADER = 24
 _IMAGES = "app.bsky.embed.images"
 _ADDRESS = re.compile(rf"at://({DID})/{re.escape(POST)}/([A-Za-z0-9._:~-]{{1,512}})")
 _CID = re.compile(r"[A-Za-z0-9+=]{8,256}")
@@ -70,10 +71,37 @@ def page_of(uri: str, handle: str) -> str:
     return f"https://bsky.app/profile/{handle}/post/{uri.rpartition('/')[2]}"
 
 
-def record(post: Outgoing, root: Ref | None, parent: Ref | None) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An upload as a record names it: the blob of the answer, its words, its size in pixels."""
+
+    blob: object
+    alt: str
+    size: tuple[int, int] | None
+
+    def value(self) -> dict[str, object]:
+        """As it stands in a record (lexicon app.bsky.embed.images#image)."""
+        made = {"alt": self.alt, "image": self.blob}
+        if self.size is None:
+            return made
+        return made | {"aspectRatio": {"width": self.size[0], "height": self.size[1]}}
+
+
+def size_of(png: bytes) -> tuple[int, int] | None:
+    """Width and height of a PNG, from its header; None for anything else."""
+    if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < _PNG_HEADER:
+        return None
+    width, height = (int.from_bytes(png[at : at + 4]) for at in (16, 20))
+    return (width, height) if width and height else None
+
+
+def record(
+    post: Outgoing, root: Ref | None, parent: Ref | None, images: Sequence[Image] = ()
+) -> dict[str, object]:
     """The record of a post; `root` and `parent` are None for the first of a thread.
 
-    What the lexicon would refuse of its trimmings is left out: the words alone are worth a post.
+    A post shows its images, or else its card. What the lexicon would refuse of its trimmings is
+    left out: the words alone are worth a post.
     """
     made: dict[str, object] = {"$type": POST, "text": post.text, "createdAt": _time(post.created)}
     if language := _language(post.language):
@@ -83,7 +111,9 @@ def record(post: Outgoing, root: Ref | None, parent: Ref | None) -> dict[str, ob
     facets = [_facet(post.text, span) for span in post.spans if _may_lead(span)]
     if facets:
         made["facets"] = facets
-    if post.card and _is_uri(post.card.uri):
+    if images:
+        made["embed"] = {"$type": _IMAGES, "images": [image.value() for image in images]}
+    elif post.card and _is_uri(post.card.uri):
         made["embed"] = _external(post.card)
     return made
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot import __version__
@@ -49,14 +50,18 @@ class Wire:
 
     def post(self, method: str, token: str, body: object) -> Exchange:
         """Call a procedure; without a body where that is None."""
+        if body is None:
+            return self.send(method, token, lambda: b"", "")
+        written = partial(json.dumps, body, ensure_ascii=False)
+        return self.send(method, token, lambda: written().encode(), "application/json")
+
+    def send(self, method: str, token: str, data: Callable[[], bytes], media: str) -> Exchange:
+        """Call a procedure with a body of this media type; what has none has no type."""
 
         def ask() -> object:
-            data, headers = b"", _headers()
-            if body is not None:
-                data = json.dumps(body, ensure_ascii=False).encode()
-                headers["Content-Type"] = "application/json"
+            headers = _headers() | ({"Content-Type": media} if media else {})
             return self._line.session.post(
-                self._base + method, data=data, headers=headers, auth=_bearing(token)
+                self._base + method, data=data(), headers=headers, auth=_bearing(token)
             )
 
         return self._once(ask)
