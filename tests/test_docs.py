@@ -28,7 +28,10 @@ def blocks(text: str, language: str = "") -> list[str]:
     return re.findall(rf"(?ms)^```{language}\n(.*?)^```$", text)
 
 
-COMMANDS = ("", "post", "run", "login", "check", "status", "retract", "settle")
+COMMANDS = (
+    *("", "demo", "preview", "sandbox", "post", "run", "login"),
+    *("check", "status", "retract", "settle"),
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -94,11 +95,20 @@ def _teller(*, verbose: bool) -> Callable[[Event], None]:
 def _interruptible(stop: threading.Event) -> Iterator[None]:
     """Ask to stop at the first Ctrl-C or SIGTERM; the second ends the process at once."""
 
+    rings: SimpleQueue[int] = SimpleQueue()
+
     def ask(number: int, frame: FrameType | None) -> None:
+        # it may interrupt anything, even itself: so it only rings, and a thread does the rest
         del frame
-        stop.set()
         signal.signal(number, signal.SIG_DFL)
-        click.echo("Stopping after the request in flight.", err=True)
+        rings.put(number)
+
+    def wait() -> None:
+        if rings.get():
+            stop.set()
+            click.echo("Stopping after the request in flight.", err=True)
+
+    threading.Thread(target=wait, name="stopper", daemon=True).start()
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
@@ -106,5 +116,6 @@ def _interruptible(stop: threading.Event) -> Iterator[None]:
     try:
         yield
     finally:
+        rings.put(0)
         for number, handler in before.items():
             signal.signal(number, handler)
