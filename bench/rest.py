@@ -110,7 +110,10 @@ def free_port() -> int:
 
 def figures(seconds: float = SECONDS) -> Iterator[Figure]:
     """Give the worker's memory and its share of a core, with what the bare process needs."""
-    with tempfile.TemporaryDirectory() as name, Networks(0, {}).open() as at:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        Networks(("twitter", "mastodon"), 0, {}).open() as at,
+    ):
         folder = Path(name)
         settings = environ(at, folder / "posts")
         (folder / "posts" / "1.md").write_text(written("1"), "utf-8")

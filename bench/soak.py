@@ -27,7 +27,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from statistics import linear_regression
 
-from delivery import NETWORKS, Networks, written
+from delivery import Networks, written
 from measure import Figure, show
 from rest import Running, environ, running
 
@@ -40,6 +40,7 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.x.behaviour import XBehaviour, XLimits
 from bot.sandbox.x.rules import XRules
 
+NETWORKS = ("twitter", "mastodon")
 MINUTES = 4.0
 EVERY = 3.0
 PAPERS = 2
@@ -87,7 +88,7 @@ def work(every: str) -> None:
 @contextmanager
 def networks() -> Iterator[Networks]:
     """Open stand-ins without limits, which lose the answer to one post in 25, or the post."""
-    at = Networks(0, {})
+    at = Networks(NETWORKS, 0, {})
     at.x = XRules(_now, XBehaviour(limits=XLimits(_MANY, _MANY, _MANY, _MANY, _MANY)))
     most = MastodonLimits(_MANY, _MANY, _MANY)
     at.mastodon = MastodonRules(_now, replace(MASTODON, limits=most))
