@@ -453,6 +453,15 @@ def test_a_line_before_ours_is_left_whole_and_readers_are_warned_of(
     assert "written. They are secrets" in err
 
 
+# A shell's background job ignores Ctrl-C, and so would what it starts.
+HEARING = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = ["bot", *sys.argv[1:]]
+runpy.run_module("bot", run_name="__main__")
+"""
+
+
 class Terminal:
     """The program in a process of its own: a terminal for keys and words, a file for the output."""
 
@@ -461,7 +470,7 @@ class Terminal:
     ) -> None:
         self.screen, keys = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "login", network],
+            [sys.executable, "-c", HEARING, "login", network],
             cwd=folder,
             env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "TERM": "xterm", **environ},
             stdin=keys,
