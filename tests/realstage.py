@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -48,6 +48,7 @@ SKY = Network.BLUESKY
 SAMPLE = "2021-06-22"
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
 _DAYS = count(1)
+NO_PICTURES: Mapping[int, bytes] = {}
 INSTALLED = (ROOT / "build" / "pds" / "installed").is_file()
 
 
@@ -258,8 +259,13 @@ def real_desk(pds: RealPds, account: Account, folder: Path, **more: str) -> Iter
     rules.close()
 
 
-def check_against_plan(at: RealDesk, posts: int = 24, besides: int = 0) -> str:
-    """Every record is the ledger's plan, byte by byte; what was compared, in a line."""
+def check_against_plan(
+    at: RealDesk, posts: int = 24, besides: int = 0, pictures: Mapping[int, bytes] = NO_PICTURES
+) -> str:
+    """Every record is the ledger's plan, byte by byte; what was compared, in a line.
+
+    `pictures` are the bytes of them by position, as the ledger had them before they were out.
+    """
     thread, there = at.thread(), at.records()
     assert len(thread.posts) == posts
     assert len(there) == posts + besides
@@ -267,7 +273,9 @@ def check_against_plan(at: RealDesk, posts: int = 24, besides: int = 0) -> str:
     for post in thread.posts:
         record = there[post.key]
         assert (post.id, post.state) == (record.uri, "sent")
-        wanted = skylaws.wanted(post, thread.language, refs)
+        data = pictures.get(post.position, b"")
+        planned = replace(post, media=tuple(replace(each, data=data) for each in post.media))
+        wanted = skylaws.wanted(planned, thread.language, refs)
         wanted["createdAt"] = skylaws.written_at(thread, post.position)
         assert skylaws.canonical(record.value) == skylaws.canonical(wanted)
         assert record.cid == cid_of(wanted), "the server's hash is that of the plan"

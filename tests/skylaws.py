@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.delivery.identity import key, record_key
-from bot.model import Card, Digest, Post, Span, Thread
+from bot.model import Card, Digest, Media, Post, Span, Thread
 from bot.sandbox.bluesky.cbor import Data, cid_of
+from bot.sandbox.bluesky.cids import Cid, Codec
+from bot.sandbox.bluesky.data import shown
 from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.script import Record
 from bot.sandbox.service import Stored
@@ -52,7 +54,10 @@ def check_records(sky: BlueskyRules, live: Sequence[Stored], thread: Thread, sou
 def wanted(
     post: Post | StoredPost, language: str, above: Sequence[Mapping[str, Data]]
 ) -> dict[str, Data]:
-    """The record of a post below the records `above`, but for when it was written."""
+    """The record of a post below the records `above`, but for when it was written.
+
+    The pictures of a plan from the ledger must have got their bytes back.
+    """
     made: dict[str, Data] = {
         "$type": "app.bsky.feed.post",
         "text": post.text,
@@ -60,7 +65,9 @@ def wanted(
     }
     if post.spans:
         made["facets"] = [_facet(post.text, span) for span in post.spans]
-    if post.card:
+    if post.media:
+        made["embed"] = _images(post.media)
+    elif post.card:
         made["embed"] = _card(post.card)
     if above:
         made["reply"] = {"root": above[0], "parent": above[-1]}
@@ -78,7 +85,9 @@ def check_times(sky: BlueskyRules, live: Sequence[Stored], thread: StoredThread 
 
 def canonical(value: Mapping[str, Data]) -> bytes:
     """The one way to write a record as JSON."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(
+        shown(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")
+    ).encode()
 
 
 def written_at(thread: StoredThread, position: int) -> str:
@@ -131,6 +140,24 @@ def _facet(text: str, span: Span) -> Mapping[str, Data]:
         feature = {"$type": "app.bsky.richtext.facet#link", "uri": span.uri}
     index = {"byteStart": start, "byteEnd": start + len(shown.encode())}
     return {"index": index, "features": [feature]}
+
+
+def _images(media: Sequence[Media]) -> Mapping[str, Data]:
+    return {"$type": "app.bsky.embed.images", "images": [_image(each) for each in media]}
+
+
+def _image(media: Media) -> Mapping[str, Data]:
+    blob: Mapping[str, Data] = {
+        "$type": "blob",
+        "ref": Cid.of(media.data, Codec.RAW),
+        "mimeType": media.type,
+        "size": len(media.data),
+    }
+    made: dict[str, Data] = {"alt": media.alt, "image": blob}
+    if media.data[12:16] == b"IHDR":
+        width, height = (int.from_bytes(media.data[at : at + 4]) for at in (16, 20))
+        made["aspectRatio"] = {"width": width, "height": height}
+    return made
 
 
 def _card(card: Card) -> Mapping[str, Data]:

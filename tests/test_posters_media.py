@@ -22,9 +22,14 @@ from test_posters_twitter import open_poster as open_x
 from test_sandbox_media import ALT, PNG
 
 from bot.model import Account, Network
-from bot.posters import mastodon, twitter
+from bot.posters import bluesky, mastodon, twitter
 from bot.posters.poster import Outcome, Outgoing, Poster, Refusal, Sort, Upload
+from bot.posters.tids import tid
 from bot.sandbox import faults
+from bot.sandbox.bluesky import answers as bluesky_answers
+from bot.sandbox.bluesky.behaviour import SERVERS as SKY_SERVERS
+from bot.sandbox.bluesky.behaviour import BlueskyBehaviour
+from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules
 from bot.sandbox.faults import Fault
 from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, MastodonBehaviour
 from bot.sandbox.mastodon.rules import MastodonRules
@@ -64,7 +69,8 @@ class World:
 
     def post(self, *media: str) -> Outcome:
         self.clock.tick()
-        return self.poster.publish(Outgoing("Hot papers", "key", media=media))
+        key = tid(self.clock.now)
+        return self.poster.publish(Outgoing("Hot papers", key, media=media, created=self.clock.now))
 
 
 def fake(stack: ExitStack) -> World:
@@ -138,6 +144,40 @@ def mastodon_like(stack: ExitStack, behaviour: MastodonBehaviour) -> World:
     return real(poster, clock, rules, sandbox, Network.MASTODON)
 
 
+def bluesky_like(stack: ExitStack, behaviour: BlueskyBehaviour) -> World:
+    clock = Clock()
+    rules = BlueskyRules(clock, behaviour)
+    sandbox = stack.enter_context(Sandbox({"bluesky": rules}))
+    poster = bluesky.open_poster(
+        Account("papers", Network.BLUESKY),
+        handle=rules.handle,
+        app_password=APP_PASSWORD,
+        base_url=sandbox.url("bluesky"),
+        timeout=TIMEOUT,
+        clock=clock,
+    )
+    stack.callback(poster.close)
+    known = sandbox_faults(Network.BLUESKY)
+    known["401"] = faults.refusal("401", bluesky_answers.DEACTIVATED)
+
+    def fail(name: str) -> None:
+        sandbox.script(known[name], when=lambda request: request.path.endswith(".uploadBlob"))
+
+    def never() -> None:
+        raise AssertionError("no server of this kind does so")
+
+    return World(
+        poster,
+        clock,
+        # the words are in the record alone
+        lambda: {str(each.cid): (each.data, each.mime, ALT) for each in rules.pds.blobs.every()},
+        fail,
+        lambda: sandbox.down(Network.BLUESKY),
+        work=never,
+        lose=never,
+    )
+
+
 WORLDS: dict[str, Callable[[ExitStack], World]] = {
     "fake": fake,
     "x": x,
@@ -150,6 +190,19 @@ WORLDS: dict[str, Callable[[ExitStack], World]] = {
 }
 
 
+SKIES: dict[str, Callable[[ExitStack], World]] = {
+    f"bluesky-{number}": (lambda stack, behaviour=behaviour: bluesky_like(stack, behaviour))  # type: ignore[misc]
+    for number, behaviour in enumerate(SKY_SERVERS)
+}
+"""Servers that are done with an upload when they answer it, and lose none that a post has."""
+
+
+@pytest.fixture(params=[*WORLDS, *SKIES])
+def any_net(request: pytest.FixtureRequest) -> Iterator[World]:
+    with ExitStack() as stack:
+        yield (WORLDS | SKIES)[str(request.param)](stack)
+
+
 @pytest.fixture(params=WORLDS)
 def net(request: pytest.FixtureRequest) -> Iterator[World]:
     with ExitStack() as stack:
@@ -159,42 +212,46 @@ def net(request: pytest.FixtureRequest) -> Iterator[World]:
 # -- the contract ----------------------------------------------------------------------------------
 
 
-def test_a_picture_is_uploaded_with_its_words_and_travels_with_a_post(net: World) -> None:
-    media_id = net.upload()
-    assert net.kept() == {media_id: (PNG, "image/png", ALT)}
-    outcome = net.post(media_id)
-    assert (outcome.sort, outcome.flaw) == (Sort.SENT, "")
-    seen = net.poster.read(outcome.id)
+def test_a_picture_is_uploaded_with_its_words_and_travels_with_a_post(any_net: World) -> None:
+    media_id = any_net.upload()
+    ((kept_as, kept),) = any_net.kept().items()
+    assert media_id.split(".")[0] == kept_as
+    assert kept == (PNG, "image/png", ALT)
+    outcome = any_net.post(media_id)
+    assert (outcome.sort, outcome.flaw, outcome.bare) == (Sort.SENT, "", "")
+    seen = any_net.poster.read(outcome.id)
     assert seen is not None
     assert (seen.text, seen.media) == ("Hot papers", 1)
 
 
-def test_an_upload_alone_is_nowhere_to_be_seen_and_may_be_done_again(net: World) -> None:
-    first, second = net.upload(), net.upload()
+def test_an_upload_alone_is_nowhere_to_be_seen_and_may_be_done_again(any_net: World) -> None:
+    first, second = any_net.upload(), any_net.upload()
     assert first != second
-    assert net.poster.look(NOW).posts == ()
-    assert net.post(second).sort is Sort.SENT
+    assert any_net.poster.look(NOW).posts == ()
+    assert any_net.post(second).sort is Sort.SENT
 
 
 @pytest.mark.parametrize("fault", ["lost after", "lost before"])
-def test_what_became_of_an_upload_may_be_unknown_and_does_no_harm(net: World, fault: str) -> None:
-    net.fail(fault)
-    outcome = net.poster.upload(PICTURE)
+def test_what_became_of_an_upload_may_be_unknown_and_does_no_harm(
+    any_net: World, fault: str
+) -> None:
+    any_net.fail(fault)
+    outcome = any_net.poster.upload(PICTURE)
     assert (outcome.sort, outcome.id) == (Sort.UNKNOWN, "")
     assert outcome.reason
-    assert net.post(net.upload()).sort is Sort.SENT
+    assert any_net.post(any_net.upload()).sort is Sort.SENT
 
 
-def test_refused_tokens_are_said_to_be_so(net: World) -> None:
-    net.fail("401")
-    assert meaning(net.poster.upload(PICTURE)) == CREDENTIALS
-    net.upload()
+def test_refused_tokens_are_said_to_be_so(any_net: World) -> None:
+    any_net.fail("401")
+    assert meaning(any_net.poster.upload(PICTURE)) == CREDENTIALS
+    any_net.upload()
 
 
-def test_a_limit_says_when_it_ends(net: World) -> None:
-    ends = net.clock.now + LATE
-    net.fail("429")
-    outcome = net.poster.upload(PICTURE)
+def test_a_limit_says_when_it_ends(any_net: World) -> None:
+    ends = any_net.clock.now + LATE
+    any_net.fail("429")
+    outcome = any_net.poster.upload(PICTURE)
     assert outcome.sort is Sort.LATER
     assert outcome.until is not None
     assert abs(outcome.until - ends) <= timedelta(seconds=1)
@@ -205,6 +262,16 @@ def test_without_a_network_nothing_is_uploaded(net: World) -> None:
         assert net.poster.upload(PICTURE).sort is Sort.LATER
         assert net.poster.media_ready("1").sort is Sort.LATER
     assert net.kept() == {}
+
+
+@pytest.mark.parametrize("sky", SKIES)
+def test_without_bluesky_nothing_is_uploaded(sky: str) -> None:
+    with ExitStack() as stack:
+        world = SKIES[sky](stack)
+        with world.away():
+            assert world.poster.upload(PICTURE).sort is Sort.LATER
+        assert world.kept() == {}
+        assert world.post(world.upload()).sort is Sort.SENT
 
 
 def test_a_network_may_take_its_time(net: World) -> None:
@@ -221,8 +288,8 @@ def test_a_network_may_take_its_time(net: World) -> None:
 
 
 @pytest.mark.parametrize("media_id", ["1", "999", "no-such-upload", "../1", "", "1?x=1", "/"])
-def test_what_was_not_uploaded_is_not_ready(net: World, media_id: str) -> None:
-    outcome = net.poster.media_ready(media_id)
+def test_what_was_not_uploaded_is_not_ready(any_net: World, media_id: str) -> None:
+    outcome = any_net.poster.media_ready(media_id)
     assert meaning(outcome) == CONTENT
     assert outcome.reason
 
@@ -238,9 +305,9 @@ def test_a_picture_that_a_post_has_lost_is_missed(net: World) -> None:
     assert seen.media == 0
 
 
-def test_only_what_the_network_bills_has_a_price(net: World) -> None:
-    outcome = net.poster.upload(PICTURE)
-    billed = isinstance(net.poster, FakePoster) or net.tells
+def test_only_what_the_network_bills_has_a_price(any_net: World) -> None:
+    outcome = any_net.poster.upload(PICTURE)
+    billed = isinstance(any_net.poster, FakePoster) or any_net.tells
     assert outcome.cost == (Decimal(0) if billed else Decimal("0.005"))
 
 
@@ -551,6 +618,31 @@ def test_no_fault_of_x_is_more_than_an_outcome(fault: Fault, at: int) -> None:
         assert rules.uploads[first.id].alt == ALT
     elif first.refusal is not Refusal.CREDENTIALS:
         assert first.sort in (Sort.LATER, Sort.REFUSED, Sort.UNKNOWN)
+
+
+@pytest.mark.parametrize("at", [1, 2])
+@pytest.mark.parametrize("fault", faults.every(Network.BLUESKY), ids=lambda each: each.name)
+def test_no_fault_of_bluesky_is_more_than_an_outcome(fault: Fault, at: int) -> None:
+    """The first request is the login, the second the upload."""
+    clock = Clock()
+    rules = BlueskyRules(clock)
+    with Sandbox({"bluesky": rules}) as sandbox:
+        poster = bluesky.open_poster(
+            Account("papers", Network.BLUESKY),
+            handle=rules.handle,
+            app_password=APP_PASSWORD,
+            base_url=sandbox.url("bluesky"),
+            timeout=TIMEOUT,
+            clock=clock,
+        )
+        sandbox.script(fault, at=at)
+        first = poster.upload(PICTURE)
+        again = poster.upload(PICTURE)
+        poster.close()
+    assert (again.sort, again.ready, again.refusal) == (Sort.SENT, True, None)
+    assert [each.data for each in rules.pds.blobs.every()] == [PNG]
+    if first.sort is not Sort.SENT:
+        assert (first.id, bool(first.reason)) == ("", True)
 
 
 def test_a_reply_that_is_no_answer_is_unknown(server: Server, on_mastodon: Poster) -> None:

@@ -80,6 +80,41 @@ def test_a_thread_of_24_posts_is_there_as_it_was_planned(at: RealDesk) -> None:
     assert {each.status for each in at.asked if "getRecord" not in each.path} == {200}
 
 
+def test_the_opening_s_picture_is_there_as_it_was_planned(at: RealDesk) -> None:
+    """The bytes that the ledger held are those that the server gives to everybody."""
+    at.environ.update(BOT_PICTURE="on", BOT_TOP="3")
+    at.killed_at_request(opening_at(SKY), HUNG_BEFORE)
+    with at.ledger() as ledger:
+        planned = at.thread()
+        data = ledger.picture(planned.number, 0)
+    assert data.startswith(b"\x89PNG")
+    status, said = at()
+    assert status == 0, said
+    print(check_against_plan(at, posts=5, pictures={0: data}))  # noqa: T201 - for the closing note, with -s
+    (media,) = at.thread().posts[0].media
+    embeds = [at.records()[post.key].value.get("embed") for post in at.thread().posts]
+    picture, card, *others = embeds
+    assert isinstance(picture, dict)
+    assert isinstance(card, dict)
+    assert (picture["$type"], card["$type"]) == ("app.bsky.embed.images", "app.bsky.embed.external")
+    assert others == [None] * 3
+    (image,) = picture["images"]
+    assert (image["alt"], image["image"]["size"]) == (media.alt, len(data))
+    assert min(image["aspectRatio"].values()) > 0
+    where = {"did": at.account.did, "cid": image["image"]["ref"]["$link"]}
+    got = at.pds.get("com.atproto.sync.getBlob", **where)
+    assert (got.status_code, got.headers["content-type"]) == (200, "image/png")
+    assert got.content == data, "the blob is what was planned"
+    with at.ledger() as ledger:
+        assert ledger.picture(planned.number, 0) == b"", "gone once it is out"
+    print(f"a picture of {len(data)} bytes, {image['aspectRatio']}, {len(media.alt)} characters")  # noqa: T201 - (the same)
+    uploads = at.count("uploadBlob")
+    rev = at.rev()
+    at.lose_ledger()
+    assert at()[0] == 0
+    assert (at.rev(), at.count("uploadBlob")) == (rev, uploads), "another ledger takes it for ours"
+
+
 def test_a_finished_thread_is_not_sent_again_by_any_ledger(at: RealDesk) -> None:
     assert at()[0] == 0
     rev, asked = at.rev(), len(at.asked)

@@ -1071,18 +1071,15 @@ def test_an_accounts_secret_in_the_wrong_variable_is_blotted_out_too(tmp_path: P
 
 
 @pytest.mark.parametrize(("written", "wanted"), [("on", True), ("off", False), ("", False)])
-def test_a_picture_is_for_the_networks_that_take_one(
+def test_a_picture_is_for_every_network(
     written: str,
     wanted: bool,  # noqa: FBT001 - a table's column
     tmp_path: Path,
 ) -> None:
     settings = load(EVERYTHING | {"BOT_PICTURE": written}, tmp_path)
     assert settings.warnings == ()
-    assert {account.network: account.picture for account in settings.accounts} == {
-        Network.TWITTER: wanted,
-        Network.MASTODON: wanted,
-        Network.BLUESKY: False,
-    }
+    pictures = {account.network: account.picture for account in settings.accounts}
+    assert pictures == dict.fromkeys(Network, wanted)
 
 
 def test_there_is_no_picture_unasked(tmp_path: Path) -> None:
@@ -1102,11 +1099,11 @@ def test_an_accounts_own_word_on_pictures_counts_more(tmp_path: Path) -> None:
     assert by_name(load({}, tmp_path))["science"].picture
 
 
-def test_an_account_that_can_have_no_picture_is_not_asked_for_one(tmp_path: Path) -> None:
-    path = write(tmp_path, "[[accounts]]\nname = 'sky'\nnetwork = 'bluesky'\npicture = 'on'\n")
-    (line,) = problems({}, tmp_path)
-    said = "picture is for twitter and mastodon, not for bluesky"
-    assert line == f'{path}: account "sky": {said}'
+@pytest.mark.parametrize("network", Network)
+def test_an_account_of_any_network_may_ask_for_one(network: Network, tmp_path: Path) -> None:
+    write(tmp_path, f"[[accounts]]\nname = 'one'\nnetwork = '{network}'\npicture = 'on'\n")
+    settings = load(EVERYTHING, tmp_path)
+    assert {each.name: each.picture for each in settings.accounts}["one"]
 
 
 # Choosing accounts

@@ -94,7 +94,6 @@ def _teller(*, verbose: bool) -> Callable[[Event], None]:
 @contextmanager
 def _interruptible(stop: threading.Event) -> Iterator[None]:
     """Ask to stop at the first Ctrl-C or SIGTERM; the second ends the process at once."""
-
     rings: SimpleQueue[int] = SimpleQueue()
 
     def ask(number: int, frame: FrameType | None) -> None:

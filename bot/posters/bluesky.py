@@ -90,9 +90,6 @@ class _Bluesky:
             "swapRecord": None,  # so that what is there already is never overwritten
         }
         exchange = self._client.do("com.atproto.repo.putRecord", body)
-        if answers.has_lost_a_blob(exchange.reply):
-            self._images = {}  # surely not sent: once more, and without
-            return Outcome(Sort.LATER, reason="Bluesky: an upload is gone", until=self._clock())
         outcome = answers.published(exchange, post, me.did, me.handle, self._clock())
         if outcome.sort is Sort.SENT and exchange.reply:
             self._cids[outcome.id] = answers.cid_in(exchange.reply.value())
@@ -101,22 +98,28 @@ class _Bluesky:
         return replace(outcome, bare=lost) if outcome.sort is Sort.SENT else outcome
 
     def upload(self, media: Upload) -> Outcome:
-        """See `Poster.upload`. A blob is kept for a while, and for good once a record names it."""
+        """See `Poster.upload`. A blob is kept for a while, and for good once a record names it.
+
+        The id is of our own making: a blob's hash is the same for the same bytes, and whoever makes
+        an upload anew must be able to tell it from the one before.
+        """
         try:
             exchange = self._client.send("com.atproto.repo.uploadBlob", media.data, media.type)
         except CannotRead as error:
             return errors.not_sent(error)
         outcome = answers.uploaded(exchange, self._clock())
-        if outcome.sort is Sort.SENT and exchange.reply:
-            blob = answers.blob_in(exchange.reply)
-            self._images[outcome.id] = Image(blob, media.alt, size_of(media.data))
-        return outcome
+        blob = answers.blob_in(exchange.reply)
+        if outcome.sort is not Sort.SENT or blob is None:
+            return outcome
+        media_id = f"{outcome.id}.{len(self._images)}"
+        self._images[media_id] = Image(blob, media.alt, size_of(media.data))
+        return replace(outcome, id=media_id)
 
     def media_ready(self, media_id: str) -> Outcome:
         """See `Poster.media_ready`: an upload is ready when it is answered."""
         if media_id in self._images:
             return Outcome(Sort.SENT, media_id)
-        return no_id(answers.NETWORK, media_id)
+        return answers.not_uploaded(media_id)
 
     def delete(self, post_id: str) -> Outcome:
         try:

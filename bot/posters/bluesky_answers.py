@@ -22,13 +22,14 @@ from bot.posters.answers import (
 )
 from bot.posters.bluesky_records import filed_under, is_cid, page_of, seen, uri_of
 from bot.posters.poster import Outcome, Outgoing, Profile, Refusal, Seen, Sort
-from bot.posters.values import at, items_at, names_somebody, text_at
+from bot.posters.values import at, clean, items_at, names_somebody, text_at
 
 NETWORK = "Bluesky"
 LONGEST = 300
 OWN_PASSWORD = "com.atproto.access"  # noqa: S105 - the scope of a token, no password
 """The scope of a token that was given for the account's own password."""
 
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}", re.ASCII)
 _THERE = "a record with its key is there already"
 _WORN_OUT = {"ExpiredToken", "InvalidToken", "AuthMissing"}
 TOKENS = re.compile(r"\berror=(?:ExpiredToken|InvalidToken|AuthMissing|AuthenticationRequired)\b")
@@ -61,19 +62,15 @@ RULES = Rules(
     ),
 )
 
-
+_NOT_TAKEN = Verdict(Sort.REFUSED, "it does not take this picture", Refusal.CONTENT)
 _UPLOADS = replace(
     RULES,
     statuses={
-        status: Verdict(Sort.REFUSED, "it does not take this picture", Refusal.CONTENT)
-        for status in (400, 404, 413, 422)
+        **dict.fromkeys((400, 404, 422), _NOT_TAKEN),
+        403: Verdict(Sort.REFUSED, "it does not allow uploads", Refusal.CONTENT),
+        413: Verdict(Sort.REFUSED, "the picture is too large for it", Refusal.CONTENT),
     },
 )
-
-
-def has_lost_a_blob(reply: Reply | None) -> bool:
-    """Tell whether a post was refused for an upload that was too long ago."""
-    return reply is not None and text_at(reply.value(), "error") == "BlobNotFound"
 
 
 def is_worn_out(reply: Reply | None) -> bool:
@@ -110,13 +107,29 @@ def uploaded(exchange: Exchange, now: datetime) -> Outcome:
         return unanswered(exchange, NETWORK)
     if not reply.ok:
         return refused(reply, _UPLOADS, now)
-    cid = text_at(blob_in(reply), "ref", "$link")
-    return Outcome(Sort.SENT, cid) if is_cid(cid) else unreadable(reply, NETWORK)
+    blob = blob_in(reply)
+    if blob is None:
+        reason = f"{NETWORK} answers {reply.status}, and not with an upload"
+        return Outcome(Sort.UNKNOWN, reason=reason)
+    return Outcome(Sort.SENT, text_at(blob, "ref", "$link"))
 
 
-def blob_in(reply: Reply) -> object:
-    """Return the blob that an answer to uploadBlob names, as a record names it."""
-    return at(reply.value(), "blob")
+def blob_in(reply: Reply | None) -> dict[str, object] | None:
+    """Return the blob that an answer to uploadBlob names, as a record names it; None for no blob.
+
+    Nothing else that a server may have written there gets into a record of ours.
+    """
+    found = at(reply.value(), "blob") if reply else None
+    cid, kind, size = text_at(found, "ref", "$link"), text_at(found, "mimeType"), at(found, "size")
+    if not (is_cid(cid) and _MEDIA_TYPE.fullmatch(kind) and type(size) is int and size >= 0):
+        return None
+    return {"$type": "blob", "ref": {"$link": cid}, "mimeType": kind, "size": size}
+
+
+def not_uploaded(media_id: str) -> Outcome:
+    """Return the outcome of asking after an upload that was never made."""
+    reason = f"{clean(media_id)!r} is no upload of this run to {NETWORK}"
+    return Outcome(Sort.REFUSED, reason=reason, refusal=Refusal.CONTENT)
 
 
 def cid_in(value: object) -> str:

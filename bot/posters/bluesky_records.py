@@ -19,7 +19,9 @@ POST = "app.bsky.feed.post"
 DID = r"did:[a-z]{1,32}:[A-Za-z0-9._:%-]{0,200}[A-Za-z0-9._-]"
 """The pattern of an account's own name."""
 
+_PNG_BEGINS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _PNG_HEADER = 24
+_MOST_OF_PNG = 2**31 - 1
 _IMAGES = "app.bsky.embed.images"
 _ADDRESS = re.compile(rf"at://({DID})/{re.escape(POST)}/([A-Za-z0-9._:~-]{{1,512}})")
 _CID = re.compile(r"[A-Za-z0-9+=]{8,256}")
@@ -89,10 +91,11 @@ class Image:
 
 def size_of(png: bytes) -> tuple[int, int] | None:
     """Width and height of a PNG, from its header; None for anything else."""
-    if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < _PNG_HEADER:
+    if png[:16] != _PNG_BEGINS or len(png) < _PNG_HEADER:
         return None
     width, height = (int.from_bytes(png[at : at + 4]) for at in (16, 20))
-    return (width, height) if width and height else None
+    fits = 0 < width <= _MOST_OF_PNG and 0 < height <= _MOST_OF_PNG
+    return (width, height) if fits else None
 
 
 def record(

@@ -84,9 +84,6 @@ _TOGETHER = {
     Network.BLUESKY: ("handle", "app_password"),
 }
 
-# Where there is a poster that uploads.
-_PICTURED = (Network.TWITTER, Network.MASTODON)
-
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -134,7 +131,7 @@ def preferences(
         language=pick(LANGUAGE),
         hashtags=pick(HASHTAGS),
         schedule=pick(SCHEDULE),
-        picture=pick(PICTURE) is Switch.ON and network in _PICTURED,
+        picture=pick(PICTURE) is Switch.ON,
     )
     if network is Network.TWITTER:
         return replace(
@@ -240,8 +237,6 @@ def _check_table(sources: Sources, table: Table, name: str, network: Network) ->
         elif key not in known:
             meant = did_you_mean(key, known)
             sources.note(f"{table.where}{sources.quote(key)} is not an option of an account{meant}")
-        elif key == PICTURE.account and network not in _PICTURED:
-            sources.note(f"{table.where}{key} is for {' and '.join(_PICTURED)}, not for {network}")
 
 
 def _entry(sources: Sources, account: Account, table: Table | None = None) -> Entry:

@@ -156,7 +156,7 @@ PICTURE = Option(
     kinds.choice(Switch),
     Switch.OFF,
     "`off`",
-    "`on` puts a picture of the ranking into the opening post on X and Mastodon (needs "
+    "`on` puts a picture of the ranking into the opening post (needs "
     '`pip install "bot[picture]"`); on X its description costs $0.005',
     "picture",
 )
