@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -150,6 +151,8 @@ def _address(port: int) -> str:
 def _settings(made: Sequence[StandIn], networks: Sandbox, folder: Path) -> Settings:
     """The demo's settings, from nothing but this: `folder` is empty, so no .env is read."""
     environ = dict(_HURRIED)
+    if find_spec("resvg_py"):  # the extra that draws pictures
+        environ["BOT_PICTURE"] = "on"
     for each in made:
         environ |= each.environ(networks.url(each.network))
     return load(environ, folder)
@@ -238,7 +241,7 @@ class Show:
                 self._change(at_work=True)
 
     def _publish(self, settings: Settings, ledger: Ledger, digest: Digest) -> None:
-        threads = app.threads(settings, digest, settings.accounts, None, ledger)
+        threads = app.threads(settings, digest, settings.accounts, None, ledger, _unsaid)
         crew = [
             threading.Thread(target=self._serve, args=(settings, ledger, digest, thread))
             for thread in threads
@@ -276,6 +279,11 @@ class Show:
         with self._turn:
             self._at_work = self._at_work if at_work is None else at_work
             self.changes += 1
+
+
+def _unsaid(reason: str) -> None:
+    """A picture that cannot be drawn is not what the demo is about."""
+    del reason
 
 
 def samples() -> list[Digest]:
@@ -320,7 +328,7 @@ def outcome(served: Served) -> Saying:
     posts = served.thread.posts if served.thread else ()
     out = sum(post.state is State.SENT for post in posts)
     if served.end is End.DONE:
-        return f"Done: {out} of {len(posts)} posts are out, each exactly once.", Tone.GOOD
+        return f"Done: {out} of {len(posts)} posts, each exactly once.", Tone.GOOD
     if served.end is End.LATER:
         return f"Stopped for now ({served.reason}), and coming back.", Tone.WAIT
     return f"{served.end.value.capitalize()}: {served.reason}", Tone.BAD

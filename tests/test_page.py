@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -21,6 +22,8 @@ from bot.show.page.views import PageView, PostView, ThreadView
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ABS = "https://arxiv.org/abs/2602.10001"
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + bytes((0, 0, 0, 3, 0, 0, 0, 2))
 
 
 def post(position: int = 0, text: str = "Words.", **more: object) -> Post:
@@ -60,10 +63,10 @@ def stored(of: Thread, *states: State, url: str = "", reason: str = "") -> Store
     return StoredThread(1, of.account.name, network, *fixed, posts)
 
 
-def view(*threads: Thread, known: StoredThread | None = None, draw: str = "") -> PageView:
+def view(*threads: Thread, known: StoredThread | None = None, kept: bytes = b"") -> PageView:
     have = {threads[0].account.name: known}
     return plans.page(
-        digest(), "/somewhere/digest.md", threads, have, made=NOW, draw=lambda *_: draw
+        digest(), "/somewhere/digest.md", threads, have, made=NOW, kept=lambda *_: kept
     )
 
 
@@ -210,10 +213,39 @@ def test_visibility_is_shown_where_there_is_any() -> None:
 def test_a_picture_is_shown_with_its_words() -> None:
     planned = thread(Network.TWITTER, post(media=(Media("A chart.", "image/png"),)))
     assert read(view(planned)).texts("frame") == ["Picture (image/png)"]
-    page = read(view(planned, draw="data:image/png;base64,AAAA"))
-    (image,) = page.named("img")
-    assert image.attributes == {"src": "data:image/png;base64,AAAA", "alt": "A chart."}
-    assert page.texts("alt") == ["Alt text"]
+    drawn = thread(Network.TWITTER, post(media=(Media("A chart.", "image/png", PNG),)))
+    waiting = view(planned, known=stored(planned, State.PLANNED), kept=PNG)
+    for made in (view(drawn), waiting):
+        page = read(made)
+        (image,) = page.named("img")
+        source = f"data:image/png;base64,{b64encode(PNG).decode()}"
+        assert image.attributes == {
+            "src": source,
+            "alt": "A chart.",
+            "width": "3",
+            "height": "2",
+        }
+        assert page.texts("alt") == ["Alt text"]
+
+
+def test_what_is_no_picture_is_not_shown_as_one() -> None:
+    planned = thread(Network.TWITTER, post(media=(Media("A.", "image/png", b"<svg>"),)))
+    assert read(view(planned)).texts("frame") == ["Picture (image/png)"]
+
+
+def test_many_words_for_a_picture_open_on_demand() -> None:
+    planned = thread(Network.TWITTER, post(media=(Media("<b> " * 50, "image/png"),)))
+    page = read(view(planned))
+    assert page.named("summary")[0].text == "Alt text 200 characters"
+    assert "<b> <b>" in page.named("details")[0].text
+
+
+def test_x_bills_the_words_of_a_picture() -> None:
+    bare = thread(Network.TWITTER, post())
+    with_picture = thread(Network.TWITTER, post(media=(Media("A chart.", "image/png"),)))
+    prices = [only(view(each)).posts[0].price for each in (bare, with_picture)]
+    assert [Decimal(price[1:]) for price in prices][1] == Decimal(prices[0][1:]) + Decimal("0.005")
+    assert dict(view(with_picture).facts)["X would bill"].startswith(prices[1])
 
 
 def test_bluesky_shows_what_its_post_brings_along() -> None:

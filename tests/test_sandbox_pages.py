@@ -16,6 +16,10 @@ from pages import Page, harmless
 
 from bot.errors import SettingsError
 from bot.model import Network
+from bot.sandbox.bluesky.blobs import Blob
+from bot.sandbox.bluesky.cbor import Data
+from bot.sandbox.bluesky.lexicons import POST
+from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.doors import HOST
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
@@ -23,6 +27,7 @@ from bot.sandbox.uploads import Medium
 from bot.sandbox.web import app as web
 from bot.sandbox.web import switches
 from bot.sandbox.web.board import Board
+from bot.sandbox.web.records import trimmings
 from bot.sandbox.web.serve import check_libraries, listen, served
 from bot.sandbox.web.standins import StandIn, stand_ins
 from bot.show.page.views import Tone
@@ -48,6 +53,22 @@ class At:
         rules = self.rules(Network.MASTODON).rules
         assert isinstance(rules, MastodonRules)
         return rules
+
+    @property
+    def bluesky(self) -> BlueskyRules:
+        rules = self.rules(Network.BLUESKY).rules
+        assert isinstance(rules, BlueskyRules)
+        return rules
+
+    def skeet(self, text: str, **more: Data) -> None:
+        """Put a record as another client of the account may."""
+        rules = self.bluesky
+        rkey = f"3k{len(rules.every()):011}".replace("0", "2").replace("1", "3")
+        value = {"$type": POST, "text": text, "createdAt": "2026-03-01T12:00:00.000Z"}
+        rules.place(POST, rkey, {**value, **more})
+
+    def blob(self) -> Blob:
+        return self.bluesky.pds.blobs.upload(PNG, "image/png", NOON)
 
     def get(self, path: str = "/", **headers: str) -> requests.Response:
         return self.session.get(self.url + path, headers=headers, timeout=TIMEOUT)
@@ -103,10 +124,14 @@ def at() -> Iterator[At]:
 
 def test_before_anything_arrives_it_says_so(at: At) -> None:
     page = at.read()
-    assert page.texts("empty") == ["Nothing was posted yet."] * 2
-    assert page.texts("saying") == ["Waiting for a bot to post here."] * 2
-    assert page.texts("sums") == ["No requests yet."] * 2
-    assert page.texts("handle") == ["@sandbox", "@sandbox@sandbox Automated"]
+    assert page.texts("empty") == ["Nothing was posted yet."] * 3
+    assert page.texts("saying") == ["Waiting for a bot to post here."] * 3
+    assert page.texts("sums") == ["No requests yet."] * 3
+    assert page.texts("handle") == [
+        "@sandbox",
+        "@sandbox@sandbox Automated",
+        "@sandbox.example.org",
+    ]
 
 
 def test_posts_are_shown_as_readers_see_them(at: At) -> None:
@@ -119,7 +144,7 @@ def test_posts_are_shown_as_readers_see_them(at: At) -> None:
     assert page.texts("reply") == ["In reply to post 1"]
     assert page.texts("size") == ["length 38/ of 500", "length 3/ of 500"]
     assert link in [a.attributes.get("href") for a in page.named("a")]
-    assert "2 posts 1 thread" in page.texts("told")[1]
+    assert page.texts("told")[1] == "2 posts"
     assert page.texts("asked")[0].startswith("200 ← POST /api/v1/statuses")
 
 
@@ -132,6 +157,7 @@ def test_threads_stand_one_after_the_other(at: At) -> None:
     page = at.read()
     assert page.posts == ["one", "one, 2", "other", "other, 2"]
     assert len(page.of_class("last")) == 2
+    assert page.texts("told")[0] == "4 posts 2 threads"
 
 
 def test_what_is_deleted_is_gone_and_counted(at: At) -> None:
@@ -169,6 +195,95 @@ def test_a_picture_is_shown_with_its_words(at: At) -> None:
         assert at.get(missing).status_code == 404
 
 
+def test_a_record_of_bluesky_brings_its_links_and_its_card(at: At) -> None:
+    card: Data = {"uri": "https://arxiv.org/abs/1", "title": "A <title>", "description": "More."}
+    at.skeet(
+        "\N{SNOWMAN} abs #arXiv http://plain.example",
+        facets=[facet(4, 7, "link", uri="https://arxiv.org/abs/1"), facet(8, 14, "tag", tag="a")],
+        embed={"$type": "app.bsky.embed.external", "external": card},
+        langs=["en"],
+    )
+    page = at.read()
+    assert page.posts == ["\N{SNOWMAN} abs #arXiv http://plain.example"]
+    assert page.texts("link") == ["abs"]
+    assert page.texts("tag") == ["#arXiv"]
+    assert page.texts("leaf") == ["arxiv.org A <title> More."]
+    assert page.texts("size") == ["length 33/ of 300"]
+    assert at.get().text.count('href="https://arxiv.org/abs/1"') == 2
+
+
+def test_a_picture_of_bluesky_has_the_words_of_its_record(at: At) -> None:
+    blob = at.blob()
+    image: Data = {"alt": "A chart.", "image": blob.reference()}
+    at.skeet("Look", embed={"$type": "app.bsky.embed.images", "images": [image]})
+    (shown,) = at.read().named("img")
+    assert shown.attributes == {"src": f"/media/bluesky/{blob.cid}", "alt": "A chart."}
+    answer = at.get(f"/media/bluesky/{blob.cid}")
+    assert (answer.content, answer.headers["content-type"]) == (PNG, "image/png")
+    for missing in ("x", str(blob.cid)[:-1] + "b"):
+        assert at.get(f"/media/bluesky/{missing}").status_code == 404
+
+
+def test_a_post_of_bluesky_that_was_taken_down_is_shown_bare(at: At) -> None:
+    stand_in = at.rules(Network.BLUESKY)
+    post = at.bluesky.write("Hello")
+    assert at.read().posts == ["Hello"]
+    at.bluesky.remove(post.id)
+    assert stand_in.trimmings(post).stretches == ()
+
+
+def facet(start: Data, end: Data, kind: str = "link", **value: Data) -> Data:
+    feature: Data = {"$type": f"app.bsky.richtext.facet#{kind}", **value}
+    return {"index": {"byteStart": start, "byteEnd": end}, "features": [feature]}
+
+
+@pytest.mark.parametrize(
+    "facets",
+    [
+        *("none", ["none"], [{}], [{"index": {"byteStart": 0, "byteEnd": 3}}]),
+        *([facet(-1, 3)], [facet(0, 99)], [facet(3, 3)], [facet("0", 3)], [facet(1, 4)]),
+        *([facet(0, 2)], [facet(0, 3, "mention", did="did:plc:x")]),
+    ],
+)
+def test_a_facet_that_makes_no_sense_is_left_out(facets: Data) -> None:
+    assert trimmings({"text": "\N{SNOWMAN} and so on", "facets": facets}).stretches == ()
+
+
+def test_facets_that_cross_are_told_apart() -> None:
+    facets: Data = [facet(2, 5, uri="https://b.example"), facet(0, 3, uri="https://a.example")]
+    found = trimmings({"text": "abcdef", "facets": facets}).stretches
+    assert found == ((0, 3, "https://a.example"),)
+
+
+@pytest.mark.parametrize("embed", [None, {}, {"$type": "app.bsky.embed.images", "images": [{}]}])
+def test_an_embed_that_is_none_shows_nothing(embed: Data) -> None:
+    found = trimmings({"text": 1, "embed": embed})
+    assert (found.leaf, found.alts) == (None, {})
+
+
+def test_a_card_leads_nowhere_strange() -> None:
+    card: Data = {"uri": "javascript:alert(1)", "title": "Click"}
+    embed: Data = {"$type": "app.bsky.embed.external", "external": card}
+    leaf = trimmings({"embed": embed}).leaf
+    assert leaf is not None
+    assert (leaf.title, leaf.href, leaf.host) == ("Click", "", "")
+
+
+def test_what_is_not_there_is_no_refusal(at: At) -> None:
+    url = at.board.sandbox.url("bluesky") + "/xrpc/com.atproto.repo.getRecord"
+    where = {"repo": at.bluesky.handle, "collection": POST, "rkey": "3k"}
+    assert at.session.get(url, params=where, timeout=TIMEOUT).status_code == 400
+    assert at.read().texts("sums")[2] == "1 request · nothing went wrong"
+
+
+@pytest.mark.parametrize(("fault", "status"), [("limit", 429), ("outage", 503)])
+def test_bluesky_can_go_wrong(at: At, fault: str, status: int) -> None:
+    assert at.flip("bluesky", fault) == 303
+    url = at.board.sandbox.url("bluesky") + "/xrpc/com.atproto.server.describeServer"
+    assert at.session.get(url, timeout=TIMEOUT).status_code == status
+    assert at.flip("bluesky", "credits") == 404
+
+
 def test_hostile_text_stays_text(at: At) -> None:
     text = "</style><script>alert(1)</script><img src=x onerror=alert(1)> javascript:alert(1)"
     at.toot(text, spoiler_text=text)
@@ -183,6 +298,7 @@ def test_the_page_names_what_leads_a_bot_here(at: At) -> None:
     (lines,) = at.read().named("pre")
     given = dict(line.split("=", 1) for line in lines.text.split("\n"))
     assert given["TWITTER_API_URL"] == at.board.sandbox.url("twitter")
+    assert given["BLUESKY_HANDLE"] == at.bluesky.handle
     assert given["MASTODON_ACCESS_TOKEN"] == at.mastodon.token
 
 
@@ -192,7 +308,7 @@ def test_what_the_bot_says_and_offers_is_shown(at: At) -> None:
     at.board.offer = lambda: "Another"
     at.board.press = lambda: pressed.append(1)
     page = at.read()
-    assert page.texts("saying") == ["Sent to twitter.", "Sent to mastodon."]
+    assert page.texts("saying") == [f"Sent to {network}." for network in Network]
     assert page.texts("go") == ["Another"]
     assert at.send("/next", token=at.board.token) == 303
     assert at.send("/next", token="wrong") == 403
@@ -211,7 +327,7 @@ def test_a_fault_is_switched_on_and_off(at: At) -> None:
     assert at.toot("One").status_code == 200
     page = at.read()
     assert page.posts == ["One"]
-    assert "2 requests · 0 refused · 1 failed · 0 unanswered · 1 sent again" in page.texts("sums")
+    assert "2 requests · 1 failed · 1 sent again" in page.texts("sums")
     assert "503 on purpose ← POST /api/v1/statuses" in page.texts("asked")[0]
 
 
@@ -272,7 +388,8 @@ def test_an_event_tells_of_every_change(at: At) -> None:
 
 
 def test_a_quiet_line_is_held(at: At, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "_HEARTBEAT", 0.0)
+    monkeypatch.setattr(web, "_LOOK", 0.01)
+    monkeypatch.setattr(web, "_HEARTBEAT", 0.015)
     with at.session.get(at.url + "/events", stream=True, timeout=TIMEOUT) as stream:
         lines = stream.iter_lines(decode_unicode=True)
         assert ": still here" in (next(lines) for _ in range(10))

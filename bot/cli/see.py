@@ -19,6 +19,7 @@ from bot.model import Network
 
 if TYPE_CHECKING:
     from bot.digests.reading import Reading
+    from bot.ledger.rows import StoredThread
     from bot.model import Account
     from bot.settings import Settings
     from bot.show.page.views import PageView
@@ -78,10 +79,16 @@ def _page(
     digest = reading.digest
     assert digest is not None  # noqa: S101 - a digest that cannot be had ended the command
     with looked_up(settings) as ledger:
-        threads = app.threads(settings, digest, accounts, top, ledger)
+        threads = app.threads(settings, digest, accounts, top, ledger, warn)
         names = [thread.account.name for thread in threads]
-        stored = {name: ledger.thread(name, digest.slug) for name in names} if ledger else {}
-    return plans.page(digest, reading.source, threads, stored, made=now())
+        if ledger is None:
+            return plans.page(digest, reading.source, threads, {}, made=now())
+        stored = {name: ledger.thread(name, digest.slug) for name in names}
+
+        def kept(thread: StoredThread, position: int) -> bytes:
+            return ledger.picture(thread.number, position)
+
+        return plans.page(digest, reading.source, threads, stored, made=now(), kept=kept)
 
 
 def _write(page: PageView, output: str, folder: Path) -> None:
@@ -106,7 +113,7 @@ def _write(page: PageView, output: str, folder: Path) -> None:
     help="Where the page is; the networks take the ports after it. Any that are free by default.",
 )
 def sandbox(port: int) -> int:
-    """Start stand-ins for X and Mastodon on this machine, and a page that shows what arrives.
+    """Start stand-ins for the networks on this machine, and a page that shows what arrives.
 
     Set what is printed, and run bot post elsewhere: the real program, with nobody to see its posts.
     On the page the networks can be made to fail. Ctrl-C ends it, and all of it is gone.
@@ -125,10 +132,11 @@ def sandbox(port: int) -> int:
     "--port", type=click.IntRange(0, 65_000), default=0, help="Where the page is; any by default."
 )
 def demo(port: int) -> int:
-    """Publish a sample thread to stand-ins for X and Mastodon on this machine, before your eyes.
+    """Publish a sample thread to stand-ins for X, Mastodon and Bluesky, before your eyes.
 
-    Open the address that is printed, and let the networks fail there: the bot gets through it. No
-    account is needed, and nothing leaves this machine. Ctrl-C ends it, and nothing is left behind.
+    They are on this machine, and nothing leaves it; no account is needed. Open the address that is
+    printed, and let the networks fail there: the bot gets through it. Ctrl-C ends it, and nothing
+    is left behind.
 
     Reads no settings, neither from the environment nor from .env.
     """

@@ -98,5 +98,5 @@ class Board:
     def medium(self, network: str, media_id: str) -> Medium | None:
         """A file that was uploaded."""
         with self.sandbox.lock:
-            found = (each.uploads for each in self.stand_ins if each.network == network)
-            return next(found, {}).get(media_id)
+            found = (each.upload(media_id) for each in self.stand_ins if each.network == network)
+            return next(found, None)

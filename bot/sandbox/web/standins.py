@@ -9,13 +9,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.formatter.limits import LIMITS
 from bot.model import Network
+from bot.sandbox.bluesky.cids import Cid
+from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules
 from bot.sandbox.mastodon.rules import MastodonRules
-from bot.sandbox.service import Service
+from bot.sandbox.service import Service, Stored
 from bot.sandbox.uploads import Medium
+from bot.sandbox.web.records import Trimmings, trimmings
 from bot.sandbox.x.rules import XRules
 
 Clock = Callable[[], datetime]
+
+
+def _plain(post: Stored) -> Trimmings:
+    del post
+    return Trimmings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +32,8 @@ class StandIn:
     """One network on this machine, and its one account.
 
     `creates` is the path that posts are sent to, `environ` gives the variables that lead a bot
-    there from the address it is served at. `uploads` are the files received, by id.
+    there from the address it is served at. `upload` gives a file received by its id, `trimmings`
+    what a post says beside its text, for a network that finds no links in it by itself.
     """
 
     network: Network
@@ -34,7 +44,8 @@ class StandIn:
     bio: str
     creates: str
     environ: Callable[[str], Mapping[str, str]]
-    uploads: Mapping[str, Medium]
+    upload: Callable[[str], Medium | None]
+    trimmings: Callable[[Stored], Trimmings] = _plain
     badge: str = ""
 
 
@@ -62,10 +73,10 @@ def _x(clock: Clock) -> StandIn:
         rules.behaviour.max_weight,
         "Paper Digest",
         f"@{rules.username}",
-        "A stand-in for X on this machine: nobody else sees this.",
+        "A stand-in for X: nobody else sees this.",
         "/2/tweets",
         environ,
-        rules.uploads,
+        rules.uploads.get,
     )
 
 
@@ -81,15 +92,51 @@ def _mastodon(clock: Clock) -> StandIn:
         rules.behaviour.max_characters,
         "Paper Digest",
         f"@{rules.profile.username}@sandbox",
-        "A stand-in for a Mastodon server: nobody else sees this.",
+        "A stand-in for Mastodon: nobody else sees this.",
         "/api/v1/statuses",
         environ,
-        rules.uploads,
-        "Automated",
+        rules.uploads.get,
+        badge="Automated",
+    )
+
+
+def _bluesky(clock: Clock) -> StandIn:
+    rules = BlueskyRules(clock)
+
+    def environ(url: str) -> Mapping[str, str]:
+        return {
+            "BLUESKY_HANDLE": rules.handle,
+            "BLUESKY_APP_PASSWORD": APP_PASSWORD,
+            "BLUESKY_SERVICE_URL": url,
+        }
+
+    def upload(media_id: str) -> Medium | None:
+        try:
+            blob = rules.pds.blobs.get(Cid.parse(media_id))
+        except ValueError:
+            return None
+        return Medium(media_id, blob.data, blob.mime, blob.uploaded) if blob else None
+
+    def beside(post: Stored) -> Trimmings:
+        record = rules.record(post.id)
+        return trimmings(record.value) if record else Trimmings()
+
+    return StandIn(
+        Network.BLUESKY,
+        rules,
+        LIMITS[Network.BLUESKY],
+        "Paper Digest",
+        f"@{rules.handle}",
+        "A stand-in for Bluesky: nobody else sees this.",
+        "/xrpc/com.atproto.repo.putRecord",
+        environ,
+        upload,
+        beside,
     )
 
 
 TABLE: Mapping[Network, Callable[[Clock], StandIn]] = {
     Network.TWITTER: _x,
     Network.MASTODON: _mastodon,
+    Network.BLUESKY: _bluesky,
 }

@@ -47,14 +47,14 @@ KINDS = (
     ),
     Kind(
         "dropped",
-        "Dropped answers",
+        "Lost answers",
         "Posts are published, but the answer never arrives.",
         lambda _: faults.CLOSED_AFTER,
         sends=True,
     ),
     Kind(
         "duplicate",
-        "Duplicate refusal",
+        "403 duplicate",
         "Each new post is refused once as a duplicate, though it is none.",
         lambda _: faults.refusal("403 duplicate", DUPLICATE),
         _X_ONLY,
@@ -63,7 +63,7 @@ KINDS = (
     ),
     Kind(
         "credits",
-        "402 out of credits",
+        "402 no credits",
         "Every request is refused until the account is paid for.",
         lambda _: faults.refusal("402 credits", NO_CREDITS),
         _X_ONLY,

@@ -12,7 +12,7 @@ from bot.sandbox.script import Record, Stage
 from bot.sandbox.service import Stored
 from bot.sandbox.web.standins import StandIn
 from bot.sandbox.web.switches import Switches, kinds
-from bot.show.page.pieces import linked
+from bot.show.page.pieces import linked, size_of
 from bot.show.page.views import (
     NEARLY_FULL,
     Note,
@@ -30,6 +30,8 @@ Saying = tuple[str, Tone]
 _LAST = 3
 _REFUSED = 400
 _BROKEN = 500
+# What is asked of something that is not there, such as a profile, has its answer.
+_NOT_THERE = (400, 404)
 
 
 def column(
@@ -62,7 +64,7 @@ def column(
 def _facts(live: Sequence[Stored], gone: int) -> Iterator[str]:
     yield _counted(len(live), "post")
     threads = sum(post.reply_to is None for post in live)
-    if threads:
+    if threads > 1:
         yield _counted(threads, "thread")
     if gone:
         yield f"{gone} deleted"
@@ -92,17 +94,20 @@ def _posts(stand_in: StandIn, live: Sequence[Stored]) -> Iterator[PostView]:
 def _post(stand_in: StandIn, post: Stored, numbers: Mapping[str, int], *, ends: bool) -> PostView:
     network = stand_in.network
     count = length(network, post.text)
+    more = stand_in.trimmings(post)
+    text = post.text if more.stretches else post.text.strip()  # places count from its beginning
     parent = post.reply_to if post.reply_to in numbers else None
     return PostView(
         anchor=_anchor(network, post.id),
         number=numbers[post.id],
-        pieces=linked(network, post.text.strip()),
+        pieces=linked(network, text, more.stretches),
         length=count,
         limit=stand_in.limit,
         when=f"{post.created:%H:%M:%S}",
         stamp=f"{post.created:%Y-%m-%dT%H:%M:%SZ}",
         notes=tuple(_notes(post, count, stand_in.limit, orphan=bool(post.reply_to) and not parent)),
-        pictures=tuple(_pictures(stand_in, post)),
+        pictures=tuple(_pictures(stand_in, post, more.alts)),
+        leaf=more.leaf,
         visibility=post.visibility if network is Network.MASTODON else "",
         language=post.language or "",
         parent=_anchor(network, parent) if parent else "",
@@ -112,7 +117,7 @@ def _post(stand_in: StandIn, post: Stored, numbers: Mapping[str, int], *, ends: 
 
 
 def _anchor(network: Network, post_id: str) -> str:
-    return f"{network}-{post_id}"
+    return f"{network}-{post_id.rpartition('/')[2]}"
 
 
 def _notes(post: Stored, count: int, limit: int, *, orphan: bool) -> Iterator[Note]:
@@ -124,13 +129,15 @@ def _notes(post: Stored, count: int, limit: int, *, orphan: bool) -> Iterator[No
         yield Note(f"Content warning: {post.spoiler}", Tone.PLAIN)
 
 
-def _pictures(stand_in: StandIn, post: Stored) -> Iterator[Picture]:
+def _pictures(stand_in: StandIn, post: Stored, alts: Mapping[str, str]) -> Iterator[Picture]:
     for media_id in post.media:
-        medium = stand_in.uploads.get(media_id)
+        medium = stand_in.upload(media_id)
         if medium is None:
-            yield Picture("", "its file never came over the wire")
+            yield Picture(alts.get(media_id, ""), "its file never came over the wire")
             continue
-        yield Picture(medium.alt, medium.type, f"/media/{stand_in.network}/{media_id}")
+        alt = alts.get(media_id, medium.alt)
+        source = f"/media/{stand_in.network}/{media_id}"
+        yield Picture(alt, medium.type, source, size_of(medium.data))
 
 
 # -- How it copes ----------------------------------------------------------------------------------
@@ -162,19 +169,21 @@ def coping(records: Sequence[Record], creates: str) -> str:
         record.body for record in records if (record.method, record.path) == ("POST", creates)
     )
     again = sum(number - 1 for number in sent.values())
-    parts = [
-        _counted(len(records), "request"),
-        f"{counts['refused']} refused",
-        f"{counts['broken']} failed",
-        f"{counts['dropped']} unanswered",
-        f"{again} sent again",
-    ]
-    return " · ".join(parts)
+    parts = {
+        "refused": counts["refused"],
+        "failed": counts["broken"],
+        "unanswered": counts["dropped"],
+        "sent again": again,
+    }
+    told = [f"{number:,} {what}" for what, number in parts.items() if number]
+    return " · ".join((_counted(len(records), "request"), *(told or ["nothing went wrong"])))
 
 
 def _end(record: Record) -> str:
     if record.status is None:
         return "dropped" if record.stage is Stage.DONE else "under way"
+    if record.method == "GET" and record.status in _NOT_THERE and record.fault == NONE.name:
+        return "answered"
     if record.status >= _BROKEN:
         return "broken"
     return "refused" if record.status >= _REFUSED else "answered"

@@ -21,6 +21,8 @@ Stretch: TypeAlias = tuple[int, int, str]
 # How many characters of a link are shown, without its scheme: X's and Mastodon's own habit.
 _SHOWN = {Network.TWITTER: 26, Network.MASTODON: 30}
 _SCHEME = re.compile(r"https?://(?:www\.)?", re.IGNORECASE)
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_HEADER = 24
 # Not text at all: HTML forbids these, UTF-8 the lone surrogates.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -52,6 +54,14 @@ def safe(address: str) -> str:
     except ValueError:
         return ""
     return address if parts.scheme == "https" and named else ""
+
+
+def size_of(png: bytes) -> tuple[int, int] | None:
+    """Return the width and height of a PNG in pixels, None for anything else."""
+    if not png.startswith(_PNG) or len(png) < _PNG_HEADER:
+        return None
+    width, height = (int.from_bytes(png[at : at + 4]) for at in (16, 20))
+    return (width, height) if width and height else None
 
 
 def _found(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from urllib.parse import urlsplit
 
-from bot.formatter.prices import PRICES, month_price, post_price, thread_price
+from bot.formatter.prices import PRICES, month_price, thread_price
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Digest, Media, Network, Post, State, Thread
 from bot.show.data import shown_posts
-from bot.show.page.pieces import Stretch, linked, safe
+from bot.show.page.pieces import Stretch, linked, safe, size_of
 from bot.show.page.views import (
     LABELS,
     NEARLY_FULL,
@@ -25,8 +26,8 @@ from bot.show.page.views import (
     Tone,
 )
 
-Draw = Callable[[Thread, Media], str]
-"""Gives the data URL of a picture, empty where it is not to be had."""
+Kept = Callable[[StoredThread, int], bytes]
+"""Gives the picture of a stored thread's post, by position; empty where it is not to be had."""
 
 _STATES = {
     State.PLANNED: ("Not sent yet", Tone.PLAIN),
@@ -58,9 +59,9 @@ class _Known:
         return bool(self.stored and self.stored.id)
 
 
-def _no_picture(thread: Thread, media: Media) -> str:
-    del thread, media
-    return ""
+def _none_kept(thread: StoredThread, position: int) -> bytes:
+    del thread, position
+    return b""
 
 
 def page(  # noqa: PLR0913 - what is shown, and what is known of it
@@ -70,12 +71,15 @@ def page(  # noqa: PLR0913 - what is shown, and what is known of it
     stored: Mapping[str, StoredThread | None],
     *,
     made: datetime,
-    draw: Draw = _no_picture,
+    kept: Kept = _none_kept,
 ) -> PageView:
-    """The page of a plan. `stored` gives, by account, what the ledger has; `made` is now, UTC."""
+    """The page of a plan. `stored` gives, by account, what the ledger has; `made` is now, UTC.
+
+    `kept` is asked for the pictures of what the ledger has.
+    """
     known = [_known(thread, stored.get(thread.account.name)) for thread in threads]
     columns = tuple(
-        _column(number, thread, posts, stored.get(thread.account.name), draw)
+        _column(number, thread, posts, stored.get(thread.account.name), kept)
         for number, (thread, posts) in enumerate(zip(threads, known, strict=True), 1)
     )
     return PageView(
@@ -120,12 +124,6 @@ def _known(thread: Thread, stored: StoredThread | None) -> list[_Known]:
     return found
 
 
-def _completed(post: Post, planned: Post | None) -> Post:
-    if planned is None:
-        return post
-    return replace(post, shortened=planned.shortened, spans=planned.spans, card=planned.card)
-
-
 def _facts(
     digest: Digest, source: str, threads: Sequence[Thread], known: Sequence[Sequence[_Known]]
 ) -> Iterator[tuple[str, str]]:
@@ -138,12 +136,12 @@ def _facts(
     cut = sum(bool(one.post.shortened) for one in every)
     yield "To look at", f"{near} near the limit · {cut} shortened"
     billed = [
-        one.post.text
+        one
         for thread, posts in zip(threads, known, strict=True)
         for one in posts
         if thread.account.network is Network.TWITTER and not one.is_out
     ]
-    total = thread_price(billed)
+    total = _total(billed)
     a_month = f" · about ${month_price(total):,.2f} a month of such days" if billed else ""
     yield "X would bill", f"{dollars(total)}{a_month}"
 
@@ -158,11 +156,13 @@ def _column(
     thread: Thread,
     posts: Sequence[_Known],
     stored: StoredThread | None,
-    draw: Draw,
+    kept: Kept,
 ) -> ThreadView:
     account = thread.account
     key = f"t{number}"
-    shown = [_post(key, at, one, thread, draw) for at, one in enumerate(posts)]
+    shown = [
+        _post(key, at, one, account, _pictures(one, stored, kept)) for at, one in enumerate(posts)
+    ]
     views = (*shown[:-1], *(replace(last, ends=True) for last in shown[-1:]))
     return ThreadView(
         key=key,
@@ -186,7 +186,7 @@ def _told(account: Account, posts: Sequence[_Known]) -> Iterator[str]:
     if out:
         yield f"{out} sent already"
     if account.network is Network.TWITTER:
-        total = thread_price(one.post.text for one in posts if not one.is_out)
+        total = _total([one for one in posts if not one.is_out])
         yield f"{dollars(total)} to send, at prices of {PRICES.since}"
     else:
         yield f"{LABELS[account.network]} charges nothing"
@@ -202,8 +202,27 @@ def _about(posts: Sequence[_Known], stored: StoredThread | None) -> Iterator[Not
             yield Note(f"{counted(count, 'post')} {state.value}: see bot status", tone)
 
 
-def _post(key: str, at: int, one: _Known, thread: Thread, draw: Draw) -> PostView:
-    account, post = thread.account, one.post
+def _total(posts: Sequence[_Known]) -> Decimal:
+    pictures = sum(len(one.post.media) for one in posts)
+    return thread_price((one.post.text for one in posts), pictures)
+
+
+def _pictures(one: _Known, stored: StoredThread | None, kept: Kept) -> tuple[Picture, ...]:
+    """Those that were just drawn, or wait in the ledger; for others a frame without a picture."""
+    known = kept(stored, one.post.position) if stored and one.stored and one.post.media else b""
+    return tuple(_picture(media, media.data or known) for media in one.post.media)
+
+
+def _picture(media: Media, data: bytes) -> Picture:
+    size = size_of(data)
+    source = f"data:image/png;base64,{b64encode(data).decode()}" if size else ""
+    return Picture(media.alt, media.type, source, size)
+
+
+def _post(
+    key: str, at: int, one: _Known, account: Account, pictures: tuple[Picture, ...]
+) -> PostView:
+    post = one.post
     state, tone = _STATES[one.state]
     return PostView(
         anchor=f"{key}-{at + 1}",
@@ -216,7 +235,7 @@ def _post(key: str, at: int, one: _Known, thread: Thread, draw: Draw) -> PostVie
         url=safe(one.stored.url) if one.stored else "",
         price=_price(account, one),
         notes=tuple(_notes(one)),
-        pictures=tuple(Picture(media.alt, media.type, draw(thread, media)) for media in post.media),
+        pictures=pictures,
         leaf=_leaf(post),
         visibility=_visibility(account, at),
         language=account.language,
@@ -249,7 +268,7 @@ def _visibility(account: Account, at: int) -> str:
 def _price(account: Account, one: _Known) -> str:
     if account.network is not Network.TWITTER:
         return ""
-    price = dollars(post_price(one.post.text))
+    price = dollars(_total([one]))
     return f"{price} billed" if one.is_out else price
 
 

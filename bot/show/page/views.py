@@ -31,11 +31,15 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture of a post. `src` is a data URL or a path of our own; empty where it is not here."""
+    """A picture of a post. `src` is a data URL or a path of our own; empty where it is not here.
+
+    `size` is its width and height in pixels where these are known, so that nothing jumps.
+    """
 
     alt: str
     type: str
     src: str = ""
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

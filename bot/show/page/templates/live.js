@@ -26,6 +26,9 @@
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
+  // As it came: without what its arrival and its reader did to it.
+  const bare = (item) => item.outerHTML.replace(" fresh", "").replaceAll(' open=""', "");
+
   // Posts that stand as they are stay the same elements: focus and selection in them survive.
   function merge(list, next) {
     const feed = list.closest(".feed");
@@ -36,7 +39,7 @@
     for (const item of [...next.children]) {
       const old = known.get(item.dataset.key);
       known.delete(item.dataset.key);
-      const keep = old && old.outerHTML.replace(" fresh", "") === item.outerHTML ? old : item;
+      const keep = old && bare(old) === item.outerHTML ? old : item;
       if (!old) {
         item.classList.add("fresh");
         arrived.push(item.querySelector("h3").textContent.trim().replace(/\s+/g, " "));
