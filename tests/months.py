@@ -44,8 +44,8 @@ from bot.sandbox.script import Record
 from bot.sandbox.service import Stored
 from bot.settings import Settings
 from bot.settings.schedule import Schedule
+from bot.worker.alarm.raising import Told
 from bot.worker.passes import EVERYBODY
-from bot.worker.raising import Told
 
 CALM = 2 * HOUR
 MAX_AGE = 3 * DAY

@@ -39,7 +39,8 @@ BY_NETWORK = pytest.mark.parametrize("networks", EACH, ids="-and-".join)
 # A run that is abandoned -------------------------------------------------------------------------
 
 
-@BY_NETWORK
+# all of them at once take most of a minute: bench/proof has these, with a real process
+@pytest.mark.parametrize("networks", [each for each in EACH if len(each) == 1], ids="-".join)
 def test_a_run_abandoned_anywhere_is_gone_on_with(networks: tuple[Network, ...]) -> None:
     counts = least(lambda: clean(networks).counts)
     assert {"commit", *networks} == set(counts)

@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # Who may import a library that is not Python's own; a folder stands for its files.
 LIBRARIES: dict[str, set[str]] = {
-    "apprise": {"worker/teller.py"},
+    "apprise": {"worker/alarm/teller.py"},
     "apscheduler": {"worker/timer.py"},
     "click": {"cli/", "show/"},
     "cronsim": {"settings/schedule.py"},
@@ -54,7 +54,7 @@ LIBRARIES: dict[str, set[str]] = {
     "ftfy": {"formatter/tidy.py"},
     "jinja2": {"formatter/environment.py", "formatter/templates.py", "show/page/render.py"},
     "mastodon": {"posters/mastodon.py"},
-    "prometheus_client": {"worker/metrics.py"},
+    "prometheus_client": {"worker/watching/metrics.py"},
     "regex": {"formatter/limits.py", "formatter/views.py", "picture/"},
     "requests": {"digests/web.py", "digests/wire.py", "digests/answer.py", "posters/"},
     "resvg_py": {"picture/draw.py"},

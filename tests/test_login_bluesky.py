@@ -225,7 +225,9 @@ def test_an_account_at_rest_may_log_in_and_is_told_of(it: B) -> None:
     assert remarks == ("the account is deactivated: it can log in, and not post",)
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(value=anything, status=...)
 def test_an_answer_of_any_shape_grants_or_is_an_error_of_ours(
     server: Server, value: object, *, status: bool

@@ -1059,7 +1059,9 @@ def test_a_profile_that_cannot_be_read_is_an_error(
 # -- whatever it says ------------------------------------------------------------------------------
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(value=anything, raw=bodies, status=...)
 def test_no_answer_of_any_shape_raises_what_nobody_expects(
     server: Server, opened: Callable[..., Poster], value: object, raw: bytes, *, status: bool

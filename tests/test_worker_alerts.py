@@ -24,13 +24,13 @@ from bot.errors import SettingsError
 from bot.ledger.rows import StoredTrouble
 from bot.ledger.store import Ledger
 from bot.settings.secret import Secret
-from bot.worker import alerts as module
-from bot.worker import teller
-from bot.worker.alerts import Alerts
-from bot.worker.blot import blotter
-from bot.worker.raising import Told, report
-from bot.worker.teller import Ask, Line, serve
-from bot.worker.troubles import Trouble
+from bot.worker.alarm import alerts as module
+from bot.worker.alarm import teller
+from bot.worker.alarm.alerts import Alerts
+from bot.worker.alarm.raising import Told, report
+from bot.worker.alarm.teller import Ask, Line, serve
+from bot.worker.alarm.troubles import Trouble
+from bot.worker.watching.blot import blotter
 
 PLANTED = "PLANTEDnotifytoken0001"
 HELD = StoredTrouble(
@@ -415,7 +415,8 @@ def test_a_teller_that_has_outlived_us_is_ended_by_its_own_clock(server: Server)
 def test_the_worker_itself_never_loads_apprise() -> None:
     assert importlib.util.find_spec("apprise") is not None
     code = (
-        "import sys; from bot.worker.alerts import Alerts; from bot.settings.secret import Secret;"
+        "import sys; from bot.settings.secret import Secret;"
+        "from bot.worker.alarm.alerts import Alerts;"
         "assert Alerts(Secret('json://127.0.0.1'), {}, str).check() == '';"
         "sys.exit('apprise' in sys.modules)"
     )

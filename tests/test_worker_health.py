@@ -18,7 +18,7 @@ from watching import NOON, Clocks, Life
 
 from bot.ledger.rows import Limit
 from bot.model import Network
-from bot.worker.health import (
+from bot.worker.watching.health import (
     RUN_OVERDUE,
     SIGN_OVERDUE,
     TIMER_SILENT,
@@ -27,8 +27,8 @@ from bot.worker.health import (
     next_step,
     verdict,
 )
-from bot.worker.metrics import metrics
-from bot.worker.watch import AccountHealth, AtWork, Moment, Snapshot, Watch
+from bot.worker.watching.metrics import metrics
+from bot.worker.watching.watch import AccountHealth, AtWork, Moment, Snapshot, Watch
 
 NOW = Moment(NOON, 100_000.0)
 TWITTER = AccountHealth("twitter", Network.TWITTER, able=True)

@@ -12,8 +12,8 @@ from loopback import Reply, Request, Server, dripping
 from bot.digests.web import HOPS
 from bot.errors import Unreachable
 from bot.settings.secret import Secret
-from bot.worker import heartbeat as module
-from bot.worker.heartbeat import Heartbeat, failing
+from bot.worker.watching import heartbeat as module
+from bot.worker.watching.heartbeat import Heartbeat, failing
 
 TOKEN = "4f1b2c3d-0000-4000-8000-1234567890ab"
 OK = Reply(b"OK")

@@ -26,8 +26,8 @@ from watching import NOON
 
 from bot.model import State
 from bot.settings.secret import Secret
-from bot.worker.blot import blotter
-from bot.worker.log import LONGEST_LINE, Log, capture
+from bot.worker.watching.blot import blotter
+from bot.worker.watching.log import LONGEST_LINE, Log, capture
 
 SECRET = "s3cr3t/To+ken=%\"'&<1>"
 

@@ -21,9 +21,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from watching import Life
 
 from bot.errors import SettingsError
-from bot.worker import pages as module
-from bot.worker.pages import MOST_CLIENTS, Pages, page
-from bot.worker.watch import Snapshot
+from bot.worker.watching import pages as module
+from bot.worker.watching.pages import MOST_CLIENTS, Pages, page
+from bot.worker.watching.watch import Snapshot
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PATIENT = 60.0  # a client's time where a test is not about it

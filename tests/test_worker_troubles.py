@@ -18,9 +18,9 @@ from ledgers import MINUTE, T0
 
 from bot.ledger.rows import StoredTrouble
 from bot.ledger.store import Ledger, LedgerError
-from bot.worker.letter import LONGEST, harmless, letter
-from bot.worker.raising import Book, Memory, Report, Told, report
-from bot.worker.troubles import Changes, Trouble, changes
+from bot.worker.alarm.letter import LONGEST, harmless, letter
+from bot.worker.alarm.raising import Book, Memory, Report, Told, report
+from bot.worker.alarm.troubles import Changes, Trouble, changes
 
 KEYS = ("held:mastodon:a", "held:mastodon:b", "refused:twitter", "source")
 

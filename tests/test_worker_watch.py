@@ -15,7 +15,7 @@ from watching import NOON, Clocks
 
 from bot.ledger.rows import Limit
 from bot.model import Network
-from bot.worker.watch import AccountHealth, Moment, Watch
+from bot.worker.watching.watch import AccountHealth, Moment, Watch
 
 MASTODON = AccountHealth("mastodon", Network.MASTODON, able=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bot.worker.watch import Watch
+from bot.worker.watching.watch import Watch
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

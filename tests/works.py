@@ -21,13 +21,13 @@ from bot.ledger.store import Ledger
 from bot.model import Digest, Network
 from bot.service import Service
 from bot.settings import Settings
+from bot.worker.alarm.raising import Told
 from bot.worker.asking import Asking
-from bot.worker.log import Log
 from bot.worker.passes import EVERYBODY, Passes
-from bot.worker.raising import Told
 from bot.worker.signs import Signs
 from bot.worker.tick import Rules
-from bot.worker.watch import Watch
+from bot.worker.watching.log import Log
+from bot.worker.watching.watch import Watch
 
 
 def numbered(number: int, published: datetime, papers: int = 2, **fields: object) -> Digest:

@@ -95,7 +95,7 @@ def _findings(surroundings: Surroundings, *, offline: bool) -> Iterator[Finding]
 def _alerts(settings: Settings, surroundings: Surroundings) -> Iterator[Finding]:
     """Whether the addresses of BOT_NOTIFY_URLS can be used; nothing is sent there."""
     from bot.checks import Finding, Level  # noqa: PLC0415 - loads at first use
-    from bot.worker.alerts import Alerts  # noqa: PLC0415 - loads at first use
+    from bot.worker.alarm.alerts import Alerts  # noqa: PLC0415 - loads at first use
 
     if settings.notify_urls is None:
         return

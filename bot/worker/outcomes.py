@@ -12,8 +12,8 @@ from bot.desk import Served
 from bot.digests.reading import Outcome, Reading
 from bot.ledger.rows import StoredThread
 from bot.model import Account, State
+from bot.worker.alarm.troubles import Trouble
 from bot.worker.tick import Begin, Leave, Resume, Step, Todo
-from bot.worker.troubles import Trouble
 
 SOURCE = "source"
 PATIENCE_WITH_NETWORK = timedelta(hours=1)

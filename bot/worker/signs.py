@@ -19,16 +19,16 @@ from bot.errors import BotError
 from bot.model import Account, State
 from bot.reports import LAST_GOOD_PASS, LAST_PASS, NEXT_RUN
 from bot.worker import outcomes
-from bot.worker.health import verdict
+from bot.worker.alarm.raising import Memory, Report, Tells, report
+from bot.worker.alarm.troubles import Trouble
 from bot.worker.outcomes import Done, Turn
-from bot.worker.raising import Memory, Report, Tells, report
 from bot.worker.tick import Idle, Leave
-from bot.worker.troubles import Trouble
-from bot.worker.watch import AccountHealth, Watch
+from bot.worker.watching.health import verdict
+from bot.worker.watching.watch import AccountHealth, Watch
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
-    from bot.worker.log import Log
+    from bot.worker.watching.log import Log
 
 _SOURCE_TAKES = 15 * 60.0  # a feed, or a folder on GitHub, is many answers
 _MOST_SAID = 500

@@ -22,18 +22,18 @@ from bot.model import Account
 from bot.service import Service
 from bot.settings import LogFormat, Settings
 from bot.settings.schedule import Schedule
-from bot.worker.alerts import Alerts
+from bot.worker.alarm.alerts import Alerts
 from bot.worker.asking import Asking
-from bot.worker.blot import Blot, blotter
-from bot.worker.heartbeat import Heartbeat
-from bot.worker.log import Log, capture
-from bot.worker.pages import Pages
 from bot.worker.passes import Passes
 from bot.worker.run import Worker
 from bot.worker.signs import Signs
 from bot.worker.tick import Rules
 from bot.worker.timer import Due, Timer
-from bot.worker.watch import Watch
+from bot.worker.watching.blot import Blot, blotter
+from bot.worker.watching.heartbeat import Heartbeat
+from bot.worker.watching.log import Log, capture
+from bot.worker.watching.pages import Pages
+from bot.worker.watching.watch import Watch
 
 TICK = 30.0
 """Seconds between two signs of life of the timer."""

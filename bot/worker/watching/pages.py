@@ -23,9 +23,9 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from bot.errors import SettingsError
-from bot.worker.health import healthz
-from bot.worker.metrics import CONTENT_TYPE, metrics
-from bot.worker.watch import Snapshot
+from bot.worker.watching.health import healthz
+from bot.worker.watching.metrics import CONTENT_TYPE, metrics
+from bot.worker.watching.watch import Snapshot
 
 MOST_CLIENTS = 256
 """So many clients at once; for one more the oldest must go. Each of them takes some 10 KB."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from http import HTTPStatus
 
-from bot.worker.watch import AccountHealth, Moment, Over, Snapshot, SourceHealth
+from bot.worker.watching.watch import AccountHealth, Moment, Over, Snapshot, SourceHealth
 
 TIMER_SILENT = 5 * 60.0
 """So many seconds without a tick, and the timer is stuck."""

@@ -13,10 +13,10 @@ from pathlib import Path
 from bot.errors import SettingsError
 from bot.ledger.rows import StoredTrouble
 from bot.settings.secret import Secret
-from bot.worker.blot import Blot
-from bot.worker.letter import Letter, letter
-from bot.worker.raising import Told
-from bot.worker.teller import OUTCOMES
+from bot.worker.alarm.letter import Letter, letter
+from bot.worker.alarm.raising import Told
+from bot.worker.alarm.teller import OUTCOMES
+from bot.worker.watching.blot import Blot
 
 _TELLER = Path(__file__).with_name("teller.py")
 _SECONDS = 20.0

@@ -1,6 +1,6 @@
 """What is known of how the worker is: written from any thread, read as one frozen snapshot.
 
-Nothing is judged here; `bot/worker/health.py` does that.
+Nothing is judged here; `bot/worker/watching/health.py` does that.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from bot.formatter.defuse import defuse
 from bot.ledger.rows import StoredTrouble
 from bot.model import Network
-from bot.worker.blot import Blot
+from bot.worker.watching.blot import Blot
 
 LONGEST = 1_800
 """Characters of an alert's text: of the chats Discord takes the least, 2,000 with the title."""

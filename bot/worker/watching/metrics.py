@@ -11,8 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bot.worker.health import left_usd, verdict
-from bot.worker.watch import AccountHealth, Snapshot
+from bot.worker.watching.health import left_usd, verdict
+from bot.worker.watching.watch import AccountHealth, Snapshot
 
 if TYPE_CHECKING:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily

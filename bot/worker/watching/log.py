@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
-from bot.worker.blot import Blot, blotter
+from bot.worker.watching.blot import Blot, blotter
 
 LONGEST_LINE = 4_096
 """Characters of a line with its end: a pipe takes as many bytes at once, or none (pipe(7))."""

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from bot.ledger.columns import words
 from bot.ledger.rows import StoredTrouble
-from bot.worker.troubles import Trouble, changes
+from bot.worker.alarm.troubles import Trouble, changes
 
 
 @dataclass(frozen=True, slots=True)
