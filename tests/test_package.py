@@ -8,9 +8,12 @@ import subprocess
 import sys
 import zipfile
 from email.parser import Parser
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from places import ROOT, SAMPLES
 
 from bot import __version__
@@ -106,3 +109,23 @@ def test_a_checkout_needs_no_installation(tmp_path: Path) -> None:
     assert found == expected
     assert source.is_relative_to(checkout)
     assert below(checkout) == before
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_what_is_locked_is_locked_with_the_extras_it_is_asked_for(name: str) -> None:
+    """Or pip takes `coverage[toml]` for another package than `coverage`, and finds no hash for it.
+
+    It does so only once a release newer than the locked one is out: nobody sees it on the day of
+    the lock.
+    """
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    locked = [Requirement(line.split(" \\")[0]) for line in lines if line[:1].isalnum()]
+    extras = {canonicalize_name(one.name): one.extras for one in locked}
+    here = [one for one in locked if one.marker is None or one.marker.evaluate()]
+    asked = [Requirement(words) for one in here for words in requires(one.name) or []]
+    wanted = [one for one in asked if one.extras and (one.marker is None or one.marker.evaluate())]
+    assert len(here) > 20
+    for one in wanted:
+        assert one.extras <= extras[canonicalize_name(one.name)], one
+    if name == "requirements-dev.txt":
+        assert "coverage" in {one.name for one in wanted}
