@@ -13,7 +13,8 @@ from places import ROOT
 
 from bot.cli import Surroundings, cli, run
 from bot.formatter.views import DigestView, PaperView
-from bot.settings import table
+from bot.model import Network
+from bot.settings import accounts, options, table
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -97,3 +98,19 @@ def test_the_json_that_is_shown_has_the_names_of_the_contract() -> None:
 def test_every_file_that_is_linked_is_there() -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_what_an_account_can_have_is_all_named() -> None:
+    (said,) = re.findall(r"(?m)^An account can have (.*?)\. What it", section("Accounts"))
+    taste = [*options.TABLE, options.CATEGORIES, options.EXCLUDE]
+    taste += [options.LANGUAGE, options.HASHTAGS]
+    how_to_reach_it = {"api_url", "base_url", "service_url", "handle", "read_back"}
+    known = {each.account for each in taste if each.account and not each.kind.secret}
+    assert set(re.findall(r"`(\w+)`", said)) == known - how_to_reach_it
+
+
+def test_a_deploy_button_asks_for_what_each_network_needs_and_for_nothing_unknown() -> None:
+    asked = json.loads((ROOT / "app.json").read_text(encoding="utf-8"))["env"]
+    assert set(asked) <= {option.name for option in options.TABLE}
+    for network in Network:
+        assert set(accounts._needed(network)) <= set(asked), network
