@@ -187,6 +187,27 @@ def test_bluesky_counts_grapheme_clusters(text: str) -> None:
     assert bluesky_length(text) == len(regex.findall(r"\X", text))
 
 
+@pytest.mark.parametrize(
+    ("text", "unicode_17", "server"),
+    [
+        # what graphemeLen of @atproto/lex-data says, as it is in the server of .ci/pds
+        ("\u1017\u102f\u1012\u1039\u1013", 2, 3),
+        ("\u1781\u17d2\u1798\u17c2\u179a", 2, 3),
+        ("\u2764\u0d4d\U0001f3ff\u0d21", 1, 2),
+        ("\u094d\u0924\U0001f1f7", 2, 3),
+        ("\u0bb5\u0ba3\u0b95\u0bcd\u0b95\u0bae\u0bcd", 5, 5),
+        ("\u0928\u092e\u0938\u094d\u0924\u0947", 3, 3),
+    ],
+    ids=["Burmese", "Khmer", "mixed", "a virama first", "Tamil", "Hindi"],
+)
+def test_no_server_counts_more_where_a_virama_joins_letters(
+    text: str, unicode_17: int, server: int
+) -> None:
+    assert len(regex.findall(r"\X", text)) == unicode_17
+    assert unicode_17 <= server <= bluesky_length(text) <= server + 1
+    assert mastodon_length(text) == bluesky_length(text)
+
+
 def test_what_is_counted_without_asking_stands_alone() -> None:
     alone = "".join(c for c in map(chr, range(0x110000)) if not limits._MAY_JOIN.match(c))
     assert len(alone) > 20_000
