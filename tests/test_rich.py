@@ -26,19 +26,21 @@ def led(post: Post) -> dict[str, str]:
     [
         ("https://arxiv.org/abs/2106.1", "arxiv.org/abs/2106.1", "https://arxiv.org/abs/2106.1"),
         ("see (http://www.a.org/).", "see (a.org).", "http://www.a.org/"),
-        ("“https://a.org/é?q=1”", "“a.org/é?q=1”", None),
+        ("“https://a.org/é?q=1”", "“a.org/é?q=1”", "https://a.org/é?q=1"),
+        ("(https://a.org/b_(c)).", "(a.org/b_(c)).", "https://a.org/b_(c)"),
+        ("[https://a.org/?c=[1]]!", "[a.org/?c=[1]]!", "https://a.org/?c=[1]"),
+        ("（https://a.org/b）、次", "（a.org/b）、次", "https://a.org/b"),
+        ("https://a.org/b。次", "a.org/b。次", "https://a.org/b"),
+        ("https:///a https://).", "https:///a https://).", ""),
         ("https://a.org/x, and", "a.org/x, and", "https://a.org/x"),
         (f"https://a.org/{'x' * 80}", f"a.org/{'x' * 53}…", f"https://a.org/{'x' * 80}"),
         ("ftp://a.org https:// nothing", "ftp://a.org https:// nothing", ""),
     ],
 )
-def test_an_address_is_shown_short_and_leads_to_the_whole(
-    text: str, shown: str, uri: str | None
-) -> None:
+def test_an_address_is_shown_short_and_leads_to_the_whole(text: str, shown: str, uri: str) -> None:
     rich = enrich(text, ())
     assert rich.text == shorten(text) == shown
-    if uri is not None:
-        assert [span.uri for span in rich.spans] == [uri] * bool(uri)
+    assert [span.uri for span in rich.spans] == [uri] * bool(uri)
 
 
 def test_only_the_hashtags_that_were_meant_become_tags() -> None:

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 
 from bot.model import Span
 
-_ADDRESS = re.compile(r"https?://(?:[^\s<>\"]*[^\s<>\"'.,;:!?\u2026)\]])", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"https?://[\w\[][^\s<>\"\u201c-\u201f\u2026\u00ab\u00bb\u3001\u3002\u3008-\u3011\uff01"
+    r"\uff08\uff09\uff0c\uff0e\uff1a\uff1b\uff1f]*",
+    re.IGNORECASE,
+)
+_AFTER = "'.,;:!?"  # what may stand in an address, and at its end belongs to the sentence
+_BRACKETS = {")": "(", "]": "["}
 _LONGEST = 60
 _TAG = re.compile(r"(?<![\w#/])#(\w+)")
 
@@ -27,7 +33,7 @@ class Rich:
 
 def shorten(text: str) -> str:
     """The text with every address as readers see it: without its scheme, and not too long."""
-    return _ADDRESS.sub(lambda found: _shown(found[0]), text)
+    return enrich(text, ()).text
 
 
 def enrich(text: str, hashtags: Collection[str]) -> Rich:
@@ -37,13 +43,23 @@ def enrich(text: str, hashtags: Collection[str]) -> Rich:
     """
     made, spans, at = "", list[Span](), 0
     for found in _ADDRESS.finditer(text):
-        shown = _shown(found[0])
+        address = _whole(found[0])
+        shown = _shown(address)
         made += text[at : found.start()]
-        spans.append(Span(len(made), len(made) + len(shown), uri=found[0]))
-        made, at = made + shown, found.end()
+        spans.append(Span(len(made), len(made) + len(shown), uri=address))
+        made, at = made + shown, found.start() + len(address)
     made += text[at:]
     tags = (span for span in _tags(made, hashtags) if not _within(span, spans))
     return Rich(made, tuple(sorted((*spans, *tags), key=lambda span: span.start)))
+
+
+def _whole(found: str) -> str:
+    """The address without what follows it: `(see https://a.org/b_(c)).` leads to `b_(c)`."""
+    address = found.rstrip(_AFTER)
+    opening = _BRACKETS.get(address[-1])
+    if opening and address.count(address[-1]) > address.count(opening):
+        return _whole(address[:-1])
+    return address
 
 
 def _shown(address: str) -> str:
