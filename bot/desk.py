@@ -14,6 +14,7 @@ from bot.delivery.money import Priced, count_month, over_budget
 from bot.delivery.retract import retract
 from bot.delivery.run import deliver
 from bot.delivery.terms import End, Ended, Result, Surroundings, Terms
+from bot.errors import SettingsError
 from bot.ledger.rows import PlannedPost, PlannedThread, Spending, StoredThread
 from bot.model import Account, Digest, Network, State, Thread
 from bot.posters.keeper import Keeper
@@ -190,14 +191,23 @@ class Desk:
         profile = self.poster.profile()
         facts = {
             "id": profile.id,
+            "who": profile.who,
             "application": profile.application,
             "limit": str(profile.limit or ""),
             "url": profile.url,
             "asked as": identity(self.settings, self.account),
         }
-        for fact, value in facts.items():
-            ledger.remember(name, fact, value)
+        if twin := ledger.introduce(name, facts, self._others()):
+            raise one_account(self.account, twin, profile)
         return profile
+
+    def _others(self) -> dict[str, str]:
+        """The other accounts of this network, and as whom they would be asked."""
+        return {
+            other.name: identity(self.settings, other)
+            for other in self.settings.accounts
+            if other.network is self.account.network and other.name != self.account.name
+        }
 
     def _plan(self, digest: Digest, thread: Thread, generation: int) -> StoredThread:
         account = self.account
@@ -233,7 +243,7 @@ class Desk:
         name = key(self.account.name, digest.slug, generation, part)
         if self.account.network is not Network.BLUESKY:
             return name
-        return record_key(name, digest.slug, digest.day)
+        return record_key(name, digest.slug)
 
     def _terms(self, *, unsent: bool = False) -> Terms:
         settings, network = self.settings, self.account.network
@@ -269,14 +279,24 @@ def _served(account: Account, result: Result) -> Served:
 
 
 def identity(settings: Settings, account: Account) -> str:
-    """Tells one account on the network from another of the same name: server and token, digested.
+    """Tells one account on the network from another of the same name.
 
-    What was learnt of an account holds for as long as this stays the same.
+    Server, handle and tokens, digested. What was learnt of an account holds for as long as this
+    stays the same.
     """
     credentials = settings.credentials[account.name]
     secrets = sorted((role, secret.reveal()) for role, secret in credentials.secrets.items())
-    told = repr((credentials.base_url, secrets))
+    told = repr((credentials.base_url, credentials.handle, secrets))
     return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def one_account(account: Account, twin: str, profile: Profile) -> SettingsError:
+    """Return what is wrong where two accounts turn out to be one: it would get everything twice."""
+    return SettingsError(
+        f"accounts {twin} and {account.name} are one and the same on {account.network}: "
+        f"{profile.handle} ({profile.url}), which would get everything twice",
+        "Take one of them out of bot.toml, or unset its variables.",
+    )
 
 
 def known_profile(settings: Settings, ledger: Ledger, account: Account) -> Profile | None:

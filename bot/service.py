@@ -19,7 +19,7 @@ from bot.desk import Desk, Served, Wishes, keeper, known_profile
 from bot.errors import BotError
 from bot.model import Account, Digest, Network, Thread
 from bot.posters.keeper import Keeper
-from bot.posters.poster import CannotRead, Poster
+from bot.posters.poster import MOST_ANSWERS, CannotRead, Poster
 from bot.settings import Credentials, Settings
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Service:
         """Do `work` under the account's lease; its errors become its own result."""
         from bot.ledger.leases import Busy, describe, holder, is_alive  # noqa: PLC0415 - first use
 
-        token, ttl = self.token(), self._lease_time()
+        token, ttl = self.token(), self._lease_time(account)
         try:
             now = self.around.clock()
             taken = self.ledger.acquire(account.name, token, holder(), now, ttl, is_alive)
@@ -136,12 +136,13 @@ class Service:
             keeper(settings, ledger, account),
         )
         with closing(poster):
-            lease = self._lease_time()
+            lease = self._lease_time(account)
             return work(Desk(settings, ledger, around, account, poster, token, lease))
 
-    def _lease_time(self) -> timedelta:
-        """Longer than two answers can take, so that no request outlives the right to send it."""
-        return timedelta(seconds=2 * self.settings.http_timeout + 30)
+    def _lease_time(self, account: Account) -> timedelta:
+        """Longer than all answers can take, so that no request outlives the right to send it."""
+        answers = MOST_ANSWERS[account.network]
+        return timedelta(seconds=answers * self.settings.http_timeout + 30)
 
 
 def side_by_side(serve: Callable[[T], R], each: Sequence[T]) -> tuple[R, ...]:

@@ -100,7 +100,7 @@ def keys_of(thread: Thread, source: Digest, generation: int = 0) -> list[str]:
     """The record keys of a thread."""
     name = thread.account.name
     return [
-        record_key(key(name, source.slug, generation, post.part), source.slug, source.day)
+        record_key(key(name, source.slug, generation, post.part), source.slug)
         for post in thread.posts
     ]
 

@@ -13,8 +13,8 @@ from stage import Clock, Stage, check_once, check_safe, digest, paper, stage
 from bot import app
 from bot.delivery.identity import fingerprint
 from bot.desk import Served, Wishes
-from bot.ledger.leases import Busy, holder
-from bot.model import Digest, Network, State
+from bot.ledger.leases import Busy, holder, is_alive
+from bot.model import Account, Digest, Network, State
 from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.faults import CLOSED_AFTER, ERRORS_ONLY, refusal, server_error, too_many
 from bot.sandbox.mastodon import answers as mastodon_answers
@@ -22,8 +22,9 @@ from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, SNAC2, Mastodon
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.script import Record
 from bot.sandbox.server import Sandbox
+from bot.sandbox.wire import Request
 from bot.sandbox.x.rules import XRules
-from bot.settings import Settings
+from bot.settings import Settings, load
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
 NOTHING = Wishes()
@@ -59,6 +60,100 @@ def second_account(on: Stage, base_url: str) -> None:
         f'[[accounts]]\nname = "second"\nnetwork = "mastodon"\nbase_url = "{base_url}"\n'
         'access_token = "SECOND_TOKEN"\n'
     )
+
+
+def two_names_of_one(on: Stage) -> Settings:
+    """Two accounts in bot.toml that are one on Bluesky: by its handle, and by its DID."""
+    table = '[[accounts]]\nname = "{}"\nnetwork = "bluesky"\nhandle = "{}"\napp_password = "OWN"\n'
+    names = table.format("one", on.sky.handle), table.format("two", on.sky.account)
+    (on.folder / "bot.toml").write_text("".join(names), encoding="utf-8")
+    url, password = on.sandbox.url("bluesky"), on.sky.pds.password
+    return load(
+        {"BOT_PAUSE": "0", "BOT_DIGESTS": "unused", "BLUESKY_SERVICE_URL": url, "OWN": password},
+        on.folder,
+    )
+
+
+def test_two_accounts_that_turn_out_to_be_one_get_a_thread_once(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = two_names_of_one(on)
+        for _ in range(2):
+            served = publish(on, settings, digest(2))
+            assert sorted(one.end for one in served.values()) == ["done", "failed"]
+            (refused,) = [one for one in served.values() if one.end == "failed"]
+            assert "accounts one and two are one" in refused.reason.replace(
+                "two and one", "one and two"
+            )
+            assert "would get everything twice" in refused.reason
+            assert len(on.live(Network.BLUESKY)) == 4
+        with on.service(settings) as service:
+            name = refused.account.name
+            (taken,) = service.retract(None, digest(2).slug, [refused.account], [])
+            assert (taken.end, service.ledger.fact(name, "who")) == ("failed", None)
+        assert len(on.live(Network.BLUESKY)) == 4
+
+
+def test_accounts_may_change_places(tmp_path: Path) -> None:
+    """What was learnt of an account under other settings tells nothing of who it is now."""
+    with stage(tmp_path) as on:
+        settings = two_names_of_one(on)
+        with on.service(settings) as service:
+            was = {"who": on.sky.account, "asked as": "under other settings"}
+            service.ledger.introduce("two", was, {})
+            threads = app.threads(settings, digest(2), settings.accounts[:1])
+            (served,) = service.publish(digest(2), threads, NOTHING)
+        assert served.end == "done"
+
+
+def test_another_handle_is_another_account_though_a_session_is_kept(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        assert on.post(digest(2), on.settings([Network.BLUESKY]))[Network.BLUESKY].end == "done"
+        settings = on.settings([Network.BLUESKY], BLUESKY_HANDLE="somebody-else.test")
+        served = on.post(another(on, 5), settings)[Network.BLUESKY]
+        assert served.end == "failed"
+        assert "401" in served.reason
+        assert len(on.live(Network.BLUESKY)) == 4
+
+
+@pytest.mark.parametrize("network", [TOOTS, Network.BLUESKY])
+def test_a_digest_whose_slug_names_no_day_is_found_however_it_was_read(
+    network: Network, tmp_path: Path
+) -> None:
+    """As a file it has its name's day, as an address the day it was published."""
+    with stage(tmp_path) as on:
+        settings = on.settings([network])
+        source = digest(2, slug="issue-42")
+        assert on.post(source, settings)[network].end == "done"
+        settings.database.unlink()
+        later = replace(source, day=source.day + timedelta(days=1))
+        served = on.post_until_done(later, settings)[network]
+        assert served.end == "done", served
+        check_once(on.live(network), on.planned(source, settings)[network])
+
+
+def test_a_retraction_holds_its_lease_however_long_it_takes(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = on.settings([TOOTS])
+        source = digest(12)
+        assert on.post(source, settings)[TOOTS].end == "done"
+        slow, busy = on.sandbox, []
+
+        def press(request: Request) -> bool:
+            if request.method == "DELETE":
+                on.clock.sleep(20)
+                with on.service(settings) as other:
+                    taken = other.ledger.acquire(
+                        "mastodon", "theirs", holder(), on.clock(), timedelta(seconds=40), is_alive
+                    )
+                    busy.append(isinstance(taken, Busy))
+            return False
+
+        slow.script(server_error(500), network="mastodon", when=press)
+        with on.service(settings) as service:
+            threads = app.threads(settings, source, settings.accounts)
+            (served,) = service.retract(source, source.slug, settings.accounts, threads)
+        assert served.end == "done"
+        assert busy == [True] * len(threads[0].posts)
 
 
 def test_each_accounts_trouble_leaves_the_others_alone(tmp_path: Path) -> None:
@@ -139,9 +234,10 @@ def test_a_lease_is_given_back_whatever_happens(tmp_path: Path) -> None:
             assert service.ledger.lease("mastodon") is None
 
 
-def test_a_lease_outlives_two_answers(tmp_path: Path) -> None:
+def test_a_lease_outlives_all_answers_of_one_call(tmp_path: Path) -> None:
     with stage(tmp_path) as on, on.service(on.settings(BOT_HTTP_TIMEOUT="600")) as service:
-        assert service._lease_time() == timedelta(seconds=1230)
+        for network, seconds in ((X, 1230), (TOOTS, 1230), (Network.BLUESKY, 4830)):
+            assert service._lease_time(Account("a", network)) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("server", [MASTODON, GOTOSOCIAL, SNAC2], ids=lambda one: one.version[:6])

@@ -12,6 +12,8 @@ from bot.model import Digest, Network
 from bot.posters.tids import CLOCKS, tid
 
 _MICROSECONDS_A_DAY = 86_400_000_000
+_OUT_OF_USE = date(2000, 1, 1)
+_DAYS_OUT_OF_USE = 20 * 365
 
 
 def key(account: str, digest: str, generation: int, part: str) -> str:
@@ -24,19 +26,30 @@ def key(account: str, digest: str, generation: int, part: str) -> str:
     return hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
-def record_key(key: str, digest: str, day: date) -> str:
+def record_key(key: str, digest: str) -> str:
     """The key of a post as Bluesky files it: a TID, as much a function of what the post is.
 
-    https://atproto.com/specs/tid. Its time is one of the digest's own day, as the slug says it or
-    else `day`, so that all posts of a digest lie together and are read back with one request. What
-    is left of it is the key's.
+    https://atproto.com/specs/tid. Its time is of one day for all posts of a digest, so that they
+    lie together and are read back with one request: the day that the slug says. What is left of it
+    is the key's.
     """
-    named = re.search(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", digest)
-    with suppress(ValueError):  # digits that are no day
-        day = date.fromisoformat(named[0]) if named else day
+    day = _day_of(digest)
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     number, clock = divmod(int(key, 16), CLOCKS)
     return tid(midnight + timedelta(microseconds=number % _MICROSECONDS_A_DAY), clock)
+
+
+def _day_of(digest: str) -> date:
+    """The day that a slug says; of one that says none, a day of years before there was Bluesky.
+
+    The digest's own day would not do: a digest read from a file may get it from the file's name,
+    and the same digest read from an address from when it was published.
+    """
+    for named in re.findall(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", digest):
+        with suppress(ValueError):  # digits that are no day
+            return date.fromisoformat(named)
+    number = int.from_bytes(hashlib.sha256(digest.encode("utf-8", "surrogatepass")).digest())
+    return _OUT_OF_USE + timedelta(days=number % _DAYS_OUT_OF_USE)
 
 
 def fingerprint(digest: Digest) -> str:

@@ -44,6 +44,7 @@ def _take_back(book: Book, poster: Poster) -> None:
         if post.state is State.RETRACTED:
             continue
         if post.id:
+            book.keep()
             _delete(book, poster, post)
         book.retracted(post.position)
 

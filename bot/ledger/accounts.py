@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -75,6 +75,21 @@ class Accounts(Base):
             name=name,
             value=words(value),
         )
+
+    def introduce(self, account: str, facts: Mapping[str, str], others: Mapping[str, str]) -> str:
+        """Remember who an account is, or return which of `others` it is: then nothing is kept.
+
+        `facts` has "who" and "asked as"; `others` are names, each with what it must have been
+        "asked as" for what is remembered of it to hold. Two at once see each other.
+        """
+        with self._writing():
+            for name, asked_as in others.items():
+                known = self.fact(name, "asked as") == asked_as
+                if known and facts["who"] and self.fact(name, "who") == facts["who"]:
+                    return name
+            for fact, value in facts.items():
+                self.remember(account, fact, value)
+        return ""
 
     def session(self, account: str) -> str:
         """Return what `keep_session` kept; empty for nothing. It is a secret."""

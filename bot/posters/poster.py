@@ -7,15 +7,26 @@ what became of a post or an upload is an `Outcome`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
 from bot.errors import BotError
-from bot.model import Card, Span
+from bot.model import Card, Network, Span
+
+MOST_ANSWERS: Mapping[Network, int] = MappingProxyType(
+    {
+        Network.TWITTER: 2,
+        Network.MASTODON: 2,
+        # renewing the session is two, refused it is another login; root and parent are read first
+        Network.BLUESKY: 8,
+    }
+)
+"""How many answers one call of a poster waits for at most, each as long as its timeout."""
 
 
 class Sort(StrEnum):
@@ -140,6 +151,14 @@ class Profile:
     limit: int | None = None
     application: str = ""
     advice: tuple[str, ...] = ()
+
+    @property
+    def who(self) -> str:
+        """What no other account of the network has: a DID, else an address, as ids are a server's.
+
+        Empty where the network said neither.
+        """
+        return self.id if self.id.startswith("did:") else self.url
 
 
 class CannotRead(BotError):

@@ -251,13 +251,20 @@ def _entry(sources: Sources, account: Account, table: Table | None = None) -> En
     missing = [_PLAIN[network].name] if url is None or handle is None else []
     missing += [variables[role] for role, secret in found.items() if not secret]
     secrets = {role: secret for role, secret in found.items() if secret}
+    own = secrets.get(_OWN[network])
     return Entry(
         account,
         None if missing else Credentials(network, secrets, url or "", handle or ""),
         tuple(missing),
         frozenset(variables.values()) | _borrowed(network, table),
-        (network, url, handle or secrets.get(_OWN[network], variables[_OWN[network]])),
+        (network, url, handle or (_acts_as(network, own) if own else variables[_OWN[network]])),
     )
+
+
+def _acts_as(network: Network, secret: Secret) -> Secret:
+    """What of a token tells the account: X begins one with the user's id, whatever the app."""
+    user, dash, _ = secret.reveal().partition("-")
+    return Secret(user) if network is Network.TWITTER and dash and user.isdigit() else secret
 
 
 def _borrowed(network: Network, table: Table | None) -> AbstractSet[str]:
