@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bot import app
 from bot.digests.parse import parse
+from bot.digests.urls import shown
 from bot.errors import BotError, SettingsError, Unreachable
 from bot.formatter.select import tidied
 from bot.model import Account, Digest, Network
@@ -144,7 +146,8 @@ def _source(settings: Settings, *, offline: bool) -> Iterator[Finding]:
         return
     far = "://" in settings.digests or settings.digests.startswith("github:")
     if offline and far:
-        yield Finding(Level.OK, "source", f"{settings.digests} (not asked: --offline)")
+        message = f"{shown(settings.digests)} (not asked: --offline)"
+        yield Finding(Level.OK, "source", message)
         return
     reading = app.source(settings).latest()
     for warning in reading.warnings:
@@ -191,6 +194,9 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         yield _failed("ledger", error)
     else:
         yield Finding(Level.OK, "ledger", f"{path} can be read")
+        if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            message = f"{path} can be read by other users of this machine, and holds sessions"
+            yield Finding(Level.WARNING, "ledger", message, f"chmod 600 {path}")
 
 
 def _credentials(

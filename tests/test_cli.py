@@ -296,6 +296,8 @@ def test_check_offline_leaves_a_far_source_alone_and_else_says_what_it_answered(
     address = "http://127.0.0.1:9/a.md"
     status, out, _ = bot("check", "--offline", BOT_DIGESTS=address)
     assert (status, f"ok       source     {address} (not asked: --offline)" in out) == (0, True)
+    status, out, _ = bot("check", "--offline", BOT_DIGESTS=f"{address}?token=planted")
+    assert (status, f"{address} (not asked" in out, "planted" in out) == (0, True, False)
     status, out, _ = bot("check", BOT_DIGESTS=address)
     assert (status, "error    source     " in out) == (75, True)
 

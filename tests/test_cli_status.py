@@ -426,6 +426,13 @@ def test_check_tries_the_credentials_and_gives_advice(bot: Desk) -> None:
     assert not bot.database.parent.exists()
     bot("post", networks=[TOOTS])
     assert re.search(r"^ok       ledger     \S+ can be read$", bot("check")[1], re.MULTILINE)
+    assert "other users" not in bot("check")[1]
+    bot.database.chmod(0o640)
+    assert re.search(
+        r"^warning  ledger     \S+ can be read by other users .*\n +chmod 600 \S+bot.db$",
+        bot("check")[1],
+        re.MULTILINE,
+    )
 
 
 def test_check_says_that_an_account_is_not_marked_as_a_bot(bot: Desk) -> None:

@@ -70,6 +70,24 @@ def test_a_new_ledger_is_for_us_alone_and_safe_on_the_disk(path: Path, odd_umask
     assert names(path.parent) == {"bot.db"}
 
 
+def test_a_ledger_that_others_may_read_is_shut_before_it_is_used(path: Path) -> None:
+    left_by_a_crash(path)
+    for each in path.parent.iterdir():
+        each.chmod(0o664)
+    with Ledger.open(path):
+        for each in path.parent.iterdir():
+            assert stat.S_IMODE(each.stat().st_mode) == 0o600, each
+
+
+def test_a_file_that_is_no_ledger_keeps_its_mode(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("not a database, and somebody else's to read", "utf-8")
+    path.chmod(0o644)
+    with pytest.raises(LedgerError, match="not an SQLite database"):
+        Ledger.open(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
 def test_folders_on_the_way_are_made_and_odd_names_are_only_names(tmp_path: Path) -> None:
     path = tmp_path / "a b" / "100%?mode=memory#x" / "é.db"
     with opened(path) as (ledger, thread):

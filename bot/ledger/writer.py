@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 _MEETINGS = 20
+_OTHERS = 0o077
 
 
 class Writer:
@@ -29,6 +30,7 @@ class Writer:
         _make(path)
         with closing(Reader(path, wait)) as reader:
             version(reader, path)
+        _shut(path)
         self._path = path
         self._identity = _identity(path)
         self.connection = sqlite3.connect(
@@ -122,6 +124,15 @@ def _make(path: Path) -> None:
     # no mode that a umask narrowed: a file we cannot write ourselves helps nobody
     os.fchmod(file, 0o600)
     os.close(file)
+
+
+def _shut(path: Path) -> None:
+    """Let nobody else read a ledger that was made or copied here otherwise: it holds sessions."""
+    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        with suppress(FileNotFoundError, PermissionError):  # not there, or another user's
+            mode = each.stat().st_mode
+            if mode & _OTHERS:
+                each.chmod(mode & ~_OTHERS & 0o7777)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
