@@ -189,7 +189,8 @@ def test_the_server_that_is_named_goes_before_the_one_that_is_set(desk: Desk) ->
 
 
 @pytest.mark.parametrize(
-    "written", ["papers@{host}", "@papers@{host}", "{host}", "  https://{host}/ "]
+    "written",
+    ["papers@{host}", "@papers@{host}", "{host}", "{host}/@papers", "  https://{host}/ "],
 )
 def test_a_server_is_understood_however_it_is_named(desk: Desk, written: str) -> None:
     # no such host: the message tells what was understood

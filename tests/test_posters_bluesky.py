@@ -39,7 +39,7 @@ from bot.posters.tids import EPOCH, tid
 from bot.sandbox.bluesky.behaviour import SERVERS, BlueskyBehaviour, Standing
 from bot.sandbox.bluesky.cbor import cid_of
 from bot.sandbox.bluesky.rules import APP_PASSWORD
-from bot.sandbox.faults import CLOSED_AFTER, CLOSED_BEFORE, server_error
+from bot.sandbox.faults import CLOSED_AFTER, CLOSED_BEFORE, Fault, server_error
 
 DID = "did:plc:4ylmn73gfraurawqf4wbmsh2"
 HANDLE = "digests.test"
@@ -51,6 +51,7 @@ PUT, DELETE = "com.atproto.repo.putRecord", "com.atproto.repo.deleteRecord"
 GET, LIST = "com.atproto.repo.getRecord", "com.atproto.repo.listRecords"
 CREATE = "com.atproto.server.createSession"
 REFRESH = "com.atproto.server.refreshSession"
+LOGOUT = "com.atproto.server.deleteSession"
 WHO = "com.atproto.server.getSession"
 JWT = "eyJhbGciOiJIUzI1NiJ9.{}.c2lnbmVk"
 ROOT = Outgoing("Hot papers", KEY, created=NOW)
@@ -768,6 +769,23 @@ def test_a_revoked_app_password_ends_in_a_clear_error(it: B, here: Poster) -> No
     assert calls(it).count(CREATE) == 3
 
 
+@pytest.mark.parametrize("fault", [None, server_error(500), CLOSED_BEFORE])
+def test_a_session_that_nobody_keeps_is_ended_with_the_poster(it: B, fault: Fault | None) -> None:
+    before = it.rules.pds.sessions.known()
+    poster = at(it)
+    poster.profile()
+    if fault:
+        it.sandbox.script(fault)
+    poster.close()
+    poster.close()
+    assert calls(it).count(CREATE) == calls(it).count(LOGOUT) == 1
+    if not fault:
+        assert it.rules.pds.sessions.known() == before
+    untouched = at(it)
+    untouched.close()
+    assert calls(it).count(LOGOUT) == 1
+
+
 @pytest.mark.parametrize("owner", ["them", ""])
 def test_another_owner_s_session_is_none(it: B, owner: str) -> None:
     kept = Kept(owner)
@@ -778,7 +796,8 @@ def test_another_owner_s_session_is_none(it: B, owner: str) -> None:
     ours.text = kept.text
     poster = at(it, ours.keeper)
     assert thread(it, poster, 1, 1)[0].sort is Sort.SENT
-    assert calls(it) == [CREATE, PUT, CREATE, PUT]
+    ended = [] if owner else [LOGOUT]
+    assert calls(it) == [CREATE, PUT, *ended, CREATE, PUT]
     assert json.loads(ours.text)["owner"] == "us"
     poster.close()
 

@@ -738,6 +738,14 @@ def test_a_did_is_a_handle(tmp_path: Path) -> None:
     assert settings.credentials["bluesky"].handle == "did:plc:abc123"
 
 
+@pytest.mark.parametrize(
+    "text", ["\u202a@name.bsky.social\u202c", " @Name.bsky.social", "name.bsky.social\u200e"]
+)
+def test_a_handle_is_read_as_it_is_copied_from_a_page(text: str, tmp_path: Path) -> None:
+    settings = load(BLUESKY | {"BLUESKY_HANDLE": text}, tmp_path)
+    assert settings.credentials["bluesky"].handle == "name.bsky.social"
+
+
 def test_half_set_secrets_are_incomplete_and_say_what_is_missing(tmp_path: Path) -> None:
     settings = load(
         {"TWITTER_ACCESS_TOKEN": "a", "TWITTER_CONSUMER_KEY": "b", "BLUESKY_APP_PASSWORD": "c"}
@@ -915,6 +923,23 @@ def test_one_handle_is_one_account_whatever_its_passwords(tmp_path: Path) -> Non
     write(tmp_path, one + one.replace('"one"', '"two"').replace("ONE", "TWO"))
     (line,) = problems({"ONE": "1", "TWO": "2"}, tmp_path)
     assert "one and the same on bluesky" in line
+
+
+def test_one_user_of_x_is_one_account_whatever_the_app_of_its_token(tmp_path: Path) -> None:
+    roles = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
+    tables = [
+        account(name, "twitter", {role: f"{name}_{role}".upper() for role in roles})
+        for name in ("one", "two")
+    ]
+    write(tmp_path, "".join(tables))
+    environ = {
+        f"{name}_{role}".upper(): f"{name}-{role}" for name in ("one", "two") for role in roles
+    }
+    tokens = {"ONE_ACCESS_TOKEN": "1234-planted", "TWO_ACCESS_TOKEN": "1234-other"}
+    (line,) = problems(environ | tokens, tmp_path)
+    assert "one and the same on twitter" in line
+    assert "1234" not in line
+    load(environ | tokens | {"TWO_ACCESS_TOKEN": "12345-planted"}, tmp_path)
 
 
 NETWORKS = "twitter, mastodon, bluesky"

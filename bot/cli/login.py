@@ -145,7 +145,7 @@ def _address(written: str) -> str:
 
     text = written.strip()
     if "://" not in text:
-        text = f"https://{text.rpartition('@')[2]}"
+        text = f"https://{text.partition('/')[0].rpartition('@')[2]}"
     try:
         return base_url(text)
     except Wrong as wrong:

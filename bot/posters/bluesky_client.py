@@ -63,7 +63,8 @@ class Client:
         return errors.unread(exchange, self._clock())
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Log out where nobody keeps the session, and give the connection back."""
+        self._login.close()
         self._wire.close()
 
     def _with_token(self, call: Callable[[str], Exchange]) -> Exchange:

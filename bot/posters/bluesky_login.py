@@ -15,14 +15,13 @@ from urllib.parse import urlsplit
 from bot.errors import BotError, SettingsError
 from bot.posters.answers import Reply, quoted
 from bot.posters.bluesky_answers import OWN_PASSWORD, RULES
-from bot.posters.bluesky_session import CREATE, Session, session_in
+from bot.posters.bluesky_session import CREATE, DELETE, Session, session_in
 from bot.posters.bluesky_wire import Wire
 from bot.posters.login import Granted, Login, WrongCode, answered
 from bot.posters.values import text_at
 
 BASE_URL = "https://bsky.social"
 
-_DELETE = "com.atproto.server.deleteSession"
 _REFUSED = (400, 401, 403)
 _HOW = "One is made in Bluesky's app: Settings, Privacy and security, App passwords."
 _OWN = "this is the account's own password, which can do everything, and not an app password"
@@ -61,7 +60,7 @@ class _Waiting:
             reply = answered(exchange, self.where, RULES.resets, self.clock())
             session = self._session(reply)
             wire.hide(session.access, session.refresh)
-            wire.post(_DELETE, session.refresh, None)  # where that does not work it ends by itself
+            wire.post(DELETE, session.refresh, None)  # where that does not work it ends by itself
         if session.scope == OWN_PASSWORD:
             raise WrongCode(_OWN, _HOW)
         settings = {"handle": self.handle, "app_password": password}

@@ -24,6 +24,7 @@ from bot.posters.values import at, clean, created_at, text_at
 
 CREATE = "com.atproto.server.createSession"
 REFRESH = "com.atproto.server.refreshSession"
+DELETE = "com.atproto.server.deleteSession"
 
 _BEFORE = timedelta(minutes=2)  # renewed so long before it ends: no post is refused for its token
 _REFUSED = (400, 401, 403)
@@ -95,6 +96,12 @@ class Login:
         if exchange.reply and exchange.reply.status in _REFUSED:
             return self._log_in()
         return self._taken(exchange)
+
+    def close(self) -> None:
+        """End a session that nobody keeps: it would live for 90 days. If that fails, so it does."""
+        if self.session and not self.keeper.owner:
+            self.wire.post(DELETE, self.session.refresh, None)
+            self.session = None
 
     def _still_good(self) -> Session | None:
         """The session where its renewal failed, as long as it lasts."""

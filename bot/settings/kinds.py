@@ -6,6 +6,7 @@ Where the text came from is no business of a kind, and none of them opens a file
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -225,8 +226,12 @@ def source(written: str, base: Path) -> str:
 
 
 def handle(written: str) -> str:
-    """Read a Bluesky handle or DID; an `@` before it is dropped."""
-    return matching(_HANDLE, "is not a handle")(written.removeprefix("@").lower())
+    """Read a Bluesky handle or DID; an `@` before it is dropped.
+
+    So are the invisible marks of direction that come along where a handle is copied from a page.
+    """
+    seen = "".join(sign for sign in written if unicodedata.category(sign) != "Cf").strip()
+    return matching(_HANDLE, "is not a handle")(seen.removeprefix("@").lower())
 
 
 def cron(written: str) -> str:
