@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,10 +24,12 @@ from bot import app
 from bot.model import Digest, Thread
 from bot.sandbox.faults import HUNG_AFTER
 from bot.sandbox.mastodon.rules import MastodonRules
+from bot.sandbox.script import Stage
 from bot.sandbox.server import Sandbox
 from bot.settings import load
 
 SECONDS = 30.0
+work = importlib.import_module("bot.cli.work")  # its command has its name
 
 
 def now() -> datetime:
@@ -108,6 +113,65 @@ def test_two_signals_at_once_stop_it_as_one_does(server: Server) -> None:
             process.send_signal(signal.SIGINT)
             process.send_signal(signal.SIGTERM)
             assert process.wait(SECONDS) == 0
+
+
+def test_it_is_told_to_stop_though_the_main_thread_waits_for_the_ledger(tmp_path: Path) -> None:
+    """SQLite waits in C, where Python calls no handler: who holds the ledger lets go when told."""
+    path = tmp_path / "bot.db"
+    here = threading.get_ident()
+    with (
+        closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other,
+        closing(sqlite3.connect(path, isolation_level=None, timeout=SECONDS)) as ours,
+    ):
+        other.execute("BEGIN EXCLUSIVE")
+
+        def press() -> None:
+            while sys._current_frames()[here].f_code.co_name != "wait_for_it":
+                threading.Event().wait(0.001)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        def wait_for_it() -> None:
+            ours.execute("BEGIN IMMEDIATE")
+
+        before = signal.getsignal(signal.SIGTERM)
+        with work._ears() as ears, ears.hearing_for(other.rollback, pytest.fail):
+            pressing = threading.Thread(target=press)
+            pressing.start()
+            wait_for_it()
+            pressing.join()
+            assert ears.told
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_what_it_was_told_before_there_was_a_worker_is_not_forgotten() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    told: list[str] = []
+    with work._ears() as ears:
+        heard = threading.Event()
+        with ears.hearing_for(heard.set, lambda: None):
+            signal.raise_signal(signal.SIGINT)
+            assert heard.wait(SECONDS)
+        with ears.hearing_for(lambda: told.append("stop"), lambda: None):
+            assert told == ["stop"]
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    signal.signal(signal.SIGINT, before)
+    with work._ears():
+        pass
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_second_of_a_kind_ends_it_at_once(server: Server) -> None:
+    _, _ = server.publish()
+    server.sandbox.script(HUNG_AFTER, network="mastodon", when=lambda r: r.method == "POST")
+    with ended(server.start()) as process:
+        until(process, "worker.started")
+        assert server.sandbox.wait(lambda log: any(each.stage is Stage.HELD for each in log))
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        while process.poll() is None:  # the kernel makes one of two that it has not delivered yet
+            process.send_signal(signal.SIGTERM)
+        assert process.returncode == 128 + signal.SIGTERM
 
 
 def test_a_log_that_nobody_can_read_is_no_reason_to_end_badly(server: Server) -> None:
