@@ -50,6 +50,7 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         assert seconds >= 0
+        assert not seconds or self.seconds + seconds > self.seconds, "waiting moves no clock"
         self.wall += timedelta(seconds=seconds)
         self.seconds += seconds
 

@@ -7,6 +7,7 @@ import logging
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -455,6 +456,7 @@ def test_a_line_before_ours_is_left_whole_and_readers_are_warned_of(
 
 
 # A shell's background job ignores Ctrl-C, and so would what it starts.
+SECONDS = 30.0
 HEARING = """
 import runpy, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -483,16 +485,35 @@ class Terminal:
 
     def read(self, until: str) -> None:
         while not re.search(until, self.seen):
-            self.seen += os.read(self.screen, 65_536).decode().replace("\r\n", "\n")
+            assert self._more(SECONDS), f"it ended without {until}: {self.seen}"
+
+    def press_ctrl_c(self) -> None:
+        """Press it until there is an answer, as a person does.
+
+        One that comes after Python's last look and before the read is kept until that returns.
+        """
+        for _ in range(5):
+            self.process.send_signal(signal.SIGINT)
+            if select.select([self.screen], [], [], SECONDS / 5)[0]:
+                return
 
     def end(self) -> int:
-        try:
-            while data := os.read(self.screen, 65_536):
-                self.seen += data.decode().replace("\r\n", "\n")
-        except OSError:  # Linux says so where the other side has gone
+        while self._more(SECONDS):
             pass
         os.close(self.screen)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=SECONDS)
+
+    def _more(self, seconds: float) -> bool:
+        """Take in what it writes next; False where it has gone. What hangs fails."""
+        if not select.select([self.screen], [], [], seconds)[0]:
+            self.process.kill()
+            raise AssertionError(f"it says nothing more: {self.seen}")
+        try:
+            data = os.read(self.screen, 65_536)
+        except OSError:  # Linux says so where the other side has gone
+            return False
+        self.seen += data.decode().replace("\r\n", "\n")
+        return bool(data)
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
@@ -538,7 +559,7 @@ def test_ctrl_c_at_a_terminal_leaves_the_file_as_it_was(desk: Desk) -> None:
     with env.open("ab") as target:
         terminal = Terminal(desk.folder, target.fileno(), environ)
     terminal.read(r"Code: $")
-    terminal.process.send_signal(signal.SIGINT)
+    terminal.press_ctrl_c()
     assert terminal.end() == 75
     assert terminal.seen.endswith("Stopped.\n")
     assert "Traceback" not in terminal.seen

@@ -306,3 +306,17 @@ def _next_post(on: Play, at: int, fault: Fault) -> list[int]:
 
     on.on.sandbox.decide(decide)
     return struck
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("begun", ["0x1.fe50000000001p+13", "0x1.f400000000001p+11"])
+def test_a_wait_that_is_less_than_a_clock_can_show_comes_to_its_end(
+    network: Network, begun: str
+) -> None:
+    """Fractions of seconds leave half of the last figure: added to the time, it changes nothing."""
+    with play(network) as on:
+        on.on.clock.seconds = float.fromhex(begun)
+        on.fault(CLOSED_BEFORE, REQUESTS[network].index(("opening", "POST")) + 1)
+        served = on.until_settled()
+        on.check(served)
+        assert served.end is End.DONE, served.reason

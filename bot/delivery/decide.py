@@ -19,6 +19,9 @@ MOST_TRIES = 5
 LONGEST_DOUBT = timedelta(hours=24)
 """An outcome that is unknown for so long is for a person to decide."""
 
+SHORTEST_WAIT = 0.01
+"""Seconds; what is left by the rounding of fractions may be less than a clock can show."""
+
 READS_OF_ABSENCE = 2
 """Reads that must not find a post before it counts as absent, the last after `settle`."""
 
@@ -136,7 +139,9 @@ def _settle(post: StoredPost, now: datetime, policy: Policy, gone: float) -> Act
     if is_absent(post, policy):
         return _try(post, absent=True)
     wait = next_read(post, policy) - gone
-    return Wait(wait, "to see whether it is out") if wait > 0 else Read(post.position)
+    if wait <= 0:
+        return Read(post.position)
+    return Wait(max(wait, SHORTEST_WAIT), "to see whether it is out")
 
 
 def is_absent(post: StoredPost, policy: Policy) -> bool:
