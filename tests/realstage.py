@@ -151,10 +151,13 @@ class RealDesk:
     sandbox: Sandbox
     environ: dict[str, str]
 
-    def start(self, *arguments: object, how: tuple[object, ...] = ()) -> subprocess.Popen[str]:
+    @contextmanager
+    def start(
+        self, *arguments: object, how: tuple[object, ...] = ()
+    ) -> Iterator[subprocess.Popen[str]]:
         """Begin `bot ...`, by default `bot post` of the sample; `how` is for crash_child.py."""
         begun = [str(CHILD), *map(str, how)] if how else ["-m", "bot"]
-        return subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, *begun, *map(str, arguments or ("post", SAMPLE))],
             cwd=self.folder,
             env=self.environ,
@@ -162,7 +165,11 @@ class RealDesk:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def __call__(self, *arguments: object, how: tuple[object, ...] = ()) -> tuple[int, str]:
         """Let it come to its end; its status and all it said."""

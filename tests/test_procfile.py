@@ -159,7 +159,8 @@ def test_it_posts_by_itself_and_survives_what_a_platform_does(checkout: Path) ->
 
         with honcho(checkout, environ, port) as worker:
             worker.until("pass.ended")
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+            page = f"http://127.0.0.1:{port}/healthz"
+            with urllib.request.urlopen(page, timeout=SECONDS) as answer:
                 assert json.load(answer)["status"] == "ok"
             put(checkout / "posts", source)
             worker.until("post.sent", account="mastodon", position=1)

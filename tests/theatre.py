@@ -60,10 +60,14 @@ class Theatre:
     source: Digest
     settings: Settings
 
-    def start(self, *before: object) -> subprocess.Popen[str]:
-        """Begin `bot post`; with words `before` it in the hands of crash_child.py."""
+    @contextmanager
+    def start(self, *before: object) -> Iterator[subprocess.Popen[str]]:
+        """Begin `bot post`; with words `before` it in the hands of crash_child.py.
+
+        It is ended with the block, if it has not ended before.
+        """
         how = [str(CHILD), *map(str, before)] if before else ["-m", "bot"]
-        return subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, *how, "post", "digest.md"],
             cwd=self.on.folder,
             env=self.environ,
@@ -71,7 +75,11 @@ class Theatre:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def run(self, *before: object) -> tuple[int, str]:
         """Let `bot post` come to its end; its status and all it said."""

@@ -121,14 +121,14 @@ class Pages:
         )
         await self._stopping.wait()
         server.close()
-        leaving = dict(self._clients)
-        for task in leaving:
-            task.cancel()
-        await asyncio.gather(*leaving, return_exceptions=True)
-        for writer in leaving.values():
-            writer.transport.abort()
-            with suppress(OSError):
-                await writer.wait_closed()
+        while leaving := dict(self._clients):  # some may be let in while others leave
+            for task in leaving:
+                task.cancel()
+            await asyncio.gather(*leaving, return_exceptions=True)
+            for writer in leaving.values():
+                writer.transport.abort()
+                with suppress(OSError):
+                    await writer.wait_closed()
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         staying = [task for task in self._clients if not task.cancelling()]
