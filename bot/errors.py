@@ -10,6 +10,7 @@
     │  └─ Unreachable        the source does not answer now; trying again later may help
     ├─ LedgerError           the ledger cannot be used, or cannot do what was asked of it
     │  ├─ Locked             another process holds it; trying again later helps
+    │  ├─ Replaced           its file was moved or replaced while it was in use
     │  └─ WrongState         a post is in no state that allows the change
     └─ CannotRead            (bot/posters/poster.py) an account's posts cannot be read
 
@@ -72,6 +73,10 @@ class LedgerError(BotError):
 
 class Locked(LedgerError):
     """Another process holds the ledger; trying again later helps."""
+
+
+class Replaced(LedgerError):
+    """The ledger's file was moved or replaced while it was in use: it must be opened anew."""
 
 
 class WrongState(LedgerError):

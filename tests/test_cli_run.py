@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,10 +57,12 @@ class Server:
         [thread] = app.threads(loaded, source, loaded.accounts)
         return source, thread
 
-    def start(self, **more: str) -> subprocess.Popen[str]:
+    def start(
+        self, program: Sequence[str] = (sys.executable, "-m", "bot", "run"), **more: str
+    ) -> subprocess.Popen[str]:
         environ = self.settings | {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | more
         return subprocess.Popen(
-            [sys.executable, "-m", "bot", "run"],
+            program,
             cwd=self.folder,
             env=environ,
             stdout=subprocess.PIPE,
@@ -203,6 +205,40 @@ def test_a_request_in_flight_has_eight_seconds_and_the_rest_is_found_out(server:
         process.send_signal(signal.SIGTERM)
         assert process.wait(SECONDS) == 0
     check_once(server.rules.live(), thread)
+
+
+# A worker whose ledger is lost at once, and a signal before the next one hears.
+BETWEEN_TWO = """
+import os, signal, sys
+from contextlib import contextmanager
+from bot.cli import main
+from bot.worker import start
+
+whole, begun, number = start.started, [], signal.Signals[sys.argv.pop()]
+
+@contextmanager
+def started(*settings):
+    with whole(*settings) as worker:
+        begun.append(worker)
+        worker.passes.lost = len(begun) == 1
+        yield worker
+    if len(begun) == 1:
+        os.kill(os.getpid(), number)
+
+start.started = started
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_between_two_workers_stops_the_second(
+    server: Server, number: signal.Signals
+) -> None:
+    program = (sys.executable, "-c", BETWEEN_TWO, "run", number.name)
+    with ended(server.start(program=program)) as process:
+        said, error = process.communicate(timeout=SECONDS)
+    assert (process.returncode, error) == (0, "")
+    assert said.count('"worker.started"') == said.count('"worker.stopped"') == 2
 
 
 def test_two_of_them_on_one_ledger_post_once(server: Server) -> None:

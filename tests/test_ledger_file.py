@@ -17,7 +17,7 @@ from places import ROOT
 from sqlite_utils import Database
 
 from bot.ledger import migrations
-from bot.ledger.errors import LedgerError, Locked, border
+from bot.ledger.errors import LedgerError, Locked, Replaced, border
 from bot.ledger.migrations import APPLICATION_ID, LATEST
 from bot.ledger.reader import Reader
 from bot.ledger.rows import Attempt
@@ -525,7 +525,7 @@ def test_a_ledger_taken_away_while_in_use_takes_nothing_more(path: Path, how: st
         path.unlink()
         if how == "replaced":
             path.write_bytes(b"")
-        with pytest.raises(LedgerError, match=r"moved or replaced while it was in use"):
+        with pytest.raises(Replaced, match=r"moved or replaced while it was in use"):
             ledger.begin(thread.number, 0, TOKEN, T0, FAR)
 
 

@@ -306,6 +306,29 @@ def test_a_ledger_that_is_deleted_under_the_worker_is_begun_anew(tmp_path: Path)
         check_once(on.live(TOOTS), on.planned(source, settings)[TOOTS])
 
 
+def test_a_ledger_that_cannot_be_written_is_waited_for_and_told_once(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS])
+        operator, pulse = Operator(), Pulse()
+        with works(on, settings, operator, pulse) as worker:
+            worker.run()
+            source = publish(on, 1)
+            worker.ledger._fetch("PRAGMA query_only = ON")
+            waits = []
+            for _ in range(4):
+                again = worker.run()["mastodon"]
+                waits.append(again - on.clock.wall)
+                later(on, again)
+            assert waits == [timedelta(minutes=n) for n in (1, 2, 4, 8)]
+            assert not worker.passes.lost, "another start would not help"
+            assert (operator.raised, operator.over) == (["ledger"], [])
+            worker.ledger._fetch("PRAGMA query_only = OFF")
+            worker.run()
+        assert operator.over == ["ledger"]
+        assert pulse.beats == [True, False, False, False, False, True]
+        check_once(on.live(TOOTS), on.planned(source, settings)[TOOTS])
+
+
 def test_new_tokens_are_tried_at_the_next_start_however_soon(tmp_path: Path) -> None:
     with stage(tmp_path) as on:
         settings = settings_of(on, [TOOTS])

@@ -30,7 +30,8 @@ class Ledger(Posts, Leases, Accounts, Troubles, Pictures):
     """An open ledger; use it in a `with` statement. Threads may share one.
 
     Every method raises LedgerError where the file cannot be used, and Locked, which is one, where
-    another process holds it longer than the `wait` it was opened with.
+    another process holds it longer than the `wait` it was opened with. What writes raises Replaced,
+    which is one, too, where the file has lost its name: only another `open` helps then.
     """
 
     @classmethod

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.ledger.errors import LedgerError, Locked
+from bot.ledger.errors import LedgerError, Locked, Replaced
 from bot.ledger.migrations import APPLICATION_ID, migrate
 from bot.ledger.reader import Reader, Values, version
 
@@ -107,7 +107,7 @@ class Writer:
     def _stand_by(self) -> None:
         """What is written to a file that has lost its name is lost with it."""
         if _identity(self._path) != self._identity:
-            raise LedgerError(
+            raise Replaced(
                 f"the ledger {self._path} was moved or replaced while it was in use",
                 "Run again: it starts with the ledger that is there now, and what is out is "
                 "found on the network.",

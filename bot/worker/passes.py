@@ -17,7 +17,7 @@ from bot.delivery.identity import fingerprint
 from bot.delivery.terms import End
 from bot.desk import Desk, Served, Wishes, identity
 from bot.digests.reading import Outcome, Reading
-from bot.errors import BotError, LedgerError, Locked
+from bot.errors import BotError, Replaced
 from bot.model import Account, Digest, Network
 from bot.service import Service, side_by_side
 from bot.worker.asking import Asking, growing
@@ -51,7 +51,7 @@ class Passes:
     _nothing: dict[str, str] = field(default_factory=dict, init=False)
     _started: set[str] = field(default_factory=set, init=False)
     lost: bool = field(default=False, init=False)
-    """Whether the ledger cannot be used any more, as it is; another start opens it anew."""
+    """Whether the ledger was replaced under us; another start opens it anew."""
     _broken: int = field(default=0, init=False)
 
     def run(self, names: Collection[str]) -> dict[str, datetime]:
@@ -62,7 +62,7 @@ class Passes:
             wakes = self._pass(due)
         except Exception as error:  # noqa: BLE001 - what nobody thought of must not end the worker
             self._broken += 1
-            self.lost = isinstance(error, LedgerError) and not isinstance(error, Locked)
+            self.lost = isinstance(error, Replaced)
             self.signs.failed(_worded(error))
             return dict.fromkeys((each.name for each in due), self._now() + growing(self._broken))
         self._broken = 0
