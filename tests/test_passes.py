@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,8 +23,16 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NO_POSTING = refusal("401", mastodon_answers.UNAUTHORIZED)
 
 
-def publish(on: Stage, number: int, at: datetime | None = None, papers: int = 2) -> Digest:
+def publish(
+    on: Stage,
+    number: int,
+    at: datetime | None = None,
+    papers: int = 2,
+    categories: tuple[str, ...] = ("cs.LG", "cs.AI"),
+) -> Digest:
     made = numbered(number, at or on.clock.wall - HOUR, papers)
+    own = tuple(replace(paper, categories=categories) for paper in made.papers)
+    made = replace(made, papers=own)
     put(on.folder / "posts", made)
     return made
 
@@ -288,6 +297,30 @@ def test_an_account_without_papers_of_a_digest_is_done_with_it(tmp_path: Path) -
                 later(on, HOUR)
         assert [len(worker.lines(f"thread.{end}")) for end in ("none", "done")] == [1, 0]
         assert len(worker.lines("account.ready")) == 1
+
+
+def test_an_account_gets_past_many_digests_without_papers_for_it(tmp_path: Path) -> None:
+    (tmp_path / "bot.toml").write_text(
+        '[[accounts]]\nname = "toots"\nnetwork = "mastodon"\ncategories = ["cs.LG"]\n'
+    )
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS], BOT_CATCH_UP="all")
+        publish(on, 1)
+        with works(on, settings) as worker:
+            worker.run()
+        for number in range(2, 9):
+            later(on, DAY)
+            publish(on, number, categories=("math.AG",))
+        later(on, DAY)
+        wanted = publish(on, 9)
+        said = []
+        for _ in range(4):  # each in a process of its own
+            with works(on, settings) as worker:
+                worker.run()
+                later(on, HOUR)
+                said += worker.events()
+        assert said.count("thread.done") == 1
+        check_once(on.live(TOOTS)[4:], on.planned(wanted, settings)[TOOTS])
 
 
 def test_a_ledger_that_is_deleted_under_the_worker_is_begun_anew(tmp_path: Path) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from bot.digests.reading import Reading
-from bot.model import State
+from bot.model import Digest, State
 from bot.worker.tick import DAY, Had
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
 
 _RECENT = 50  # threads; a worker begins three a day at most
+_NOTHING_IN = "nothing in"
 
 
 def had(ledger: Ledger, account: str, now: datetime, waits: Mapping[str, datetime]) -> Had:
@@ -25,14 +26,27 @@ def had(ledger: Ledger, account: str, now: datetime, waits: Mapping[str, datetim
         for thread in recent
         if thread.checked_at is None and all(post.state in _OVER for post in thread.posts)
     ]
+    every = [*((t.day, t.published) for t in recent), *_nothing_in(ledger, account)]
     # a day that is yet to come is a slip of the publisher's pen: nothing waits for it to pass
-    past = [(t.day, t.published) for t in recent if t.day <= (now + 2 * DAY).date()]
+    past = [each for each in every if each[0] <= (now + 2 * DAY).date()]
     return Had(
         threads=(*ledger.threads(account, unfinished=True), *unchecked),
         last=max(past, default=None),
         begun=tuple(t.planned_at for t in recent if now - t.planned_at < DAY),
         waits=waits,
     )
+
+
+def had_nothing(ledger: Ledger, account: str, digest: Digest) -> None:
+    """Keep that a digest has nothing for the account, which is past it as if it had gone out."""
+    ledger.remember(account, _NOTHING_IN, f"{digest.day} {digest.published.isoformat()}")
+
+
+def _nothing_in(ledger: Ledger, account: str) -> Iterator[tuple[date, datetime]]:
+    """The newest digest that had nothing for the account, if any."""
+    day, _, published = (ledger.fact(account, _NOTHING_IN) or "").partition(" ")
+    if published:
+        yield date.fromisoformat(day), datetime.fromisoformat(published)
 
 
 def knowing(known: Had, ledger: Ledger, account: str, offer: Iterable[Reading]) -> Had:

@@ -7,6 +7,7 @@ Nothing that goes wrong in a pass ends the worker. What was put off is remembere
 from __future__ import annotations
 
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from bot.errors import BotError, Replaced
 from bot.model import Account, Digest, Network
 from bot.service import Service, side_by_side
 from bot.worker.asking import Asking, growing
-from bot.worker.had import had, knowing
+from bot.worker.had import had, had_nothing, knowing
 from bot.worker.outcomes import Done, Turn
 from bot.worker.pending import Pendings
 from bot.worker.signs import Signs
@@ -48,7 +49,9 @@ class Passes:
     rules: Mapping[str, Rules]
     signs: Signs
     _pending: dict[str, Pendings] = field(default_factory=dict, init=False)
-    _nothing: dict[str, str] = field(default_factory=dict, init=False)
+    _nothing: defaultdict[str, set[str]] = field(
+        default_factory=lambda: defaultdict(set), init=False
+    )
     _started: set[str] = field(default_factory=set, init=False)
     lost: bool = field(default=False, init=False)
     """Whether the ledger was replaced under us; another start opens it anew."""
@@ -115,7 +118,7 @@ class Passes:
         known = had(ledger, name, now, waits)
         offer = self.asking.offer(reading, known.last and known.last[0])
         known = knowing(known, ledger, name, offer)
-        known = replace(known, known=known.known | {self._nothing.get(name, "")})
+        known = replace(known, known=known.known | self._nothing[name])
         return tick(known, offer, now, self.rules[name])
 
     def _steps(self, account: Account, steps: Sequence[Step]) -> Iterator[Done]:
@@ -123,7 +126,8 @@ class Passes:
             served = self._do(account, step)
             yield Done(step, served)
             if isinstance(step, Begin) and served.end is End.DONE and served.thread is None:
-                self._nothing[account.name] = step.digest.slug
+                had_nothing(self.service.ledger, account.name, step.digest)
+                self._nothing[account.name].add(step.digest.slug)
             waits = served.end not in (End.DONE, End.HELD) and not is_begun(served.thread)
             if served.stops or waits or self.service.around.stopping():
                 return  # digests keep their order, and no account is hammered

@@ -44,9 +44,9 @@ class Had:
 
     `threads` are those that are not at their end, and those that are out and not yet read once
     more. `known` are the slugs, of those on offer, that it has a thread of. `last` is the newest
-    digest it had, by its first day and then by its publication, None before the first. `begun` is
-    when each thread of the last 24 hours was planned. `waits` gives, by slug, the time before which
-    going on is no use.
+    digest it had, or that had nothing for it, by its first day and then by its publication, None
+    before the first. `begun` is when each thread of the last 24 hours was planned. `waits` gives,
+    by slug, the time before which going on is no use.
     """
 
     threads: tuple[StoredThread, ...] = ()
