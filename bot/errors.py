@@ -6,6 +6,7 @@
     ├─ DoesNotFit            a post that cannot be made short enough
     ├─ DigestError           a digest could not be had
     │  ├─ NoDigest           the source answers, and what was asked for is not there
+    │  │  └─ Nowhere         ... nor is the place where digests were to be
     │  ├─ Malformed          it is there and is not a digest: its file, line and what was expected
     │  └─ Unreachable        the source does not answer now; trying again later may help
     ├─ LedgerError           the ledger cannot be used, or cannot do what was asked of it
@@ -51,6 +52,10 @@ class DigestError(BotError):
 
 class NoDigest(DigestError):
     """The source answered, and holds no such digest."""
+
+
+class Nowhere(NoDigest):
+    """There is no such page, file, folder or repository: it is mistyped, was moved or is hidden."""
 
 
 class Malformed(DigestError):

@@ -9,6 +9,7 @@ import pytest
 from stage import digest
 
 from bot.digests.reading import NOTHING, Memory, Outcome, Reading, Validators
+from bot.errors import NoDigest, Nowhere
 from bot.model import Digest
 from bot.settings.options import CatchUp
 from bot.worker.asking import FIRST_RETRY, LONGEST_RETRY, Asking, growing
@@ -92,6 +93,26 @@ def test_text_that_is_no_digest_is_a_failure_and_needs_no_hurry() -> None:
     ask = asking(Script([Reading(Outcome.MALFORMED, "posts/x.md")]))
     ask.ask()
     assert (ask.failing_since, ask.retry()) == (NOW, None)
+
+
+@pytest.mark.parametrize(
+    ("problem", "gave", "fails"),
+    [
+        (NoDigest("posts: no digest"), False, False),
+        (NoDigest("posts: no digest"), True, True),
+        (Nowhere("https://x: there is nothing (404)"), False, True),
+    ],
+    ids=["not yet", "no more", "nowhere"],
+)
+def test_no_digest_is_a_failure_where_there_was_one_or_there_is_no_such_place(
+    problem: NoDigest, *, gave: bool, fails: bool
+) -> None:
+    ask = asking(Script([Reading(Outcome.NONE, "posts", problem=problem), found(of_day(0))]))
+    ask.gave = gave
+    ask.ask()
+    assert (ask.failing_since is not None) is fails
+    ask.ask()
+    assert ask.failing_since is None
 
 
 def test_waits_grow_to_half_an_hour_and_no_number_is_too_large() -> None:

@@ -94,6 +94,50 @@ def test_a_source_that_fails_is_told_once_asked_again_and_over_once(tmp_path: Pa
         assert worker.lines("trouble.raised")[0]["mend"]
 
 
+def test_a_source_that_has_nothing_any_more_is_told_over_a_restart_too(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS])
+        operator, pulse = Operator(), Pulse()
+        with works(on, settings, operator, pulse) as worker:
+            for _ in range(3):  # an empty folder, at first, is no trouble
+                worker.run()
+                later(on, HOUR)
+            publish(on, 1)
+            worker.run()
+            assert (operator.raised, pulse.beats) == ([], [True] * 4)
+            for path in (on.folder / "posts").iterdir():
+                path.unlink()
+            worker.run()
+            later(on, HOUR)
+            worker.run()
+            assert len(worker.lines("source.failed")) == 1
+            source = worker.watch.snapshot().source
+            assert source
+            assert not source.ok
+        with works(on, settings, operator, pulse) as worker:
+            worker.run()
+            publish(on, 2)
+            worker.run()
+        assert (operator.raised, operator.over) == (["source"], ["source"])
+        assert pulse.beats[4:] == [False, False, False, True]
+
+
+def test_a_file_that_is_gone_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        path = put(on.folder / "posts", numbered(1, on.clock.wall))
+        settings = settings_of(on, [TOOTS], BOT_DIGESTS=f"posts/{path.name}")
+        operator = Operator()
+        with works(on, settings, operator) as worker:
+            path.unlink()
+            worker.run()
+            later(on, HOUR)
+            worker.run()
+            [line] = worker.lines("trouble.raised")
+        assert operator.raised == ["source"]
+        assert "no such file" in str(line["reason"])
+        assert line["mend"]
+
+
 def test_a_folder_that_is_gone_is_asked_after_growing_waits(tmp_path: Path) -> None:
     with stage(tmp_path) as on:
         settings = settings_of(on, [TOOTS])

@@ -28,7 +28,7 @@ from bot.digests.reading import NOTHING, SIZE_CAP, Outcome, Reading, Source, Val
 from bot.digests.search import HEAD_SIZE, Shelved
 from bot.digests.shelf import Refused
 from bot.digests.source import open_source
-from bot.errors import Malformed, NoDigest, SettingsError, Unreachable
+from bot.errors import Malformed, NoDigest, Nowhere, SettingsError, Unreachable
 
 DAY = timedelta(days=1)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -287,7 +287,7 @@ def test_a_folder_that_is_gone_is_one_reading(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("status", "outcome", "kind"),
     [
-        (404, Outcome.NONE, NoDigest),
+        (404, Outcome.NONE, Nowhere),
         (409, Outcome.NONE, NoDigest),
         (401, Outcome.UNREACHABLE, SettingsError),
         (403, Outcome.UNREACHABLE, Unreachable),
@@ -305,7 +305,7 @@ def test_a_repository_that_cannot_be_listed_is_one_reading(
 @pytest.mark.parametrize(
     ("reply", "outcome", "kind"),
     [
-        (Reply(status=404), Outcome.NONE, NoDigest),
+        (Reply(status=404), Outcome.NONE, Nowhere),
         (Reply(status=503), Outcome.UNREACHABLE, Unreachable),
         (Reply(status=304), Outcome.UNREACHABLE, Unreachable),
         (Reply(b"<p>", headers={"Content-Type": "text/html"}), Outcome.MALFORMED, Malformed),

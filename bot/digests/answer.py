@@ -15,7 +15,7 @@ from bot.digests.moment import moment
 from bot.digests.reading import Validators
 from bot.digests.urls import shown
 from bot.digests.wire import told
-from bot.errors import Malformed, NoDigest, Unreachable
+from bot.errors import Malformed, Nowhere, Unreachable
 
 _PIECE = 65_536
 _GZIP = 16 + zlib.MAX_WBITS
@@ -65,9 +65,10 @@ class Answer:
         return self.header("content-type").partition(";")[0].strip().lower()
 
     def insist(self) -> None:
-        """Raise NoDigest for 404 and 410, Unreachable for all else but 200."""
+        """Raise Nowhere for 404 and 410, Unreachable for all else but 200."""
         if self.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-            raise NoDigest(f"{self.where}: there is nothing ({self.status})")
+            mend = "Look whether the address is right, and open to everybody."
+            raise Nowhere(f"{self.where}: there is nothing ({self.status})", mend)
         if self.status != HTTPStatus.OK:
             raise Unreachable(f"{self.where}: the server answers {self.status}{self.wait()}")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from bot.digests.parse import days_in, parse
 from bot.digests.reading import NOTHING, SIZE_CAP, Memory, Outcome, Reading, is_wanted, printable
 from bot.digests.shelf import Listing, Refused
-from bot.errors import Malformed, NoDigest, Unreachable
+from bot.errors import Malformed, NoDigest, Nowhere, Unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class File:
         except Refused as error:
             raise Malformed(self.where, 1, f"expected a file with a digest: {error}") from None
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise NoDigest(f"{self.where}: there is no such file") from error
+            raise Nowhere(f"{self.where}: there is no such file") from error
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise _unreachable(self.path, error) from error
         if len(raw) > SIZE_CAP:

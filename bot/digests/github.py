@@ -21,7 +21,7 @@ from bot.digests.names import SUFFIXES
 from bot.digests.reading import Memory, Validators
 from bot.digests.shelf import Listing
 from bot.digests.web import Web
-from bot.errors import NoDigest, SettingsError, Unreachable
+from bot.errors import NoDigest, Nowhere, SettingsError, Unreachable
 
 SHAPE = "github:owner/repo/folder@ref (folder and @ref may be left out)"
 _SPEC = re.compile(
@@ -78,7 +78,7 @@ class Repository:
     def names(self, memory: Memory) -> Listing | None:
         """List the folder, from the top of the repository down.
 
-        Raises NoDigest, Unreachable, and SettingsError where GITHUB_TOKEN is refused.
+        Raises NoDigest, Nowhere, Unreachable, and SettingsError where GITHUB_TOKEN is refused.
         """
         kept: dict[str, Validators] = {}
         tree = self._tree(self.ref or "HEAD", memory, kept)
@@ -130,7 +130,7 @@ class Repository:
             return found.hash
         what = "that is no folder" if found else "there is no such folder"
         more = " (GitHub has cut its list short)" if tree.get("truncated") else ""
-        raise NoDigest(f"{self.where}: {what}: {part!r}{more}", f"BOT_DIGESTS is {SHAPE}.")
+        raise Nowhere(f"{self.where}: {what}: {part!r}{more}", f"BOT_DIGESTS is {SHAPE}.")
 
     def _listing(self, tree: Mapping[str, object], kept: Memory) -> Listing:
         self._hashes.clear()
@@ -167,7 +167,7 @@ class Repository:
             raise NoDigest(f"{self.where}: the repository is empty")
         if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY):
             what = f"no repository {self.owner}/{self.repo}, or no {self.ref or 'HEAD'} in it"
-            raise NoDigest(f"{self.where}: there is {what}", self._hint())
+            raise Nowhere(f"{self.where}: there is {what}", self._hint())
         answer.insist()
 
     def _hint(self) -> str:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
-from bot.errors import BotError, Malformed, NoDigest, SettingsError, Unreachable
+from bot.errors import BotError, Malformed, NoDigest, Nowhere, SettingsError, Unreachable
 from bot.model import Digest
 
 SIZE_CAP = 20_000_000
@@ -111,8 +111,8 @@ class Source(Protocol):
 class Finder(Source, Protocol):
     """A kind of source, as its own file writes it: its methods raise what went wrong.
 
-    They raise NoDigest, Malformed, Unreachable, and SettingsError where a setting is to blame;
-    `since` does where no single digest is to blame, and need not mind a `most` below 1.
+    They raise NoDigest, Nowhere, Malformed, Unreachable, and SettingsError where a setting is to
+    blame; `since` does where no single digest is to blame, and need not mind a `most` below 1.
     """
 
     @property
@@ -123,6 +123,7 @@ class Finder(Source, Protocol):
 
 _OUTCOMES: Mapping[type[BotError], Outcome] = {
     NoDigest: Outcome.NONE,
+    Nowhere: Outcome.NONE,
     Malformed: Outcome.MALFORMED,
     Unreachable: Outcome.UNREACHABLE,
     SettingsError: Outcome.UNREACHABLE,

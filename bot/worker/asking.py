@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from threading import Lock
 
 from bot.digests.reading import Memory, Outcome, Reading, Source
+from bot.errors import Nowhere
 from bot.settings.options import CatchUp
 from bot.worker.tick import DAY, Rules, is_to_come
 
@@ -37,6 +38,8 @@ class Asking:
     source: Source
     rules: Rules
     clock: Callable[[], datetime]
+    gave: bool = field(default=False, init=False)
+    """Whether there was a digest once, so that it is a failure if there is none."""
     latest: Reading | None = field(default=None, init=False)
     failing_since: datetime | None = field(default=None, init=False)
     _failures: int = field(default=0, init=False)
@@ -56,7 +59,10 @@ class Asking:
         else:
             self._failures = 0
             self.latest = reading
-        failed = reading.outcome in _FAILED
+        is_gone = reading.outcome is Outcome.NONE and (
+            self.gave or isinstance(reading.problem, Nowhere)
+        )
+        failed = is_gone or reading.outcome in _FAILED
         self.failing_since = (self.failing_since or self.clock()) if failed else None
         return reading
 

@@ -18,6 +18,7 @@ from bot.delivery.identity import fingerprint
 from bot.delivery.terms import End
 from bot.desk import Desk, Served, Wishes, identity
 from bot.digests.reading import Outcome, Reading
+from bot.digests.urls import shown
 from bot.errors import BotError, Replaced
 from bot.model import Account, Digest, Network
 from bot.service import Service, side_by_side
@@ -37,6 +38,7 @@ CREDENTIALS_AT_START = timedelta(hours=1)
 
 _BEGUN = "pass begun"
 _TRIED = "credentials tried"
+_GAVE = "source that gave a digest"
 
 
 @dataclass(slots=True)
@@ -75,12 +77,8 @@ class Passes:
         # a ledger that was deleted or replaced under us is found out here, before anything is sent
         self.service.ledger.remember("", _BEGUN, self._now().isoformat())
         self.signs.asks()
-        reading = self.asking.ask()
+        reading = self._asked()
         self.signs.asked(reading, self.asking.failing_since)
-        if reading.outcome is Outcome.FOUND and reading.digest:
-            # so that a change after its publication is known
-            digest, ledger = reading.digest, self.service.ledger
-            ledger.digest_seen(digest.slug, fingerprint(digest), digest.title, self._now())
         turns = side_by_side(lambda account: self._turn(account, reading), accounts)
         self.signs.ended(reading, self.asking.failing_since, turns)
         retry = self.asking.retry()
@@ -91,6 +89,19 @@ class Passes:
         return {
             name: min(known) for name, each in times.items() if (known := [*filter(None, each)])
         }
+
+    def _asked(self) -> Reading:
+        """Ask the source; the ledger keeps how its digest looks, and that it has given one."""
+        ledger, source = self.service.ledger, shown(self.service.settings.digests or "")
+        gave = self.asking.gave = ledger.fact("", _GAVE) == source
+        reading = self.asking.ask()
+        if reading.outcome is Outcome.FOUND and reading.digest:
+            # so that a change after its publication is known
+            digest = reading.digest
+            ledger.digest_seen(digest.slug, fingerprint(digest), digest.title, self._now())
+            if not gave:
+                ledger.remember("", _GAVE, source)
+        return reading
 
     # One account ---------------------------------------------------------------------------------
 
