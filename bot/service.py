@@ -9,14 +9,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.delivery.terms import End, Surroundings
 from bot.desk import Desk, Served, Wishes, keeper, known_profile
-from bot.errors import BotError
+from bot.errors import BotError, LedgerError
 from bot.model import Account, Digest, Network, Thread
 from bot.posters.keeper import Keeper
 from bot.posters.poster import MOST_ANSWERS, CannotRead, Poster
@@ -117,7 +117,8 @@ class Service:
             try:
                 return self._at_desk(account, token, work)
             finally:
-                self.ledger.release(account.name, token)
+                with suppress(LedgerError):  # it ends by itself, and what was done is done
+                    self.ledger.release(account.name, token)
         except CannotRead as error:
             end = End.FAILED if error.final else End.LATER
             return Served(account, end, reason=str(error), until=error.until, stops=error.stops)

@@ -10,6 +10,8 @@ import pytest
 from stage import Stage, check_once, stage
 from works import Operator, Pulse, Works, numbered, put, settings_of, works
 
+from bot.errors import Locked
+from bot.ledger.leases import holder
 from bot.ledger.store import Ledger
 from bot.model import Digest, Network, State
 from bot.sandbox import faults
@@ -469,6 +471,80 @@ def test_a_turn_that_breaks_off_is_its_accounts_own(
             worker.run()
         assert operator.raised == ["failed:mastodon"]
         check_once(on.live(X), on.planned(source, settings)[X])
+
+
+def test_a_turn_that_broke_off_is_over_with_the_next_that_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage(tmp_path) as on:
+        settings, operator = settings_of(on, [TOOTS]), Operator()
+        with works(on, settings, operator) as worker:
+            worker.run()
+            with monkeypatch.context() as patch:
+                patch.setattr("bot.worker.passes.had", lambda *_: 1 // 0)
+                worker.run()
+            assert (operator.raised, operator.over) == (["failed:mastodon"], [])
+            worker.run()
+            assert operator.over == ["failed:mastodon"]
+
+
+def test_a_lease_that_cannot_be_given_back_spoils_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage(tmp_path) as on:
+        settings, operator = settings_of(on, [TOOTS]), Operator()
+        source = publish(on, 1)
+
+        def locked(*_: object) -> None:
+            raise Locked("the ledger is locked by another process")
+
+        with works(on, settings, operator) as worker:
+            with monkeypatch.context() as patch:
+                patch.setattr(Ledger, "release", locked)
+                worker.run()
+            [line] = worker.lines("thread.done")
+        assert line["digest"] == source.slug
+        assert operator.raised == []
+
+
+def test_a_digest_that_a_person_posts_meanwhile_is_pending_no_more(tmp_path: Path) -> None:
+    broken = tmp_path / "templates" / "default" / "entry.txt.j2"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{{ paper.arxiv_id }} {{ 'x' * 600 }}")
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS], BOT_TEMPLATES=str(tmp_path / "templates"))
+        operator, pulse = Operator(), Pulse()
+        source = publish(on, 1)
+        with works(on, settings, operator, pulse) as worker:
+            worker.run()
+            assert operator.raised == [f"failed:mastodon:{source.slug}"]
+            broken.unlink()
+            assert on.post(source, settings)[TOOTS].end == "done"
+            later(on, HOUR)
+            worker.run()
+            assert operator.over == operator.raised
+            assert pulse.beats == [False, True]
+            [health] = worker.watch.snapshot().accounts
+            assert health.reason == ""
+        check_once(on.live(TOOTS), on.planned(source, settings)[TOOTS])
+
+
+def test_a_digest_that_another_was_busy_with_is_pending_no_more(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings, operator = settings_of(on, [TOOTS]), Operator()
+        source, minute = publish(on, 1), timedelta(minutes=1)
+        with works(on, settings, operator) as worker:
+            worker.ledger.acquire("mastodon", "other", holder(), on.clock.wall, minute, bool)
+            worker.run()
+            assert len(worker.lines("thread.later")) == 1
+            worker.ledger.release("mastodon", "other")
+            assert on.post(source, settings)[TOOTS].end == "done"
+            for _ in range(5):
+                later(on, DAY)
+                worker.run()
+            [health] = worker.watch.snapshot().accounts
+        assert (health.reason, health.until) == ("", None)
+        assert operator.raised == []
 
 
 def read_status(worker: Works) -> dict[str, object]:

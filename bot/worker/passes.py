@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,10 +24,10 @@ from bot.model import Account, Digest, Network
 from bot.service import Service, side_by_side
 from bot.worker.asking import Asking, growing
 from bot.worker.had import had, had_nothing, knowing
-from bot.worker.outcomes import Done, Turn
+from bot.worker.outcomes import Done, Pending, Turn
 from bot.worker.pending import Pendings
 from bot.worker.signs import Signs
-from bot.worker.tick import Begin, Leave, Resume, Rules, Step, Todo, is_begun, tick
+from bot.worker.tick import Begin, Leave, Resume, Rules, Step, Todo, goes_on, is_begun, tick
 
 EVERYBODY = ""
 """The name under which all accounts are rung for."""
@@ -109,10 +109,13 @@ class Passes:
         """Do for an account what there is to do; its troubles are its own."""
         pending = self._of(account)
         try:
+            pending.forget(self._settled(account, pending.all()))
             todo = self._todo(account, reading, pending.waits(self._now()))
             done = tuple(self._steps(account, todo.steps))
             if not done and self._is_due(account):
                 done = (Done(None, self._tried(account)),)
+            elif not done:
+                pending.forget([""])  # a turn that broke off, which this one did not
             self._started.add(account.name)
             if any(each.used for each in done):
                 self.service.ledger.remember(account.name, _TRIED, self._stamp(account))
@@ -131,6 +134,14 @@ class Passes:
         known = knowing(known, ledger, name, offer)
         known = replace(known, known=known.known | self._nothing[name])
         return tick(known, offer, now, self.rules[name])
+
+    def _settled(self, account: Account, pending: Iterable[Pending]) -> Iterator[str]:
+        """The digests that are pending no more: a person posted them, or has to decide."""
+        now, rules = self._now(), self.rules[account.name]
+        for each in pending:
+            thread = self.service.ledger.thread(account.name, each.slug)
+            if thread is not None and not goes_on(thread, now, rules):
+                yield each.slug
 
     def _steps(self, account: Account, steps: Sequence[Step]) -> Iterator[Done]:
         for step in steps:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -32,6 +32,11 @@ class Pendings:
                 self._known[each.slug] = self._pending(each, now)
             if isinstance(each.step, Begin) and is_begun(served.thread):
                 self._leave_behind(each.step.digest.published)
+
+    def forget(self, slugs: Iterable[str]) -> None:
+        """Drop these: somebody else saw to them."""
+        for slug in slugs:
+            self._known.pop(slug, None)
 
     def all(self) -> tuple[Pending, ...]:
         """All of them, the one that has waited longest first."""

@@ -157,6 +157,11 @@ def _of(thread: StoredThread, now: datetime, rules: Rules) -> Resume | Leave | S
     return Leave(thread, f"half of it has been out for longer than BOT_MAX_AGE: {_days(age)} days")
 
 
+def goes_on(thread: StoredThread, now: datetime, rules: Rules) -> bool:
+    """Whether there is anything left to do for a thread, now or later."""
+    return isinstance(_of(thread, now, rules), Resume | Leave)
+
+
 def is_begun(thread: StoredThread | None) -> bool:
     """Whether anything of the thread is known to be out."""
     return thread is not None and any(post.state is State.SENT for post in thread.posts)
