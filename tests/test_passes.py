@@ -215,6 +215,28 @@ def test_refused_credentials_are_told_tried_again_and_stop_nobody_else(tmp_path:
         check_once(on.live(TOOTS), on.planned(source, settings)[TOOTS])
 
 
+def test_a_server_that_is_down_does_not_say_that_refused_credentials_work(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS], BOT_PATIENCE="0")
+        source, operator = publish(on, 1), Operator()
+        down = faults.server_error(503, faults.Commit.NEVER)
+        second = lambda r: r.method == "POST" and b"2602.10011" in r.body  # noqa: E731
+        on.sandbox.script(NO_POSTING, network="mastodon", when=second)
+        with works(on, settings, operator) as worker:
+            worker.run()
+            assert operator.raised == ["refused:mastodon"]
+            for fault in (down, NO_POSTING, down):
+                later(on, HOUR)
+                on.sandbox.script(fault, network="mastodon")
+                worker.run()
+                assert worker.watch.snapshot().accounts[0].able is False
+            assert (operator.raised, operator.over) == (["refused:mastodon"], [])
+            later(on, HOUR)
+            worker.run()
+            assert operator.over == ["refused:mastodon"]
+        check_once(on.live(TOOTS), on.planned(source, settings)[TOOTS])
+
+
 def test_credentials_are_tried_at_a_start_and_then_once_a_day(tmp_path: Path) -> None:
     with stage(tmp_path) as on:
         settings = settings_of(on)

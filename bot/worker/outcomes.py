@@ -52,8 +52,17 @@ class Done:
             return served.end is End.DONE
         if served.thread is None or isinstance(self.step, Leave):
             return False
-        looked = served.end is End.LATER and served.thread.looked_at is not None
-        return looked or served.end in (End.DONE, End.HELD)
+        before = self.step.thread if isinstance(self.step, Resume) else None
+        further = _reached(served.thread) > _reached(before)
+        return served.end in (End.DONE, End.HELD) or (served.end is End.LATER and further)
+
+
+def _reached(thread: StoredThread | None) -> tuple[bool, int]:
+    """How far a thread has come: whether the account was read for it, and how much is out."""
+    if thread is None:
+        return False, 0
+    out = sum(post.state is State.SENT for post in thread.posts)
+    return thread.looked_at is not None, out
 
 
 @dataclass(frozen=True, slots=True)
