@@ -118,6 +118,7 @@ def test_a_source_that_has_nothing_any_more_is_told_over_a_restart_too(tmp_path:
             assert not source.ok
         with works(on, settings, operator, pulse) as worker:
             worker.run()
+            assert (operator.raised, operator.over) == (["source"], [])
             publish(on, 2)
             worker.run()
         assert (operator.raised, operator.over) == (["source"], ["source"])
@@ -337,6 +338,25 @@ def test_a_server_that_is_down_is_told_after_an_hour_and_the_lost_digest_too(
             worker.run()
             assert sorted(operator.over) == sorted(operator.raised)
         check_once(on.live(TOOTS), on.planned(new, settings)[TOOTS])
+
+
+def test_a_restart_does_not_say_that_a_server_which_is_down_answers(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS], BOT_PATIENCE="0")
+        source, operator = publish(on, 1), Operator()
+        down = faults.server_error(503, faults.Commit.NEVER)
+        on.sandbox.script(down, network="mastodon", times=None)
+        for passes in (3, 1, 3):
+            with works(on, settings, operator) as worker:
+                for _ in range(passes):
+                    worker.run()
+                    later(on, HOUR)
+        assert (operator.raised, operator.over) == (["silent:mastodon"], [])
+        on.sandbox.mend()
+        with works(on, settings, operator) as worker:
+            worker.run()
+        assert operator.over == ["silent:mastodon"]
+        check_once(on.live(TOOTS), on.planned(source, settings)[TOOTS])
 
 
 def test_a_digest_that_the_budget_keeps_back_is_told_for_as_long_as_it_is_so(

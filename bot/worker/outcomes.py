@@ -171,18 +171,21 @@ _MENDS = {
 }
 
 
-def judges(key: str, turns: Sequence[Turn], accounts: Collection[str]) -> bool:
+def judges(key: str, turns: Sequence[Turn], accounts: Collection[str], *, failing: bool) -> bool:
     """Whether this pass could tell that the trouble with this key is over.
 
-    One of an account that is not among the `accounts` any more is.
+    One of an account that is not among the `accounts` any more is. What takes time to be a trouble
+    is not over for being young after a restart: a source that is `failing`, a silent network.
     """
     what, _, rest = key.partition(":")
-    if what in {SOURCE, "pass"}:
+    if what == SOURCE:
+        return not failing
+    if what == "pass":
         return True
     name = rest.partition(":")[0]
     turn = next((turn for turn in turns if turn.account.name == name), None)
     if turn is None:
         return name not in accounts
-    if what == "refused":
+    if what in {"refused", "silent"}:
         return any(done.used for done in turn.done)
     return True

@@ -131,7 +131,8 @@ class Signs:
         for turn in turns:
             self._turn(turn)
         found = list(self._troubles(reading, failing_since, turns))
-        self._report(found, lambda key: outcomes.judges(key, turns, self.accounts))
+        failing = failing_since is not None
+        self._report(found, lambda key: outcomes.judges(key, turns, self.accounts, failing=failing))
         bad = [trouble for trouble in found if trouble.what in outcomes.BAD]
         reason = "; ".join(dict.fromkeys(f"{one.what}: {one.message}" for one in bad))
         if failing_since is not None and not reason:
