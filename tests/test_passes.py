@@ -7,18 +7,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from stage import Stage, check_once, stage
+from stage import MORNING, Stage, check_once, stage
 from works import Operator, Pulse, Works, numbered, put, settings_of, works
 
-from bot.errors import Locked
+from bot.digests.folder import read_bytes
+from bot.digests.reading import Outcome, Reading
+from bot.errors import Locked, Unreachable
 from bot.ledger.leases import holder
 from bot.ledger.store import Ledger
-from bot.model import Digest, Network, State
+from bot.model import Account, Digest, Network, State
 from bot.sandbox import faults
 from bot.sandbox.faults import refusal, too_many
 from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.worker.had import had
-from bot.worker.tick import Had
+from bot.worker.outcomes import Turn, of_account
+from bot.worker.tick import Had, Todo
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -37,6 +40,17 @@ def publish(
     made = replace(made, papers=own)
     put(on.folder / "posts", made)
     return made
+
+
+def unreadable(monkeypatch: pytest.MonkeyPatch, source: Digest) -> None:
+    """Let nobody read the file of a digest, whoever runs the tests."""
+
+    def read(path: Path, limit: int, flags: int = 0) -> bytes:
+        if path.name.endswith(f"{source.slug}.md"):
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path, limit, flags)
+
+    monkeypatch.setattr("bot.digests.folder.read_bytes", read)
 
 
 def later(on: Stage, moment: datetime | timedelta) -> None:
@@ -385,6 +399,46 @@ def test_an_account_without_papers_of_a_digest_is_done_with_it(tmp_path: Path) -
                 later(on, HOUR)
         assert [len(worker.lines(f"thread.{end}")) for end in ("none", "done")] == [1, 0]
         assert len(worker.lines("account.ready")) == 1
+
+
+def test_a_digest_that_cannot_be_read_keeps_back_what_came_after_it_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS], BOT_CATCH_UP="all")
+        operator, pulse = Operator(), Pulse()
+        publish(on, 1)
+        with works(on, settings, operator, pulse) as worker:
+            worker.run()
+            later(on, DAY)
+            unreadable(monkeypatch, publish(on, 2))
+            later(on, DAY)
+            publish(on, 3)
+            worker.run()
+            assert (operator.raised, pulse.beats) == ([], [True, True]), "it may be weather"
+            later(on, HOUR)
+            worker.run()
+        with works(on, settings, operator, pulse) as worker:
+            worker.run()  # a restart is no mend
+            assert (len(operator.raised), operator.over) == (1, [])
+            assert operator.raised[0].startswith("unread:mastodon:")
+            assert pulse.beats == [True, True, False, True]
+            monkeypatch.undo()
+            worker.run()
+            assert len(worker.lines("thread.done")) == 2
+        assert operator.over == operator.raised
+
+
+def test_what_keeps_back_others_is_told_with_every_way_out() -> None:
+    problem = Unreachable("posts/y.md: cannot be read", "Let the user that runs the bot read it.")
+    cut = Reading(Outcome.UNREACHABLE, "posts/y.md", problem=problem)
+    account = Account("toots", TOOTS)
+    turn = Turn(account, Todo(cut=cut), (), cut_since=MORNING)
+    [trouble] = of_account(turn, (), 3 * DAY, MORNING + HOUR)
+    assert trouble.mend == (
+        "Let the user that runs the bot read it. Or take the file away, or set BOT_CATCH_UP=latest."
+    )
+    assert not [*of_account(turn, (), 3 * DAY, MORNING + HOUR / 3)]
 
 
 def test_an_account_gets_past_many_digests_without_papers_for_it(tmp_path: Path) -> None:

@@ -214,10 +214,12 @@ def test_catching_up_waits_for_a_digest_that_cannot_be_read_now() -> None:
     hidden = Reading(Outcome.UNREACHABLE, "posts/y.md")
     week = [found(of_day(2)), hidden, found(of_day(0))]
     had = Had(last=had_of(of_day(3).day))
-    assert tick(had, week, NOW, ALL).steps == (Begin(of_day(2)),)
+    todo = tick(had, week, NOW, ALL)
+    assert (todo.steps, todo.cut) == ((Begin(of_day(2)),), hidden)
     todo = tick(had, week[1:], NOW, ALL)
-    assert (todo.steps, todo.idle) == ((), Idle.CANNOT_TELL)
-    assert tick(had, week[1:], NOW, LATEST).steps == (Begin(of_day(0)),)
+    assert (todo.steps, todo.idle, todo.cut) == ((), Idle.CANNOT_TELL, hidden)
+    todo = tick(had, week[1:], NOW, LATEST)
+    assert (todo.steps, todo.cut) == ((Begin(of_day(0)),), None)
 
 
 def test_two_digests_of_one_day_both_go_out_where_all_do() -> None:

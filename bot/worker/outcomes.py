@@ -19,7 +19,7 @@ SOURCE = "source"
 PATIENCE_WITH_NETWORK = timedelta(hours=1)
 """The same of a network that does not say when to come again."""
 
-BAD = frozenset({SOURCE, "failed", "refused", "silent"})
+BAD = frozenset({SOURCE, "failed", "refused", "silent", "unread"})
 """The troubles that make a pass a bad one: what it was to do could not be done, or not be told."""
 
 PATIENCE_WITH_SOURCE = timedelta(minutes=30)
@@ -87,12 +87,16 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One account in one pass: what it was to do, what became of it, and what still waits."""
+    """One account in one pass: what it was to do, what became of it, and what still waits.
+
+    `cut_since` is when what `todo` is cut at was first found so; None where the source is to blame.
+    """
 
     account: Account
     todo: Todo
     done: tuple[Done, ...]
     pending: tuple[Pending, ...] = ()
+    cut_since: datetime | None = None
 
     @property
     def refused(self) -> str:
@@ -127,6 +131,8 @@ def of_account(
         yield from _of_thread(name, thread)
     for thread in turn.todo.given_up:
         yield _left(name, thread.digest, "nothing of it went out within BOT_MAX_AGE")
+    if turn.todo.cut and turn.cut_since and now - turn.cut_since >= PATIENCE_WITH_SOURCE:
+        yield _unread(name, turn.todo.cut)
     for each in turn.pending:
         yield from _of_pending(name, each, max_age, now)
 
@@ -153,6 +159,13 @@ def _of_pending(
     if not each.told and now - each.since >= PATIENCE_WITH_NETWORK:
         message = f"{each.reason}; so it is since {each.since:%Y-%m-%d %H:%M} UTC"
         yield _trouble(account, "silent", "", message, "It is tried again; see bot check.")
+
+
+def _unread(account: str, cut: Reading) -> Trouble:
+    said, mend = (cut.problem.message, cut.problem.mend) if cut.problem else (cut.source, "")
+    ways = "take the file away, or set BOT_CATCH_UP=latest."
+    mend = f"{mend} Or {ways}" if mend else f"Make it readable, {ways}"
+    return _trouble(account, "unread", cut.source, f"{said}; what came after it waits", mend)
 
 
 def _left(account: str, slug: str, message: str) -> Trouble:
@@ -188,4 +201,6 @@ def judges(key: str, turns: Sequence[Turn], accounts: Collection[str], *, failin
         return name not in accounts
     if what in {"refused", "silent"}:
         return any(done.used for done in turn.done)
+    if what == "unread":
+        return turn.todo.cut is None
     return True

@@ -122,7 +122,8 @@ class Passes:
         except Exception as error:  # noqa: BLE001 - one account's trouble never stops another's
             todo, done = Todo(), (Done(None, Served(account, End.FAILED, reason=_worded(error))),)
         pending.after(done, self._now())
-        return Turn(account, todo, done, pending.all())
+        cut = None if self.asking.failing_since else todo.cut
+        return Turn(account, todo, done, pending.all(), pending.cut_since(cut, self._now()))
 
     def _of(self, account: Account) -> Pendings:
         return self._pending.setdefault(account.name, Pendings())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.delivery.terms import End
+from bot.digests.reading import Reading
 from bot.worker.asking import growing
 from bot.worker.outcomes import Done, Pending
 from bot.worker.tick import Begin, is_begun
@@ -19,6 +20,7 @@ class Pendings:
     """Those of one account, by slug. A digest that is begun leaves older ones behind."""
 
     _known: dict[str, Pending] = field(default_factory=dict, init=False)
+    _cut: tuple[str, datetime] | None = field(default=None, init=False)
 
     def after(self, done: Sequence[Done], now: datetime) -> None:
         """Take in what became of the steps of a pass."""
@@ -37,6 +39,14 @@ class Pendings:
         """Drop these: somebody else saw to them."""
         for slug in slugs:
             self._known.pop(slug, None)
+
+    def cut_since(self, cut: Reading | None, now: datetime) -> datetime | None:
+        """Since when the same digest, which cannot be read, keeps back those after it."""
+        if cut is None:
+            self._cut = None
+        elif self._cut is None or self._cut[0] != cut.source:
+            self._cut = (cut.source, now)
+        return self._cut and self._cut[1]
 
     def all(self) -> tuple[Pending, ...]:
         """All of them, the one that has waited longest first."""

@@ -102,13 +102,15 @@ class Todo:
 
     `idle` says why no digest is begun, None where one is. `wake` is when to come again at the
     latest, where something waits for a known time. `given_up` are threads of which nothing went
-    out and nothing will, since they waited too long.
+    out and nothing will, since they waited too long. `cut` is what cannot be read now, and keeps
+    back all that comes after it.
     """
 
     steps: tuple[Step, ...] = ()
     idle: Idle | None = None
     wake: datetime | None = None
     given_up: tuple[StoredThread, ...] = ()
+    cut: Reading | None = None
 
 
 def tick(had: Had, offer: Sequence[Reading], now: datetime, rules: Rules) -> Todo:
@@ -119,6 +121,7 @@ def tick(had: Had, offer: Sequence[Reading], now: datetime, rules: Rules) -> Tod
     steps: list[Step] = []
     given_up: list[StoredThread] = []
     times = []
+    cut = _cut(had, offer, rules)
     for thread in sorted(had.threads, key=lambda each: (each.planned_at, each.number)):
         wait = had.waits.get(thread.digest)
         verdict = _of(thread, now, rules)
@@ -127,7 +130,7 @@ def tick(had: Had, offer: Sequence[Reading], now: datetime, rules: Rules) -> Tod
         if isinstance(verdict, Resume) and wait is not None and wait > now:
             times.append(wait)
             if not is_begun(thread):
-                return Todo(tuple(steps), Idle.WAITS, min(times), tuple(given_up))
+                return Todo(tuple(steps), Idle.WAITS, min(times), tuple(given_up), cut)
         elif isinstance(verdict, StoredThread):
             given_up.append(verdict)
         else:
@@ -135,7 +138,7 @@ def tick(had: Had, offer: Sequence[Reading], now: datetime, rules: Rules) -> Tod
     chosen, idle, wake = _new(had, offer, now, rules)
     steps += map(Begin, chosen)
     times += [wake] if wake else []
-    return Todo(tuple(steps), idle, min(times, default=None), tuple(given_up))
+    return Todo(tuple(steps), idle, min(times, default=None), tuple(given_up), cut)
 
 
 def _of(thread: StoredThread, now: datetime, rules: Rules) -> Resume | Leave | StoredThread | None:
@@ -175,17 +178,14 @@ def _new(
     had: Had, offer: Sequence[Reading], now: datetime, rules: Rules
 ) -> tuple[tuple[Digest, ...], Idle | None, datetime | None]:
     """The digests to begin, oldest first; else why none is, and when one may be."""
-    every = rules.catch_up is CatchUp.ALL and had.last is not None
+    every, cut = _is_every(had, rules), _cut(had, offer, rules)
     age = None if every else rules.max_age
-    judged = [judge(reading, now, age) for reading in offer]
-    if every:  # what cannot be read now is not passed over: the order is kept
-        judged = list(takewhile(lambda each: each.outcome is not Outcome.UNREACHABLE, judged))
+    judged = [judge(each, now, age) for each in takewhile(lambda each: each is not cut, offer)]
     usable = [r.digest for r in judged if r.outcome is Outcome.FOUND and r.digest is not None]
     fresh = [
         digest for digest in usable if _is_new(digest, had, rules) and not is_to_come(digest, now)
     ]
     if not fresh:
-        cut = len(judged) < len(offer)
         last = judged[-1] if judged else None
         return (), Idle.CANNOT_TELL if cut else _idle(last, rules, now), None
     if not every:
@@ -201,6 +201,17 @@ def _new(
         return (), Idle.ENOUGH, lately[-CATCH_UP_A_DAY] + DAY
     wake = (lately[0] if lately else now) + DAY if len(fresh) > left else None
     return tuple(fresh[:left]), None, wake
+
+
+def _is_every(had: Had, rules: Rules) -> bool:
+    """Whether all missed digests are made up for: the first is the latest alone."""
+    return rules.catch_up is CatchUp.ALL and had.last is not None
+
+
+def _cut(had: Had, offer: Sequence[Reading], rules: Rules) -> Reading | None:
+    """The first that cannot be read now, where it is not passed over: the order is kept."""
+    silent = (each for each in offer if each.outcome is Outcome.UNREACHABLE)
+    return next(silent, None) if _is_every(had, rules) else None
 
 
 def _is_new(digest: Digest, had: Had, rules: Rules) -> bool:

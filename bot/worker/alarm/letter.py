@@ -32,6 +32,7 @@ _WORDS = {
     "budget": "budget spent",
     "stuck": "a pass hangs",
     "left": "not going out",
+    "unread": "a digest cannot be read",
 }
 
 # Discord pings @everyone in mid-word, too. <!channel>, <@U1> and <address|words> are Slack's and

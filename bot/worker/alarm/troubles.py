@@ -14,8 +14,8 @@ class Trouble:
 
     `key` is the same in every pass for as long as it is the same trouble. `account` is empty where
     it is about none. `what` is one word: held, unknown, failed, refused, source, budget, stuck,
-    left. `subject` is a digest's slug or the source, empty for neither. `message` says what is
-    wrong, `mend` what to do about it.
+    left, silent, unread. `subject` is a digest's slug or the source, empty for neither. `message`
+    says what is wrong, `mend` what to do about it.
     """
 
     key: str
