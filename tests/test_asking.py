@@ -13,6 +13,7 @@ from bot.errors import NoDigest, Nowhere
 from bot.model import Digest
 from bot.settings.options import CatchUp
 from bot.worker.asking import FIRST_RETRY, LONGEST_RETRY, Asking, growing
+from bot.worker.outcomes import PATIENCE_WITH_SOURCE
 from bot.worker.tick import DAY, Rules
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -149,6 +150,18 @@ def test_where_the_latest_is_of_no_use_those_before_it_are_offered(useless: Read
     assert source.asked[-1] == date(2026, 3, 4)
     assert source.asked == [of_day(3).day - DAY, date(2026, 3, 4)]
     assert offer[-1] == useless
+
+
+@pytest.mark.parametrize("catch_up", CatchUp)
+def test_where_the_latest_cannot_be_read_for_long_those_before_it_are_offered(
+    catch_up: CatchUp,
+) -> None:
+    archive = (of_day(2), of_day(1))
+    ask = asking(Script([SILENT], archive=archive), catch_up)
+    ask.ask()
+    assert ask.offer(SILENT, of_day(3).day) == (SILENT,)
+    ask.clock = lambda: NOW + PATIENCE_WITH_SOURCE
+    assert ask.offer(SILENT, of_day(3).day) == (*map(found, archive), SILENT)
 
 
 def test_catching_up_offers_all_since_the_last_and_others_of_its_day() -> None:

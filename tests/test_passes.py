@@ -429,6 +429,31 @@ def test_a_digest_that_cannot_be_read_keeps_back_what_came_after_it_and_is_told(
         assert operator.over == operator.raised
 
 
+@pytest.mark.parametrize("catch_up", ["latest", "all"])
+def test_the_newest_that_can_be_read_goes_out_where_the_newest_cannot_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catch_up: str
+) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS], BOT_CATCH_UP=catch_up)
+        operator = Operator()
+        sources = [publish(on, number, on.clock.wall + number * DAY) for number in (1, 2)]
+        later(on, 2 * DAY + HOUR)
+        unreadable(monkeypatch, sources[1])
+        with works(on, settings, operator) as worker:
+            worker.run()
+            assert on.live(TOOTS) == []
+            for _ in range(2):
+                later(on, HOUR)
+                worker.run()
+            assert operator.raised == ["source"]
+            assert [line["digest"] for line in worker.lines("thread.done")] == [sources[0].slug]
+            monkeypatch.undo()
+            worker.run()
+        assert operator.over == ["source"]
+        for source, live in zip(sources, (on.live(TOOTS)[:4], on.live(TOOTS)[4:]), strict=True):
+            check_once(live, on.planned(source, settings)[TOOTS])
+
+
 def test_what_keeps_back_others_is_told_with_every_way_out() -> None:
     problem = Unreachable("posts/y.md: cannot be read", "Let the user that runs the bot read it.")
     cut = Reading(Outcome.UNREACHABLE, "posts/y.md", problem=problem)

@@ -10,6 +10,7 @@ from threading import Lock
 from bot.digests.reading import Memory, Outcome, Reading, Source
 from bot.errors import Nowhere
 from bot.settings.options import CatchUp
+from bot.worker.outcomes import PATIENCE_WITH_SOURCE
 from bot.worker.tick import DAY, Rules, is_to_come
 
 FIRST_RETRY = timedelta(minutes=1)
@@ -74,9 +75,9 @@ class Asking:
         """The digests that an account may have which had its last one of `last_day`.
 
         That is the newest; all that were missed, where these are made up for; and where the newest
-        is of no use, those before it.
+        is of no use, or could not be read for long, those before it.
         """
-        if reading.outcome is Outcome.UNREACHABLE:
+        if reading.outcome is Outcome.UNREACHABLE and not self._fails_for_long():
             return (reading,)
         if self.rules.catch_up is CatchUp.ALL and last_day is not None:
             # another of its day may have come later
@@ -85,6 +86,10 @@ class Asking:
         if self._is_usable(reading):
             return (reading,)
         return (*self._newest(last_day), reading)
+
+    def _fails_for_long(self) -> bool:
+        since = self.failing_since
+        return since is not None and self.clock() - since >= PATIENCE_WITH_SOURCE
 
     def _all_since(self, day: date) -> tuple[Reading, ...]:
         """What came after a day, oldest first: so much that something of it is of use."""
