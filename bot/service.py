@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -66,12 +66,16 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and wh
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """All accounts, one ledger, and what they are served with."""
+    """All accounts, one ledger, and what they are served with.
+
+    `token` makes the secret of a lease.
+    """
 
     settings: Settings
     ledger: Ledger
     around: Surroundings
     token: Callable[[], str]
+    _tokens: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def publish(
         self, digest: Digest, threads: Sequence[Thread], wishes: Wishes
@@ -106,7 +110,10 @@ class Service:
         """Do `work` under the account's lease; its errors become its own result."""
         from bot.ledger.leases import Busy, describe, holder, is_alive  # noqa: PLC0415 - first use
 
-        token, ttl = self.token(), self._lease_time(account)
+        # the one used before, so that a lease that could not be given back is known for ours; taken
+        # out of its place, so that no two threads have the same
+        token = self._tokens.pop(account.name, "") or self.token()
+        ttl = self._lease_time(account)
         try:
             now = self.around.clock()
             taken = self.ledger.acquire(account.name, token, holder(), now, ttl, is_alive)
@@ -124,6 +131,8 @@ class Service:
             return Served(account, end, reason=str(error), until=error.until, stops=error.stops)
         except BotError as error:
             return Served(account, End.FAILED, reason=str(error))
+        finally:
+            self._tokens[account.name] = token
 
     def _at_desk(self, account: Account, token: str, work: Callable[[Desk], Served]) -> Served:
         settings, ledger, around = self.settings, self.ledger, self.around

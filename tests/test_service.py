@@ -12,8 +12,10 @@ from stage import Clock, Stage, check_once, check_safe, digest, paper, stage
 
 from bot import app
 from bot.delivery.identity import fingerprint
-from bot.desk import Served, Wishes
+from bot.desk import Desk, Served, Wishes
+from bot.errors import LedgerError
 from bot.ledger.leases import Busy, holder, is_alive
+from bot.ledger.store import Ledger
 from bot.model import Account, Digest, Network, State
 from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.faults import CLOSED_AFTER, ERRORS_ONLY, refusal, server_error, too_many
@@ -24,6 +26,7 @@ from bot.sandbox.script import Record
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Request
 from bot.sandbox.x.rules import XRules
+from bot.service import side_by_side
 from bot.settings import Settings, load
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
@@ -232,6 +235,39 @@ def test_a_lease_is_given_back_whatever_happens(tmp_path: Path) -> None:
         with on.service(on.settings()) as service:
             assert service.ledger.lease("twitter") is None
             assert service.ledger.lease("mastodon") is None
+
+
+def test_a_lease_that_could_not_be_given_back_is_taken_up_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise LedgerError("the disk is full")
+
+    with stage(tmp_path) as on:
+        settings = on.settings([TOOTS])
+        with on.service(settings) as service:
+            threads = app.threads(settings, digest(2), settings.accounts)
+            with monkeypatch.context() as patch:
+                patch.setattr(Ledger, "release", full)
+                (served,) = service.publish(digest(2), threads, NOTHING)
+                assert served.end == "done"
+            assert service.ledger.lease("mastodon")
+            (served,) = service.publish(digest(2), threads, NOTHING)
+            assert (served.end, served.reason) == ("done", "")
+            assert service.ledger.lease("mastodon") is None
+
+
+def test_two_threads_of_one_process_do_not_share_a_lease(tmp_path: Path) -> None:
+    with stage(tmp_path) as on, on.service(on.settings([TOOTS])) as service:
+        (account,) = service.settings.accounts
+
+        def meet(desk: Desk) -> Served:
+            (inner,) = side_by_side(lambda _: service.serve(account, Desk.try_credentials), [None])
+            assert (inner.end, "sends for it" in inner.reason) == ("later", True)
+            return desk.try_credentials()
+
+        for _ in range(2):
+            assert service.serve(account, meet).end == "done"
 
 
 def test_a_lease_outlives_all_answers_of_one_call(tmp_path: Path) -> None:
