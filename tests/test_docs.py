@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,9 +14,11 @@ from click.testing import CliRunner
 from places import ROOT
 
 from bot.cli import Surroundings, cli, run
+from bot.delivery.terms import End
 from bot.formatter.views import DigestView, PaperView
 from bot.model import Network
 from bot.settings import accounts, options, table
+from bot.worker.signs import _QUIET
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -98,6 +102,47 @@ def test_the_json_that_is_shown_has_the_names_of_the_contract() -> None:
 def test_every_file_that_is_linked_is_there() -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def calls(folder: str, *names: str) -> Iterator[ast.Call]:
+    """Every call of a function or method of one of these names."""
+    for path in (ROOT / "bot" / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                function = node.func
+                called = getattr(function, "attr", None) or getattr(function, "id", None)
+                if called in names and node.args:
+                    yield node
+
+
+def texts(node: ast.AST) -> set[str]:
+    """The texts that a value is chosen from."""
+    found = (each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
+    return {text for text in found if isinstance(text, str)}
+
+
+def test_every_event_of_the_log_is_in_the_table() -> None:
+    logged = {
+        text
+        for call in calls("worker", "log", "_log", "_once", "_line")
+        for text in texts(call.args[0])
+        if re.fullmatch(r"[a-z]+\.[a-z_]+", text)
+    }
+    told = {
+        f"{'thread' if None in values else 'post'}.{what.replace(' ', '_')}"
+        for call in calls("delivery", "tell")
+        for values in [[getattr(each, "value", "") for each in call.args[1:2]]]
+        for what in texts(call.args[0]) - _QUIET
+    }
+    ends = {f"thread.{end}" for end in End}
+    assert {"log.lost", "post.picture_lost", "thread.limited"} < logged | told
+    table = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8").partition("| event |")[2]
+    named = {
+        name
+        for row in table.split("\n")
+        for name in re.findall(r"`([^`]+)`", row.split("|")[1] if "|" in row else "")
+    }
+    assert named == logged | told | ends
 
 
 def test_what_an_account_can_have_is_all_named() -> None:
