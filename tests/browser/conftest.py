@@ -98,10 +98,15 @@ class Tab:
 
 @contextmanager
 def tab(
-    browser: Browser, width: int = 1280, scheme: str = "light", *, script: bool = True
+    browser: Browser,
+    width: int = 1280,
+    scheme: str = "light",
+    *,
+    height: int = 900,
+    script: bool = True,
 ) -> Iterator[Tab]:
     context = browser.new_context(
-        viewport={"width": width, "height": 900},
+        viewport={"width": width, "height": height},
         color_scheme="dark" if scheme == "dark" else "light",
         java_script_enabled=script,
     )

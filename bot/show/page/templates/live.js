@@ -7,7 +7,23 @@
 
   const parse = (text) => new DOMParser().parseFromString(text, "text/html");
 
+  // A feed shows its newest post, unless a person went elsewhere in it: what was scrolled by
+  // nobody says nothing of what its viewer wants to see.
+  const moved = new WeakSet();
+  const feeds = [...document.querySelectorAll(".feed")];
+  for (const feed of feeds) {
+    for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+      feed.addEventListener(kind, () => moved.add(feed), { passive: true });
+    }
+  }
+  const atEnd = (feed) => feed.scrollHeight - feed.scrollTop - feed.clientHeight < 120;
+  const follows = (feed) => !moved.has(feed) || atEnd(feed);
+  const toEnd = (feed) => {
+    feed.scrollTop = feed.scrollHeight;
+  };
+
   function takeOver(fresh) {
+    const following = feeds.filter(follows);
     for (const now of document.querySelectorAll("[data-live]")) {
       const next = fresh.querySelector(`[data-live="${now.dataset.live}"]`);
       if (next && next.innerHTML !== now.innerHTML) replaceInside(now, next);
@@ -17,6 +33,7 @@
       const next = fresh.querySelector(`[data-list="${list.dataset.list}"]`);
       if (next) arrived.push(...merge(list, next));
     }
+    following.forEach(toEnd);
     if (arrived.length) news.textContent = arrived.join(". ");
   }
 
@@ -31,8 +48,6 @@
 
   // Posts that stand as they are stay the same elements: focus and selection in them survive.
   function merge(list, next) {
-    const feed = list.closest(".feed");
-    const atEnd = feed.scrollHeight - feed.scrollTop - feed.clientHeight < 120;
     const known = new Map([...list.children].map((item) => [item.dataset.key, item]));
     const arrived = [];
     let before = null;
@@ -50,7 +65,6 @@
       before = keep;
     }
     for (const left of known.values()) left.remove();
-    if (arrived.length && atEnd) feed.scrollTop = feed.scrollHeight;
     return arrived;
   }
 
@@ -86,6 +100,8 @@
       gone.textContent = "It has ended: nothing answers any more.";
     }
   });
+
+  feeds.forEach(toEnd);
 
   const events = new EventSource("/events");
   events.addEventListener("open", () => {

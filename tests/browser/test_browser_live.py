@@ -1,0 +1,122 @@
+"""The page that is served, in a real browser: it follows what arrives, and minds who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import WIDTHS, Tab, tab
+
+from bot.model import Network
+from bot.sandbox.doors import HOST
+from bot.sandbox.server import Sandbox
+from bot.sandbox.service import Stored
+from bot.sandbox.web.board import Board
+from bot.sandbox.web.serve import listen, served
+from bot.sandbox.web.standins import stand_ins
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LAST_IS_SEEN = """name => {
+    const box = element => element.getBoundingClientRect();
+    const feed = document.querySelector(`.${name} .feed`);
+    const last = box([...feed.querySelectorAll(".post")].at(-1));
+    return last.bottom > box(feed).top && last.bottom <= box(feed).bottom + 1
+        && box(feed).height < innerHeight;
+}"""
+
+
+@dataclass
+class Stage:
+    """The page, and the stand-ins behind it, to which the test itself posts."""
+
+    board: Board
+    port: int
+    posts: dict[Network, list[Stored]] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}/"
+
+    def post(self, text: str, *networks: Network) -> None:
+        """Publish another post of the thread, on all networks or on these."""
+        with self.board.sandbox.lock:
+            for each in self.board.stand_ins:
+                if each.network in (networks or Network):
+                    thread = self.posts.setdefault(each.network, [])
+                    parent = thread[-1].id if thread else None
+                    thread.append(each.rules.write(text, reply_to=parent))
+
+
+@contextmanager
+def opened(port: int = 0) -> Iterator[Stage]:
+    made = stand_ins(lambda _: lambda: NOON)
+    with Sandbox({each.network: each.rules for each in made}) as sandbox, listen(port) as door:
+        board = Board(sandbox, made, "Sandbox", "Title", "Lead.")
+        with served(board, door):
+            yield Stage(board, door.getsockname()[1])
+
+
+@pytest.fixture
+def at() -> Iterator[Stage]:
+    with opened() as made:
+        yield made
+
+
+def until_shown(page: Tab, text: str, network: Network = Network.TWITTER) -> None:
+    page.page.wait_for_selector(f".{network} .text >> text={text}")
+
+
+def top(page: Tab) -> int:
+    return int(page.page.evaluate("document.querySelector('.twitter .feed').scrollTop |= 0"))
+
+
+# -- Following what arrives ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("height", [900, 600])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_page_that_is_opened_late_follows_the_thread(
+    browser: Browser, at: Stage, width: int, height: int
+) -> None:
+    for number in range(6):
+        at.post(f"Post {number}.\n\nAnd more of it.")
+    with tab(browser, width, height=height) as page:
+        page.page.goto(at.url)
+        for network in Network:
+            assert page.page.evaluate(LAST_IS_SEEN, network)
+        for number in (7, 8):
+            at.post(f"Post {number}.\n\nAnd more of it.")
+            for network in Network:
+                until_shown(page, f"Post {number}.", network)
+                assert page.page.evaluate(LAST_IS_SEEN, network)
+
+
+def test_who_reads_elsewhere_stays_there_and_is_taken_along_again_from_the_end(
+    browser: Browser, at: Stage
+) -> None:
+    for number in range(6):
+        at.post(f"Post {number}.\n\nAnd more of it.")
+    with tab(browser) as page:
+        page.page.goto(at.url)
+        page.page.hover(".twitter .feed")
+        before = top(page) - 400
+        page.page.mouse.wheel(0, -400)
+        page.page.wait_for_function(
+            "top => document.querySelector('.twitter .feed').scrollTop === top", arg=before
+        )
+        at.post("Post 7.\n\nAnd more of it.")
+        until_shown(page, "Post 7.")
+        assert top(page) == before
+        assert page.page.evaluate(LAST_IS_SEEN, Network.BLUESKY)  # each feed is its own
+        page.page.mouse.wheel(0, 9_000)
+        page.page.wait_for_function(LAST_IS_SEEN, arg=Network.TWITTER)
+        at.post("Post 8.\n\nAnd more of it.")
+        until_shown(page, "Post 8.")
+        assert page.page.evaluate(LAST_IS_SEEN, Network.TWITTER)
