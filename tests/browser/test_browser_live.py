@@ -20,7 +20,7 @@ from bot.sandbox.web.serve import listen, served
 from bot.sandbox.web.standins import stand_ins
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LAST_IS_SEEN = """name => {
@@ -120,3 +120,32 @@ def test_who_reads_elsewhere_stays_there_and_is_taken_along_again_from_the_end(
         at.post("Post 8.\n\nAnd more of it.")
         until_shown(page, "Post 8.")
         assert page.page.evaluate(LAST_IS_SEEN, Network.TWITTER)
+
+
+# -- Other tabs ------------------------------------------------------------------------------------
+
+
+def look(page: Page, *, away: bool) -> None:
+    """Go to another tab, or come back: a browser without a window shows all of them at once."""
+    page.evaluate(
+        """away => {
+            Object.defineProperty(document, "hidden", {value: away, configurable: true});
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        away,
+    )
+
+
+def test_any_number_of_tabs_may_be_open(browser: Browser, at: Stage) -> None:
+    context = browser.new_context()
+    pages = [context.new_page() for _ in range(8)]
+    for page in pages:
+        page.goto(at.url)
+        look(page, away=True)
+    at.post("Meanwhile.")
+    look(pages[0], away=False)
+    pages[0].wait_for_selector(".twitter .text >> text=Meanwhile.")
+    at.post("Later.")
+    pages[0].wait_for_selector(".twitter .text >> text=Later.")
+    assert pages[1].locator(".post").count() == 0
+    context.close()

@@ -103,13 +103,23 @@
 
   feeds.forEach(toEnd);
 
-  const events = new EventSource("/events");
-  events.addEventListener("open", () => {
-    gone.textContent = "";
-    ask();
-  });
-  events.addEventListener("change", ask);
-  events.addEventListener("error", () => {
-    gone.textContent = "It has ended: nothing answers any more.";
-  });
+  // A browser keeps six connections to a host, and a stream takes one for as long as it is open:
+  // a page that nobody sees gives its own back.
+  let events = null;
+  function listen() {
+    events?.close();
+    events = null;
+    if (document.hidden) return;
+    events = new EventSource("/events");
+    events.addEventListener("open", () => {
+      gone.textContent = "";
+      ask();
+    });
+    events.addEventListener("change", ask);
+    events.addEventListener("error", () => {
+      gone.textContent = "It has ended: nothing answers any more.";
+    });
+  }
+  document.addEventListener("visibilitychange", listen);
+  listen();
 })();
