@@ -122,6 +122,22 @@ def test_who_reads_elsewhere_stays_there_and_is_taken_along_again_from_the_end(
         assert page.page.evaluate(LAST_IS_SEEN, Network.TWITTER)
 
 
+# -- Leaving alone what is there -------------------------------------------------------------------
+
+
+def test_a_post_stays_the_same_element_whatever_its_words(browser: Browser, at: Stage) -> None:
+    with tab(browser) as page:
+        page.page.goto(at.url)
+        at.post('A fresh look at doors that are open="" to all.')
+        until_shown(page, "A fresh look")
+        at.post("More.")
+        until_shown(page, "More.")
+        page.page.evaluate("document.querySelector('.twitter .post').mine = true")
+        at.post("And more.")
+        until_shown(page, "And more.")
+        assert page.page.evaluate("document.querySelector('.twitter .post').mine")
+
+
 # -- Other tabs ------------------------------------------------------------------------------------
 
 

@@ -44,7 +44,12 @@
   }
 
   // As it came: without what its arrival and its reader did to it.
-  const bare = (item) => item.outerHTML.replace(" fresh", "").replaceAll(' open=""', "");
+  function bare(item) {
+    const copy = item.cloneNode(true);
+    copy.classList.remove("fresh");
+    for (const details of copy.querySelectorAll("details")) details.open = false;
+    return copy.outerHTML;
+  }
 
   // Posts that stand as they are stay the same elements: focus and selection in them survive.
   function merge(list, next) {
