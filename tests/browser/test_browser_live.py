@@ -138,6 +138,20 @@ def test_a_post_stays_the_same_element_whatever_its_words(browser: Browser, at: 
         assert page.page.evaluate("document.querySelector('.twitter .post').mine")
 
 
+def test_the_keyboard_goes_on_at_the_threads_where_its_button_is_gone(
+    browser: Browser, at: Stage
+) -> None:
+    offered = ["Another"]
+    at.board.offer = lambda: "".join(offered)
+    at.board.press = offered.clear
+    with tab(browser) as page:
+        page.page.goto(at.url)
+        page.page.focus("#next")
+        page.page.keyboard.press("Enter")
+        page.page.wait_for_selector("#next", state="detached")
+        assert page.page.evaluate("document.activeElement.id") == "threads"
+
+
 # -- Other tabs ------------------------------------------------------------------------------------
 
 

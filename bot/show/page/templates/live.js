@@ -4,6 +4,7 @@
 (() => {
   const news = document.getElementById("news");
   const gone = document.getElementById("gone");
+  const threads = document.getElementById("threads");
 
   const parse = (text) => new DOMParser().parseFromString(text, "text/html");
 
@@ -23,24 +24,22 @@
   };
 
   function takeOver(fresh) {
+    const focused = document.activeElement;
     const following = feeds.filter(follows);
     for (const now of document.querySelectorAll("[data-live]")) {
       const next = fresh.querySelector(`[data-live="${now.dataset.live}"]`);
-      if (next && next.innerHTML !== now.innerHTML) replaceInside(now, next);
+      if (next && next.innerHTML !== now.innerHTML) now.replaceChildren(...next.childNodes);
     }
     const arrived = [];
     for (const list of document.querySelectorAll("[data-list]")) {
       const next = fresh.querySelector(`[data-list="${list.dataset.list}"]`);
       if (next) arrived.push(...merge(list, next));
     }
+    if (focused && !focused.isConnected) {
+      (document.getElementById(focused.id) ?? threads).focus({ preventScroll: true });
+    }
     following.forEach(toEnd);
     if (arrived.length) news.textContent = arrived.join(". ");
-  }
-
-  function replaceInside(now, next) {
-    const focused = now.contains(document.activeElement) ? document.activeElement.id : "";
-    now.replaceChildren(...next.childNodes);
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
   // As it came: without what its arrival and its reader did to it.
