@@ -152,6 +152,27 @@ def test_the_keyboard_goes_on_at_the_threads_where_its_button_is_gone(
         assert page.page.evaluate("document.activeElement.id") == "threads"
 
 
+# -- What it says ----------------------------------------------------------------------------------
+
+
+def test_its_end_is_said_once(browser: Browser) -> None:
+    with tab(browser) as page:
+        with opened() as at:
+            with page.page.expect_response("**/events"):
+                page.page.goto(at.url)
+            page.page.evaluate(
+                """() => {
+                    window.told = 0;
+                    const gone = document.getElementById("gone");
+                    new MutationObserver(() => window.told++).observe(gone, {childList: true});
+                }"""
+            )
+        page.page.wait_for_selector("#gone >> text=It has ended")
+        for _ in range(3):
+            page.page.wait_for_event("requestfailed")
+        assert page.page.evaluate("window.told") == 1
+
+
 # -- Other tabs ------------------------------------------------------------------------------------
 
 

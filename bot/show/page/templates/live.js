@@ -6,6 +6,13 @@
   const gone = document.getElementById("gone");
   const threads = document.getElementById("threads");
 
+  const ENDED = "It has ended: nothing answers any more.";
+
+  // A screen reader reads it out whenever it is set, be it to the same words.
+  function say(text) {
+    if (gone.textContent !== text) gone.textContent = text;
+  }
+
   const parse = (text) => new DOMParser().parseFromString(text, "text/html");
 
   // A feed shows its newest post, unless a person went elsewhere in it: what was scrolled by
@@ -101,7 +108,7 @@
       const answer = await fetch(form.action, { method: "POST", body });
       if (answer.ok) takeOver(parse(await answer.text()));
     } catch {
-      gone.textContent = "It has ended: nothing answers any more.";
+      say(ENDED);
     }
   });
 
@@ -116,13 +123,11 @@
     if (document.hidden) return;
     events = new EventSource("/events");
     events.addEventListener("open", () => {
-      gone.textContent = "";
+      say("");
       ask();
     });
     events.addEventListener("change", ask);
-    events.addEventListener("error", () => {
-      gone.textContent = "It has ended: nothing answers any more.";
-    });
+    events.addEventListener("error", () => say(ENDED));
   }
   document.addEventListener("visibilitychange", listen);
   listen();
