@@ -173,6 +173,22 @@ def test_its_end_is_said_once(browser: Browser) -> None:
         assert page.page.evaluate("window.told") == 1
 
 
+def test_a_refusal_is_said_and_goes_away_again(browser: Browser, at: Stage) -> None:
+    press = """token => {
+        const outage = document.getElementById("mastodon-outage");
+        outage.form.token.value = token;
+        outage.click();
+    }"""
+    with tab(browser) as page:
+        with page.page.expect_response("**/events"):
+            page.page.goto(at.url)
+        page.page.evaluate(press, "another")
+        page.page.wait_for_selector("#gone >> text=load it anew")
+        page.page.evaluate(press, at.board.token)
+        page.page.wait_for_selector("#mastodon-outage[aria-pressed=true]")
+        page.page.wait_for_function("() => document.getElementById('gone').textContent === ''")
+
+
 # -- Other tabs ------------------------------------------------------------------------------------
 
 

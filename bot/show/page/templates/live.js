@@ -106,7 +106,9 @@
     const body = new URLSearchParams(new FormData(form));
     try {
       const answer = await fetch(form.action, { method: "POST", body });
-      if (answer.ok) takeOver(parse(await answer.text()));
+      const text = await answer.text();
+      say(answer.ok ? "" : text);
+      if (answer.ok) takeOver(parse(text));
     } catch {
       say(ENDED);
     }
