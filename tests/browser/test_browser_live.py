@@ -189,6 +189,18 @@ def test_a_refusal_is_said_and_goes_away_again(browser: Browser, at: Stage) -> N
         page.page.wait_for_function("() => document.getElementById('gone').textContent === ''")
 
 
+def test_a_page_of_another_run_is_loaded_anew(browser: Browser) -> None:
+    with tab(browser) as page:
+        with opened() as at, page.page.expect_response("**/events"):
+            page.page.goto(at.url)
+        page.page.wait_for_selector("#gone >> text=It has ended")
+        with opened(at.port) as other:
+            other.board.title = "Another title"
+            page.page.wait_for_selector("h1 >> text=Another title")
+            page.page.click("#mastodon-outage")
+            page.page.wait_for_selector("#mastodon-outage[aria-pressed=true]")
+
+
 # -- Other tabs ------------------------------------------------------------------------------------
 
 

@@ -30,7 +30,14 @@
     feed.scrollTop = feed.scrollHeight;
   };
 
+  const token = (page) => page.querySelector("input[name=token]")?.value;
+  const ours = token(document);
+
   function takeOver(fresh) {
+    if (token(fresh) !== ours) {
+      location.reload(); // another program answers here now, and has another page
+      return;
+    }
     const focused = document.activeElement;
     const following = feeds.filter(follows);
     for (const now of document.querySelectorAll("[data-live]")) {
