@@ -97,18 +97,20 @@ class Tab:
 
 
 @contextmanager
-def tab(
+def tab(  # noqa: PLR0913 - what a test may choose
     browser: Browser,
     width: int = 1280,
     scheme: str = "light",
     *,
     height: int = 900,
     script: bool = True,
+    timezone: str = "UTC",
 ) -> Iterator[Tab]:
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if scheme == "dark" else "light",
         java_script_enabled=script,
+        timezone_id=timezone,
     )
     yield Tab(context.new_page())
     context.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -199,6 +199,18 @@ def test_a_page_of_another_run_is_loaded_anew(browser: Browser) -> None:
             page.page.wait_for_selector("h1 >> text=Another title")
             page.page.click("#mastodon-outage")
             page.page.wait_for_selector("#mastodon-outage[aria-pressed=true]")
+
+
+def test_times_are_the_viewers_own(browser: Browser, at: Stage) -> None:
+    at.post("One.")
+    with tab(browser, timezone="Asia/Tokyo") as page:
+        page.page.clock.set_fixed_time(NOON)
+        page.page.goto(at.url)
+        assert page.text("time") == ["21:00:00"] * 3
+        page.page.clock.set_fixed_time(NOON + timedelta(hours=4))  # tomorrow, in Tokyo
+        at.post("Two.")
+        until_shown(page, "Two.")
+        assert page.text("time") == ["Mar 01, 21:00:00"] * 6
 
 
 # -- Other tabs ------------------------------------------------------------------------------------

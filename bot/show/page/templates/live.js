@@ -30,6 +30,17 @@
     feed.scrollTop = feed.scrollHeight;
   };
 
+  // As the viewer's clock has it: the page itself says UTC, and a network's time may leap.
+  function tellTimes(page) {
+    const today = new Date().toDateString();
+    for (const time of page.querySelectorAll("time")) {
+      const moment = new Date(time.dateTime);
+      const day = moment.toDateString();
+      const clock = moment.toTimeString().slice(0, 8);
+      time.textContent = day === today ? clock : `${day.slice(4, 10)}, ${clock}`;
+    }
+  }
+
   const token = (page) => page.querySelector("input[name=token]")?.value;
   const ours = token(document);
 
@@ -38,6 +49,7 @@
       location.reload(); // another program answers here now, and has another page
       return;
     }
+    tellTimes(fresh);
     const focused = document.activeElement;
     const following = feeds.filter(follows);
     for (const now of document.querySelectorAll("[data-live]")) {
@@ -121,6 +133,7 @@
     }
   });
 
+  tellTimes(document);
   feeds.forEach(toEnd);
 
   // A browser keeps six connections to a host, and a stream takes one for as long as it is open:
