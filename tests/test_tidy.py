@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import unicodedata
+from itertools import chain
 
 import pytest
 from hypothesis import given
@@ -96,6 +97,35 @@ def test_joiners_and_selectors_go_where_they_mean_nothing(text: str) -> None:
     assert tidy(text) == re.sub("[\u200c\u200d\ufe0f\U000e0100]", "", text)
 
 
+# --- Marks ---
+
+# Points and vowel signs where scripts put most of them on a letter.
+MARKED = """
+    Nguyễn Thị Ngữ|Nguyễn|ὦ ᾆ|בְּרֵאשִׁ֖ית בָּרָ֣א אֱלֹהִ֑ים|שּׁ֙|مُحَمَّدٌ رَّسُولُ اللّٰهِ|कर्ज़्म ट्रू|ก็ ที่ นี้ น้ำ|ქართული
+    လျှို့ဝှက်|ས྄ྲ|សន្ធ្យា|ẹ̀kọ́|n̩̂ ɔ̃́|1\ufe0f\u20e3 ☎\ufe0e
+"""
+
+
+@pytest.mark.parametrize("text", MARKED.strip().replace("\n    ", "|").split("|"))
+def test_the_marks_of_a_script_stay(text: str) -> None:
+    for form in ("NFC", "NFD"):
+        written = unicodedata.normalize(form, text)
+        assert tidy(written) == unicodedata.normalize("NFC", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a" + "\u0301" * 200 + "b", "á" + "\u0301" * 4 + "b"),
+        ("\u20dd" * 9 + "x", "\u20dd" * 4 + "x"),
+        ("x" + "\u0336\u0489" * 9 + " y", "x" + "\u0336\u0489" * 2 + " y"),
+        ("ب" + "\u064b\u200c" * 9 + "ب", "ب" + "\u064b\u200c" * 4 + "ب"),
+    ],
+)
+def test_what_is_stacked_on_a_letter_falls(text: str, shown: str) -> None:
+    assert tidy(text) == shown
+
+
 # --- Wrong decoding ---
 
 
@@ -175,6 +205,27 @@ def test_what_is_tidy_is_one_clean_line(text: str) -> None:
         assert not invisible.search(shown)
         assert not re.search("[\U0001d400-\U0001d7ff]", shown)
         shown.encode()
+
+
+letters = st.sampled_from("aéبשक\u0903ก한😀 \u200c\u200d")
+marked = st.tuples(letters, st.text(st.characters(categories=["Mn", "Me"]), max_size=12))
+
+
+@given(st.lists(marked).map(lambda drawn: "".join(chain.from_iterable(drawn))))
+def test_no_character_has_more_marks_than_a_script_needs(text: str) -> None:
+    shown = tidy(text)
+    assert tidy(shown) == shown
+    assert unicodedata.is_normalized("NFC", shown)
+    assert not re.search("(?:M[ne](?:Cf)*){5}", "".join(map(unicodedata.category, shown)))
+
+
+usual = st.text("\u0301\u0323\u0302\u05b0\u05c1\u064b\u0651\u093c\u094d\u0e34\u0e48", max_size=4)
+
+
+@given(st.lists(st.tuples(st.sampled_from("aéبשकก"), usual)))
+def test_as_many_marks_as_a_script_needs_stay(drawn: list[tuple[str, str]]) -> None:
+    text = unicodedata.normalize("NFC", "".join(chain.from_iterable(drawn)))
+    assert tidy(text) == text
 
 
 @given(st.lists(st.text(PLAIN.replace(" ", ""), min_size=1)).map(" ".join))

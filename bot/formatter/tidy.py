@@ -23,8 +23,10 @@ def tidy(text: str) -> str:
     r"""Write a title, a name or another field of one line as a person would.
 
     The result is NFC, has no line break, control, bidirectional control or invisible character, no
-    surrogate, and no space at its ends or beside another. ZERO WIDTH (NON-)JOINER and variation
-    selectors stay where they mean something: in emoji, in Persian, in Indic scripts, after CJK.
+    surrogate, no space at its ends or beside another, and no more than four nonspacing marks on a
+    character: with hundreds it would be drawn over the lines around it. ZERO WIDTH (NON-)JOINER and
+    variation selectors stay where they mean something: in emoji, in Persian, in Indic scripts,
+    after CJK.
 
     Text that was escaped twice is decoded twice: `&amp;lt;` becomes `<`, since no reader wants the
     entity. The step is repeated until nothing changes, so `tidy(tidy(text)) == tidy(text)`; only
@@ -135,6 +137,10 @@ _STYLED = (
     "[\U0001d400-\U0001d7ff\u2102\u210a-\u210e\u2110-\u2112\u2115\u2119-\u211d\u2124\u2128\u212c"
     "\u212d\u212f-\u2131\u2133\u2134]"
 )
+# Points, accents and vowel signs together: no living script puts more on one letter.
+_MOST_MARKS = 4
+# Where there may be more: no mark is a letter, a digit or ASCII.
+_MARKS = rf"[^\w\s\x00-\x7f]{{{_MOST_MARKS + 1},}}"
 
 
 @cache
@@ -149,7 +155,23 @@ def _once(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     text = _pattern(_INVISIBLE).sub("", _plain_letters(text)).replace(_BRAILLE_BLANK, " ")
-    return unicodedata.normalize("NFC", " ".join(text.split()))
+    text = unicodedata.normalize("NFC", " ".join(text.split()))
+    return _pattern(_MARKS).sub(lambda found: _unstacked(found[0]), text)
+
+
+def _unstacked(text: str) -> str:
+    """Keep the first marks on each character; a joiner between them begins no new character."""
+    kept: list[str] = []
+    marks = 0
+    for char in text:
+        category = unicodedata.category(char)
+        if category in ("Mn", "Me"):
+            marks += 1
+        elif category != "Cf":
+            marks = 0
+        if marks <= _MOST_MARKS:
+            kept.append(char)
+    return "".join(kept)
 
 
 def _whole(text: str) -> str:
