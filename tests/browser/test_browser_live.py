@@ -152,6 +152,16 @@ def test_the_keyboard_goes_on_at_the_threads_where_its_button_is_gone(
         assert page.page.evaluate("document.activeElement.id") == "threads"
 
 
+def test_what_is_stacked_on_a_letter_stays_in_its_post(browser: Browser, at: Stage) -> None:
+    at.post("One.")
+    at.post("a" + "\u0301" * 200)
+    with tab(browser) as page:
+        page.page.goto(at.url)
+        before = page.page.locator(".twitter .post").first.screenshot()
+        page.page.evaluate("[...document.querySelectorAll('.text')].at(1).textContent = 'a'")
+        assert page.page.locator(".twitter .post").first.screenshot() == before
+
+
 # -- What it says ----------------------------------------------------------------------------------
 
 
