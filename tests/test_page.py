@@ -380,3 +380,10 @@ def test_bidirectional_text_is_kept_in_its_own_box() -> None:
     assert text.attributes["dir"] == "auto"
     assert [e.attributes["href"] for e in page.of_class("link")] == [ABS]
     assert any(e.text == "arxiv.org/abs/2602.10001" for e in page.named("bdi"))
+
+
+def test_the_title_of_the_page_is_tidied_like_every_text() -> None:
+    titled = replace(digest(), title="Hot \u202ePapers\u2066 2021-06-22")
+    page = read(plans.page(titled, "d.md", (), {}, made=NOW))
+    assert page.named("h1")[0].text == "Hot Papers 2021-06-22"
+    assert page.named("title")[0].text == "Hot Papers 2021-06-22 · Preview"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,3 +108,5 @@ def test_reversed_text_does_not_reorder_the_page(browser: Browser, tmp_path: Pat
         )
         assert len(lefts) >= 2
         assert len(set(lefts)) == 1
+        for shown in (at.page.title(), at.page.inner_text("h1")):
+            assert not re.search("[\u200e\u200f\u202a-\u202e\u2066-\u2069]", shown)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 
 from bot.formatter.prices import PRICES, month_price, thread_price
+from bot.formatter.tidy import tidy
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Digest, Media, Network, Post, State, Thread
 from bot.show.data import shown_posts
@@ -83,7 +84,7 @@ def page(  # noqa: PLR0913 - what is shown, and what is known of it
         for number, (thread, posts) in enumerate(zip(threads, known, strict=True), 1)
     )
     return PageView(
-        title=digest.title,
+        title=tidy(digest.title),
         eyebrow="Preview",
         lead="The threads as readers will see them. Nothing was sent to make this page.",
         threads=columns,
