@@ -187,6 +187,16 @@ def test_a_thread_that_was_retracted_is_shown_as_planned() -> None:
     assert "--again" in only(made).notes[0].text
 
 
+@pytest.mark.parametrize("now", [post(text="Other words."), post(part="other")])
+def test_a_thread_whose_words_would_be_others_now_says_so(now: Post) -> None:
+    planned = thread(Network.TWITTER, post())
+    changed = replace(planned, posts=(now,))
+    (note,) = only(view(changed, known=stored(planned, State.PLANNED))).notes
+    assert note.text.startswith("Its words were fixed when it was planned; the digest, ")
+    assert "BOT_DATABASE" in note.text
+    assert only(view(planned, known=stored(planned, State.SENT))).notes == ()
+
+
 def test_x_says_what_each_post_costs_and_the_others_that_they_are_free() -> None:
     linking = post(1, f"See {ABS}")
     planned = thread(Network.TWITTER, post(), linking)

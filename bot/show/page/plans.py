@@ -172,7 +172,7 @@ def _column(
         handle=handle(account.network, account.name if account.name != account.network else "you"),
         badge="Automated" if account.network is Network.MASTODON else "",
         facts=tuple(_told(account, posts)),
-        notes=tuple(_about(posts, stored)),
+        notes=tuple(_about(thread, posts, stored)),
         posts=views,
         empty="No paper of this digest is for this account.",
     )
@@ -193,14 +193,24 @@ def _told(account: Account, posts: Sequence[_Known]) -> Iterator[str]:
         yield f"{LABELS[account.network]} charges nothing"
 
 
-def _about(posts: Sequence[_Known], stored: StoredThread | None) -> Iterator[Note]:
+def _about(thread: Thread, posts: Sequence[_Known], stored: StoredThread | None) -> Iterator[Note]:
     if stored and posts and all(one.stored is None for one in posts):
         yield Note("It was retracted. To publish it anew: bot post --again")
+    elif stored and _words(stored.posts) != _words(thread.posts):
+        yield Note(
+            "Its words were fixed when it was planned; the digest, the templates or the settings "
+            "have changed since. To see the new words, let BOT_DATABASE name a file that is not "
+            "there."
+        )
     for state in (State.HELD, State.UNKNOWN):
         count = sum(one.state is state for one in posts)
         if count:
             tone = _STATES[state][1]
             yield Note(f"{counted(count, 'post')} {state.value}: see bot status", tone)
+
+
+def _words(posts: Sequence[Post] | Sequence[StoredPost]) -> list[tuple[str, str]]:
+    return [(post.part, post.text) for post in posts]
 
 
 def _total(posts: Sequence[_Known]) -> Decimal:
