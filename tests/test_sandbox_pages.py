@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import re
 import socket
@@ -9,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 import pytest
 import requests
 from pages import Page, harmless
+from starlette.types import Message
 
 from bot.errors import SettingsError
 from bot.model import Network
@@ -470,6 +473,30 @@ def test_a_form_from_elsewhere_changes_nothing(at: At, headers: dict[str, str]) 
     form = {"token": at.board.token, "network": "mastodon", "fault": "outage", "on": "yes"}
     assert at.send("/fault", headers, **form) == 403
     assert at.send("/fault", {"Origin": at.url}, **form) == 303
+
+
+def test_at_port_80_browsers_leave_the_port_out(at: At) -> None:
+    # without a server: only root may open that port
+    app = web.application(at.board, 80, lambda: True)
+    body = urlencode(
+        {"token": at.board.token, "network": "mastodon", "fault": "outage", "on": "yes"}
+    )
+    headers = [(b"host", b"localhost"), (b"origin", b"http://localhost")]
+    scope = {"type": "http", "method": "POST", "path": "/fault", "headers": headers}
+    answers: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body.encode()}
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    async def ask() -> None:
+        await app({**scope, "query_string": b""}, receive, send)
+
+    asyncio.run(ask())
+    assert answers[0]["status"] == 303
+    assert at.board.switches.is_on(Network.MASTODON, "outage")
 
 
 def test_a_form_that_is_too_long_is_not_read(at: At) -> None:

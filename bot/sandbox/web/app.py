@@ -29,6 +29,7 @@ _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20"><circle cx="10" cy="10" r="7" '
     'fill="none" stroke="#2b5a4b" stroke-width="5" stroke-dasharray="34 10"/></svg>'
 )
+_HTTP = 80
 _NAMES = ("127.0.0.1", "localhost")
 
 
@@ -47,13 +48,18 @@ def application(board: Board, port: int, ending: Callable[[], bool]) -> ASGIApp:
     return _Guard(Starlette(routes=routes), port)
 
 
+def _hosts(port: int) -> set[str]:
+    """What browsers call this place: HTTP's own port they leave out."""
+    bare = set(_NAMES) if port == _HTTP else set()
+    return bare | {f"{name}:{port}" for name in _NAMES}
+
+
 class _Guard:
     """Answers only who asks for this machine by name, and dresses every answer."""
 
     def __init__(self, app: ASGIApp, port: int) -> None:
         self._app = app
-        self._hosts = {f"{name}:{port}".encode() for name in _NAMES}
-        self._hosts |= {name.encode() for name in _NAMES} if port == 80 else set()  # noqa: PLR2004 - HTTP's own
+        self._hosts = {host.encode() for host in _hosts(port)}
         policy = render.policy(
             "'self'",
             "script-src 'self'",
@@ -86,7 +92,7 @@ class _Pages:
     def __init__(self, board: Board, port: int, ending: Callable[[], bool]) -> None:
         self._board = board
         self._ending = ending
-        self._origins = {f"http://{name}:{port}" for name in _NAMES}
+        self._origins = {f"http://{host}" for host in _hosts(port)}
 
     async def page(self, request: Request) -> Response:
         del request
