@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -74,7 +74,7 @@ def sandbox(port: int, wait: Callable[[], None], echo: Echo) -> None:
             echo(line)
         with served(board, door.socket):
             wait()
-    echo("Ended: all of it is gone.")
+    _bid_farewell(echo, "Ended: all of it is gone.")
 
 
 def demo(port: int, wait: Callable[[], None], echo: Echo) -> None:
@@ -114,7 +114,13 @@ def demo(port: int, wait: Callable[[], None], echo: Echo) -> None:
         finally:
             stop.set()
             crew.join()
-    echo("Ended: nothing is left behind.")
+    _bid_farewell(echo, "Ended: nothing is left behind.")
+
+
+def _bid_farewell(echo: Echo, line: str) -> None:
+    """Say it where anybody hears it: the terminal may be gone, and that is why it ends."""
+    with suppress(OSError):
+        echo(line)
 
 
 # -- Where things are ------------------------------------------------------------------------------

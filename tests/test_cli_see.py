@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 import subprocess
@@ -438,7 +439,7 @@ def ended(started: subprocess.Popen[str], how: signal.Signals) -> str:
     return said
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_ends_the_demo_and_leaves_nothing(tmp_path: Path, how: signal.Signals) -> None:
     # neither of these is read: both would be refused
     (tmp_path / ".env").write_text("BOT_PAUSE=never\nTWITTER_ACCESS_TOKEN=mine\n", "utf-8")
@@ -451,6 +452,17 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing(tmp_path: Path, how: signal.Sig
     assert list((tmp_path / "tmp").iterdir()) == []
     with pytest.raises(requests.ConnectionError):
         viewer.look()
+
+
+def test_a_terminal_that_is_closed_ends_the_demo_and_leaves_nothing(tmp_path: Path) -> None:
+    with process(tmp_path, "demo") as started:
+        assert started.stdout is not None
+        viewer = Viewer([started.stdout.readline().strip()])
+        viewer.until(lambda page: bool(page.posts))
+        started.stdout.close()
+        started.send_signal(signal.SIGHUP)
+        started.wait(TIMEOUT)
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_the_sandbox_takes_what_the_real_bot_sends(tmp_path: Path) -> None:
@@ -477,6 +489,29 @@ def test_without_the_extra_the_commands_say_so(
     for command in ("demo", "sandbox"):
         assert run([command], Surroundings({}, tmp_path)) == 2
         assert "the page needs uvicorn" in capsys.readouterr().err
+
+
+def test_who_said_nohup_is_not_interrupted_by_it() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert callable(signal.getsignal(signal.SIGTERM))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_farewell_that_nobody_hears_is_no_failure() -> None:
+    lines: list[str] = []
+
+    def echo(line: str) -> None:
+        if line.startswith("Ended"):
+            raise OSError(errno.EIO, "Input/output error")
+        lines.append(line)
+
+    demo.sandbox(0, lambda: None, echo)
+    demo.demo(0, lambda: None, echo)
+    assert lines
 
 
 def test_the_third_signal_ends_it_at_once() -> None:

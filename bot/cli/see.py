@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from bot.show.page.views import PageView
 
 
+_HANG_UP = getattr(signal, "SIGHUP", None)  # there is none on Windows
+_ENDING = tuple(filter(None, (signal.SIGINT, signal.SIGTERM, _HANG_UP)))
+
+
 @click.command(short_help="Write the threads as a page that shows how they will look.")
 @click.argument("digest", required=False)
 @click.option("--output", metavar="FILE.html", help="Where the page is written; - prints it.")
@@ -149,7 +153,9 @@ def demo(port: int) -> int:
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """Give what waits for Ctrl-C or SIGTERM; the third of them ends the process at once.
+    """Give what waits for Ctrl-C, SIGTERM or SIGHUP; the third of them ends the process at once.
+
+    A terminal that is closed sends SIGHUP; who said `nohup` does not want it to be heard.
 
     The handler does nothing that takes a lock: another signal may come while it runs, and
     `threading.Event.set` would then wait for itself for ever.
@@ -167,7 +173,9 @@ def interruptible() -> Iterator[Callable[[], None]]:
     def wait() -> None:
         asked.get()
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    if before.get(_HANG_UP) is signal.SIG_IGN:
+        del before[_HANG_UP]
     for number in before:
         signal.signal(number, ask)
     try:
