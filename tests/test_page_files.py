@@ -70,6 +70,12 @@ def test_a_name_that_cannot_be_used_is_said(tmp_path: Path) -> None:
         files.write(tmp_path / ("n" * 300), OURS)
 
 
+def test_the_longest_name_there_can_be_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / f"{'n' * 250}.html"
+    files.write(path, OURS)
+    assert names(tmp_path) == [path.name]
+
+
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), descriptor)

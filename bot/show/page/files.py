@@ -25,7 +25,7 @@ def write(path: Path, html: str) -> None:
     """
     target = Path(os.path.realpath(path))  # a link stays one, and leads to the new page
     _check(path, target)
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    beside = target.with_name(f".bot-{secrets.token_hex(8)}")  # the page's own may be the longest
     try:
         try:
             _fill(beside, html.encode())
