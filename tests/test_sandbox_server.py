@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
+import resource
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from queue import SimpleQueue
 
 import pytest
 import requests
@@ -23,6 +26,7 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Request, Response, reply
 from bot.sandbox.x.rules import XRules
 
+TIMEOUT = 30.0
 GET = b"GET /api/v1/instance HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
@@ -49,6 +53,43 @@ def talk(sandbox: Sandbox, *parts: bytes) -> bytes:
 
 def port_of(sandbox: Sandbox, network: str = "mastodon") -> int:
     return int(sandbox.url(network).rpartition(":")[2])
+
+
+@contextmanager
+def no_file_left() -> Iterator[None]:
+    """This process can open no file, until the end."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held: list[int] = []
+    try:
+        highest = os.dup(0)
+        held.append(highest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, before[1]))
+        with suppress(OSError):
+            while True:
+                held.append(os.dup(0))
+        yield
+    finally:
+        for each in held:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_while_no_file_can_be_opened_it_rests_and_then_goes_on() -> None:
+    rested: SimpleQueue[float] = SimpleQueue()
+    go_on, served = threading.Event(), threading.Event()
+
+    def rest(seconds: float) -> None:
+        rested.put(seconds)
+        go_on.wait(TIMEOUT)
+
+    doors = Doors(["a"], {}, lambda *_: served.set(), rest)
+    with socket.socket() as client:
+        with no_file_left():
+            client.connect(("127.0.0.1", doors.port("a")))
+            assert rested.get(timeout=TIMEOUT) == 0.05
+        go_on.set()
+        assert served.wait(TIMEOUT)
+    doors.close()
 
 
 # -- the log ---------------------------------------------------------------------------------------

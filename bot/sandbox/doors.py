@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import selectors
 import socket
 import threading
@@ -14,6 +15,7 @@ from bot.sandbox.connection import Connection
 
 HOST = "127.0.0.1"
 _BACKLOG = 128
+_REST = 0.05
 
 Attend: TypeAlias = Callable[[str, int, Connection], None]
 """Serves one connection to its end: the door's name, the connection's number, the connection."""
@@ -31,12 +33,23 @@ class _Door:
 class Doors:
     """One listening socket a name, open until `close`. `attend` runs in a thread of its own."""
 
-    def __init__(self, names: Iterable[str], ports: Mapping[str, int], attend: Attend) -> None:
-        """Open the doors, each at its port or at any that is free. OSError where one is taken."""
+    def __init__(
+        self,
+        names: Iterable[str],
+        ports: Mapping[str, int],
+        attend: Attend,
+        rest: Callable[[float], object] | None = None,
+    ) -> None:
+        """Open the doors, each at its port or at any that is free. OSError where one is taken.
+
+        `rest` waits some seconds while there is nothing to open a connection with; by default
+        until `close` at the latest.
+        """
         self._attend = attend
+        self._ending = threading.Event()
+        self._rest = rest or self._ending.wait
         self._lock = threading.Lock()
         self._clients: dict[threading.Thread, tuple[str, Connection]] = {}
-        self._stopping = False
         self._doors: dict[str, _Door] = {}
         with ExitStack() as opened:
             self._selector = opened.enter_context(selectors.DefaultSelector())
@@ -52,7 +65,7 @@ class Doors:
 
     def close(self) -> None:
         """Hang up on every client and close the doors; every thread has ended afterwards."""
-        self._stopping = True
+        self._ending.set()
         self._wake.send(b".")
         self._acceptor.join()
         for name in self._doors:
@@ -88,7 +101,7 @@ class Doors:
         self._selector.register(door.listener, selectors.EVENT_READ, door)
 
     def _accept(self) -> None:
-        while not self._stopping:
+        while not self._ending.is_set():
             for key, _ in self._selector.select():
                 if isinstance(key.data, _Door):
                     self._welcome(key.data)
@@ -96,8 +109,10 @@ class Doors:
     def _welcome(self, door: _Door) -> None:
         try:
             accepted, _ = door.listener.accept()
-        except OSError:
-            return  # shut, or the client gave up, between the signal and here
+        except OSError as error:  # shut, or the client gave up, between the signal and here
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._rest(_REST)  # the client waits, and the selector would tell of it at once
+            return
         accepted.settimeout(None)
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = Connection(accepted)
