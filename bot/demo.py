@@ -142,8 +142,9 @@ def _opened(made: Sequence[StandIn], port: int) -> Iterator[tuple[Sandbox, _Door
             networks = Sandbox(rules, ports=ports)
             networks.__enter__()
         except OSError as error:
-            message = f"a port of {', '.join(map(str, ports.values()))} cannot be used"
-            raise SettingsError(f"{message}: {error.strerror}", "Give another --port.") from error
+            message = f"{error.filename} cannot be used: {error.strerror}"
+            mend = f"Give another --port; the {len(rules)} after it are used as well."
+            raise SettingsError(message, mend) from error
         try:
             yield networks, _Door(opened, opened.getsockname()[1])
         finally:

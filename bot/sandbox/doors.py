@@ -40,7 +40,9 @@ class Doors:
         attend: Attend,
         rest: Callable[[float], object] | None = None,
     ) -> None:
-        """Open the doors, each at its port or at any that is free. OSError where one is taken.
+        """Open the doors, each at its port or at any that is free.
+
+        OSError where one is taken, with the port in place of a file's name.
 
         `rest` waits some seconds while there is nothing to open a connection with; by default
         until `close` at the latest.
@@ -156,7 +158,7 @@ def _listen(port: int) -> socket.socket:
         listener.bind((HOST, port))
         listener.listen(_BACKLOG)
         listener.settimeout(0)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise OSError(error.errno, error.strerror, f"port {port}") from error
     return listener
