@@ -29,6 +29,14 @@ _HANG_UP = getattr(signal, "SIGHUP", None)  # there is none on Windows
 _ENDING = tuple(filter(None, (signal.SIGINT, signal.SIGTERM, _HANG_UP)))
 
 
+_at_port = click.option(
+    "--port",
+    type=click.IntRange(0, 65_000),
+    default=0,
+    help="Where the page is; the networks take the three ports after it. Any by default.",
+)
+
+
 @click.command(short_help="Write the threads as a page that shows how they will look.")
 @click.argument("digest", required=False)
 @click.option("--output", metavar="FILE.html", help="Where the page is written; - prints it.")
@@ -110,12 +118,7 @@ def _write(page: PageView, output: str, folder: Path) -> None:
 
 
 @click.command(short_help="Start the networks on your own machine, with a page.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65_000),
-    default=0,
-    help="Where the page is; the networks take the ports after it. Any that are free by default.",
-)
+@_at_port
 def sandbox(port: int) -> int:
     """Start stand-ins for the networks on this machine, and a page that shows what arrives.
 
@@ -132,9 +135,7 @@ def sandbox(port: int) -> int:
 
 
 @click.command(short_help="See a thread published on your own machine; no account needed.")
-@click.option(
-    "--port", type=click.IntRange(0, 65_000), default=0, help="Where the page is; any by default."
-)
+@_at_port
 def demo(port: int) -> int:
     """Publish a sample thread to stand-ins for X, Mastodon and Bluesky, before your eyes.
 
