@@ -523,6 +523,12 @@ def test_a_port_that_is_taken_is_said() -> None:
         assert door.getsockname()[0] == HOST
 
 
+@pytest.mark.parametrize("port", [2049, 5060, 6000, 6665, 6669, 10080])
+def test_a_port_that_browsers_refuse_is_refused(port: int) -> None:
+    with pytest.raises(SettingsError, match=f"port {port} .* browsers open no page there"):
+        listen(port)
+
+
 def test_a_missing_extra_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     check_libraries()
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)

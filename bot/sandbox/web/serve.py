@@ -13,6 +13,11 @@ from bot.sandbox.doors import HOST
 from bot.sandbox.web.board import Board
 
 _LONGEST_GOODBYE = 2
+# What no browser opens a page at, from 1024 on: https://fetch.spec.whatwg.org/#port-blocking
+_BARRED = frozenset(
+    {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080}
+    | {*range(6665, 6670)}
+)
 
 
 def check_libraries() -> None:
@@ -30,8 +35,11 @@ def check_libraries() -> None:
 def listen(port: int) -> socket.socket:
     """Open the page's door, at any free port for 0. Browsers that come now wait for the pages.
 
-    Raises SettingsError where the port is taken.
+    Raises SettingsError where the port is taken, or browsers would not go there.
     """
+    if port in _BARRED:
+        message = f"port {port} is of no use: browsers open no page there"
+        raise SettingsError(message, "Give another with --port, or none for any.")
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
