@@ -330,7 +330,7 @@ def test_a_fault_is_switched_on_and_off(at: At) -> None:
     assert at.toot("One").status_code == 200
     page = at.read()
     assert page.posts == ["One"]
-    assert "2 requests · 1 failed · 1 sent again" in page.texts("sums")
+    assert "2 requests · 1 failed · 1 tried again" in page.texts("sums")
     assert "503 on purpose ← POST /api/v1/statuses" in page.texts("asked")[0]
 
 

@@ -173,7 +173,7 @@ def coping(records: Sequence[Record], creates: str) -> str:
         "refused": counts["refused"],
         "failed": counts["broken"],
         "unanswered": counts["dropped"],
-        "sent again": again,
+        "tried again": again,
     }
     told = [f"{number:,} {what}" for what, number in parts.items() if number]
     return " · ".join((_counted(len(records), "request"), *(told or ["nothing went wrong"])))
