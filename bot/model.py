@@ -191,9 +191,10 @@ class Post:
 
     `part` names what it is about: `opening`, `closing`, or a paper's arXiv id; it never depends on
     wording or position. `token` is the piece of `text` by which it is recognised when read back.
-    `length` and `limit` are in the network's own count. `shortened` names what had to give way
-    (`authors`, `title`) so that the post fits. `spans` are its links and hashtags, and `card` what
-    is shown of a page, where the network does not find these in the text by itself.
+    `length` and `limit` are in the network's own count; `spare` of the length is the abstract's,
+    which takes what room is left. `shortened` names what had to give way (`authors`, `title`) so
+    that the post fits. `spans` are its links and hashtags, and `card` what is shown of a page,
+    where the network does not find these in the text by itself.
     """
 
     position: int
@@ -206,6 +207,7 @@ class Post:
     shortened: tuple[str, ...] = ()
     spans: tuple[Span, ...] = ()
     card: Card | None = None
+    spare: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,9 @@ def test_authors_give_way_before_the_summary_and_the_summary_before_the_title() 
     bare = len(with_summary(VIEW))
     result = fitted(bare)
     assert result == Fitted(
-        with_summary(replace(VIEW, authors=AUTHORS[1], summary=SENTENCES[0])), ("authors",)
+        with_summary(replace(VIEW, authors=AUTHORS[1], summary=SENTENCES[0])),
+        ("authors",),
+        spare=len(SENTENCES[0]),
     )
     shortest = len(with_summary(replace(VIEW, authors=AUTHORS[2], areas=())))
     result = fitted(shortest)

@@ -127,6 +127,21 @@ def test_what_is_near_the_limit_is_said(length: int, note: str | None, full: str
     assert shown.full == full
 
 
+@pytest.mark.parametrize(
+    ("spare", "shortened", "full"),
+    [(100, (), ""), (100, ("authors",), "near"), (10, (), "near")],
+)
+def test_what_an_abstract_fills_on_purpose_is_not_near_the_limit(
+    spare: int, shortened: tuple[str, ...], full: str
+) -> None:
+    filled = thread(Network.TWITTER, post(text="x" * 278, spare=spare, shortened=shortened))
+    for known in (None, stored(filled, State.PLANNED)):
+        made = view(filled, known=known)
+        assert first(made).full == full
+        assert any("Near the limit" in each.text for each in first(made).notes) is bool(full)
+        assert dict(made.facts)["To look at"].startswith(f"{int(bool(full))} near the limit")
+
+
 def test_a_post_without_a_limit_has_an_empty_meter() -> None:
     assert first(view(thread(Network.MASTODON, post(limit=0, length=0)))).share == 0
 

@@ -174,9 +174,9 @@ def test_what_is_deleted_is_gone_and_counted(at: At) -> None:
     assert page.texts("told")[0] == "1 post 1 deleted"
 
 
-def test_a_warning_and_a_full_post_are_said(at: At) -> None:
+def test_a_content_warning_is_said_and_a_full_post_is_none(at: At) -> None:
     at.toot("x" * 480, spoiler_text="Long")
-    assert at.read().texts("note") == ["Near the limit: 20 left.", "Content warning: Long"]
+    assert at.read().texts("note") == ["Content warning: Long"]
 
 
 def test_a_picture_is_shown_with_its_words(at: At) -> None:

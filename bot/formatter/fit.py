@@ -30,10 +30,14 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A text that fits, and what had to give way for it (`authors`, `areas`, `title`)."""
+    """A text that fits, and what had to give way for it (`authors`, `areas`, `title`).
+
+    `spare` of its length is the summary's.
+    """
 
     text: str
     shortened: tuple[str, ...] = ()
+    spare: int = 0
 
 
 def fit_paper(
@@ -57,7 +61,7 @@ def fit_paper(
             shortened = () if names == view.authors else ("authors",)
             summed = _with_summary(form, text, sentences, render, measure)
             if summed:
-                return Fitted(summed, shortened)
+                return Fitted(summed, shortened, measure.length(summed) - measure.length(text))
             first = first or Fitted(text, shortened)
     return first or _with_less(replace(view, authors=authors[-1]), render, measure)
 

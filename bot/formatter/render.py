@@ -167,7 +167,11 @@ class _Writer:
             )
         size = self.measure.length(fitted.text)
         limit = account.max_characters
-        post = Post(0, part, fitted.text, token, size, limit, shortened=fitted.shortened)
+        post = Post(
+            *(0, part, fitted.text, token, size, limit),
+            shortened=fitted.shortened,
+            spare=fitted.spare,
+        )
         if account.network is not Network.BLUESKY:
             return post
         rich = enrich(fitted.text, self.hashtags)

@@ -14,7 +14,6 @@ from bot.sandbox.web.standins import StandIn
 from bot.sandbox.web.switches import Switches, kinds
 from bot.show.page.pieces import linked, size_of
 from bot.show.page.views import (
-    NEARLY_FULL,
     Note,
     Panel,
     Picture,
@@ -105,7 +104,7 @@ def _post(stand_in: StandIn, post: Stored, numbers: Mapping[str, int], *, ends: 
         limit=stand_in.limit,
         when=f"{post.created:%H:%M:%S}",
         stamp=f"{post.created:%Y-%m-%dT%H:%M:%SZ}",
-        notes=tuple(_notes(post, count, stand_in.limit, orphan=bool(post.reply_to) and not parent)),
+        notes=tuple(_notes(post, orphan=bool(post.reply_to) and not parent)),
         pictures=tuple(_pictures(stand_in, post, more.alts)),
         leaf=more.leaf,
         visibility=post.visibility if network is Network.MASTODON else "",
@@ -120,9 +119,7 @@ def _anchor(network: Network, post_id: str) -> str:
     return f"{network}-{post_id.rpartition('/')[2]}"
 
 
-def _notes(post: Stored, count: int, limit: int, *, orphan: bool) -> Iterator[Note]:
-    if count >= NEARLY_FULL * limit:
-        yield Note(f"Near the limit: {max(limit - count, 0)} left.")
+def _notes(post: Stored, *, orphan: bool) -> Iterator[Note]:
     if orphan:
         yield Note("It replies to a post that is deleted.", Tone.BAD)
     if post.spoiler:

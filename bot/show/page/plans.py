@@ -17,7 +17,6 @@ from bot.show.data import shown_posts
 from bot.show.page.pieces import Stretch, linked, safe, size_of
 from bot.show.page.views import (
     LABELS,
-    NEARLY_FULL,
     Leaf,
     Note,
     PageView,
@@ -38,6 +37,8 @@ _STATES = {
     State.HELD: ("Held: a person must decide", Tone.BAD),
     State.RETRACTED: ("Taken back", Tone.PLAIN),
 }
+# From this share of the limit on, a post is said to be near it.
+_NEARLY_FULL = 0.95
 _GAVE_WAY = {
     "authors": "The list of authors was shortened to fit.",
     "title": "The title was cut to fit.",
@@ -117,7 +118,13 @@ def _known(thread: Thread, stored: StoredThread | None) -> list[_Known]:
     for post, known in shown_posts(thread, stored):
         same = planned.get((post.part, post.text))
         whole = (
-            replace(post, shortened=same.shortened, spans=same.spans, card=same.card)
+            replace(
+                post,
+                shortened=same.shortened,
+                spans=same.spans,
+                card=same.card,
+                spare=same.spare,
+            )
             if same
             else post
         )
@@ -133,7 +140,7 @@ def _facts(
     accounts = counted(len(threads), "account")
     yield "Threads", f"{counted(len(every), 'post')} on {accounts}"
     yield "Sent already", f"{sum(one.is_out for one in every)} of {len(every)}"
-    near = sum(one.post.length >= NEARLY_FULL * one.post.limit for one in every)
+    near = sum(_is_near(one.post) for one in every)
     cut = sum(bool(one.post.shortened) for one in every)
     yield "To look at", f"{near} near the limit · {cut} shortened"
     billed = [
@@ -241,6 +248,7 @@ def _post(
         pieces=linked(account.network, post.text, _stretches(post)),
         length=post.length,
         limit=post.limit,
+        near=_is_near(post),
         state=state,
         tone=tone,
         url=safe(one.stored.url) if one.stored else "",
@@ -253,6 +261,12 @@ def _post(
         parent=f"{key}-{at}" if at else "",
         parent_number=at,
     )
+
+
+def _is_near(post: Post) -> bool:
+    """Tell whether there is hardly room; what an abstract fills on purpose is no lack of it."""
+    needed = post.length if post.shortened else post.length - post.spare
+    return needed >= _NEARLY_FULL * post.limit
 
 
 def _stretches(post: Post) -> list[Stretch]:
@@ -287,7 +301,7 @@ def _notes(one: _Known) -> Iterator[Note]:
     post = one.post
     if post.length > post.limit:
         yield Note(f"{post.length - post.limit} over the limit.", Tone.BAD)
-    elif post.length >= NEARLY_FULL * post.limit:
+    elif _is_near(post):
         left = post.limit - post.length
         yield Note(f"Near the limit: {left} left." if left else "At the limit: nothing left.")
     for what in post.shortened:

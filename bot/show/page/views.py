@@ -64,7 +64,8 @@ class Note:
 class PostView:
     """One post. `anchor` is unique on the page, `parent` the anchor of what it replies to.
 
-    `stamp` is `when` as machines write it. `ends` says that no post of its thread follows.
+    `near` says that there was hardly room for it, `ends` that no post of its thread follows.
+    `stamp` is `when` as machines write it.
     """
 
     anchor: str
@@ -72,6 +73,7 @@ class PostView:
     pieces: tuple[Piece, ...]
     length: int
     limit: int
+    near: bool = False
     state: str = ""
     tone: Tone = Tone.PLAIN
     url: str = ""
@@ -97,11 +99,7 @@ class PostView:
         """`over`, `near` or nothing: how close the text is to its limit."""
         if self.length > self.limit:
             return "over"
-        return "near" if self.length >= NEARLY_FULL * self.limit else ""
-
-
-NEARLY_FULL = 0.95
-"""From this share of the limit on, a post is said to be near it."""
+        return "near" if self.near else ""
 
 
 @dataclass(frozen=True, slots=True)
