@@ -18,7 +18,7 @@ from bot.formatter.limits import LIMITS
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Card, Media, Network, Post, Span, State, Thread, Visibility
 from bot.show.page import plans, render
-from bot.show.page.views import PageView, PostView, ThreadView
+from bot.show.page.views import PageView, PostView, ThreadView, Tone
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ABS = "https://arxiv.org/abs/2602.10001"
@@ -147,14 +147,21 @@ def test_a_post_without_a_limit_has_an_empty_meter() -> None:
 
 
 def test_what_gave_way_is_said() -> None:
-    cut = post(shortened=("authors", "title", "something"))
+    cut = post(shortened=("authors", "areas", "title", "something"))
     page = read(view(thread(Network.TWITTER, cut)))
     assert page.texts("note") == [
-        "The list of authors was shortened to fit.",
-        "The title was cut to fit.",
-        "Shortened to fit: something.",
+        (
+            "The list of authors was shortened to fit. Areas were left out to fit. "
+            "The title was cut to fit. Shortened to fit: something."
+        )
     ]
     assert "1 shortened" in dict(view(thread(Network.TWITTER, cut)).facts)["To look at"]
+
+
+def test_the_notes_of_a_post_are_one_that_feels_as_the_worst_of_them() -> None:
+    planned = thread(Network.TWITTER, post(shortened=("title",)))
+    (note,) = first(view(planned, known=stored(planned, State.HELD, reason="Gone."))).notes
+    assert (note.text, note.tone) == ("The title was cut to fit. Gone.", Tone.BAD)
 
 
 def test_what_gave_way_is_said_of_a_post_in_the_ledger_too() -> None:

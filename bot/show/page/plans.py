@@ -41,6 +41,7 @@ _STATES = {
 _NEARLY_FULL = 0.95
 _GAVE_WAY = {
     "authors": "The list of authors was shortened to fit.",
+    "areas": "Areas were left out to fit.",
     "title": "The title was cut to fit.",
 }
 
@@ -253,7 +254,7 @@ def _post(
         tone=tone,
         url=safe(one.stored.url) if one.stored else "",
         price=_price(account, one),
-        notes=tuple(_notes(one)),
+        notes=_merged([*_notes(one)]),
         pictures=pictures,
         leaf=_leaf(post),
         visibility=_visibility(account, at),
@@ -295,6 +296,14 @@ def _price(account: Account, one: _Known) -> str:
         return ""
     price = dollars(_total([one]))
     return f"{price} billed" if one.is_out else price
+
+
+def _merged(notes: Sequence[Note]) -> tuple[Note, ...]:
+    """All of them in one box, which feels as the worst of them does."""
+    if not notes:
+        return ()
+    tones = [note.tone for note in notes]
+    return (Note(" ".join(note.text for note in notes), max(tones, key=list(Tone).index)),)
 
 
 def _notes(one: _Known) -> Iterator[Note]:
