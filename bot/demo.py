@@ -337,5 +337,5 @@ def outcome(served: Served) -> Saying:
     if served.end is End.DONE:
         return f"Done: {out} of {len(posts)} posts, each exactly once.", Tone.GOOD
     if served.end is End.LATER:
-        return f"Stopped for now ({served.reason}), and coming back.", Tone.WAIT
+        return f"Waiting, and coming back: {served.reason}", Tone.WAIT
     return f"{served.end.value.capitalize()}: {served.reason}", Tone.BAD

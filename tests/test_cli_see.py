@@ -406,7 +406,7 @@ def test_how_it_ended_is_said_in_words() -> None:
     account = Account("x", Network.TWITTER)
     assert demo.outcome(Served(account, End.HELD, reason="gone")) == ("Held: gone", Tone.BAD)
     later = demo.outcome(Served(account, End.LATER, reason="limit"))
-    assert later == ("Stopped for now (limit), and coming back.", Tone.WAIT)
+    assert later == ("Waiting, and coming back: limit", Tone.WAIT)
 
 
 # -- As real processes -----------------------------------------------------------------------------
