@@ -165,8 +165,8 @@ def test_a_picture_that_is_out_keeps_its_place_and_its_words(
         assert run(["post"], around) == 0
         assert run(["preview", "--output", "page.html"], around) == 0
     page = Page((tmp_path / "page.html").read_text("utf-8"))
-    # its bytes are kept only until it is out
-    assert page.texts("frame") == ["Picture (image/png)"] * 2
+    assert page.texts("frame") == ["It went out with this picture; its file is not kept."] * 2
+    assert len(page.texts("alt")) == 2
     assert page.named("img") == []
 
 

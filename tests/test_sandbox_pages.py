@@ -190,7 +190,7 @@ def test_a_picture_is_shown_with_its_words(at: At) -> None:
     page = at.read()
     (image,) = page.named("img")
     assert image.attributes == {"src": "/media/mastodon/1", "alt": "A chart."}
-    assert page.texts("frame") == ["Picture (its file never came over the wire)"]
+    assert page.texts("frame") == ["Its file never came over the wire."]
     answer = at.get("/media/mastodon/1")
     assert (answer.content, answer.headers["content-type"]) == (PNG, "image/png")
     # what is no picture for a page could be a page itself

@@ -130,11 +130,11 @@ def _pictures(stand_in: StandIn, post: Stored, alts: Mapping[str, str]) -> Itera
     for media_id in post.media:
         medium = stand_in.upload(media_id)
         if medium is None:
-            yield Picture(alts.get(media_id, ""), "its file never came over the wire")
+            yield Picture(alts.get(media_id, ""), "Its file never came over the wire.")
             continue
         alt = alts.get(media_id, medium.alt)
         source = f"/media/{stand_in.network}/{media_id}"
-        yield Picture(alt, medium.type, source, size_of(medium.data))
+        yield Picture(alt, "", source, size_of(medium.data))
 
 
 # -- How it copes ----------------------------------------------------------------------------------

@@ -229,13 +229,16 @@ def _total(posts: Sequence[_Known]) -> Decimal:
 def _pictures(one: _Known, stored: StoredThread | None, kept: Kept) -> tuple[Picture, ...]:
     """Those that were just drawn, or wait in the ledger; for others a frame without a picture."""
     known = kept(stored, one.post.position) if stored and one.stored and one.post.media else b""
-    return tuple(_picture(media, media.data or known) for media in one.post.media)
+    return tuple(
+        _picture(media, media.data or known, is_out=one.is_out) for media in one.post.media
+    )
 
 
-def _picture(media: Media, data: bytes) -> Picture:
+def _picture(media: Media, data: bytes, *, is_out: bool) -> Picture:
     size = size_of(data)
     source = f"data:image/png;base64,{b64encode(data).decode()}" if size else ""
-    return Picture(media.alt, media.type, source, size)
+    gone = "It went out with this picture; its file is not kept."
+    return Picture(media.alt, gone if is_out else f"Picture ({media.type})", source, size)
 
 
 def _post(

@@ -33,11 +33,12 @@ class Piece:
 class Picture:
     """A picture of a post. `src` is a data URL or a path of our own; empty where it is not here.
 
-    `size` is its width and height in pixels where these are known, so that nothing jumps.
+    `instead` is said in its place then. `size` is its width and height in pixels where these are
+    known, so that nothing jumps.
     """
 
     alt: str
-    type: str
+    instead: str
     src: str = ""
     size: tuple[int, int] | None = None
 
