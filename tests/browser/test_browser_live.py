@@ -18,6 +18,7 @@ from bot.sandbox.service import Stored
 from bot.sandbox.web.board import Board
 from bot.sandbox.web.serve import listen, served
 from bot.sandbox.web.standins import stand_ins
+from bot.show.page.views import Tone
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -221,6 +222,20 @@ def test_times_are_the_viewers_own(browser: Browser, at: Stage) -> None:
         at.post("Two.")
         until_shown(page, "Two.")
         assert page.text("time") == ["Mar 01, 21:00:00"] * 6
+
+
+def test_the_switches_stay_where_they_are_whatever_the_bot_says(
+    browser: Browser, at: Stage
+) -> None:
+    said = ["Sent."]
+    at.board.said = lambda _: (said[-1], Tone.GOOD)
+    with tab(browser) as page:
+        page.page.goto(at.url)
+        before = page.page.locator("#twitter-outage").bounding_box()
+        said.append("Waiting. " * 30)
+        at.post("One.")
+        page.page.wait_for_selector(".twitter .saying >> text=Waiting.")
+        assert page.page.locator("#twitter-outage").bounding_box() == before
 
 
 # -- Other tabs ------------------------------------------------------------------------------------
