@@ -238,6 +238,17 @@ def test_the_switches_stay_where_they_are_whatever_the_bot_says(
         assert page.page.locator("#twitter-outage").bounding_box() == before
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_switch_has_room_for_its_words(browser: Browser, at: Stage, width: int) -> None:
+    room = """() => [...document.querySelectorAll(".switch")].map(each =>
+        each.getBoundingClientRect().right - each.lastElementChild.getBoundingClientRect().right)"""
+    with tab(browser, width) as page:
+        page.page.goto(at.url)
+        page.page.click("#twitter-credits")
+        page.page.wait_for_selector("#twitter-credits[aria-pressed=true]")
+        assert min(page.page.evaluate(room)) >= 10
+
+
 # -- Other tabs ------------------------------------------------------------------------------------
 
 
