@@ -249,6 +249,15 @@ def test_a_switch_has_room_for_its_words(browser: Browser, at: Stage, width: int
         assert min(page.page.evaluate(room)) >= 10
 
 
+def test_the_columns_stand_in_line(browser: Browser, at: Stage) -> None:
+    heights = "name => [...document.querySelectorAll(name)].map(e => e.offsetHeight)"
+    at.post("One.")
+    with tab(browser) as page:
+        page.page.goto(at.url)
+        assert len({*page.page.evaluate(heights, ".profile")}) == 1
+        assert max(page.page.evaluate(heights, ".by .whose")) <= 24  # one line
+
+
 # -- Other tabs ------------------------------------------------------------------------------------
 
 
