@@ -224,17 +224,20 @@ def test_times_are_the_viewers_own(browser: Browser, at: Stage) -> None:
         assert page.text("time") == ["Mar 01, 21:00:00"] * 6
 
 
-def test_the_switches_stay_where_they_are_whatever_the_bot_says(
+def test_the_switches_stay_where_they_are_whatever_the_bot_says_and_offers(
     browser: Browser, at: Stage
 ) -> None:
-    said = ["Sent."]
+    said, offered = ["Sent."], [""]
     at.board.said = lambda _: (said[-1], Tone.GOOD)
+    at.board.offer = lambda: offered[-1]
     with tab(browser) as page:
         page.page.goto(at.url)
         before = page.page.locator("#twitter-outage").bounding_box()
         said.append("Waiting. " * 30)
+        offered.append("Another")
         at.post("One.")
         page.page.wait_for_selector(".twitter .saying >> text=Waiting.")
+        page.page.wait_for_selector("#next")
         assert page.page.locator("#twitter-outage").bounding_box() == before
 
 
