@@ -14,6 +14,7 @@ from bot.digests.parse import parse
 from bot.digests.urls import shown
 from bot.errors import BotError, SettingsError, Unreachable
 from bot.formatter.select import tidied
+from bot.formatter.tidy import tidy
 from bot.model import Account, Digest, Network
 from bot.posters.poster import CannotRead
 from bot.service import open_poster
@@ -156,7 +157,7 @@ def _source(settings: Settings, *, offline: bool) -> Iterator[Finding]:
         yield _failed("source", reading.problem)
     elif reading.digest:
         size = len(reading.digest.papers)
-        message = f"the latest is {reading.digest.title}, {size} papers ({reading.source})"
+        message = f"the latest is {tidy(reading.digest.title)}, {size} papers ({reading.source})"
         yield Finding(Level.OK, "source", message)
 
 

@@ -302,6 +302,16 @@ def test_check_offline_leaves_a_far_source_alone_and_else_says_what_it_answered(
     assert (status, "error    source     " in out) == (75, True)
 
 
+def test_a_title_commands_no_terminal_and_turns_no_line_round(bot: Bot) -> None:
+    text = (SAMPLES / "2021-06-22---Hot-Papers.md").read_text(encoding="utf-8")
+    title = "title: Hot\x1b[2J Papers \u202e2021-06-22"
+    (bot.folder / "2021-06-22.md").write_text(re.sub("(?m)^title: .*$", title, text), "utf-8")
+    for arguments in (("post", "--dry-run", "./2021-06-22.md"), ("check", "--offline")):
+        _, out, err = bot(*arguments, BOT_DIGESTS="2021-06-22.md")
+        assert "Hot[2J Papers 2021-06-22" in out
+        assert not {"\x1b", "\u202e"} & set(out + err)
+
+
 def test_help_version_and_completion() -> None:
     for arguments in (["--help"], ["post", "-h"], ["check", "--help"]):
         done = subprocess_bot(*arguments, cwd=ROOT)

@@ -141,7 +141,9 @@ def _is_begun(settings: Settings, digest: Digest, accounts: Sequence[Account]) -
 
 def _ask(settings: Settings, digest: Digest) -> None:
     """Ask before an old digest goes out. Raises Abort where the answer is no."""
+    from bot.formatter.tidy import tidy  # noqa: PLC0415 - loads at first use
+
     age = now() - digest.published
     if age > settings.max_age:
-        question = f"{digest.title} was published {age.days} days ago. Publish it now?"
+        question = f"{tidy(digest.title)} was published {age.days} days ago. Publish it now?"
         click.confirm(question, abort=True)

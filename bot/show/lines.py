@@ -12,6 +12,7 @@ from functools import partial
 from click import style
 
 from bot.formatter.prices import PRICES, month_price, post_price, thread_price
+from bot.formatter.tidy import tidy
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Digest, Network, Post, Thread
 from bot.show.data import shown_posts
@@ -34,7 +35,7 @@ def dry_run(  # noqa: PLR0913 - what is shown, and how
     `stored` gives, by account, what the ledger has. `width` is the terminal's, 0 for no wrapping.
     With `verbose` each post also says which part it is and what had to give way for it to fit.
     """
-    yield f"{style(digest.title, bold=True)} · {_papers(len(digest.papers))} · {source}"
+    yield f"{style(tidy(digest.title), bold=True)} · {_papers(len(digest.papers))} · {source}"
     yield _dim("A dry run: nothing is sent, nothing is written.")
     for thread in threads:
         yield ""
