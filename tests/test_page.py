@@ -17,7 +17,7 @@ from stage import digest
 from bot.formatter.limits import LIMITS
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Card, Media, Network, Post, Span, State, Thread, Visibility
-from bot.show.page import plans, render
+from bot.show.page import plans, posts, render
 from bot.show.page.views import PageView, PostView, ThreadView, Tone
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -229,7 +229,7 @@ def test_x_says_what_each_post_costs_and_the_others_that_they_are_free() -> None
     assert first(free).price == ""
     assert dict(free.facts)["X would bill"] == "$0.00"
     assert "Mastodon charges nothing" in only(free).facts
-    assert plans.dollars(Decimal("1234.5")) == "$1,234.50"
+    assert posts.dollars(Decimal("1234.5")) == "$1,234.50"
 
 
 def test_visibility_is_shown_where_there_is_any() -> None:
