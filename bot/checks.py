@@ -18,7 +18,7 @@ from bot.formatter.tidy import tidy
 from bot.model import Account, Digest, Network
 from bot.posters.poster import CannotRead
 from bot.service import open_poster
-from bot.settings import Settings, same_papers
+from bot.settings import Settings, one_account, same_papers
 from bot.settings.schedule import Schedule
 
 
@@ -53,8 +53,9 @@ def check(settings: Settings, clock: Callable[[], datetime], *, offline: bool) -
     yield from _schedules(settings, clock())
     yield from _ledger(settings)
     if not offline:
+        met: dict[tuple[Network, str], str] = {}
         for account in settings.accounts:
-            yield from _credentials(settings, account, clock)
+            yield from _credentials(settings, account, clock, met)
 
 
 def broken(error: SettingsError) -> Iterator[Finding]:
@@ -201,9 +202,15 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
 
 
 def _credentials(
-    settings: Settings, account: Account, clock: Callable[[], datetime]
+    settings: Settings,
+    account: Account,
+    clock: Callable[[], datetime],
+    met: dict[tuple[Network, str], str],
 ) -> Iterator[Finding]:
-    """Try the credentials, and say what the network's users expect of a bot."""
+    """Try the credentials, and say what the network's users expect of a bot.
+
+    `met` are the accounts that were tried before, by who they are.
+    """
     credentials = settings.credentials[account.name]
     poster = open_poster(account, credentials, settings.http_timeout, clock)
     try:
@@ -214,7 +221,11 @@ def _credentials(
         return
     finally:
         poster.close()
-    yield Finding(Level.OK, account.name, f"posts as {profile.handle} ({profile.url})")
+    me = f"{profile.handle} ({profile.url})"
+    yield Finding(Level.OK, account.name, f"posts as {me}")
+    twin = met.setdefault((account.network, profile.who), account.name)
+    if profile.who and twin != account.name:
+        yield _failed(account.name, one_account(account, twin, me))
     if profile.limit is not None and profile.limit < account.max_characters:
         message = f"the server takes {profile.limit} characters, and threads are made for more"
         mend = f"Set MASTODON_MAX_CHARACTERS={profile.limit}."

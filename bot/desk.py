@@ -14,13 +14,12 @@ from bot.delivery.money import Priced, count_month, over_budget
 from bot.delivery.retract import retract
 from bot.delivery.run import deliver
 from bot.delivery.terms import End, Ended, Result, Surroundings, Terms
-from bot.errors import SettingsError
 from bot.ledger.rows import PlannedPost, PlannedThread, Spending, StoredThread
 from bot.model import Account, Digest, Network, State, Thread
 from bot.posters.keeper import Keeper
 from bot.posters.poster import CannotRead, Poster, Profile, Seen
 from bot.posters.undo import normal
-from bot.settings import Settings
+from bot.settings import Settings, one_account
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
@@ -198,7 +197,7 @@ class Desk:
             "asked as": identity(self.settings, self.account),
         }
         if twin := ledger.introduce(name, facts, self._others()):
-            raise one_account(self.account, twin, profile)
+            raise one_account(self.account, twin, f"{profile.handle} ({profile.url})")
         return profile
 
     def _others(self) -> dict[str, str]:
@@ -288,15 +287,6 @@ def identity(settings: Settings, account: Account) -> str:
     secrets = sorted((role, secret.reveal()) for role, secret in credentials.secrets.items())
     told = repr((credentials.base_url, credentials.handle, secrets))
     return hashlib.sha256(told.encode()).hexdigest()[:16]
-
-
-def one_account(account: Account, twin: str, profile: Profile) -> SettingsError:
-    """Return what is wrong where two accounts turn out to be one: it would get everything twice."""
-    return SettingsError(
-        f"accounts {twin} and {account.name} are one and the same on {account.network}: "
-        f"{profile.handle} ({profile.url}), which would get everything twice",
-        "Take one of them out of bot.toml, or unset its variables.",
-    )
 
 
 def known_profile(settings: Settings, ledger: Ledger, account: Account) -> Profile | None:

@@ -11,6 +11,7 @@ import pytest
 from stage import Clock, Stage, check_once, check_safe, digest, paper, stage
 
 from bot import app
+from bot.checks import Level, check
 from bot.delivery.identity import fingerprint
 from bot.desk import Desk, Served, Wishes
 from bot.errors import LedgerError
@@ -94,6 +95,16 @@ def test_two_accounts_that_turn_out_to_be_one_get_a_thread_once(tmp_path: Path) 
             (taken,) = service.retract(None, digest(2).slug, [refused.account], [])
             assert (taken.end, service.ledger.fact(name, "who")) == ("failed", None)
         assert len(on.live(Network.BLUESKY)) == 4
+
+
+def test_check_says_that_two_accounts_are_one(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        settings = replace(two_names_of_one(on), digests=None)
+        found = list(check(settings, on.clock, offline=False))
+    (wrong,) = [
+        one for one in found if one.level is Level.ERROR and "one and the same" in one.message
+    ]
+    assert (wrong.subject, "accounts one and two are" in wrong.message) == ("two", True)
 
 
 def test_accounts_may_change_places(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from bot.settings.accounts import (
     check,
     of_file,
     of_variables,
+    one_account,
     preferences,
     same_papers,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "Settings",
     "load",
     "offered",
+    "one_account",
     "same_papers",
     "table",
 ]

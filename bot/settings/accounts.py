@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeVar
 
+from bot.errors import SettingsError
 from bot.formatter.limits import LIMITS
 from bot.model import Account, Network
 from bot.settings import kinds
@@ -191,6 +192,15 @@ def check(sources: Sources, entries: Sequence[Entry]) -> None:
                 f"same on {first.network}, and would publish everything twice; give each its own "
                 "secrets"
             )
+
+
+def one_account(account: Account, twin: str, who: str) -> SettingsError:
+    """Return what is wrong where two accounts are one, which its network calls `who`."""
+    return SettingsError(
+        f"accounts {twin} and {account.name} are one and the same on {account.network}: {who}, "
+        "which would get everything twice",
+        "Take one of them out of bot.toml, or unset its variables.",
+    )
 
 
 def same_papers(accounts: Sequence[Account]) -> tuple[tuple[str, str], ...]:
