@@ -82,7 +82,8 @@ class Listening:
         self.statuses: list[int] = []
 
     def __call__(self, *arguments: str, **more: str) -> int:
-        environ = self.bot.environ() | MORE | more
+        # longer than its patience: what would have to wait is put off at once
+        environ = self.bot.environ() | {"BOT_RETRY_WAIT": "2"} | MORE | more
         environ = {name: value for name, value in environ.items() if value}
         status = run(arguments, Surroundings(environ, self.bot.folder))
         out, err = self.bot.screen.readouterr()
