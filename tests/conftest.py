@@ -1,6 +1,7 @@
-"""A real browser: Debian's chromium (or any of its names), driven by Playwright.
+"""How the suite is shared out; and a real browser for the tests in browser/.
 
-Where either is missing these tests are skipped. `.ci/run` installs what they need and lets none be
+That is Debian's chromium (or any of its names), driven by Playwright. Where either is missing these
+tests are skipped. `.ci/run` installs what they need and lets none be
 skipped; it gives the path of axe-core's axe.min.js in BOT_TEST_AXE.
 """
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTHS = (390, 1280)
 SCHEMES = ("light", "dark")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: one more than there are processors, since some tests wait for processes."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")
