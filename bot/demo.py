@@ -142,7 +142,7 @@ def _opened(made: Sequence[StandIn], port: int) -> Iterator[tuple[Sandbox, _Door
             networks = Sandbox(rules, ports=ports)
             networks.__enter__()
         except OSError as error:
-            message = f"{error.filename} cannot be used: {error.strerror}"
+            message = f"{error.filename or 'a port'} cannot be used: {error.strerror}"
             mend = f"Give another --port; the {len(rules)} after it are used as well."
             raise SettingsError(message, mend) from error
         try:

@@ -104,7 +104,7 @@ class Desk:
     def try_credentials(self) -> Served:
         """Ask the network who we are, or where that is billed, for nothing. Raises CannotRead."""
         if reads_for_free(self.account.network):
-            self.poster.profile()
+            self._introduced()
         elif self._reads():
             cost = self.poster.look(self._now()).cost
             if cost:
@@ -181,12 +181,12 @@ class Desk:
 
     def _profile(self) -> Profile | None:
         """Who we are, asked where that is free and not known yet; kept in the ledger."""
-        ledger, name = self.ledger, self.account.name
         if not reads_for_free(self.account.network):
             return None
-        known = known_profile(self.settings, ledger, self.account)
-        if known is not None:
-            return known
+        return known_profile(self.settings, self.ledger, self.account) or self._introduced()
+
+    def _introduced(self) -> Profile:
+        """Ask who we are, and keep it. Raises CannotRead, also where another account is that."""
         profile = self.poster.profile()
         facts = {
             "id": profile.id,
@@ -196,8 +196,9 @@ class Desk:
             "url": profile.url,
             "asked as": identity(self.settings, self.account),
         }
-        if twin := ledger.introduce(name, facts, self._others()):
-            raise one_account(self.account, twin, f"{profile.handle} ({profile.url})")
+        if twin := self.ledger.introduce(self.account.name, facts, self._others()):
+            wrong = one_account(self.account, twin, f"{profile.handle} ({profile.url})")
+            raise CannotRead(wrong.message, wrong.mend, final=True, stops=True)
         return profile
 
     def _others(self) -> dict[str, str]:

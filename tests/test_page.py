@@ -214,7 +214,7 @@ def test_a_thread_whose_words_would_be_others_now_says_so(now: Post) -> None:
     planned = thread(Network.TWITTER, post())
     changed = replace(planned, posts=(now,))
     (note,) = only(view(changed, known=stored(planned, State.PLANNED))).notes
-    assert note.text.startswith("Its words were fixed when it was planned; the digest, ")
+    assert note.text.startswith("Its words were fixed when it was planned; now the digest, ")
     assert "BOT_DATABASE" in note.text
     assert only(view(planned, known=stored(planned, State.SENT))).notes == ()
 

@@ -20,7 +20,7 @@ from bot.sandbox import faults
 from bot.sandbox.faults import refusal, too_many
 from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.worker.had import had
-from bot.worker.outcomes import Turn, of_account
+from bot.worker.outcomes import Turn, judges, of_account
 from bot.worker.tick import Had, Todo
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
@@ -42,11 +42,11 @@ def publish(
     return made
 
 
-def unreadable(monkeypatch: pytest.MonkeyPatch, source: Digest) -> None:
-    """Let nobody read the file of a digest, whoever runs the tests."""
+def unreadable(monkeypatch: pytest.MonkeyPatch, *sources: Digest) -> None:
+    """Let nobody read the files of these digests, whoever runs the tests."""
 
     def read(path: Path, limit: int, flags: int = 0) -> bytes:
-        if path.name.endswith(f"{source.slug}.md"):
+        if path.name.endswith(tuple(f"{source.slug}.md" for source in sources)):
             raise PermissionError(13, "Permission denied")
         return read_bytes(path, limit, flags)
 
@@ -461,9 +461,44 @@ def test_what_keeps_back_others_is_told_with_every_way_out() -> None:
     turn = Turn(account, Todo(cut=cut), (), cut_since=MORNING)
     [trouble] = of_account(turn, (), 3 * DAY, MORNING + HOUR)
     assert trouble.mend == (
-        "Let the user that runs the bot read it. Or take the file away, or set BOT_CATCH_UP=latest."
+        "Let the user that runs the bot read it. Or take what cannot be read away, or set "
+        "BOT_CATCH_UP=latest."
     )
     assert not [*of_account(turn, (), 3 * DAY, MORNING + HOUR / 3)]
+
+
+def test_a_turn_that_broke_off_tells_of_no_end() -> None:
+    account = Account("toots", TOOTS)
+    for what in ("unread", "left"):
+        for whole in (True, False):
+            turn = Turn(account, Todo(), (), whole=whole)
+            assert judges(f"{what}:toots:x", [turn], {"toots"}, failing=False) is whole
+
+
+def test_how_long_something_is_kept_back_is_counted_through_passes_that_cannot_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest cannot be read either for one pass: the half hour does not begin anew."""
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [TOOTS], BOT_CATCH_UP="all")
+        operator = Operator()
+        publish(on, 1)
+        with works(on, settings, operator) as worker:
+            worker.run()
+            later(on, DAY)
+            bad = publish(on, 2)
+            later(on, DAY)
+            newest = publish(on, 3)
+            unreadable(monkeypatch, bad)
+            worker.run()
+            later(on, HOUR / 3)
+            with monkeypatch.context() as patch:
+                unreadable(patch, bad, newest)
+                worker.run()
+            later(on, HOUR / 3)
+            worker.run()
+        assert [key.partition(":")[0] for key in operator.raised] == ["unread"]
+        assert operator.over == []
 
 
 def test_an_account_gets_past_many_digests_without_papers_for_it(tmp_path: Path) -> None:

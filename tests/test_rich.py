@@ -43,6 +43,11 @@ def test_an_address_is_shown_short_and_leads_to_the_whole(text: str, shown: str,
     assert [span.uri for span in rich.spans] == [uri] * bool(uri)
 
 
+def test_brackets_without_end_end_an_address_all_the_same() -> None:
+    assert shorten("https://a.org/" + ")" * 5000) == "a.org" + ")" * 5000
+    assert shorten("https://a.org/" + "()" * 5000).startswith("a.org/()()")
+
+
 def test_only_the_hashtags_that_were_meant_become_tags() -> None:
     rich = enrich("#arXiv, #arXivists and #1 of C#arXiv\nhttps://a.org/#arXiv", ("#arXiv", "#x"))
     assert [(span.start, span.end, span.tag) for span in rich.spans if span.tag] == [

@@ -523,7 +523,7 @@ def test_a_port_that_is_taken_is_said() -> None:
         assert door.getsockname()[0] == HOST
 
 
-@pytest.mark.parametrize("port", [2049, 5060, 6000, 6665, 6669, 10080])
+@pytest.mark.parametrize("port", [22, 995, 2049, 5060, 6000, 6665, 6669, 10080])
 def test_a_port_that_browsers_refuse_is_refused(port: int) -> None:
     with pytest.raises(SettingsError, match=f"port {port} .* browsers open no page there"):
         listen(port)

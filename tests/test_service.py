@@ -97,6 +97,21 @@ def test_two_accounts_that_turn_out_to_be_one_get_a_thread_once(tmp_path: Path) 
         assert len(on.live(Network.BLUESKY)) == 4
 
 
+def test_the_second_of_two_that_are_one_can_do_nothing_from_its_first_log_in(
+    tmp_path: Path,
+) -> None:
+    with stage(tmp_path) as on:
+        settings = two_names_of_one(on)
+        with on.service(settings) as service:
+            for _ in range(2):
+                one, two = (
+                    service.serve(account, Desk.try_credentials) for account in settings.accounts
+                )
+                assert (one.end, one.stops) == ("done", False)
+                assert (two.end, two.stops) == ("failed", True)
+                assert "one and the same" in two.reason
+
+
 def test_check_says_that_two_accounts_are_one(tmp_path: Path) -> None:
     with stage(tmp_path) as on:
         settings = replace(two_names_of_one(on), digests=None)

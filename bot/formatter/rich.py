@@ -55,11 +55,15 @@ def enrich(text: str, hashtags: Collection[str]) -> Rich:
 
 def _whole(found: str) -> str:
     """The address without what follows it: `(see https://a.org/b_(c)).` leads to `b_(c)`."""
-    address = found.rstrip(_AFTER)
-    opening = _BRACKETS.get(address[-1])
-    if opening and address.count(address[-1]) > address.count(opening):
-        return _whole(address[:-1])
-    return address
+    open_ones = {
+        sign: found.count(opening) - found.count(sign) for sign, opening in _BRACKETS.items()
+    }
+    end = len(found)
+    while found[end - 1] in _AFTER or open_ones.get(found[end - 1], 0) < 0:
+        end -= 1
+        if found[end] in open_ones:
+            open_ones[found[end]] += 1
+    return found[:end]
 
 
 def _shown(address: str) -> str:

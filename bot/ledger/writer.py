@@ -129,7 +129,7 @@ def _make(path: Path) -> None:
 def _shut(path: Path) -> None:
     """Let nobody else read a ledger that was made or copied here otherwise: it holds sessions."""
     for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-        with suppress(FileNotFoundError, PermissionError):  # not there, or another user's
+        with suppress(OSError):  # not there, another user's, or on a disk that has no modes
             mode = each.stat().st_mode
             if mode & _OTHERS:
                 each.chmod(mode & ~_OTHERS & 0o7777)

@@ -64,8 +64,10 @@ class Client:
 
     def close(self) -> None:
         """Log out where nobody keeps the session, and give the connection back."""
-        self._login.close()
-        self._wire.close()
+        try:
+            self._login.close()
+        finally:
+            self._wire.close()
 
     def _with_token(self, call: Callable[[str], Exchange]) -> Exchange:
         """Call with a good token; once more with a new one where it was refused, and so not done.

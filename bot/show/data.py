@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.formatter.limits import length
 from bot.formatter.prices import thread_price
 from bot.ledger.rows import StoredPost, StoredThread
-from bot.model import Digest, Network, Post, State, Thread
+from bot.model import Account, Digest, Network, Post, State, Thread
 
 if TYPE_CHECKING:
     from bot.checks import Finding
+
+_NEARLY_FULL = 0.95
 
 
 def plan(
@@ -87,19 +90,36 @@ def shown_posts(
     """Each post of a thread with what the ledger has of it; a planned thread in its own words."""
     if stored is None or all(post.state is State.RETRACTED for post in stored.posts):
         return [(post, None) for post in thread.posts]
-    network, limit = thread.account.network, thread.account.max_characters
+    # what gave way in a post is not stored; where its words are the plan's, the plan still knows it
+    planned = {(post.part, post.text): post for post in thread.posts}
     return [
-        (
-            Post(
-                position=known.position,
-                part=known.part,
-                text=known.text,
-                token=known.token,
-                length=length(network, known.text),
-                limit=limit,
-                media=known.media,
-            ),
-            known,
-        )
+        (_stored_post(thread.account, known, planned.get((known.part, known.text))), known)
         for known in stored.posts
     ]
+
+
+def _stored_post(account: Account, known: StoredPost, planned: Post | None) -> Post:
+    post = Post(
+        position=known.position,
+        part=known.part,
+        text=known.text,
+        token=known.token,
+        length=length(account.network, known.text),
+        limit=account.max_characters,
+        media=known.media,
+    )
+    if planned is None:
+        return post
+    return replace(
+        post,
+        shortened=planned.shortened,
+        spans=planned.spans,
+        card=planned.card,
+        spare=planned.spare,
+    )
+
+
+def is_near(post: Post) -> bool:
+    """Tell whether there is hardly room; what an abstract fills on purpose is no lack of it."""
+    needed = post.length if post.shortened else post.length - post.spare
+    return needed >= _NEARLY_FULL * post.limit

@@ -15,10 +15,9 @@ from bot.formatter.prices import PRICES, month_price, post_price, thread_price
 from bot.formatter.tidy import tidy
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Digest, Network, Post, Thread
-from bot.show.data import shown_posts
+from bot.show.data import is_near, shown_posts
 
 _dim = partial(style, dim=True)
-_NEARLY_FULL = 0.95
 
 
 def dry_run(  # noqa: PLR0913 - what is shown, and how
@@ -65,8 +64,7 @@ def _thread(
 
 
 def _post(post: Post, known: StoredPost | None, width: int, *, verbose: bool) -> Iterator[str]:
-    full = post.length >= _NEARLY_FULL * post.limit
-    size = style(f"{post.length}/{post.limit}", fg="yellow" if full else "green")
+    size = style(f"{post.length}/{post.limit}", fg="yellow" if is_near(post) else "green")
     told = f" · {known.state} {known.url}".rstrip() if known else ""
     notes = _notes(post) if verbose else ""
     yield f"{post.position:>4}  {size}{told}{_dim(notes)}"

@@ -16,14 +16,14 @@ from bot.worker.alarm.troubles import Trouble
 from bot.worker.tick import Begin, Leave, Resume, Step, Todo
 
 SOURCE = "source"
-PATIENCE_WITH_NETWORK = timedelta(hours=1)
-"""The same of a network that does not say when to come again."""
-
 BAD = frozenset({SOURCE, "failed", "refused", "silent", "unread"})
 """The troubles that make a pass a bad one: what it was to do could not be done, or not be told."""
 
 PATIENCE_WITH_SOURCE = timedelta(minutes=30)
 """A source that does not answer for so long is a trouble; before, it is weather."""
+
+PATIENCE_WITH_NETWORK = timedelta(hours=1)
+"""The same of a network that does not say when to come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,7 @@ class Turn:
     """One account in one pass: what it was to do, what became of it, and what still waits.
 
     `cut_since` is when what `todo` is cut at was first found so; None where the source is to blame.
+    A turn that is not `whole` broke off, and tells nothing of what there was to do.
     """
 
     account: Account
@@ -97,6 +98,7 @@ class Turn:
     done: tuple[Done, ...]
     pending: tuple[Pending, ...] = ()
     cut_since: datetime | None = None
+    whole: bool = True
 
     @property
     def refused(self) -> str:
@@ -163,7 +165,7 @@ def _of_pending(
 
 def _unread(account: str, cut: Reading) -> Trouble:
     said, mend = (cut.problem.message, cut.problem.mend) if cut.problem else (cut.source, "")
-    ways = "take the file away, or set BOT_CATCH_UP=latest."
+    ways = "take what cannot be read away, or set BOT_CATCH_UP=latest."
     mend = f"{mend} Or {ways}" if mend else f"Make it readable, {ways}"
     return _trouble(account, "unread", cut.source, f"{said}; what came after it waits", mend)
 
@@ -202,5 +204,5 @@ def judges(key: str, turns: Sequence[Turn], accounts: Collection[str], *, failin
     if what in {"refused", "silent"}:
         return any(done.used for done in turn.done)
     if what == "unread":
-        return turn.todo.cut is None
-    return True
+        return turn.whole and turn.todo.cut is None
+    return turn.whole or what != "left"

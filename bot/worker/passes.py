@@ -114,16 +114,17 @@ class Passes:
             done = tuple(self._steps(account, todo.steps))
             if not done and self._is_due(account):
                 done = (Done(None, self._tried(account)),)
-            elif not done:
-                pending.forget([""])  # a turn that broke off, which this one did not
+            pending.went_through()
             self._started.add(account.name)
             if any(each.used for each in done):
                 self.service.ledger.remember(account.name, _TRIED, self._stamp(account))
         except Exception as error:  # noqa: BLE001 - one account's trouble never stops another's
-            todo, done = Todo(), (Done(None, Served(account, End.FAILED, reason=_worded(error))),)
+            todo, done = None, (Done(None, Served(account, End.FAILED, reason=_worded(error))),)
         pending.after(done, self._now())
-        cut = None if self.asking.failing_since else todo.cut
-        return Turn(account, todo, done, pending.all(), pending.cut_since(cut, self._now()))
+        cut_since = None
+        if todo is not None and not self.asking.failing_since:
+            cut_since = pending.cut_since(todo.cut, self._now())
+        return Turn(account, todo or Todo(), done, pending.all(), cut_since, todo is not None)
 
     def _of(self, account: Account) -> Pendings:
         return self._pending.setdefault(account.name, Pendings())

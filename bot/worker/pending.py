@@ -40,6 +40,12 @@ class Pendings:
         for slug in slugs:
             self._known.pop(slug, None)
 
+    def went_through(self) -> None:
+        """Drop what a turn that broke off left: this one did not."""
+        broken = self._known.get("")
+        if broken and broken.end is End.FAILED:
+            del self._known[""]
+
     def cut_since(self, cut: Reading | None, now: datetime) -> datetime | None:
         """Since when the same digest, which cannot be read, keeps back those after it."""
         if cut is None:

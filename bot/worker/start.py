@@ -19,6 +19,7 @@ from bot.digests.urls import shown
 from bot.errors import SettingsError
 from bot.ledger.store import Ledger
 from bot.model import Account
+from bot.posters.poster import MOST_ANSWERS
 from bot.service import Service
 from bot.settings import LogFormat, Settings
 from bot.settings.schedule import Schedule
@@ -110,7 +111,8 @@ def _around(
     settings: Settings, clocks: Clocks, watch: Watch, stop: threading.Event, signs: Signs
 ) -> Surroundings:
     """What deliveries take from outside; who asks for the time, or waits, is alive."""
-    answer = 2 * settings.http_timeout
+    most = max((MOST_ANSWERS[account.network] for account in settings.accounts), default=1)
+    answer = most * settings.http_timeout
 
     def now() -> datetime:
         watch.sign(answer)  # what comes next may be an answer to wait for

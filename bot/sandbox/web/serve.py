@@ -13,9 +13,13 @@ from bot.sandbox.doors import HOST
 from bot.sandbox.web.board import Board
 
 _LONGEST_GOODBYE = 2
-# What no browser opens a page at, from 1024 on: https://fetch.spec.whatwg.org/#port-blocking
+# What no browser opens a page at: https://fetch.spec.whatwg.org/#port-blocking
 _BARRED = frozenset(
-    {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080}
+    {1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95}
+    | {101, 102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179}
+    | {389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601}
+    | {636, 989, 990, 993, 995}
+    | {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080}
     | {*range(6665, 6670)}
 )
 

@@ -10,8 +10,8 @@ from bot.formatter.prices import PRICES, month_price
 from bot.formatter.tidy import tidy
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Digest, Network, Post, State, Thread
-from bot.show.data import shown_posts
-from bot.show.page.posts import STATES, Kept, Known, billed, dollars, is_near, pictures, view
+from bot.show.data import is_near, shown_posts
+from bot.show.page.posts import STATES, Kept, Known, billed, dollars, pictures, view
 from bot.show.page.views import LABELS, Note, PageView, ThreadView
 
 
@@ -33,7 +33,10 @@ def page(  # noqa: PLR0913 - what is shown, and what is known of it
 
     `kept` is asked for the pictures of what the ledger has.
     """
-    known = [_known(thread, stored.get(thread.account.name)) for thread in threads]
+    known = [
+        [Known(*each) for each in shown_posts(thread, stored.get(thread.account.name))]
+        for thread in threads
+    ]
     columns = tuple(
         _column(number, thread, posts, stored.get(thread.account.name), kept)
         for number, (thread, posts) in enumerate(zip(threads, known, strict=True), 1)
@@ -57,27 +60,6 @@ def handle(network: Network, name: str) -> str:
     """How an account of that name is addressed there, as far as a plan can know it."""
     ends = {Network.TWITTER: "", Network.MASTODON: "@your.server", Network.BLUESKY: ".your.host"}
     return f"@{name}{ends[network]}"
-
-
-def _known(thread: Thread, stored: StoredThread | None) -> list[Known]:
-    """What is shown of a stored post lacks what gave way in it; the plan may still know that."""
-    planned = {(post.part, post.text): post for post in thread.posts}
-    found = []
-    for post, known in shown_posts(thread, stored):
-        same = planned.get((post.part, post.text))
-        whole = (
-            replace(
-                post,
-                shortened=same.shortened,
-                spans=same.spans,
-                card=same.card,
-                spare=same.spare,
-            )
-            if same
-            else post
-        )
-        found.append(Known(whole, known))
-    return found
 
 
 def _facts(
@@ -153,9 +135,9 @@ def _about(thread: Thread, posts: Sequence[Known], stored: StoredThread | None) 
         yield Note("It was retracted. To publish it anew: bot post --again")
     elif stored and _words(stored.posts) != _words(thread.posts):
         yield Note(
-            "Its words were fixed when it was planned; the digest, the templates or the settings "
-            "have changed since. To see the new words, let BOT_DATABASE name a file that is not "
-            "there."
+            "Its words were fixed when it was planned; now the digest, the templates, the settings "
+            "or --top would make others. To see the new words, let BOT_DATABASE name a file that "
+            "is not there."
         )
     for state in (State.HELD, State.UNKNOWN):
         count = sum(one.state is state for one in posts)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from bot.formatter.prices import thread_price
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Media, Network, Post, State
+from bot.show.data import is_near
 from bot.show.page.pieces import Stretch, linked, safe, size_of
 from bot.show.page.views import Leaf, Note, Picture, PostView, Tone
 
@@ -25,8 +26,6 @@ STATES = {
     State.HELD: ("Held: a person must decide", Tone.BAD),
     State.RETRACTED: ("Taken back", Tone.PLAIN),
 }
-# From this share of the limit on, a post is said to be near it.
-_NEARLY_FULL = 0.95
 _GAVE_WAY = {
     "authors": "The list of authors was shortened to fit.",
     "areas": "Areas were left out to fit.",
@@ -102,12 +101,6 @@ def view(key: str, at: int, one: Known, account: Account, shown: tuple[Picture, 
         parent=f"{key}-{at}" if at else "",
         parent_number=at,
     )
-
-
-def is_near(post: Post) -> bool:
-    """Tell whether there is hardly room; what an abstract fills on purpose is no lack of it."""
-    needed = post.length if post.shortened else post.length - post.spare
-    return needed >= _NEARLY_FULL * post.limit
 
 
 def _stretches(post: Post) -> list[Stretch]:
