@@ -244,3 +244,19 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
         settings = settings_of(on, [TOOTS], PORT=str(taken.getsockname()[1]))
         with pytest.raises(SettingsError, match="PORT"), running(on, settings):
             raise AssertionError
+
+
+@pytest.mark.parametrize(("network", "answers"), [(TOOTS, 2), (Network.BLUESKY, 8)])
+def test_the_watch_waits_as_long_as_one_post_may_take(
+    tmp_path: Path, network: Network, answers: int
+) -> None:
+    with stage(tmp_path) as on:
+        settings = settings_of(on, [network], BOT_HTTP_TIMEOUT="600")
+        clocks = Clocks(on.clock, on.clock.monotonic)
+        with started(settings, settings.accounts, {}, Out(), clocks) as worker:
+            watch = worker.signs.watch
+            watch.begun([network.value])
+            worker.passes.service.around.clock()
+            work = watch.snapshot().at_work
+            assert work
+            assert work.due - on.clock.monotonic() == answers * 600

@@ -86,7 +86,7 @@ def ready_accounts(
         where = f" on {', '.join(networks)}" if networks else ""
         raise SettingsError(
             f"no account is set up to post with{where}",
-            "bot login mastodon and bot login twitter obtain what an account needs, bot check says "
+            "bot login mastodon, twitter or bluesky leads to what an account needs, bot check says "
             "what is missing, and --dry-run shows the plan without any.",
         )
     return chosen
