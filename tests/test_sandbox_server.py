@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 
@@ -38,7 +39,9 @@ def it() -> Iterator[X]:
 
 @pytest.fixture
 def other() -> Iterator[M]:
-    with mastodon(SNAC2) as started:  # it counts no requests: all its answers are alike
+    with mastodon(
+        replace(SNAC2, hangs_up=False)
+    ) as started:  # it counts no requests: all its answers are alike
         yield started
 
 
