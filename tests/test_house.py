@@ -12,7 +12,8 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from places import ROOT
+
+from tests.helpers.paths import ROOT
 
 WORDS = {"model", "errors"}
 # A room may import the rooms named here, and itself; the way of the data runs from top to bottom.

@@ -23,9 +23,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from places import ROOT
-from stage import check_once, check_safe
-from works import numbered, put
 
 from bot import app
 from bot.model import Network, Thread
@@ -34,6 +31,9 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.service import Stored
 from bot.sandbox.x.rules import XRules
 from bot.settings import load
+from tests.helpers.fake_world import check_once, check_safe
+from tests.helpers.paths import ROOT
+from tests.helpers.worker_world import numbered, put
 
 PYTHON = Path(os.environ.get("BOT_TEST_PYTHON") or sys.executable)
 SECONDS = 90.0  # what hangs fails then; the minute of cron is waited for

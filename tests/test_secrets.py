@@ -13,7 +13,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from desk import SLUG, Desk, desk
 
 from bot.cli import Surroundings, run
 from bot.model import Network
@@ -21,6 +20,7 @@ from bot.posters import mastodon_answers, twitter_answers
 from bot.sandbox import faults
 from bot.sandbox.x import answers as x_answers
 from bot.sandbox.x.oauth1 import Keys
+from tests.helpers.cli_world import SLUG, Desk, desk
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
 MARK = "PLANTED"

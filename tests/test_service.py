@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from stage import Clock, Stage, check_once, check_safe, digest, paper, stage
 
 from bot import app
 from bot.checks import Level, check
@@ -29,6 +28,7 @@ from bot.sandbox.wire import Request
 from bot.sandbox.x.rules import XRules
 from bot.service import side_by_side
 from bot.settings import Settings, load
+from tests.helpers.fake_world import Clock, Stage, check_once, check_safe, digest, paper, stage
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
 NOTHING = Wishes()

@@ -1,0 +1,261 @@
+"""The stand-in's answers beside those of the real services: recordings and API descriptions.
+
+They are not part of a clone; what each test holds is also held, in our own words, elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bot.sandbox.mastodon.behaviour import MASTODON, MASTODON_4_5, MASTODON_4_6
+from bot.sandbox.x import answers as x_answers
+from tests.helpers.paths import SHARED
+from tests.helpers.sandbox_clients import M, X, mastodon, x
+
+API = SHARED / "api"
+pytestmark = pytest.mark.skipif(
+    not API.is_dir(), reason="the recordings of the real services are not beside this clone"
+)
+
+
+def load(path: Path) -> dict[str, object]:
+    text = path.read_text(encoding="utf-8")
+    found: object = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    assert isinstance(found, dict)
+    return found
+
+
+def inside(value: object, *keys: str | int) -> object:
+    for key in keys:
+        if isinstance(key, int):
+            assert isinstance(value, list)
+            value = value[key]
+        else:
+            assert isinstance(value, dict)
+            value = value[key]
+    return value
+
+
+def unlike(ours: object, theirs: object, where: str = "") -> Iterator[str]:
+    """What of our answer the recorded one does not have, or has as another kind of value."""
+    if ours is None or theirs is None:
+        return
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for name in ours.keys() - theirs.keys():
+            yield f"{where}.{name} is not there"
+        for name in ours.keys() & theirs.keys():
+            yield from unlike(ours[name], theirs[name], f"{where}.{name}")
+    elif isinstance(ours, list) and isinstance(theirs, list):
+        for mine in ours[:1]:
+            for yours in theirs[:1]:
+                yield from unlike(mine, yours, f"{where}[]")
+    elif type(ours) is not type(theirs):
+        yield f"{where} is {type(ours).__name__} and not {type(theirs).__name__}"
+
+
+# -- X ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def on_x() -> Iterator[X]:
+    with x() as it:
+        yield it
+
+
+def recorded_x(name: str, number: int = 0) -> tuple[object, Mapping[str, object]]:
+    page = load(API / "recorded" / "tweepy" / "decoded.json")
+    headers = inside(page, f"test_client_{name}.yaml", number, "headers")
+    assert isinstance(headers, dict)
+    return inside(page, f"test_client_{name}.yaml", number, "body"), headers
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "path"),
+    [
+        ("create_and_delete_tweet", 1, "DELETE /2/tweets/{id}"),
+        ("get_me", 0, "GET /2/users/me"),
+        ("get_tweet", 0, "GET /2/tweets/{id}"),
+        ("get_tweets", 0, "GET /2/tweets?ids={id}"),
+        ("get_users_tweets", 0, "GET /2/users/{user}/tweets?max_results=5"),
+    ],
+)
+def test_x_answers_as_recorded(on_x: X, name: str, number: int, path: str) -> None:
+    body, headers = recorded_x(name, number)
+    posts = [on_x.post(str(text)) for text in range(6)]
+    method, _, target = path.partition(" ")
+    answer = on_x.call(method, target.format(id=posts[0], user=on_x.rules.account))
+    assert list(unlike(answer.json(), body)) == []
+    assert list(unlike(body, answer.json())) == []
+    limits = {name for name in headers if name.startswith("x-rate-limit")}
+    assert limits <= {name.lower() for name in answer.headers}
+
+
+def test_x_creates_as_recorded(on_x: X) -> None:
+    body, headers = recorded_x("create_and_delete_tweet")
+    answer = on_x.call("POST", "/2/tweets", json={"text": "Test Tweet"})
+    assert list(unlike(body, answer.json())) == []
+    assert answer.json()["data"]["text"] == inside(body, "data", "text")
+    pattern = re.sub(r"\d+$", r"\\d+", str(headers["location"]))
+    assert re.fullmatch(pattern, answer.headers["location"])
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        ("duplicate content", "403 duplicate"),
+        ("reply/quote target not allowed (self-serve, since 2026-02-23)", "403 reply rule"),
+        ("generic refusal", "403 generic"),
+        ("rate limit", "429"),
+    ],
+)
+def test_x_refuses_in_the_words_on_record(case: str, name: str) -> None:
+    observed: object = json.loads((API / "x" / "observed_errors.json").read_text("utf-8"))
+    assert isinstance(observed, list)
+    found = next(each for each in observed if each["case"].startswith(case))
+    ours = x_answers.REFUSALS.get(name, x_answers.TOO_MANY)
+    assert (ours.status, ours.value()) == (found["status"], found["body"])
+
+
+def test_x_has_no_credits_under_the_title_on_record() -> None:
+    title = inside(x_answers.NO_CREDITS.value(), "title")
+    assert title == "CreditsDepleted"
+    assert title in (API / "x" / "observed_errors.json").read_text("utf-8")
+
+
+# -- Mastodon --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[MASTODON, MASTODON_4_6, MASTODON_4_5], ids=lambda each: each.version)
+def server(request: pytest.FixtureRequest) -> Iterator[M]:
+    with mastodon(request.param) as it:
+        yield it
+
+
+def recorded(name: str, number: int = 0) -> tuple[object, Mapping[str, list[str]]]:
+    page = load(API / "recorded" / "mastodonpy" / f"test_{name}.yaml")
+    response = inside(page, "interactions", number, "response")
+    headers = inside(response, "headers")
+    assert isinstance(headers, dict)
+    return json.loads(str(inside(response, "body", "string"))), headers
+
+
+def test_mastodon_publishes_and_deletes_as_recorded(server: M) -> None:
+    posted, headers = recorded("status_reply")
+    deleted, other = recorded("status_reply", 3)
+    answer = server.call("POST", "/api/v1/statuses", data={"status": "Toot, finally!"})
+    assert list(unlike(answer.json(), posted)) == []
+    assert answer.json()["content"] == inside(posted, "content")
+    gone = server.call("DELETE", f"/api/v1/statuses/{answer.json()['id']}")
+    assert list(unlike(gone.json(), deleted)) == []
+    assert "content" not in gone.json().keys() | set(deleted)  # type: ignore[call-overload]
+    for ours, theirs in ((answer.headers, headers), (gone.headers, other)):
+        assert [ours["X-RateLimit-Limit"]] == theirs["x-ratelimit-limit"]
+        written = [re.sub(r"\d", "0", ours["X-RateLimit-Reset"])]
+        assert written == [re.sub(r"\d", "0", each) for each in theirs["x-ratelimit-reset"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "path"),
+    [
+        ("verify_credentials", 0, "/api/v1/accounts/verify_credentials"),
+        ("status_context", 1, "/api/v1/statuses/{id}/context"),
+        ("instance_v1", 0, "/api/v1/instance/"),
+    ],
+)
+def test_mastodon_shows_what_was_recorded(server: M, name: str, number: int, path: str) -> None:
+    body, headers = recorded(name, number)
+    answer = server.call("GET", path.format(id=server.post("a")))
+    assert list(unlike(answer.json(), body)) == []
+    assert ("deprecation" in headers) == ("deprecation" in answer.headers)
+
+
+def test_mastodon_refuses_a_token_as_recorded(server: M) -> None:
+    body, headers = recorded("unauthed_home_tl_throws", 1)
+    answer = server.call(
+        "GET", "/api/v1/accounts/verify_credentials", headers={"Authorization": ""}
+    )
+    assert (answer.status_code, answer.json()) == (401, body)
+    assert headers["www-authenticate"][0].startswith(answer.headers["www-authenticate"])
+
+
+def test_the_server_describes_itself_as_recorded(server: M) -> None:
+    answer = server.call("GET", "/api/v2/instance")
+    theirs = load(API / "mastodon" / "instance_v2_4.6.4.json")
+    assert list(unlike(answer.json(), theirs)) == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "path"),
+    [
+        ("Status", "/api/v1/statuses/{id}"),
+        ("CredentialAccount", "/api/v1/accounts/verify_credentials"),
+        ("Context", "/api/v1/statuses/{id}/context"),
+        ("StatusSource", "/api/v1/statuses/{id}/source"),
+        ("Instance", "/api/v2/instance"),
+        ("V1Instance", "/api/v1/instance"),
+    ],
+)
+def test_objects_are_what_the_description_says(server: M, schema: str, path: str) -> None:
+    description = load(API / "mastodon" / "openapi.json")
+    server.rules.media.add("7")
+    root = server.post("See #arXiv")
+    reply = server.client.status_post("reply", in_reply_to_id=root, media_ids=["7"])
+    server.post("last", str(reply.id))
+    for each in (root, str(reply.id)):
+        answer = server.call("GET", path.format(id=each)).json()
+        reference = {"$ref": f"#/components/schemas/{schema}"}
+        assert list(faulty(answer, reference, description)) == []
+
+
+KINDS: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+    "null": (type(None),),
+}
+
+
+def faulty(value: object, schema: object, page: object, where: str = "") -> Iterator[str]:
+    """Where a value is not what its schema says: kinds, members that are required, lists."""
+    assert isinstance(schema, dict)
+    while "$ref" in schema:
+        found = inside(page, *schema["$ref"].removeprefix("#/").split("/"))
+        assert isinstance(found, dict)
+        schema = found
+    kinds = schema.get("type", [])
+    allowed = [kinds] if isinstance(kinds, str) else kinds
+    if allowed and not any(isinstance(value, KINDS[kind]) for kind in allowed):
+        yield f"{where} is {value!r} and not {allowed}"
+    if isinstance(value, dict):
+        yield from (
+            f"{where}.{name} is missing" for name in schema.get("required", []) if name not in value
+        )
+        for name, inner in schema.get("properties", {}).items():
+            if value.get(name) is not None:
+                yield from faulty(value[name], inner, page, f"{where}.{name}")
+    if isinstance(value, list):
+        for each in value:
+            yield from faulty(each, schema.get("items", {}), page, f"{where}[]")
+
+
+def test_the_checks_themselves_find_what_is_wrong() -> None:
+    assert list(unlike({"a": 1, "b": []}, {"a": "1", "b": []})) == [".a is int and not str"]
+    assert list(unlike({"a": [{"b": 1}]}, {"a": [{}]})) == [".a[].b is not there"]
+    schema = {
+        "type": "object",
+        "required": ["a"],
+        "properties": {"b": {"items": {"type": "string"}}},
+    }
+    assert list(faulty({"b": [1]}, schema, {})) == [
+        ".a is missing",
+        ".b[] is 1 and not ['string']",
+    ]
