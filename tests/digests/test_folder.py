@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,9 +19,10 @@ from bot.digests.names import newest_first
 from bot.digests.parse import days_in
 from bot.digests.reading import NOTHING, SIZE_CAP, Outcome, Reading
 from bot.digests.search import Shelved
-from bot.digests.shelf import Listing, Refused
+from bot.digests.shelf import Refused
 from bot.errors import Malformed, NoDigest, Unreachable
 from tests.helpers.digest_writer import write
+from tests.helpers.memory_source import Memory
 from tests.helpers.paths import ROOT, SAMPLES, SHARED, corpus_only
 from tests.helpers.sample_digests import digest, markdown
 
@@ -377,30 +378,6 @@ def test_names_that_are_no_text_are_told_as_text(tmp_path: Path) -> None:
 
 
 # A shelf in memory: what no folder does on demand
-
-
-class Memory:
-    """Files that can be told to fail."""
-
-    def __init__(self, files: Mapping[str, bytes | Exception], patience: int = 9) -> None:
-        self.files = files
-        self.patience = patience
-        self.where = "memory"
-        self.read_names: list[tuple[str, int]] = []
-
-    def names(self, memory: object) -> Listing | None:
-        del memory
-        return Listing(self.files)
-
-    def path(self, name: str) -> str:
-        return name
-
-    def read(self, name: str, limit: int) -> bytes:
-        self.read_names.append((name, limit))
-        content = self.files[name]
-        if isinstance(content, Exception):
-            raise content
-        return content[:limit]
 
 
 def test_of_several_one_that_is_refused_or_unreachable_costs_the_other_nothing() -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date
-from hashlib import sha1
 
 import pytest
 from hypothesis import given
@@ -14,11 +13,11 @@ from bot.digests.reading import Outcome, Reading
 from bot.digests.search import Shelved
 from bot.digests.web import Web
 from bot.errors import BotError, Malformed, NoDigest, SettingsError, Unreachable
-from tests.helpers.http_server import Reply, Request, Server
+from tests.helpers.fake_github import FILE, LINK, TREE, Hub
+from tests.helpers.http_server import Reply, Server
 from tests.helpers.sample_digests import digest, markdown
 
 TOKEN = "t0k3n"
-FILE, LINK, TREE = "100644", "120000", "040000"
 
 
 @pytest.fixture
@@ -31,43 +30,6 @@ def opened(server: Server, spec: str, token: str = "") -> Shelved:
     found = repository(spec, Web(timeout=5), f"{server.url}/api/v3/", token)
     assert found is not None
     return Shelved(found)
-
-
-def named(content: bytes) -> str:
-    return sha1(content, usedforsecurity=False).hexdigest()
-
-
-class Hub:
-    """A repository: puts its trees and files where GitHub has them."""
-
-    def __init__(self, server: Server, name: str = "ada/digests") -> None:
-        self.server = server
-        self.root = f"/api/v3/repos/{name}/git"
-
-    def file(self, content: bytes) -> str:
-        self.server.route(f"{self.root}/blobs/{named(content)}", Reply(content))
-        return named(content)
-
-    def tree(self, *entries: tuple[str, str, str], ref: str = "", cut: bool = False) -> str:
-        """Lists (name, mode, hash); gives the hash of the list. A tree with a ref is its root."""
-        kinds = {TREE: "tree", "160000": "commit"}
-        lines = [
-            {"path": name, "mode": mode, "type": kinds.get(mode, "blob"), "sha": hash_}
-            for name, mode, hash_ in entries
-        ]
-        content = json.dumps({"tree": lines, "truncated": cut}).encode()
-        tag = f'"{named(content)}"'
-
-        def listing(request: Request) -> Reply:
-            if request.headers.get("if-none-match") == tag:
-                return Reply(status=304)
-            return Reply(content, headers={"ETag": tag, "Content-Type": "application/json"})
-
-        self.server.route(f"{self.root}/trees/{ref or named(content)}", listing)
-        return named(content)
-
-    def digests(self, *days: str) -> list[tuple[str, str, str]]:
-        return [(f"{day}---Hot-Papers.md", FILE, self.file(markdown(day))) for day in days]
 
 
 def slug(reading: Reading) -> str:

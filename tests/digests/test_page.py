@@ -4,7 +4,6 @@ import threading
 import tracemalloc
 from collections.abc import Iterable, Iterator
 from datetime import date
-from html import escape
 
 import pytest
 
@@ -12,14 +11,9 @@ from bot.digests.page import Page
 from bot.digests.reading import Memory, Outcome, Reading, Validators
 from bot.digests.web import Web
 from bot.errors import Malformed, NoDigest, Unreachable
-from tests.helpers.html_rendering import render
 from tests.helpers.http_server import Reply, Server
 from tests.helpers.sample_digests import PAPER, digest, markdown
-
-TEXT = markdown("2021-06-22")
-HTML = render(TEXT.decode())
-FEED = {"Content-Type": "application/rss+xml; charset=utf-8"}
-PLAIN = {"Content-Type": "text/markdown"}
+from tests.helpers.sample_pages import FEED, HTML, PLAIN, TEXT, item, rss
 
 
 @pytest.fixture
@@ -30,15 +24,6 @@ def server() -> Iterator[Server]:
 
 def page(url: str) -> Page:
     return Page(url, Web(timeout=5))
-
-
-def rss(*contents: str) -> bytes:
-    written = "".join(f"<item>{content}</item>" for content in contents)
-    return f"<rss><channel>{written}</channel></rss>".encode()
-
-
-def item(day: str, body: str = HTML, more: str = "") -> str:
-    return f"<title>Hot Papers {day}</title><description>{escape(body)}</description>{more}"
 
 
 def slug(reading: Reading) -> str:

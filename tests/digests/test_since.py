@@ -22,13 +22,13 @@ from bot.digests.search import HEAD_SIZE, Shelved
 from bot.digests.shelf import Refused
 from bot.digests.source import open_source
 from bot.errors import Malformed, NoDigest, Nowhere, SettingsError, Unreachable
-from tests.digests.test_folder import Memory as Files
-from tests.digests.test_github import FILE, Hub
-from tests.digests.test_page import FEED, HTML, PLAIN, item, rss
 from tests.helpers.digest_writer import write
+from tests.helpers.fake_github import FILE, Hub
 from tests.helpers.html_rendering import render
 from tests.helpers.http_server import Reply, Server
+from tests.helpers.memory_source import Memory as Files
 from tests.helpers.sample_digests import digest, markdown
+from tests.helpers.sample_pages import FEED, HTML, PLAIN, item, rss
 
 DAY = timedelta(days=1)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)

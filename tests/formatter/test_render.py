@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,67 +15,14 @@ from bot.digests.parse import parse
 from bot.errors import DoesNotFit, TemplateError
 from bot.formatter.entities import Kind, entities
 from bot.formatter.prices import thread_price
-from bot.formatter.render import render
 from bot.formatter.select import selected, tidied
-from bot.formatter.templates import Templates
 from bot.formatter.views import in_words, titled
-from bot.model import Account, Digest, Links, Metrics, Network, Paper, Post, Style, Thread
+from bot.model import Digest, Links, Metrics, Network, Paper, Post, Style, Thread
 from tests.helpers.digest_writer import digests
-from tests.helpers.paths import ROOT, SAMPLES, corpus, corpus_only
-
-GOLDEN = ROOT / "tests" / "golden"
-LIMITS = {Network.TWITTER: 280, Network.MASTODON: 500, Network.BLUESKY: 300}
-TEMPLATES = {network: Templates(network) for network in Network}
-
-
-def account(network: Network = Network.TWITTER, **taste: object) -> Account:
-    base = Account(network.value, network, max_characters=LIMITS[network])
-    return replace(base, **taste)  # type: ignore[arg-type] # the fields are checked by each test
-
-
-def thread(digest: Digest, to: Account, folder: Path | None = None) -> Thread:
-    templates = Templates(to.network, folder) if folder else TEMPLATES[to.network]
-    return render(tidied(digest), to, templates)
-
-
-def paper(rank: int = 1, **fields: object) -> Paper:
-    base = Paper(
-        rank=rank,
-        title=f"Title number {rank}",
-        authors=("Ada Lovelace", "Grace Hopper"),
-        metrics=Metrics(1234, 56, datetime(2021, 6, 23, 10, 32, tzinfo=UTC)),
-        arxiv_id=f"2106.1{rank:04}",
-        abs_url=f"https://arxiv.org/abs/2106.1{rank:04}",
-        categories=("cs.LG", "cs.AI"),
-        abstract="We show one thing. It has consequences.",
-    )
-    return replace(base, **fields)  # type: ignore[arg-type] # the fields are checked by each test
-
-
-def digest(*papers: Paper, **fields: object) -> Digest:
-    base = Digest(
-        slug="hot-papers-2021-06-22",
-        title="Hot Papers 2021-06-22",
-        day=date(2021, 6, 22),
-        last_day=date(2021, 6, 22),
-        published=datetime(2021, 6, 23, 10, 32, 4, tzinfo=UTC),
-        papers=papers,
-        tags=("arXiv", "Twitter", "Machine Learning", "computer science", "more"),
-    )
-    return replace(base, **fields)  # type: ignore[arg-type] # the fields are checked by each test
-
-
-def sample(day: str) -> Digest:
-    (path,) = SAMPLES.glob(f"{day}*.md")
-    return parse(path.read_bytes(), path.name)[0]
-
+from tests.helpers.paths import corpus, corpus_only
+from tests.helpers.rendered_threads import GOLDEN, account, digest, paper, sample, shown, thread
 
 # --- What a person reads -------------------------------------------------------------------------
-
-
-def shown(made: Thread) -> str:
-    posts = [f"--- {post.position} ({post.length})\n{post.text}\n" for post in made.posts]
-    return "\n".join(posts)
 
 
 @pytest.mark.parametrize("day", ["2021-02-11", "2021-06-22", "2021-08-06"])

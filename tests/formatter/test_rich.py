@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.formatter.defuse import defuse
 from bot.formatter.rich import enrich, shorten
 from bot.model import Card, Network, Post, Span
-from tests.formatter.test_render import account, digest, paper, thread
+from tests.helpers.rendered_threads import account, digest, paper, thread
 
 BLUESKY = Network.BLUESKY
 

@@ -13,8 +13,8 @@ from PIL import Image, ImageChops
 from bot.formatter.select import tidied
 from bot.model import Digest, Metrics, Paper
 from bot.picture.svg import Shape, svg
-from tests.formatter.test_render import digest, paper, sample
 from tests.helpers.paths import ROOT
+from tests.helpers.rendered_threads import digest, paper, sample
 
 GOLDEN = ROOT / "tests" / "golden"
 LONG = (

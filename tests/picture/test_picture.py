@@ -21,7 +21,6 @@ from bot.picture.chart import LEAST_HEIGHT, MOST_HEIGHT, SMALLEST, WIDTH, chart,
 from bot.picture.draw import Picture, check, describe, draw, undrawable
 from bot.picture.faces import CannotDraw, width
 from bot.picture.svg import Bar, Ink, Mark, Words
-from tests.formatter.test_render import digest, paper
 from tests.helpers.digest_writer import digests
 from tests.helpers.paths import ROOT, corpus, corpus_only
 from tests.helpers.picture_samples import (
@@ -38,6 +37,7 @@ from tests.helpers.picture_samples import (
     titles,
     unlike,
 )
+from tests.helpers.rendered_threads import digest, paper
 
 SMALL = 600_000
 """Bytes; the networks' smallest limit is Bluesky's, 2,000,000."""

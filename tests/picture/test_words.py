@@ -19,10 +19,10 @@ from bot.model import Digest, Metrics, Network
 from bot.picture import words
 from bot.picture.lines import broken, fitted
 from bot.picture.words import ALT_LIMIT, alt, heading, subject
-from tests.formatter.test_render import digest, paper, sample
 from tests.helpers.digest_writer import digests
 from tests.helpers.paths import corpus, corpus_only
 from tests.helpers.picture_samples import HOSTILE, LONG, MANY, SCRIPTS, counted, titles
+from tests.helpers.rendered_threads import digest, paper, sample
 
 
 def said(source: Digest, top: int = 10) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +22,29 @@ from bot.sandbox.bluesky.behaviour import SERVERS, BlueskyBehaviour, Standing
 from bot.sandbox.bluesky.cbor import cid_of
 from bot.sandbox.bluesky.rules import APP_PASSWORD
 from bot.sandbox.faults import CLOSED_AFTER, CLOSED_BEFORE, Fault, server_error
-from tests.helpers.http_server import Answering, Reply, Request, Server, dripping
+from tests.helpers.bluesky_poster import (
+    CID,
+    CREATE,
+    DELETE,
+    DID,
+    HANDLE,
+    KEY,
+    OTHER,
+    PARENT_URI,
+    PUT,
+    PUT_WELL,
+    REFRESH,
+    ROOT,
+    URI,
+    asked,
+    error,
+    opened,
+    poster,
+    route,
+    server,
+    session,
+)
+from tests.helpers.http_server import Reply, Request, Server, dripping
 from tests.helpers.poster_replies import (
     CONTENT,
     CREDENTIALS,
@@ -37,41 +58,22 @@ from tests.helpers.poster_replies import (
     says,
     whole,
 )
+from tests.helpers.reply_strategies import anything, bodies
 from tests.helpers.sandbox_clients import B
 from tests.helpers.sandbox_clients import bluesky as standing_in
-from tests.posters.test_answers import anything, bodies
 
-DID = "did:plc:4ylmn73gfraurawqf4wbmsh2"
-HANDLE = "digests.test"
-KEY = tid(NOW)
-OTHER = tid(NOW - timedelta(minutes=1))
-URI, PARENT_URI = uri_of(DID, KEY), uri_of(DID, OTHER)
-CID = "bafyreiemww3as2zw3ntmkfw7n5rtmbjrudfybpuo5j5enyhngfxmle3yti"
-PUT, DELETE = "com.atproto.repo.putRecord", "com.atproto.repo.deleteRecord"
+__all__ = ["opened", "poster", "server"]  # fixtures
+
 GET, LIST = "com.atproto.repo.getRecord", "com.atproto.repo.listRecords"
-CREATE = "com.atproto.server.createSession"
-REFRESH = "com.atproto.server.refreshSession"
 LOGOUT = "com.atproto.server.deleteSession"
 WHO = "com.atproto.server.getSession"
 JWT = "eyJhbGciOiJIUzI1NiJ9.{}.c2lnbmVk"
-ROOT = Outgoing("Hot papers", KEY, created=NOW)
 REPLY = replace(ROOT, parent=PARENT_URI, root=PARENT_URI)
-
-
-def session(**more: object) -> dict[str, object]:
-    return {"did": DID, "handle": HANDLE, "accessJwt": "aaa", "refreshJwt": "rrr", **more}
-
-
-def error(status: int, name: str, message: str = "") -> Reply:
-    return says({"error": name, "message": message}, status)
 
 
 def found(uri: str = URI, **value: object) -> dict[str, object]:
     own = {"$type": POST, "text": "Hot papers", "createdAt": "2026-03-01T12:00:00.000Z"}
     return {"uri": uri, "cid": CID, "value": own | value}
-
-
-PUT_WELL = says({"uri": URI, "cid": CID, "commit": {"cid": CID, "rev": "3n2rdgc4c7c2p"}})
 
 
 class Kept:
@@ -85,52 +87,6 @@ class Kept:
     def _keep(self, text: str) -> None:
         self.text = text
         self.times += 1
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        route(running, CREATE, says(session()))
-        yield running
-
-
-def route(server: Server, method: str, *replies: Answering) -> None:
-    server.route(f"/xrpc/{method}", *replies)
-
-
-def asked(server: Server) -> list[str]:
-    return [each.path.partition("?")[0].removeprefix("/xrpc/") for each in server.requests]
-
-
-@pytest.fixture
-def opened() -> Iterator[Callable[..., Poster]]:
-    with ExitStack() as stack:
-
-        def make(
-            base: str,
-            keeper: Keeper | None = None,
-            clock: Callable[[], datetime] = lambda: NOW,
-            password: str = "app-pass-word-1234",  # noqa: S107 - opens nothing
-            timeout: float = 5.0,
-        ) -> Poster:
-            poster = bluesky.open_poster(
-                Account("papers", Network.BLUESKY),
-                handle=HANDLE,
-                app_password=password,
-                base_url=base,
-                timeout=timeout,
-                clock=clock,
-                keeper=keeper,
-            )
-            stack.callback(poster.close)
-            return poster
-
-        yield make
-
-
-@pytest.fixture
-def poster(server: Server, opened: Callable[..., Poster]) -> Poster:
-    return opened(server.url)
 
 
 # -- what became of a post -------------------------------------------------------------------------
@@ -741,8 +697,8 @@ def test_two_processes_with_one_session_do_not_log_each_other_out(it: B) -> None
     second = at(it, kept.keeper)
     thread(it, second, 1, 1)
     it.clock.advance(hours=3)
-    for number, poster in enumerate((first, second, first, second), 2):
-        assert thread(it, poster, 1, number)[0].sort is Sort.SENT
+    for number, sender in enumerate((first, second, first, second), 2):
+        assert thread(it, sender, 1, number)[0].sort is Sort.SENT
     assert calls(it).count(CREATE) == 1
     first.close()
     second.close()

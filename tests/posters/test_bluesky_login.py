@@ -29,12 +29,12 @@ from bot.sandbox import faults
 from bot.sandbox.bluesky.behaviour import SERVERS, BlueskyBehaviour, Standing
 from bot.sandbox.bluesky.rules import APP_PASSWORD, HANDLE
 from bot.settings import load
-from tests.cli.test_login import Answer, Person, Terminal
 from tests.helpers.http_server import Reply, Request, Server, dripping
+from tests.helpers.login_terminal import Answer, Person, Terminal
 from tests.helpers.poster_replies import NOW, says, whole
+from tests.helpers.reply_strategies import anything
 from tests.helpers.sandbox_clients import B
 from tests.helpers.sandbox_clients import bluesky as standing_in
-from tests.posters.test_answers import anything
 
 CREATE = "/xrpc/com.atproto.server.createSession"
 DELETE = "/xrpc/com.atproto.server.deleteSession"

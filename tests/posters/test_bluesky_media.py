@@ -19,20 +19,7 @@ from hypothesis import strategies as st
 from bot.model import Card
 from bot.posters.bluesky_records import Image, record, size_of
 from bot.posters.poster import Poster, Sort, Upload
-from tests.helpers.http_server import Reply, Request, Server
-from tests.helpers.poster_replies import (
-    CONTENT,
-    CREDENTIALS,
-    LATER,
-    NOW,
-    SENT,
-    UNKNOWN,
-    Meaning,
-    meaning,
-    says,
-    whole,
-)
-from tests.posters.test_bluesky import (
+from tests.helpers.bluesky_poster import (
     CREATE,
     PUT,
     PUT_WELL,
@@ -46,7 +33,20 @@ from tests.posters.test_bluesky import (
     server,
     session,
 )
-from tests.posters.test_bluesky_records import check
+from tests.helpers.bluesky_record_check import check
+from tests.helpers.http_server import Reply, Request, Server
+from tests.helpers.poster_replies import (
+    CONTENT,
+    CREDENTIALS,
+    LATER,
+    NOW,
+    SENT,
+    UNKNOWN,
+    Meaning,
+    meaning,
+    says,
+    whole,
+)
 
 __all__ = ["opened", "poster", "server"]  # fixtures
 

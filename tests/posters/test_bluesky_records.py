@@ -27,13 +27,12 @@ from bot.posters.bluesky_records import (
     uri_of,
 )
 from bot.posters.poster import Outgoing
-from bot.sandbox.bluesky.cbor import Data, encode
-from bot.sandbox.bluesky.data import read
+from bot.sandbox.bluesky.cbor import encode
 from bot.sandbox.bluesky.formats import is_language, is_uri
-from bot.sandbox.bluesky.lexicons import SCHEMA
 from bot.sandbox.bluesky.schema import Invalid
-from tests.formatter.test_render import account, digest, paper, thread
+from tests.helpers.bluesky_record_check import check, read_back
 from tests.helpers.paths import SHARED
+from tests.helpers.rendered_threads import account, digest, paper, thread
 
 DID = "did:plc:4ylmn73gfraurawqf4wbmsh2"
 KEY = "3mfyouuy62222"
@@ -205,15 +204,6 @@ def test_a_card_of_no_address_is_left_out() -> None:
     assert "embed" not in record(replace(PLAIN, card=Card("arxiv", "", "")), None, None)
     empty = record(replace(PLAIN, card=Card("https://a.org", "", "")), None, None)
     check(empty)
-
-
-def read_back(made: dict[str, object]) -> Data:
-    return read(json.dumps(made, ensure_ascii=False).encode())
-
-
-def check(made: dict[str, object]) -> None:
-    """Refuse what the stand-in refuses, as a real server does."""
-    SCHEMA.check(read_back(made), SCHEMA.definitions[POST])
 
 
 # -- against the lexicons --------------------------------------------------------------------------

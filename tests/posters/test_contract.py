@@ -19,18 +19,14 @@ from bot.posters import bluesky, mastodon, twitter
 from bot.posters.poster import CannotRead, Outcome, Outgoing, Poster, Refusal, Seen, Sort
 from bot.posters.tids import tid
 from bot.posters.undo import normal
-from bot.sandbox import faults
-from bot.sandbox.bluesky import answers as bluesky_answers
 from bot.sandbox.bluesky.behaviour import SERVERS as BLUESKY_SERVERS
 from bot.sandbox.bluesky.behaviour import BlueskyBehaviour
 from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules
 from bot.sandbox.faults import Fault
-from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.mastodon.behaviour import SERVERS, SNAC2, MastodonBehaviour
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.script import Record
 from bot.sandbox.server import Sandbox
-from bot.sandbox.x import answers as x_answers
 from bot.sandbox.x.behaviour import Names, XBehaviour
 from bot.sandbox.x.rules import XRules
 from tests.helpers.fake_poster import (
@@ -43,8 +39,8 @@ from tests.helpers.fake_poster import (
     Step,
     limited,
 )
+from tests.helpers.poster_contract import LATER, TIMEOUT, Clock, sandbox_faults
 
-TIMEOUT = 5.0
 TEXTS = (
     "Plain.",
     "R&D: a < b > c, 'quoted' \"twice\", 100 %",
@@ -55,19 +51,6 @@ TEXTS = (
     "&amp; is what it says, &lt;b&gt; too, and &copy; 2021",
     "  spaces around  ",
 )
-
-
-class Clock:
-    """Stands still until it is moved; begins in the middle of a second."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 3, 1, 12, 0, 0, 250_000, UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def tick(self, seconds: float = 2.0) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 @dataclass
@@ -106,7 +89,6 @@ class World:
 
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-LATER = timedelta(minutes=5)
 
 
 @contextmanager
@@ -140,25 +122,6 @@ def fake(stack: ExitStack) -> Iterator[World]:
         return [post.id for post in poster.live()]
 
     yield World(poster, clock, poster.write, poster.remove, there, fail, away)
-
-
-def sandbox_faults(network: Network) -> dict[str, Fault]:
-    unauthorized = {
-        Network.TWITTER: x_answers.UNAUTHORIZED,
-        Network.MASTODON: mastodon_answers.UNAUTHORIZED,
-        Network.BLUESKY: bluesky_answers.NO_TOKEN,
-    }[network]
-    refused = faults.refusal("401", unauthorized)
-    full = faults.too_many(network, LATER)
-    return {
-        "lost after": faults.CLOSED_AFTER,
-        "lost before": faults.CLOSED_BEFORE,
-        "401": refused,
-        "401 read": refused,
-        "429": full,
-        "429 read": full,
-        "503 read": faults.server_error(503),
-    }
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from bot.sandbox.mastodon.pages import Profile
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
 from tests.helpers.http_server import Reply, Request, Server
+from tests.helpers.open_posters import open_mastodon
 from tests.helpers.poster_replies import (
     CONTENT,
     CREDENTIALS,
@@ -52,11 +53,6 @@ WHO = "/api/v1/accounts/verify_credentials"
 APP = "/api/v1/apps/verify_credentials"
 
 
-def open_poster(url: str, account_id: str = "42", timeout: float = 10.0) -> Poster:
-    account = Account("papers", Network.MASTODON)
-    return mastodon.open_poster(account, url, "token", timeout, lambda: NOW, account_id)
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
     with Server() as running:
@@ -65,7 +61,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def poster(server: Server) -> Iterator[Poster]:
-    opened = open_poster(server.url)
+    opened = open_mastodon(server.url)
     yield opened
     opened.close()
 
@@ -415,7 +411,7 @@ def test_a_status_is_read_as_it_was_meant(server: Server, poster: Poster) -> Non
 def test_an_unknown_account_is_asked_for_once(server: Server) -> None:
     server.route(WHO, says({"id": 42}))
     server.route(TIMELINE, says([]))
-    poster = open_poster(server.url, account_id="")
+    poster = open_mastodon(server.url, account_id="")
     poster.look(SINCE)
     poster.look(SINCE)
     assert [request.path.partition("?")[0] for request in server.requests] == [
@@ -720,7 +716,7 @@ def test_requests_never_leave_the_server_that_was_given(server: Server) -> None:
         return whole(301, b"", {"Location": f"http://localhost:{server.port}{request.path}"})
 
     server.route(STATUSES, follow)
-    poster = open_poster(server.url)
+    poster = open_mastodon(server.url)
     assert meaning(poster.publish(ROOT)) == CREDENTIALS
     assert len(server.requests) == 1
     poster.close()

@@ -42,6 +42,8 @@ from tests.helpers.fake_poster import (
 )
 from tests.helpers.fake_poster import limited as limit
 from tests.helpers.http_server import Reply, Server
+from tests.helpers.open_posters import open_mastodon, open_x
+from tests.helpers.poster_contract import TIMEOUT, Clock, sandbox_faults
 from tests.helpers.poster_replies import (
     CONTENT,
     CREDENTIALS,
@@ -54,10 +56,7 @@ from tests.helpers.poster_replies import (
     says,
     whole,
 )
-from tests.posters.test_contract import TIMEOUT, Clock, sandbox_faults
-from tests.posters.test_mastodon import open_poster as open_mastodon
-from tests.posters.test_twitter import open_poster as open_x
-from tests.sandbox.test_media import ALT, PNG
+from tests.helpers.sample_png import ALT, PNG
 
 PICTURE = Upload(PNG, "image/png", ALT)
 LATE = timedelta(minutes=5)

@@ -22,6 +22,7 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from bot.sandbox.x.rules import XRules
 from tests.helpers.http_server import Reply, Request, Server
+from tests.helpers.open_posters import open_x
 from tests.helpers.poster_replies import (
     CONTENT,
     CREDENTIALS,
@@ -38,15 +39,9 @@ from tests.helpers.poster_replies import (
     whole,
 )
 
-TOKEN = "1000000000000000001-token"
 ROOT = Outgoing("Hot papers", "key")
 REPLY = Outgoing("1. A paper", "key1", parent="77", root="77")
 TIMELINE = "/2/users/1000000000000000001/tweets"
-
-
-def open_poster(url: str, token: str = TOKEN, timeout: float = 10.0) -> Poster:
-    account = Account("papers", Network.TWITTER)
-    return twitter.open_poster(account, "ck", "cs", token, "ts", url, timeout, lambda: NOW)
 
 
 @pytest.fixture
@@ -57,7 +52,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def poster(server: Server) -> Iterator[Poster]:
-    opened = open_poster(server.url)
+    opened = open_x(server.url)
     yield opened
     opened.close()
 
@@ -506,7 +501,7 @@ def test_a_post_that_is_gone_is_not_an_error(server: Server, poster: Poster) -> 
 
 
 def test_a_token_that_names_no_account_cannot_read(server: Server) -> None:
-    poster = open_poster(server.url, token="AAAA-not-oauth-1")
+    poster = open_x(server.url, token="AAAA-not-oauth-1")
     with pytest.raises(CannotRead, match=r"OAuth 1\.0a") as caught:
         poster.look(NOW)
     assert caught.value.final

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 
 import pytest
-import requests
 
 from bot.sandbox.bluesky.behaviour import (
-    BSKY_SOCIAL,
     DEV_ENV,
     OWN_PDS,
     SERVERS,
@@ -23,15 +20,28 @@ from bot.sandbox.bluesky.posts import did_of
 from bot.sandbox.bluesky.records import Action, Write
 from bot.sandbox.bluesky.rules import ACCOUNT, HANDLE, BlueskyRules
 from bot.sandbox.wire import Request
+from tests.helpers.bluesky_calls import (
+    ELSE,
+    HELLO,
+    KEY,
+    OTHER,
+    PNG,
+    REPO,
+    SERVER,
+    WRITE,
+    applied,
+    blob_at,
+    create,
+    delete,
+    got,
+    invalid,
+    said,
+    upload,
+)
 from tests.helpers.sandbox_clients import B, Clock, bluesky
 
 Start = Callable[..., B]
-SERVER, REPO = "com.atproto.server.", "com.atproto.repo."
-KEY, OTHER = "3jui7kd54zh2y", "3jui7kd54zh2z"
-HELLO = {"$type": POST, "text": "hello", "createdAt": "2026-03-01T12:00:00.000Z"}
 CID = "bafyreicxtgdm5pju5a3hz7tcjypk6vowe3makfnq62o7tlc24tewhihl3a"
-ELSE = "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"
-PNG = b"\x89PNG\r\n\x1a\n0123456789"
 
 
 @pytest.fixture
@@ -44,36 +54,6 @@ def start() -> Iterator[Start]:
 @pytest.fixture
 def it(start: Start) -> B:
     return start()
-
-
-def having(**changes: object) -> BlueskyBehaviour:
-    return replace(BSKY_SOCIAL, **changes)  # type: ignore[arg-type]
-
-
-def said(answer: requests.Response) -> tuple[int, str, str]:
-    """An error's status, name and message."""
-    value = answer.json()
-    assert set(value) == {"error", "message"}
-    return answer.status_code, value["error"], value["message"]
-
-
-def invalid(message: str) -> tuple[int, str, str]:
-    return 400, "InvalidRequest", message
-
-
-def got(it: B, key: str = KEY, **more: str) -> requests.Response:
-    asked = {"repo": it.rules.account, "collection": POST, "rkey": key, **more}
-    return it.call(f"{REPO}getRecord", asked)
-
-
-def delete(it: B, key: str = KEY, **more: object) -> requests.Response:
-    asked = {"repo": it.rules.account, "collection": POST, "rkey": key, **more}
-    return it.call(f"{REPO}deleteRecord", asked)
-
-
-def create(it: B, record: object = HELLO, **more: object) -> requests.Response:
-    asked = {"repo": it.rules.account, "collection": POST, "record": record, **more}
-    return it.call(f"{REPO}createRecord", asked)
 
 
 # -- put -------------------------------------------------------------------------------------------
@@ -189,23 +169,6 @@ def test_a_deletion_is_done_once_and_told_twice(it: B) -> None:
     assert it.rules.every()[0].deleted == it.clock.now
     assert it.put(KEY, HELLO, swapRecord=None).json()["cid"] == CID
     assert [post.deleted is None for post in it.rules.every()] == [False, True]
-
-
-WRITE = "com.atproto.repo.applyWrites"
-
-
-def applied(it: B, *writes: tuple[str, str, str | None], **more: object) -> requests.Response:
-    """Apply writes, each an action, a key and a text."""
-    asked = [
-        {
-            "$type": f"{WRITE}#{action}",
-            "collection": POST,
-            **({"rkey": key} if key else {}),
-            **({"value": {**HELLO, "text": text}} if text is not None else {}),
-        }
-        for action, key, text in writes
-    ]
-    return it.call(WRITE, {"repo": ACCOUNT, "writes": asked, **more})
 
 
 def test_several_writes_are_one_commit(it: B) -> None:
@@ -331,20 +294,9 @@ def test_labels_of_an_odd_form_are_left_out(it: B, labels: object) -> None:
 # -- files -----------------------------------------------------------------------------------------
 
 
-def upload(it: B, data: bytes = PNG, mime: str = "image/png") -> dict[str, object]:
-    answer = it.send(f"{REPO}uploadBlob", data, mime)
-    assert answer.status_code == 200, answer.text
-    blob: dict[str, object] = answer.json()["blob"]
-    return blob
-
-
 def pictured(blob: object) -> dict[str, object]:
     images = [{"image": blob, "alt": "a"}]
     return {**HELLO, "embed": {"$type": "app.bsky.embed.images", "images": images}}
-
-
-def blob_at(it: B, cid: str, did: str = ACCOUNT) -> requests.Response:
-    return it.call("com.atproto.sync.getBlob", {"did": did, "cid": cid}, token="")
 
 
 def linked(blob: dict[str, object]) -> str:

@@ -33,9 +33,9 @@ from bot.sandbox.bluesky.kinds import (
 )
 from bot.sandbox.bluesky.lexicons import POST, PROFILE, SCHEMA
 from bot.sandbox.bluesky.schema import Invalid
+from tests.helpers.bluesky_posts import CID, HELLO, TAKEN, URI, labelled
 from tests.helpers.paths import SHARED
 from tests.helpers.sandbox_clients import B, bluesky
-from tests.sandbox.test_bluesky_records import CID, HELLO, TAKEN, URI, labelled
 
 LEXICONS = SHARED / "api" / "atproto" / "lexicons"
 INTEROP = SHARED / "api" / "atproto" / "interop" / "syntax"

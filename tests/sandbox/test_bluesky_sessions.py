@@ -19,8 +19,7 @@ from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, DEV_ENV, OWN_PDS, Bluesky
 from bot.sandbox.bluesky.lexicons import POST
 from bot.sandbox.bluesky.rules import ACCOUNT, APP_PASSWORD, HANDLE
 from bot.sandbox.faults import Commit
-from tests.helpers.sandbox_clients import B, Clock, bluesky
-from tests.sandbox.test_bluesky import (
+from tests.helpers.bluesky_calls import (
     ELSE,
     HELLO,
     KEY,
@@ -38,6 +37,7 @@ from tests.sandbox.test_bluesky import (
     said,
     upload,
 )
+from tests.helpers.sandbox_clients import B, Clock, bluesky
 
 Start = Callable[..., B]
 

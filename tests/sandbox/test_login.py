@@ -19,8 +19,8 @@ from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, SERVERS, SNAC2,
 from bot.sandbox.mastodon.ways import Ways, ways_of
 from bot.sandbox.x.oauth1 import Keys
 from tests.helpers.paths import SHARED
+from tests.helpers.recorded_answers import faulty, load, recorded, unlike
 from tests.helpers.sandbox_clients import X_HOST, M, X, mastodon, x
-from tests.sandbox.test_recorded import faulty, load, recorded, unlike
 
 OOB = "urn:ietf:wg:oauth:2.0:oob"
 LEAST = ["profile", "write:statuses", "write:media", "read:statuses"]

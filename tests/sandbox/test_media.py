@@ -28,12 +28,11 @@ from bot.sandbox.multipart import parts
 from bot.sandbox.uploads import Medium
 from bot.sandbox.wire import Request
 from bot.sandbox.x.behaviour import XBehaviour, XLimits
+from tests.helpers.recorded_answers import API, faulty, inside, load, unlike
+from tests.helpers.sample_png import ALT, PNG
 from tests.helpers.sandbox_clients import X_HOST, M, X, mastodon, oauth, x
-from tests.sandbox.test_recorded import API, faulty, inside, load, unlike
 
-PNG = b"\x89PNG\r\n\x1a\n\x00picture\r\n--not-the-boundary\r\n\xff"
 FILE = {"file": ("picture.png", PNG, "image/png")}
-ALT = "A chart: 1. Émile's paper – 7,779 retweets"
 MEDIA = "/api/v2/media"
 shared_only = pytest.mark.skipif(
     not API.is_dir(), reason="the descriptions of the real services are not beside this clone"

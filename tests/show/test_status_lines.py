@@ -16,8 +16,8 @@ from bot.model import Account, Digest, Media, Network, Post, State, Thread
 from bot.show import progress
 from bot.show.lines import dry_run
 from bot.show.status import AccountStatus, ThreadStatus, WorkerStatus, data, lines
-from tests.delivery.test_decide import NOW, post, thread
 from tests.helpers.fake_world import digest
+from tests.helpers.stored_threads import NOW, post, thread
 
 ACCOUNT = Account("twitter", Network.TWITTER)
 READY = AccountStatus(ACCOUNT, ready=True, reason="", spent=Decimal(0))

@@ -25,8 +25,8 @@ from bot.worker.tick import (
     Rules,
     tick,
 )
-from tests.delivery.test_decide import post, thread
 from tests.helpers.fake_world import digest
+from tests.helpers.stored_threads import post, thread
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
