@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot import demo
-from tests.helpers.browser_tab import SCHEMES, WIDTHS, Tab, tab
+from tests.helpers.browser_tab import SCHEMES, WIDTHS, BrowserTab, browser_tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -30,13 +30,13 @@ def playing() -> Iterator[str]:
     def wait() -> None:
         over.wait()
 
-    stage = threading.Thread(target=demo.demo, args=(0, wait, said.put))
-    stage.start()
+    thread = threading.Thread(target=demo.demo, args=(0, wait, said.put))
+    thread.start()
     try:
         yield said.get(timeout=10)
     finally:
         over.set()
-        stage.join()
+        thread.join()
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def slower(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(demo._HURRIED, "BOT_PAUSE", "1s")
 
 
-def until_done(at: Tab) -> None:
+def until_done(at: BrowserTab) -> None:
     at.page.wait_for_function(
         "posts => document.querySelectorAll('.post').length === posts"
         " && [...document.querySelectorAll('.saying')].every(e => e.innerText.startsWith('Done'))",
@@ -60,7 +60,7 @@ def until_done(at: Tab) -> None:
 
 @pytest.mark.usefixtures("slower")
 def test_the_whole_thread_arrives_without_a_reload(browser: Browser) -> None:
-    with playing() as address, tab(browser) as at:
+    with playing() as address, browser_tab(browser) as at:
         at.page.goto(address)
         begun = at.count(".post")
         at.page.evaluate("window.same = true")
@@ -77,7 +77,7 @@ def test_the_whole_thread_arrives_without_a_reload(browser: Browser) -> None:
 
 @pytest.mark.usefixtures("slower")
 def test_an_outage_is_survived_before_the_viewers_eyes(browser: Browser) -> None:
-    with playing() as address, tab(browser) as at:
+    with playing() as address, browser_tab(browser) as at:
         at.page.goto(address)
         at.page.wait_for_selector(".twitter .post", timeout=TIMEOUT)
         switch = at.page.locator("#twitter-outage")
@@ -102,7 +102,7 @@ def test_it_is_accessible_at_every_width_and_in_both_schemes(browser: Browser, a
     with playing() as address:
         for width in WIDTHS:
             for scheme in SCHEMES:
-                with tab(browser, width, scheme) as at:
+                with browser_tab(browser, width, scheme) as at:
                     at.page.goto(address)
                     until_done(at)
                     at.page.click("#mastodon-outage")
@@ -116,7 +116,7 @@ def test_it_is_accessible_at_every_width_and_in_both_schemes(browser: Browser, a
 
 @pytest.mark.usefixtures("hurried")
 def test_without_script_it_works_by_reload(browser: Browser) -> None:
-    with playing() as address, tab(browser, script=False) as at:
+    with playing() as address, browser_tab(browser, script=False) as at:
         at.page.goto(address)
         at.page.click("#mastodon-outage")
         assert at.page.locator("#mastodon-outage").get_attribute("aria-pressed") == "true"
@@ -131,7 +131,7 @@ def test_without_script_it_works_by_reload(browser: Browser) -> None:
 
 @pytest.mark.usefixtures("hurried")
 def test_the_page_says_when_it_has_ended(browser: Browser) -> None:
-    with tab(browser) as at:
+    with browser_tab(browser) as at:
         with playing() as address:
             at.page.goto(address)
             until_done(at)

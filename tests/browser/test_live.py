@@ -18,7 +18,7 @@ from bot.sandbox.web.board import Board
 from bot.sandbox.web.serve import listen, served
 from bot.sandbox.web.standins import stand_ins
 from bot.show.page.views import Tone
-from tests.helpers.browser_tab import WIDTHS, Tab, tab
+from tests.helpers.browser_tab import WIDTHS, BrowserTab, browser_tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -34,7 +34,7 @@ LAST_IS_SEEN = """name => {
 
 
 @dataclass
-class Stage:
+class LivePage:
     """The page, and the stand-ins behind it, to which the test itself posts."""
 
     board: Board
@@ -56,25 +56,25 @@ class Stage:
 
 
 @contextmanager
-def opened(port: int = 0) -> Iterator[Stage]:
+def opened(port: int = 0) -> Iterator[LivePage]:
     made = stand_ins(lambda _: lambda: NOON)
     with Sandbox({each.network: each.rules for each in made}) as sandbox, listen(port) as door:
         board = Board(sandbox, made, "Sandbox", "Title", "Lead.")
         with served(board, door):
-            yield Stage(board, door.getsockname()[1])
+            yield LivePage(board, door.getsockname()[1])
 
 
 @pytest.fixture
-def at() -> Iterator[Stage]:
+def at() -> Iterator[LivePage]:
     with opened() as made:
         yield made
 
 
-def until_shown(page: Tab, text: str, network: Network = Network.TWITTER) -> None:
+def until_shown(page: BrowserTab, text: str, network: Network = Network.TWITTER) -> None:
     page.page.wait_for_selector(f".{network} .text >> text={text}")
 
 
-def top(page: Tab) -> int:
+def top(page: BrowserTab) -> int:
     return int(page.page.evaluate("document.querySelector('.twitter .feed').scrollTop |= 0"))
 
 
@@ -84,11 +84,11 @@ def top(page: Tab) -> int:
 @pytest.mark.parametrize("height", [900, 600])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_page_that_is_opened_late_follows_the_thread(
-    browser: Browser, at: Stage, width: int, height: int
+    browser: Browser, at: LivePage, width: int, height: int
 ) -> None:
     for number in range(6):
         at.post(f"Post {number}.\n\nAnd more of it.")
-    with tab(browser, width, height=height) as page:
+    with browser_tab(browser, width, height=height) as page:
         page.page.goto(at.url)
         for network in Network:
             assert page.page.evaluate(LAST_IS_SEEN, network)
@@ -100,11 +100,11 @@ def test_a_page_that_is_opened_late_follows_the_thread(
 
 
 def test_who_reads_elsewhere_stays_there_and_is_taken_along_again_from_the_end(
-    browser: Browser, at: Stage
+    browser: Browser, at: LivePage
 ) -> None:
     for number in range(6):
         at.post(f"Post {number}.\n\nAnd more of it.")
-    with tab(browser) as page:
+    with browser_tab(browser) as page:
         page.page.goto(at.url)
         page.page.hover(".twitter .feed")
         before = top(page) - 400
@@ -126,8 +126,8 @@ def test_who_reads_elsewhere_stays_there_and_is_taken_along_again_from_the_end(
 # -- Leaving alone what is there -------------------------------------------------------------------
 
 
-def test_a_post_stays_the_same_element_whatever_its_words(browser: Browser, at: Stage) -> None:
-    with tab(browser) as page:
+def test_a_post_stays_the_same_element_whatever_its_words(browser: Browser, at: LivePage) -> None:
+    with browser_tab(browser) as page:
         page.page.goto(at.url)
         at.post('A fresh look at doors that are open="" to all.')
         until_shown(page, "A fresh look")
@@ -140,12 +140,12 @@ def test_a_post_stays_the_same_element_whatever_its_words(browser: Browser, at: 
 
 
 def test_the_keyboard_goes_on_at_the_threads_where_its_button_is_gone(
-    browser: Browser, at: Stage
+    browser: Browser, at: LivePage
 ) -> None:
     offered = ["Another"]
     at.board.offer = lambda: "".join(offered)
     at.board.press = offered.clear
-    with tab(browser) as page:
+    with browser_tab(browser) as page:
         page.page.goto(at.url)
         page.page.focus("#next")
         page.page.keyboard.press("Enter")
@@ -153,10 +153,10 @@ def test_the_keyboard_goes_on_at_the_threads_where_its_button_is_gone(
         assert page.page.evaluate("document.activeElement.id") == "threads"
 
 
-def test_what_is_stacked_on_a_letter_stays_in_its_post(browser: Browser, at: Stage) -> None:
+def test_what_is_stacked_on_a_letter_stays_in_its_post(browser: Browser, at: LivePage) -> None:
     at.post("One.")
     at.post("a" + "\u0301" * 200)
-    with tab(browser) as page:
+    with browser_tab(browser) as page:
         page.page.goto(at.url)
         before = page.page.locator(".twitter .post").first.screenshot()
         page.page.evaluate("[...document.querySelectorAll('.text')].at(1).textContent = 'a'")
@@ -167,7 +167,7 @@ def test_what_is_stacked_on_a_letter_stays_in_its_post(browser: Browser, at: Sta
 
 
 def test_its_end_is_said_once(browser: Browser) -> None:
-    with tab(browser) as page:
+    with browser_tab(browser) as page:
         with opened() as at:
             with page.page.expect_response("**/events"):
                 page.page.goto(at.url)
@@ -184,13 +184,13 @@ def test_its_end_is_said_once(browser: Browser) -> None:
         assert page.page.evaluate("window.told") == 1
 
 
-def test_a_refusal_is_said_and_goes_away_again(browser: Browser, at: Stage) -> None:
+def test_a_refusal_is_said_and_goes_away_again(browser: Browser, at: LivePage) -> None:
     press = """token => {
         const outage = document.getElementById("mastodon-outage");
         outage.form.token.value = token;
         outage.click();
     }"""
-    with tab(browser) as page:
+    with browser_tab(browser) as page:
         with page.page.expect_response("**/events"):
             page.page.goto(at.url)
         page.page.evaluate(press, "another")
@@ -201,7 +201,7 @@ def test_a_refusal_is_said_and_goes_away_again(browser: Browser, at: Stage) -> N
 
 
 def test_a_page_of_another_run_is_loaded_anew(browser: Browser) -> None:
-    with tab(browser) as page:
+    with browser_tab(browser) as page:
         with opened() as at, page.page.expect_response("**/events"):
             page.page.goto(at.url)
         page.page.wait_for_selector("#gone >> text=It has ended")
@@ -212,9 +212,9 @@ def test_a_page_of_another_run_is_loaded_anew(browser: Browser) -> None:
             page.page.wait_for_selector("#mastodon-outage[aria-pressed=true]")
 
 
-def test_times_are_the_viewers_own(browser: Browser, at: Stage) -> None:
+def test_times_are_the_viewers_own(browser: Browser, at: LivePage) -> None:
     at.post("One.")
-    with tab(browser, timezone="Asia/Tokyo") as page:
+    with browser_tab(browser, timezone="Asia/Tokyo") as page:
         page.page.clock.set_fixed_time(NOON)
         page.page.goto(at.url)
         assert page.text("time") == ["21:00:00"] * 3
@@ -225,12 +225,12 @@ def test_times_are_the_viewers_own(browser: Browser, at: Stage) -> None:
 
 
 def test_the_switches_stay_where_they_are_whatever_the_bot_says_and_offers(
-    browser: Browser, at: Stage
+    browser: Browser, at: LivePage
 ) -> None:
     said, offered = ["Sent."], [""]
     at.board.said = lambda _: (said[-1], Tone.GOOD)
     at.board.offer = lambda: offered[-1]
-    with tab(browser) as page:
+    with browser_tab(browser) as page:
         page.page.goto(at.url)
         before = page.page.locator("#twitter-outage").bounding_box()
         said.append("Waiting. " * 30)
@@ -242,20 +242,20 @@ def test_the_switches_stay_where_they_are_whatever_the_bot_says_and_offers(
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_switch_has_room_for_its_words(browser: Browser, at: Stage, width: int) -> None:
+def test_a_switch_has_room_for_its_words(browser: Browser, at: LivePage, width: int) -> None:
     room = """() => [...document.querySelectorAll(".switch")].map(each =>
         each.getBoundingClientRect().right - each.lastElementChild.getBoundingClientRect().right)"""
-    with tab(browser, width) as page:
+    with browser_tab(browser, width) as page:
         page.page.goto(at.url)
         page.page.click("#twitter-credits")
         page.page.wait_for_selector("#twitter-credits[aria-pressed=true]")
         assert min(page.page.evaluate(room)) >= 10
 
 
-def test_the_columns_stand_in_line(browser: Browser, at: Stage) -> None:
+def test_the_columns_stand_in_line(browser: Browser, at: LivePage) -> None:
     heights = "name => [...document.querySelectorAll(name)].map(e => e.offsetHeight)"
     at.post("One.")
-    with tab(browser) as page:
+    with browser_tab(browser) as page:
         page.page.goto(at.url)
         assert len({*page.page.evaluate(heights, ".profile")}) == 1
         assert max(page.page.evaluate(heights, ".by .whose")) <= 24  # one line
@@ -275,7 +275,7 @@ def look(page: Page, *, away: bool) -> None:
     )
 
 
-def test_any_number_of_tabs_may_be_open(browser: Browser, at: Stage) -> None:
+def test_any_number_of_tabs_may_be_open(browser: Browser, at: LivePage) -> None:
     context = browser.new_context()
     pages = [context.new_page() for _ in range(8)]
     for page in pages:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.cli import Surroundings, run
-from tests.helpers.browser_tab import SCHEMES, WIDTHS, tab
+from tests.helpers.browser_tab import SCHEMES, WIDTHS, browser_tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -52,7 +52,7 @@ def test_it_is_whole_quiet_and_accessible(
     browser: Browser, axe: str, tmp_path: Path, width: int, scheme: str
 ) -> None:
     address = preview(tmp_path)
-    with tab(browser, width, scheme) as at:
+    with browser_tab(browser, width, scheme) as at:
         at.page.goto(address)
         assert at.count(".post") == 36
         assert at.overflow() == 0
@@ -65,13 +65,13 @@ def test_it_is_whole_quiet_and_accessible(
 
 
 def test_it_needs_no_script(browser: Browser, tmp_path: Path) -> None:
-    with tab(browser, script=False) as at:
+    with browser_tab(browser, script=False) as at:
         at.page.goto(preview(tmp_path))
         assert at.count(".post") == 36
 
 
 def test_the_keyboard_comes_everywhere_and_is_seen(browser: Browser, tmp_path: Path) -> None:
-    with tab(browser) as at:
+    with browser_tab(browser) as at:
         at.page.goto(preview(tmp_path, "--top", "2"))
         at.page.keyboard.press("Tab")
         focused = at.page.locator(":focus")
@@ -86,7 +86,7 @@ def test_the_keyboard_comes_everywhere_and_is_seen(browser: Browser, tmp_path: P
 @pytest.mark.parametrize("width", WIDTHS)
 def test_hostile_text_stays_text(browser: Browser, tmp_path: Path, width: int) -> None:
     (tmp_path / "evil.md").write_text(DIGEST, "utf-8")
-    with tab(browser, width) as at:
+    with browser_tab(browser, width) as at:
         at.page.goto(preview(tmp_path, "./evil.md"))
         assert at.page.evaluate("typeof window.evil") == "undefined"
         assert at.count("script, img, iframe, [onclick], [onload], [onerror]") == 0
@@ -100,7 +100,7 @@ def test_hostile_text_stays_text(browser: Browser, tmp_path: Path, width: int) -
 
 def test_reversed_text_does_not_reorder_the_page(browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "evil.md").write_text(DIGEST, "utf-8")
-    with tab(browser) as at:
+    with browser_tab(browser) as at:
         at.page.goto(preview(tmp_path, "./evil.md"))
         # the counts below a hostile post begin where those of the closing post begin
         lefts = at.page.evaluate(

@@ -18,7 +18,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.cli import Surroundings, cli, run
+from bot.cli import Surroundings, run
+from bot.cli import cli as command
 from bot.cli.login import line_of
 from bot.model import Network
 from bot.sandbox import faults
@@ -32,7 +33,7 @@ from bot.sandbox.x.oauth1 import Keys
 from bot.sandbox.x.rules import XRules
 from bot.settings import load
 from bot.settings.files import parse_dotenv
-from tests.helpers.login_terminal import Answer, Person, Terminal
+from tests.helpers.login_terminal import Answer, LoginProcess, TypingUser
 
 PAGE = re.compile(r"^http://\S+/oauth/authorize\?\S+$", re.MULTILINE)
 
@@ -43,7 +44,7 @@ def clock() -> datetime:
 
 
 @dataclass
-class Desk:
+class LoginWorld:
     """A folder, the networks, and a person before a screen."""
 
     folder: Path
@@ -62,7 +63,7 @@ class Desk:
     def __call__(
         self, *arguments: str, answers: Sequence[Answer] = (), **environ: str
     ) -> tuple[int, str, str]:
-        person = Person(self.screen, answers)
+        person = TypingUser(self.screen, answers)
         self.patch.setattr(sys, "stdin", person)
         status = run(["login", *arguments], Surroundings(environ, self.folder))
         person.look()
@@ -91,20 +92,20 @@ def networks(keys: Keys | None = None) -> Iterator[tuple[Sandbox, XRules, Mastod
 
 
 @pytest.fixture
-def desk(
+def cli(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Desk]:
+) -> Iterator[LoginWorld]:
     with networks() as (sandbox, x, mastodon):
-        yield Desk(tmp_path, sandbox, x, mastodon, capsys, monkeypatch)
+        yield LoginWorld(tmp_path, sandbox, x, mastodon, capsys, monkeypatch)
 
 
 # -- as it should go -------------------------------------------------------------------------------
 
 
-def test_mastodon_is_explained_step_by_step_and_ends_in_two_lines(desk: Desk) -> None:
-    status, out, err = desk.mastodon_with(desk.allow)
-    (token,) = desk.mastodon.logins.tokens
-    url = desk.sandbox.url("mastodon")
+def test_mastodon_is_explained_step_by_step_and_ends_in_two_lines(cli: LoginWorld) -> None:
+    status, out, err = cli.mastodon_with(cli.allow)
+    (token,) = cli.mastodon.logins.tokens
+    url = cli.sandbox.url("mastodon")
     assert status == 0
     assert out == f"MASTODON_API_BASE_URL={url}\nMASTODON_ACCESS_TOKEN={token}\n"
     assert [line[:2] for line in err.split("\n") if re.match(r"\d\.", line)] == ["1.", "2.", "3."]
@@ -114,9 +115,9 @@ def test_mastodon_is_explained_step_by_step_and_ends_in_two_lines(desk: Desk) ->
     assert token not in err
 
 
-def test_twitter_is_explained_step_by_step_and_ends_in_two_lines(desk: Desk) -> None:
-    status, out, err = desk.twitter_with(desk.allow)
-    (keys,) = desk.x.logins.granted
+def test_twitter_is_explained_step_by_step_and_ends_in_two_lines(cli: LoginWorld) -> None:
+    status, out, err = cli.twitter_with(cli.allow)
+    (keys,) = cli.x.logins.granted
     assert status == 0
     assert out == (
         f"TWITTER_ACCESS_TOKEN={keys.access_token}\n"
@@ -128,38 +129,38 @@ def test_twitter_is_explained_step_by_step_and_ends_in_two_lines(desk: Desk) -> 
 
 
 @pytest.mark.parametrize("network", ["mastodon", "twitter", "MASTODON"])
-def test_the_lines_are_settings_that_work(desk: Desk, network: str) -> None:
-    ask = desk.twitter_with if network == "twitter" else desk.mastodon_with
-    _, out, _ = ask(desk.allow)
-    (desk.folder / ".env").write_text(out, encoding="utf-8")
-    keys = desk.x.keys
+def test_the_lines_are_settings_that_work(cli: LoginWorld, network: str) -> None:
+    ask = cli.twitter_with if network == "twitter" else cli.mastodon_with
+    _, out, _ = ask(cli.allow)
+    (cli.folder / ".env").write_text(out, encoding="utf-8")
+    keys = cli.x.keys
     environ = {
         "TWITTER_CONSUMER_KEY": keys.consumer_key,
         "TWITTER_CONSUMER_SECRET": keys.consumer_secret,
-        "TWITTER_API_URL": desk.sandbox.url("twitter"),
+        "TWITTER_API_URL": cli.sandbox.url("twitter"),
     }
-    settings = load(environ if network == "twitter" else {}, desk.folder)
+    settings = load(environ if network == "twitter" else {}, cli.folder)
     assert [account.network for account in settings.accounts] == [network.lower()]
     assert settings.warnings == ()
-    status = run(["check"], Surroundings(environ if network == "twitter" else {}, desk.folder))
-    out, _ = desk.screen.readouterr()
+    status = run(["check"], Surroundings(environ if network == "twitter" else {}, cli.folder))
+    out, _ = cli.screen.readouterr()
     assert status == 0
     assert "posts as " in out
 
 
-def test_the_server_is_asked_for_where_it_is_not_set(desk: Desk) -> None:
-    url = desk.sandbox.url("mastodon")
-    status, out, err = desk("mastodon", answers=[f" {url}/ \n", desk.allow])
+def test_the_server_is_asked_for_where_it_is_not_set(cli: LoginWorld) -> None:
+    url = cli.sandbox.url("mastodon")
+    status, out, err = cli("mastodon", answers=[f" {url}/ \n", cli.allow])
     assert status == 0
     assert out.startswith(f"MASTODON_API_BASE_URL={url}\n")
     assert err.startswith("The account's server, such as mastodon.social: 1. ")
 
 
-def test_the_server_that_is_named_goes_before_the_one_that_is_set(desk: Desk) -> None:
-    url = desk.sandbox.url("mastodon")
+def test_the_server_that_is_named_goes_before_the_one_that_is_set(cli: LoginWorld) -> None:
+    url = cli.sandbox.url("mastodon")
     for other in ("http://127.0.0.1:9", "not an address"):
         environ = {"MASTODON_API_BASE_URL": other}
-        status, _, err = desk("mastodon", "--base-url", f"{url}/", answers=[desk.allow], **environ)
+        status, _, err = cli("mastodon", "--base-url", f"{url}/", answers=[cli.allow], **environ)
         assert status == 0
         assert "MASTODON_API_BASE_URL: set otherwise in the environment" in err
 
@@ -168,62 +169,62 @@ def test_the_server_that_is_named_goes_before_the_one_that_is_set(desk: Desk) ->
     "written",
     ["papers@{host}", "@papers@{host}", "{host}", "{host}/@papers", "  https://{host}/ "],
 )
-def test_a_server_is_understood_however_it_is_named(desk: Desk, written: str) -> None:
+def test_a_server_is_understood_however_it_is_named(cli: LoginWorld, written: str) -> None:
     # no such host: the message tells what was understood
     host = "no-such-host.invalid"
-    status, out, err = desk("mastodon", "--base-url", written.format(host=host))
+    status, out, err = cli("mastodon", "--base-url", written.format(host=host))
     assert (status, out) == (75, "")
     assert f"{host} does not answer: " in err
 
 
-def test_what_is_set_alike_or_empty_hides_nothing(desk: Desk) -> None:
-    alike = {"MASTODON_API_BASE_URL": f" {desk.sandbox.url('mastodon')}/ "}
+def test_what_is_set_alike_or_empty_hides_nothing(cli: LoginWorld) -> None:
+    alike = {"MASTODON_API_BASE_URL": f" {cli.sandbox.url('mastodon')}/ "}
     empty = {"MASTODON_ACCESS_TOKEN": ""}
-    status, _, err = desk("mastodon", answers=[desk.allow], **alike, **empty)
+    status, _, err = cli("mastodon", answers=[cli.allow], **alike, **empty)
     assert status == 0
     assert "set otherwise" not in err
 
 
-def test_settings_that_a_login_does_not_need_may_be_wrong(desk: Desk) -> None:
+def test_settings_that_a_login_does_not_need_may_be_wrong(cli: LoginWorld) -> None:
     wrong = {"BOT_TOP": "many", "MASTODON_ACCESS_TOKEN": "your token here"}
-    status, out, err = desk.mastodon_with(desk.allow, **wrong)
+    status, out, err = cli.mastodon_with(cli.allow, **wrong)
     assert status == 0
     assert "your token here" not in err
     assert "MASTODON_ACCESS_TOKEN: set otherwise in the environment" in err
     assert out.count("\n") == 2
 
 
-def test_what_stands_in_env_files_is_taken(desk: Desk) -> None:
-    keys = desk.x.keys
-    (desk.folder / ".env").write_text(
+def test_what_stands_in_env_files_is_taken(cli: LoginWorld) -> None:
+    keys = cli.x.keys
+    (cli.folder / ".env").write_text(
         f"TWITTER_CONSUMER_KEY={keys.consumer_key}\n"
         f"TWITTER_CONSUMER_SECRET={keys.consumer_secret}\n"
     )
-    url = desk.sandbox.url("twitter")
-    (desk.folder / "bot.toml").write_text(f'twitter_api_url = "{url}"\n')
-    assert desk("twitter", answers=[desk.allow])[0] == 0
+    url = cli.sandbox.url("twitter")
+    (cli.folder / "bot.toml").write_text(f'twitter_api_url = "{url}"\n')
+    assert cli("twitter", answers=[cli.allow])[0] == 0
 
 
-def test_remarks_are_warnings(desk: Desk) -> None:
-    desk.mastodon.logins.ways = Ways(expires_in=86_400 * 30)
-    status, out, err = desk.mastodon_with(desk.allow)
+def test_remarks_are_warnings(cli: LoginWorld) -> None:
+    cli.mastodon.logins.ways = Ways(expires_in=86_400 * 30)
+    status, out, err = cli.mastodon_with(cli.allow)
     assert (status, out.count("\n")) == (0, 2)
     assert "Warning: the token ends after 30 days: then log in again\n" in err
 
 
-def test_a_name_that_is_not_known_does_not_lose_the_tokens(desk: Desk) -> None:
+def test_a_name_that_is_not_known_does_not_lose_the_tokens(cli: LoginWorld) -> None:
     broken = faults.server_error(503)
     path = "/api/v1/accounts/verify_credentials"
-    desk.sandbox.script(broken, when=lambda request: request.path == path)
-    status, out, err = desk.mastodon_with(desk.allow)
+    cli.sandbox.script(broken, when=lambda request: request.path == path)
+    status, out, err = cli.mastodon_with(cli.allow)
     assert (status, out.count("\n")) == (0, 2)
     assert "It is done.\nWarning: " in err
 
 
-def test_click_s_own_runner_sees_settings_alone_on_standard_output(desk: Desk) -> None:
-    environ = {"MASTODON_API_BASE_URL": desk.sandbox.url("mastodon")}
+def test_click_s_own_runner_sees_settings_alone_on_standard_output(cli: LoginWorld) -> None:
+    environ = {"MASTODON_API_BASE_URL": cli.sandbox.url("mastodon")}
     ran = CliRunner().invoke(
-        cli, ["login", "mastodon"], obj=Surroundings(environ, desk.folder), input="a\nb\nc\n"
+        command, ["login", "mastodon"], obj=Surroundings(environ, cli.folder), input="a\nb\nc\n"
     )
     assert ran.stdout == ""
     assert ran.stderr.count("does not take this code") == 2
@@ -232,14 +233,14 @@ def test_click_s_own_runner_sees_settings_alone_on_standard_output(desk: Desk) -
 # -- codes -----------------------------------------------------------------------------------------
 
 
-def test_a_wrong_code_is_said_and_asked_for_again(desk: Desk) -> None:
+def test_a_wrong_code_is_said_and_asked_for_again(cli: LoginWorld) -> None:
     codes: list[str] = []
 
     def wrong(seen: str) -> str:
-        codes.append(desk.allow(seen))
+        codes.append(cli.allow(seen))
         return "another\n"
 
-    status, out, err = desk.mastodon_with(wrong, "\n", lambda _: codes[0])
+    status, out, err = cli.mastodon_with(wrong, "\n", lambda _: codes[0])
     assert (status, out.count("\n")) == (0, 2)
     assert err.count("Code: ") == 3
     assert err.count("does not take this code") == 1
@@ -247,8 +248,8 @@ def test_a_wrong_code_is_said_and_asked_for_again(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("network", ["mastodon", "twitter"])
-def test_the_third_wrong_code_is_the_last(desk: Desk, network: str) -> None:
-    ask = desk.twitter_with if network == "twitter" else desk.mastodon_with
+def test_the_third_wrong_code_is_the_last(cli: LoginWorld, network: str) -> None:
+    ask = cli.twitter_with if network == "twitter" else cli.mastodon_with
     status, out, err = ask("a\n", "b\n", "c\n", "d\n")
     assert (status, out) == (1, "")
     assert err.count("does not take this ") == 3
@@ -256,41 +257,41 @@ def test_the_third_wrong_code_is_the_last(desk: Desk, network: str) -> None:
     assert len(re.findall(r"^(?:Code|PIN): ", err, re.MULTILINE)) == 3
 
 
-def test_a_code_with_blanks_or_in_an_address_is_taken(desk: Desk) -> None:
+def test_a_code_with_blanks_or_in_an_address_is_taken(cli: LoginWorld) -> None:
     url = "https://mastodon.example/oauth/authorize/native?code="
-    assert desk.mastodon_with(lambda seen: url + desk.allow(seen))[0] == 0
-    assert desk.twitter_with(lambda seen: f" {' '.join(desk.allow(seen))}")[0] == 0
+    assert cli.mastodon_with(lambda seen: url + cli.allow(seen))[0] == 0
+    assert cli.twitter_with(lambda seen: f" {' '.join(cli.allow(seen))}")[0] == 0
 
 
-def test_what_cannot_be_decoded_is_no_code(desk: Desk) -> None:
+def test_what_cannot_be_decoded_is_no_code(cli: LoginWorld) -> None:
     def undecodable(_: str) -> str:
         return b"\xff\n".decode("utf-8")
 
-    status, _, err = desk.mastodon_with(undecodable, desk.allow)
+    status, _, err = cli.mastodon_with(undecodable, cli.allow)
     assert status == 0
     assert "nothing was pasted" in err
 
 
 @pytest.mark.parametrize("network", ["mastodon", "twitter"])
-def test_the_end_of_the_input_stops_it(desk: Desk, network: str) -> None:
-    ask = desk.twitter_with if network == "twitter" else desk.mastodon_with
+def test_the_end_of_the_input_stops_it(cli: LoginWorld, network: str) -> None:
+    ask = cli.twitter_with if network == "twitter" else cli.mastodon_with
     status, out, err = ask()
     assert (status, out) == (75, "")
     assert err.endswith(": \nStopped.\n")
 
 
-def test_no_input_at_all_stops_it(desk: Desk) -> None:
-    desk.patch.setattr(sys, "stdin", None)
-    surroundings = Surroundings({}, desk.folder)
+def test_no_input_at_all_stops_it(cli: LoginWorld) -> None:
+    cli.patch.setattr(sys, "stdin", None)
+    surroundings = Surroundings({}, cli.folder)
     assert run(["login", "mastodon"], surroundings) == 75
-    assert desk.screen.readouterr().err.endswith(": \nStopped.\n")
+    assert cli.screen.readouterr().err.endswith(": \nStopped.\n")
 
 
-def test_ctrl_c_stops_it(desk: Desk) -> None:
+def test_ctrl_c_stops_it(cli: LoginWorld) -> None:
     def interrupt(_: str) -> str:
         raise KeyboardInterrupt
 
-    status, out, err = desk.mastodon_with(interrupt)
+    status, out, err = cli.mastodon_with(interrupt)
     assert (status, out) == (75, "")
     assert err.endswith("Code: \nStopped.\n")
 
@@ -299,8 +300,8 @@ def test_ctrl_c_stops_it(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["friendica"], [], ["twitter", "--base-url", "https://a.b"]])
-def test_wrong_usage_is_said(desk: Desk, arguments: list[str]) -> None:
-    status, out, err = desk(*arguments)
+def test_wrong_usage_is_said(cli: LoginWorld, arguments: list[str]) -> None:
+    status, out, err = cli(*arguments)
     assert (status, out) == (2, "")
     assert "Error: " in err
 
@@ -309,15 +310,15 @@ def test_wrong_usage_is_said(desk: Desk, arguments: list[str]) -> None:
     "address",
     ["http://mastodon.example", "ftp://a.example", "https://u:hidden@a.example", "https://", "a b"],
 )
-def test_an_address_that_must_not_be_used_is_a_wrong_setting(desk: Desk, address: str) -> None:
-    status, out, err = desk("mastodon", "--base-url", address)
+def test_an_address_that_must_not_be_used_is_a_wrong_setting(cli: LoginWorld, address: str) -> None:
+    status, out, err = cli("mastodon", "--base-url", address)
     assert (status, out) == (2, "")
     assert "Error: the server's address: " in err
     assert "hidden" not in err
 
 
-def test_an_address_that_is_set_wrong_is_a_wrong_setting(desk: Desk) -> None:
-    status, _, err = desk("mastodon", MASTODON_API_BASE_URL="http://mastodon.example")
+def test_an_address_that_is_set_wrong_is_a_wrong_setting(cli: LoginWorld) -> None:
+    status, _, err = cli("mastodon", MASTODON_API_BASE_URL="http://mastodon.example")
     assert status == 2
     assert "MASTODON_API_BASE_URL" in err
     assert "plain http to another machine" in err
@@ -327,54 +328,56 @@ def test_an_address_that_is_set_wrong_is_a_wrong_setting(desk: Desk) -> None:
     "keys",
     [{}, {"TWITTER_CONSUMER_KEY": "a"}, {"TWITTER_CONSUMER_SECRET": "a"}],
 )
-def test_without_an_app_it_is_said_how_to_get_one(desk: Desk, keys: dict[str, str]) -> None:
-    status, out, err = desk("twitter", **keys)
+def test_without_an_app_it_is_said_how_to_get_one(cli: LoginWorld, keys: dict[str, str]) -> None:
+    status, out, err = cli("twitter", **keys)
     assert (status, out) == (2, "")
     assert "TWITTER_CONSUMER_KEY and TWITTER_CONSUMER_SECRET are not both set" in err
     assert "https://console.x.com" in err
     assert "Read and write" in err
 
 
-def test_keys_that_cannot_be_sent_are_a_wrong_setting_and_not_shown(desk: Desk) -> None:
-    status, _, err = desk.twitter_with(TWITTER_CONSUMER_KEY="two words")
+def test_keys_that_cannot_be_sent_are_a_wrong_setting_and_not_shown(cli: LoginWorld) -> None:
+    status, _, err = cli.twitter_with(TWITTER_CONSUMER_KEY="two words")
     assert status == 2
     assert "TWITTER_CONSUMER_KEY: the value (not shown)" in err
     assert "two words" not in err
 
 
-def test_what_is_not_there_now_is_worth_another_try(desk: Desk) -> None:
-    status, _, err = desk("mastodon", "--base-url", "http://127.0.0.1:9")
+def test_what_is_not_there_now_is_worth_another_try(cli: LoginWorld) -> None:
+    status, _, err = cli("mastodon", "--base-url", "http://127.0.0.1:9")
     assert status == 75
     assert "127.0.0.1:9 does not answer: the connection is refused" in err
-    assert desk.twitter_with(TWITTER_API_URL="http://127.0.0.1:9")[0] == 75
+    assert cli.twitter_with(TWITTER_API_URL="http://127.0.0.1:9")[0] == 75
 
 
-def test_too_many_registrations_are_worth_another_try_at_a_time_that_is_told(desk: Desk) -> None:
+def test_too_many_registrations_are_worth_another_try_at_a_time_that_is_told(
+    cli: LoginWorld,
+) -> None:
     for _ in range(5):
-        assert desk.mastodon_with()[0] == 75
-    status, _, err = desk.mastodon_with()
+        assert cli.mastodon_with()[0] == 75
+    status, _, err = cli.mastodon_with()
     assert status == 75
     assert re.search(r"Run bot login again after \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.", err)
 
 
-def test_what_is_no_mastodon_server_is_a_wrong_setting(desk: Desk) -> None:
+def test_what_is_no_mastodon_server_is_a_wrong_setting(cli: LoginWorld) -> None:
     page = Response(404, b"<!DOCTYPE html><title>Not found</title>")
     fault = faults.refusal("no such page", page)
-    desk.sandbox.script(fault, when=lambda request: request.path == APPS)
-    status, _, err = desk.mastodon_with()
+    cli.sandbox.script(fault, when=lambda request: request.path == APPS)
+    status, _, err = cli.mastodon_with()
     assert status == 2
     assert "not as a server with Mastodon's API does" in err
 
 
-def test_a_token_for_less_ends_it_without_a_line(desk: Desk) -> None:
-    desk.mastodon.logins.ways = Ways(granted="read")
-    status, out, err = desk.mastodon_with(desk.allow)
+def test_a_token_for_less_ends_it_without_a_line(cli: LoginWorld) -> None:
+    cli.mastodon.logins.ways = Ways(granted="read")
+    status, out, err = cli.mastodon_with(cli.allow)
     assert (status, out) == (1, "")
     assert "may not write posts" in err
 
 
 def test_x_s_own_address_is_asked_unless_another_is_set(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    cli: LoginWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from bot.posters import twitter_login  # noqa: PLC0415 - only this test looks into it
 
@@ -387,9 +390,9 @@ def test_x_s_own_address_is_asked_unless_another_is_set(
     monkeypatch.setattr(twitter_login, "begin", begin)
     for environ in ({}, {"TWITTER_API_URL": "https://api.x.com"}, {"TWITTER_API_URL": ""}):
         app = {"TWITTER_CONSUMER_KEY": "a", "TWITTER_CONSUMER_SECRET": "b"}
-        assert desk("twitter", **app, **environ)[0] == 75
-    (desk.folder / "bot.toml").write_text('twitter_api_url = ""\n')
-    assert desk("twitter", **app)[0] == 75
+        assert cli("twitter", **app, **environ)[0] == 75
+    (cli.folder / "bot.toml").write_text('twitter_api_url = ""\n')
+    assert cli("twitter", **app)[0] == 75
     own = "https://api.twitter.com"
     assert asked == [own, "https://api.x.com", own, own]
 
@@ -414,15 +417,15 @@ def test_usual_values_are_written_as_they_are() -> None:
     [("", 0o600, "NAME"), ("A=1", 0o640, "A=1\nNAME"), ("A=1\n", 0o604, "A=1\n\nNAME")],
 )
 def test_a_line_before_ours_is_left_whole_and_readers_are_warned_of(
-    desk: Desk, before: str, mode: int, after: str
+    cli: LoginWorld, before: str, mode: int, after: str
 ) -> None:
-    env = desk.folder / ".env"
+    env = cli.folder / ".env"
     env.write_text(before)
     env.chmod(mode)
     with env.open("a") as target:
-        desk.patch.setattr(sys, "stdout", target)
-        status, _, err = desk.mastodon_with(desk.allow)
-        desk.patch.undo()
+        cli.patch.setattr(sys, "stdout", target)
+        status, _, err = cli.mastodon_with(cli.allow)
+        cli.patch.undo()
     assert status == 0
     assert env.read_text().startswith(after.replace("NAME", "MASTODON_API_BASE_URL="))
     assert parse_dotenv(env.read_text())[1] == ()
@@ -432,23 +435,23 @@ def test_a_line_before_ours_is_left_whole_and_readers_are_warned_of(
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
 def test_at_a_terminal_the_lines_go_into_the_file_and_nothing_else_does(
-    desk: Desk, mode: int
+    cli: LoginWorld, mode: int
 ) -> None:
-    env = desk.folder / ".env"
-    url = desk.sandbox.url("mastodon")
+    env = cli.folder / ".env"
+    url = cli.sandbox.url("mastodon")
     env.write_text(f"BOT_HTTP_TIMEOUT=20\nMASTODON_ACCESS_TOKEN=old\nMASTODON_API_BASE_URL={url}")
     env.chmod(mode)
     with env.open("ab") as target:
-        terminal = Terminal(desk.folder, target.fileno(), {})
+        terminal = LoginProcess(cli.folder, target.fileno(), {})
     terminal.read(r"Code: $")
-    os.write(terminal.screen, desk.allow(terminal.seen).encode())
+    os.write(terminal.screen, cli.allow(terminal.seen).encode())
     assert terminal.end() == 0
-    (token,) = desk.mastodon.logins.tokens
+    (token,) = cli.mastodon.logins.tokens
     assert env.read_text() == (
         f"BOT_HTTP_TIMEOUT=20\nMASTODON_ACCESS_TOKEN=old\nMASTODON_API_BASE_URL={url}\n"
         f"MASTODON_API_BASE_URL={url}\nMASTODON_ACCESS_TOKEN={token}\n"
     )
-    settings = load({}, desk.folder)
+    settings = load({}, cli.folder)
     assert settings.credentials["mastodon"].secrets["access_token"].reveal() == token
     assert settings.http_timeout == 20
     assert token not in terminal.seen
@@ -456,22 +459,22 @@ def test_at_a_terminal_the_lines_go_into_the_file_and_nothing_else_does(
     assert ("chmod 600 .env" in terminal.seen) == (mode == 0o644)
 
 
-def test_a_new_file_begins_with_the_first_line(desk: Desk) -> None:
-    environ = {"MASTODON_API_BASE_URL": desk.sandbox.url("mastodon")}
-    with (desk.folder / "new.env").open("wb") as target:
-        terminal = Terminal(desk.folder, target.fileno(), environ)
+def test_a_new_file_begins_with_the_first_line(cli: LoginWorld) -> None:
+    environ = {"MASTODON_API_BASE_URL": cli.sandbox.url("mastodon")}
+    with (cli.folder / "new.env").open("wb") as target:
+        terminal = LoginProcess(cli.folder, target.fileno(), environ)
     terminal.read(r"Code: $")
-    os.write(terminal.screen, desk.allow(terminal.seen).encode())
+    os.write(terminal.screen, cli.allow(terminal.seen).encode())
     assert terminal.end() == 0
-    assert (desk.folder / "new.env").read_text().startswith("MASTODON_API_BASE_URL=")
+    assert (cli.folder / "new.env").read_text().startswith("MASTODON_API_BASE_URL=")
 
 
-def test_ctrl_c_at_a_terminal_leaves_the_file_as_it_was(desk: Desk) -> None:
-    environ = {"MASTODON_API_BASE_URL": desk.sandbox.url("mastodon")}
-    env = desk.folder / ".env"
+def test_ctrl_c_at_a_terminal_leaves_the_file_as_it_was(cli: LoginWorld) -> None:
+    environ = {"MASTODON_API_BASE_URL": cli.sandbox.url("mastodon")}
+    env = cli.folder / ".env"
     env.write_text("BOT_TOP=3\n")
     with env.open("ab") as target:
-        terminal = Terminal(desk.folder, target.fileno(), environ)
+        terminal = LoginProcess(cli.folder, target.fileno(), environ)
     terminal.read(r"Code: $")
     terminal.press_ctrl_c()
     assert terminal.end() == 75
@@ -497,7 +500,7 @@ TALKATIVE = (
 @pytest.fixture
 def planted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Desk]:
+) -> Iterator[LoginWorld]:
     """Networks that make marked secrets; whatever is logged is searched for them at the end."""
     heard = io.StringIO()
     handler = logging.StreamHandler(heard)
@@ -515,7 +518,7 @@ def planted(
     try:
         with networks(PLANTED) as (sandbox, x, mastodon):
             x.logins.mint = mastodon.logins.mint = mint
-            yield Desk(tmp_path, sandbox, x, mastodon, capsys, monkeypatch)
+            yield LoginWorld(tmp_path, sandbox, x, mastodon, capsys, monkeypatch)
     finally:
         logging.getLogger().removeHandler(handler)
         for logger, level in zip(loggers, before, strict=True):
@@ -524,7 +527,7 @@ def planted(
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_secrets_are_on_standard_output_and_nowhere_else(planted: Desk) -> None:
+def test_secrets_are_on_standard_output_and_nowhere_else(planted: LoginWorld) -> None:
     for ask in (planted.mastodon_with, planted.twitter_with):
         status, out, err = ask(planted.allow)
         assert status == 0
@@ -543,7 +546,7 @@ FAULTS = (
 @pytest.mark.parametrize("at", range(1, 6))
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_whatever_goes_wrong_is_said_without_a_secret(
-    planted: Desk, fault: faults.Fault, at: int
+    planted: LoginWorld, fault: faults.Fault, at: int
 ) -> None:
     for network in ("mastodon", "twitter"):
         planted.sandbox.script(fault, network=network, at=at)
@@ -556,7 +559,7 @@ def test_whatever_goes_wrong_is_said_without_a_secret(
 
 @pytest.mark.parametrize("status", [400, 403, 500])
 def test_a_network_that_repeats_what_it_was_sent_gives_nothing_away(
-    planted: Desk, status: int
+    planted: LoginWorld, status: int
 ) -> None:
     def echo(record: Record) -> faults.Fault | None:
         said = f"{record.request.header('authorization')} {record.body.decode()}".replace('"', "")

@@ -10,15 +10,15 @@ import pytest
 from click import unstyle
 
 from bot.model import Network
-from tests.helpers.cli_world import SLUG, Desk, desk, source
+from tests.helpers.cli_world import SLUG, CliWorld, cli_world, recent_digest
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
 MEND = "pip install 'bot[picture]'"
 
 
 @pytest.fixture
-def bot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
-    with desk(tmp_path, capsys) as made:
+def bot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[CliWorld]:
+    with cli_world(tmp_path, capsys) as made:
         yield made
 
 
@@ -28,14 +28,14 @@ def no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resvg_py", None)
 
 
-def media_of(bot: Desk, network: Network) -> list[tuple[str, str]]:
+def media_of(bot: CliWorld, network: Network) -> list[tuple[str, str]]:
     there = (bot.x if network is X else bot.mastodon).uploads
     return [
         (there[each].type, there[each].alt) for post in bot.live(network) for each in post.media
     ]
 
 
-def test_json_names_the_picture_of_the_opening_and_counts_its_price(bot: Desk) -> None:
+def test_json_names_the_picture_of_the_opening_and_counts_its_price(bot: CliWorld) -> None:
     bare = {one["network"]: one for one in bot.json("post", "--dry-run")["threads"]}
     for arguments in (("post", "--dry-run"), ("post",), ("post",), ("post", "--dry-run")):
         for thread in bot.json(*arguments, BOT_PICTURE="on")["threads"]:
@@ -52,7 +52,7 @@ def test_json_names_the_picture_of_the_opening_and_counts_its_price(bot: Desk) -
     assert len(media_of(bot, X)) == len(media_of(bot, TOOTS)) == 1
 
 
-def test_what_was_said_is_what_is_sent(bot: Desk) -> None:
+def test_what_was_said_is_what_is_sent(bot: CliWorld) -> None:
     (thread,) = bot.json("post", "--dry-run", networks=[X], BOT_PICTURE="on")["threads"]
     posts = thread["posts"]
     assert isinstance(posts, list)
@@ -62,7 +62,7 @@ def test_what_was_said_is_what_is_sent(bot: Desk) -> None:
 
 
 def test_the_dry_run_says_what_the_picture_shows_and_costs_without_the_library(
-    bot: Desk, no_library: None
+    bot: CliWorld, no_library: None
 ) -> None:
     del no_library
     status, out, err = bot("post", "--dry-run", networks=[X], COLUMNS="60", BOT_PICTURE="on")
@@ -78,7 +78,7 @@ def test_the_dry_run_says_what_the_picture_shows_and_costs_without_the_library(
 
 
 def test_without_the_library_the_thread_goes_without_and_that_is_said(
-    bot: Desk, no_library: None
+    bot: CliWorld, no_library: None
 ) -> None:
     del no_library
     status, out, err = bot("post", BOT_PICTURE="on")
@@ -92,7 +92,7 @@ def test_without_the_library_the_thread_goes_without_and_that_is_said(
     assert (status, err) == (0, ""), "what is out is out"
 
 
-def test_check_finds_a_library_that_is_missing(bot: Desk, no_library: None) -> None:
+def test_check_finds_a_library_that_is_missing(bot: CliWorld, no_library: None) -> None:
     del no_library
     assert bot("check", "--offline")[0] == 0, "it is not needed unasked"
     status, out, err = bot("check", "--offline", BOT_PICTURE="on")
@@ -103,7 +103,7 @@ def test_check_finds_a_library_that_is_missing(bot: Desk, no_library: None) -> N
     assert MEND in lines[found + 1]
 
 
-def test_check_draws_a_picture_for_each_account_that_wants_one(bot: Desk) -> None:
+def test_check_draws_a_picture_for_each_account_that_wants_one(bot: CliWorld) -> None:
     status, out, _ = bot("check", "--offline", BOT_PICTURE="on")
     assert status == 0
     assert unstyle(out).count("pictures can be drawn") == 2
@@ -111,7 +111,7 @@ def test_check_draws_a_picture_for_each_account_that_wants_one(bot: Desk) -> Non
     assert (status, "can be drawn" in out) == (0, False)
 
 
-def test_the_worker_does_not_start_without_the_library(bot: Desk, no_library: None) -> None:
+def test_the_worker_does_not_start_without_the_library(bot: CliWorld, no_library: None) -> None:
     del no_library
     status, _, err = bot("run", BOT_PICTURE="on")
     assert status == 2
@@ -119,7 +119,7 @@ def test_the_worker_does_not_start_without_the_library(bot: Desk, no_library: No
     assert MEND in err
 
 
-def test_a_picture_that_is_left_out_is_told_where_posts_are(bot: Desk) -> None:
+def test_a_picture_that_is_left_out_is_told_where_posts_are(bot: CliWorld) -> None:
     bot.mastodon.behaviour = type(bot.mastodon.behaviour)(uploads=False)
     status, out, _ = bot("post", networks=[TOOTS], BOT_PICTURE="on")
     assert status == 0
@@ -128,13 +128,13 @@ def test_a_picture_that_is_left_out_is_told_where_posts_are(bot: Desk) -> None:
     assert "write:media" in line
 
 
-def test_a_thread_of_one_post_carries_it_too(bot: Desk) -> None:
+def test_a_thread_of_one_post_carries_it_too(bot: CliWorld) -> None:
     assert bot("post", networks=[X], TWITTER_STYLE="single", BOT_PICTURE="on")[0] == 0
     assert len(bot.live(X)) == 1
     assert len(media_of(bot, X)) == 1
 
 
-def test_retract_and_again_draw_it_anew(bot: Desk) -> None:
+def test_retract_and_again_draw_it_anew(bot: CliWorld) -> None:
     assert bot("post", networks=[TOOTS], BOT_PICTURE="on")[0] == 0
     first = media_of(bot, TOOTS)
     assert bot("retract", SLUG, networks=[TOOTS], BOT_PICTURE="on")[0] == 0
@@ -145,10 +145,10 @@ def test_retract_and_again_draw_it_anew(bot: Desk) -> None:
     assert len(data) == 1, "the same bytes"
 
 
-def test_a_digest_that_changed_is_drawn_as_it_is_when_its_thread_is_planned(bot: Desk) -> None:
-    bot.publish(source(papers=1))
+def test_a_digest_that_changed_is_drawn_as_it_is_when_its_thread_is_planned(bot: CliWorld) -> None:
+    bot.publish(recent_digest(papers=1))
     assert bot("post", networks=[X], BOT_PICTURE="on")[0] == 0
     ((_, alt),) = media_of(bot, X)
-    bot.publish(source(papers=2))
+    bot.publish(recent_digest(papers=2))
     assert bot("post", networks=[X], BOT_PICTURE="on")[0] == 0
     assert media_of(bot, X) == [("image/png", alt)]

@@ -24,7 +24,7 @@ from bot.sandbox.faults import CLOSED_AFTER, refusal, server_error, too_many
 from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.wire import Request
 from bot.sandbox.x import answers as x_answers
-from tests.helpers.cli_world import DAY, SLUG, Desk, desk, source
+from tests.helpers.cli_world import DAY, SLUG, CliWorld, cli_world, recent_digest
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
 URL = r"https://x\.com/i/web/status/\d+"
@@ -32,8 +32,8 @@ TOOT = r"http://127\.0\.0\.1:\d+/@sandbox/\d+"
 
 
 @pytest.fixture
-def bot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
-    with desk(tmp_path, capsys) as made:
+def bot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[CliWorld]:
+    with cli_world(tmp_path, capsys) as made:
         yield made
 
 
@@ -41,12 +41,12 @@ def second_paper(request: Request) -> bool:
     return request.method == "POST" and b"2602.10002" in request.body
 
 
-def parents_hold(bot: Desk, network: Network) -> bool:
+def parents_hold(bot: CliWorld, network: Network) -> bool:
     live = bot.live(network)
     return [post.reply_to for post in live] == [None, *(post.id for post in live[:-1])]
 
 
-def test_every_post_is_told_as_it_goes_out_and_again_there_is_nothing_to_do(bot: Desk) -> None:
+def test_every_post_is_told_as_it_goes_out_and_again_there_is_nothing_to_do(bot: CliWorld) -> None:
     status, out, err = bot("post")
     assert (status, err) == (0, "")
     lines = out.splitlines()
@@ -67,14 +67,14 @@ def test_every_post_is_told_as_it_goes_out_and_again_there_is_nothing_to_do(bot:
     assert len(bot.sandbox.requests) == before
 
 
-def test_verbose_tells_every_step(bot: Desk) -> None:
+def test_verbose_tells_every_step(bot: CliWorld) -> None:
     _, out, _ = bot("post", "--verbose", networks=[X])
     assert out.startswith(
         "twitter post 0 of 0-3 sending\ntwitter post 0 of 0-3 sent https://x.com/"
     )
 
 
-def test_json_is_the_plan_with_what_became_of_each_post(bot: Desk) -> None:
+def test_json_is_the_plan_with_what_became_of_each_post(bot: CliWorld) -> None:
     dry = bot.json("post", "--dry-run")
     done = bot.json("post")
     again = bot.json("post")
@@ -107,13 +107,13 @@ def test_json_is_the_plan_with_what_became_of_each_post(bot: Desk) -> None:
             ]
 
 
-def test_json_goes_to_stdout_alone_and_the_outcome_beside_it(bot: Desk) -> None:
+def test_json_goes_to_stdout_alone_and_the_outcome_beside_it(bot: CliWorld) -> None:
     status, out, err = bot("post", "--json", networks=[X])
     assert (status, json.loads(out)["threads"][0]["account"]) == (0, "twitter")
     assert re.fullmatch(rf"twitter: done, 4 posts, {URL}\n", err)
 
 
-def test_a_rate_limit_is_75_with_the_time_and_the_next_run_goes_on(bot: Desk) -> None:
+def test_a_rate_limit_is_75_with_the_time_and_the_next_run_goes_on(bot: CliWorld) -> None:
     wait = timedelta(minutes=5)
     bot.sandbox.script(too_many(X, wait), network="twitter", when=second_paper)
     status, out, err = bot("post")
@@ -132,7 +132,7 @@ def test_a_rate_limit_is_75_with_the_time_and_the_next_run_goes_on(bot: Desk) ->
     assert posts == [], "a limit that was told is not tried again"
 
 
-def test_refused_tokens_are_1_and_say_what_to_do(bot: Desk) -> None:
+def test_refused_tokens_are_1_and_say_what_to_do(bot: CliWorld) -> None:
     status, out, err = bot(
         "post", TWITTER_ACCESS_TOKEN_SECRET="wrong", MASTODON_ACCESS_TOKEN="wrong"
     )
@@ -145,7 +145,7 @@ def test_refused_tokens_are_1_and_say_what_to_do(bot: Desk) -> None:
     assert len(bot.live(X)) == len(bot.live(TOOTS)) == 4
 
 
-def test_a_held_post_is_1_and_names_the_next_step(bot: Desk) -> None:
+def test_a_held_post_is_1_and_names_the_next_step(bot: CliWorld) -> None:
     answer = mastodon_answers.REFUSALS["422 length"]
     bot.sandbox.script(refusal("422", answer), network="mastodon", when=second_paper)
     for _ in range(2):
@@ -156,7 +156,7 @@ def test_a_held_post_is_1_and_names_the_next_step(bot: Desk) -> None:
     assert len(bot.live(TOOTS)) == 2
 
 
-def test_the_reply_rule_of_x_names_the_whole_way_out_and_it_works(bot: Desk) -> None:
+def test_the_reply_rule_of_x_names_the_whole_way_out_and_it_works(bot: CliWorld) -> None:
     rule = refusal("rule", x_answers.REPLY_RULE)
     bot.sandbox.script(rule, network="twitter", when=lambda r: b"in_reply_to" in r.body, times=None)
     status, out, _ = bot("post", networks=[X])
@@ -169,7 +169,7 @@ def test_the_reply_rule_of_x_names_the_whole_way_out_and_it_works(bot: Desk) -> 
     assert len(bot.live(X)) == 1
 
 
-def test_the_gravest_of_several_statuses_is_the_programs(bot: Desk) -> None:
+def test_the_gravest_of_several_statuses_is_the_programs(bot: CliWorld) -> None:
     assert gravest(iter([0, 75, 1, 2, 1])) == 2
     assert gravest(iter([75, 0, 1])) == 1
     assert gravest(iter([0, 75])) == 75
@@ -182,7 +182,7 @@ def test_the_gravest_of_several_statuses_is_the_programs(bot: Desk) -> None:
     assert bot("post", TWITTER_MONTHLY_BUDGET="much")[0] == 2
 
 
-def test_an_unreachable_network_is_75_and_leaves_the_other_alone(bot: Desk) -> None:
+def test_an_unreachable_network_is_75_and_leaves_the_other_alone(bot: CliWorld) -> None:
     with bot.sandbox.down("mastodon"):
         status, out, err = bot("post")
     assert (status, err) == (75, "")
@@ -192,7 +192,7 @@ def test_an_unreachable_network_is_75_and_leaves_the_other_alone(bot: Desk) -> N
     assert len(bot.live(TOOTS)) == 4
 
 
-def test_a_post_in_doubt_is_found_and_told(bot: Desk) -> None:
+def test_a_post_in_doubt_is_found_and_told(bot: CliWorld) -> None:
     bot.sandbox.script(CLOSED_AFTER, network="twitter", when=second_paper)
     status, out, _ = bot("post", networks=[X])
     assert status == 0
@@ -204,9 +204,9 @@ def test_a_post_in_doubt_is_found_and_told(bot: Desk) -> None:
 
 @pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("n\n", 75), ("", 75)])
 def test_a_person_is_asked_before_an_old_digest_goes_out(
-    bot: Desk, monkeypatch: pytest.MonkeyPatch, answer: str, status: int
+    bot: CliWorld, monkeypatch: pytest.MonkeyPatch, answer: str, status: int
 ) -> None:
-    bot.publish(source(age_days=10.1))
+    bot.publish(recent_digest(age_days=10.1))
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     found, out, err = bot("post", asks=True, networks=[X])
     assert found == status
@@ -216,16 +216,16 @@ def test_a_person_is_asked_before_an_old_digest_goes_out(
     assert bot.database.exists() != bool(status), "an answer of no leaves nothing behind"
 
 
-def test_nobody_is_asked_of_a_young_digest_nor_in_a_pipe(bot: Desk) -> None:
+def test_nobody_is_asked_of_a_young_digest_nor_in_a_pipe(bot: CliWorld) -> None:
     assert "Publish it now?" not in bot("post", asks=True, networks=[TOOTS])[1]
-    bot.publish(source(age_days=10))
+    bot.publish(recent_digest(age_days=10))
     status, out, _ = bot("post", networks=[X])
     assert (status, "Publish it now?" in out, len(bot.live(X))) == (0, False, 4)
     assert "now?" not in bot("post", asks=True, networks=[X], BOT_MAX_AGE="30d")[1]
     assert "now?" not in bot("post", asks=True, networks=[X])[1], "it is begun already"
 
 
-def test_again_publishes_anew_what_was_retracted_and_nothing_else(bot: Desk) -> None:
+def test_again_publishes_anew_what_was_retracted_and_nothing_else(bot: CliWorld) -> None:
     assert bot("post", networks=[TOOTS])[0] == 0
     status, out, _ = bot("post", "--again", networks=[TOOTS])
     assert status == 1
@@ -241,7 +241,7 @@ def test_again_publishes_anew_what_was_retracted_and_nothing_else(bot: Desk) -> 
     assert len(bot.live(TOOTS)) == 4
 
 
-def test_what_resembles_the_thread_holds_it_until_a_person_has_looked(bot: Desk) -> None:
+def test_what_resembles_the_thread_holds_it_until_a_person_has_looked(bot: CliWorld) -> None:
     bot.x.write("Hot Papers 2026-02-28 is out!")
     status, out, _ = bot("post", networks=[X])
     assert status == 1
@@ -252,7 +252,7 @@ def test_what_resembles_the_thread_holds_it_until_a_person_has_looked(bot: Desk)
     assert len(bot.live(X)) == 5
 
 
-def test_without_a_source_nothing_of_the_samples_is_published(bot: Desk) -> None:
+def test_without_a_source_nothing_of_the_samples_is_published(bot: CliWorld) -> None:
     for wanted in ([], ["2021-06-22"], ["hot-papers-2021-06-22"]):
         status, _, err = bot("post", *wanted, networks=[TOOTS], BOT_DIGESTS="")
         assert (status, bot.live(TOOTS)) == (2, [])
@@ -262,7 +262,7 @@ def test_without_a_source_nothing_of_the_samples_is_published(bot: Desk) -> None
     assert len(bot.live(TOOTS)) == 4
 
 
-def test_a_thread_over_budget_can_be_made_cheaper_as_the_message_says(bot: Desk) -> None:
+def test_a_thread_over_budget_can_be_made_cheaper_as_the_message_says(bot: CliWorld) -> None:
     status, out, _ = bot("post", networks=[X], TWITTER_MONTHLY_BUDGET="0.1")
     assert (status, bot.live(X)) == (75, [])
     assert "the thread costs $0.43, $0.00 of this month's $0.10 is spent" in out
@@ -273,9 +273,9 @@ def test_a_thread_over_budget_can_be_made_cheaper_as_the_message_says(bot: Desk)
     assert len(bot.live(X)) == 4
 
 
-def test_with_history_too(bot: Desk) -> None:
+def test_with_history_too(bot: CliWorld) -> None:
     assert bot("post", networks=[X])[0] == 0
-    bot.publish(source(day=DAY + timedelta(days=1), first=20, age_days=0))
+    bot.publish(recent_digest(day=DAY + timedelta(days=1), first=20, age_days=0))
     status, out, _ = bot("post", networks=[X], TWITTER_MONTHLY_BUDGET="0.6")
     assert (status, len(bot.live(X))) == (75, 4)
     assert "the thread costs $0.43, $0.43 of this month's $0.60 is spent" in out
@@ -284,7 +284,7 @@ def test_with_history_too(bot: Desk) -> None:
     assert len(bot.live(X)) == 8
 
 
-def test_an_account_that_cannot_be_delivered_to_is_said(bot: Desk) -> None:
+def test_an_account_that_cannot_be_delivered_to_is_said(bot: CliWorld) -> None:
     status, out, _ = bot(
         "post",
         networks=[X],
@@ -298,7 +298,7 @@ def test_an_account_that_cannot_be_delivered_to_is_said(bot: Desk) -> None:
     assert "twitter: done" in out
 
 
-def test_an_empty_thread_is_done(bot: Desk) -> None:
+def test_an_empty_thread_is_done(bot: CliWorld) -> None:
     (bot.folder / "bot.toml").write_text(
         '[[accounts]]\nname = "algebra"\nnetwork = "mastodon"\naccess_token = "A_TOKEN"\n'
         f'base_url = "{bot.sandbox.url("mastodon")}"\ncategories = ["math.AG"]\n'
@@ -318,7 +318,7 @@ def test_an_empty_thread_is_done(bot: Desk) -> None:
     ],
 )
 def test_accounts_that_are_not_there_are_said(
-    bot: Desk, arguments: list[str], message: str
+    bot: CliWorld, arguments: list[str], message: str
 ) -> None:
     status, out, err = bot("post", *arguments, BLUESKY_HANDLE="a.example")
     assert (status, out) == (2, "")
@@ -326,7 +326,7 @@ def test_accounts_that_are_not_there_are_said(
     assert not bot.database.exists()
 
 
-def test_warnings_stand_beside_the_output(bot: Desk) -> None:
+def test_warnings_stand_beside_the_output(bot: CliWorld) -> None:
     status, out, err = bot("post", networks=[X], BOT_TPO="3")
     assert status == 0
     assert err.startswith('Warning: "BOT_TPO" is not a setting')
@@ -341,7 +341,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_dry_run_beside_a_ledger_shows_what_is_out_and_leaves_no_trace(bot: Desk) -> None:
+def test_a_dry_run_beside_a_ledger_shows_what_is_out_and_leaves_no_trace(bot: CliWorld) -> None:
     bot.sandbox.script(too_many(X, timedelta(minutes=5)), network="twitter", when=second_paper)
     assert bot("post", networks=[X])[0] == 75
     for name in ("-wal", "-shm"):
@@ -360,14 +360,14 @@ def test_a_dry_run_beside_a_ledger_shows_what_is_out_and_leaves_no_trace(bot: De
     assert len(bot.sandbox.requests) == asked
 
 
-def test_a_dry_run_in_a_fresh_folder_leaves_nothing_behind(bot: Desk) -> None:
+def test_a_dry_run_in_a_fresh_folder_leaves_nothing_behind(bot: CliWorld) -> None:
     before = tree(bot.folder)
     assert bot("post", "--dry-run")[0] == 0
     assert tree(bot.folder) == before
     assert not bot.database.parent.exists()
 
 
-def test_a_dry_run_counts_the_posts_it_shows(bot: Desk) -> None:
+def test_a_dry_run_counts_the_posts_it_shows(bot: CliWorld) -> None:
     """A thread that is planned keeps its posts, whatever `--top` says since."""
     assert bot("post", networks=[TOOTS])[0] == 0
     _, out, _ = bot("post", "--dry-run", "--top", "1", networks=[TOOTS])
@@ -378,7 +378,7 @@ def test_a_dry_run_counts_the_posts_it_shows(bot: Desk) -> None:
     assert len(posts) == shown == 4
 
 
-def test_a_dry_run_reads_a_ledger_in_a_folder_that_is_read_only(bot: Desk) -> None:
+def test_a_dry_run_reads_a_ledger_in_a_folder_that_is_read_only(bot: CliWorld) -> None:
     """As root, whom no mode binds, too: all is afterwards as it was before, to the byte."""
     assert bot("post", networks=[TOOTS])[0] == 0
     folder = bot.database.parent
@@ -395,7 +395,7 @@ def test_a_dry_run_reads_a_ledger_in_a_folder_that_is_read_only(bot: Desk) -> No
 
 
 @pytest.mark.parametrize("command", [["post", "--dry-run"], ["post"], ["status"], ["check"]])
-def test_a_ledger_that_is_damaged_is_said_and_left_alone(bot: Desk, command: list[str]) -> None:
+def test_a_ledger_that_is_damaged_is_said_and_left_alone(bot: CliWorld, command: list[str]) -> None:
     assert bot("post", networks=[TOOTS])[0] == 0
     bot.database.write_bytes(b"no database, certainly not" * 200)
     before = tree(bot.database.parent)
@@ -409,7 +409,7 @@ def test_a_ledger_that_is_damaged_is_said_and_left_alone(bot: Desk, command: lis
     assert len(bot.live(TOOTS)) == asked
 
 
-def test_a_second_sender_is_75(bot: Desk) -> None:
+def test_a_second_sender_is_75(bot: CliWorld) -> None:
     with bot.ledger() as ledger:
         from bot.ledger.leases import holder  # noqa: PLC0415 - beside its one use
 
@@ -423,7 +423,7 @@ def test_a_second_sender_is_75(bot: Desk) -> None:
     assert re.search(r"Run it again after \d{4}-", out)
 
 
-def test_ctrl_c_ends_after_the_request_in_flight_and_says_how_to_go_on(bot: Desk) -> None:
+def test_ctrl_c_ends_after_the_request_in_flight_and_says_how_to_go_on(bot: CliWorld) -> None:
     import signal  # noqa: PLC0415 - beside its one use
 
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
@@ -451,20 +451,20 @@ def test_ctrl_c_ends_after_the_request_in_flight_and_says_how_to_go_on(bot: Desk
     assert len(bot.live(X)) == 4
 
 
-def test_a_digest_that_cannot_be_had_is_null_for_programs(bot: Desk) -> None:
+def test_a_digest_that_cannot_be_had_is_null_for_programs(bot: CliWorld) -> None:
     status, out, err = bot("post", "1999-01-01", "--json", "--dry-run")
     assert (status, json.loads(out)) == (1, {"digest": None, "threads": []})
     assert err.startswith("Error: ")
 
 
 def test_colours_can_be_switched_off_and_lines_are_wrapped_on_a_terminal(
-    bot: Desk, monkeypatch: pytest.MonkeyPatch
+    bot: CliWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
 
-    wide = source()
+    wide = recent_digest()
     long = replace(wide.papers[0], title="長い題名 " * 12)
     bot.publish(replace(wide, papers=(long,)))
     shown = {}

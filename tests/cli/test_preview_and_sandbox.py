@@ -29,8 +29,8 @@ from bot.sandbox.web.serve import listen
 from bot.sandbox.web.switches import kinds
 from bot.settings import load
 from bot.show.page.views import Tone
-from tests.helpers.cli_world import desk
-from tests.helpers.html_page import Page, harmless
+from tests.helpers.cli_world import cli_world
+from tests.helpers.html_page import HtmlPage, check_harmless
 from tests.helpers.paths import ROOT, SAMPLES
 
 TIMEOUT = 30.0
@@ -47,8 +47,8 @@ def test_without_settings_it_shows_the_newest_sample(
     assert preview(tmp_path, "--output", "page.html") == 0
     out, err = capsys.readouterr()
     assert (out, err) == ("page.html: 3 threads, 36 posts. Open it in a browser.\n", "")
-    page = Page((tmp_path / "page.html").read_text("utf-8"))
-    harmless(page)
+    page = HtmlPage((tmp_path / "page.html").read_text("utf-8"))
+    check_harmless(page)
     newest = max(path.name for path in SAMPLES.glob("*.md"))[:10]
     assert page.named("h1")[0].text == f"Hot Papers {newest}"
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
@@ -60,7 +60,7 @@ def test_options_choose_digest_account_and_papers(
     chosen = ("2021-06-22", "--network", "mastodon", "--account", "mastodon", "--top", "1")
     assert preview(tmp_path, *chosen, "--output", "page.html") == 0
     assert "1 thread, 3 posts" in capsys.readouterr().out
-    page = Page((tmp_path / "page.html").read_text("utf-8"))
+    page = HtmlPage((tmp_path / "page.html").read_text("utf-8"))
     assert page.texts("net") == ["Mastodon"]
 
 
@@ -125,10 +125,10 @@ def test_warnings_stand_beside_the_page(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_what_is_sent_is_shown_as_sent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with desk(tmp_path, capsys) as at:
+    with cli_world(tmp_path, capsys) as at:
         assert at("post")[0] == 0
         assert at("preview", "--output", "page.html")[0] == 0
-        page = Page((tmp_path / "page.html").read_text("utf-8"))
+        page = HtmlPage((tmp_path / "page.html").read_text("utf-8"))
         asked = len(at.sandbox.requests)
         assert at("preview", "--output", "page.html")[0] == 0
         assert len(at.sandbox.requests) == asked
@@ -139,8 +139,8 @@ def test_what_is_sent_is_shown_as_sent(tmp_path: Path, capsys: pytest.CaptureFix
 def test_pictures_are_in_the_page(tmp_path: Path) -> None:
     pytest.importorskip("resvg_py", reason="resvg-py is not installed, so no picture can be drawn")
     assert preview(tmp_path, "--top", "1", "--output", "page.html", BOT_PICTURE="on") == 0
-    page = Page((tmp_path / "page.html").read_text("utf-8"))
-    harmless(page)
+    page = HtmlPage((tmp_path / "page.html").read_text("utf-8"))
+    check_harmless(page)
     images = page.named("img")
     assert len(images) >= 2
     assert all(each.attributes["src"].startswith("data:image/png;base64,iVBOR") for each in images)
@@ -153,18 +153,18 @@ def test_a_picture_that_cannot_be_drawn_is_said(
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     assert preview(tmp_path, "--output", "page.html", BOT_PICTURE="on") == 0
     assert "goes without its picture" in capsys.readouterr().err
-    assert Page((tmp_path / "page.html").read_text("utf-8")).named("img") == []
+    assert HtmlPage((tmp_path / "page.html").read_text("utf-8")).named("img") == []
 
 
 def test_a_picture_that_is_out_keeps_its_place_and_its_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("resvg_py", reason="resvg-py is not installed, so no picture can be drawn")
-    with desk(tmp_path, capsys) as at:
+    with cli_world(tmp_path, capsys) as at:
         around = Surroundings({**at.environ(), "BOT_PICTURE": "on"}, tmp_path)
         assert run(["post"], around) == 0
         assert run(["preview", "--output", "page.html"], around) == 0
-    page = Page((tmp_path / "page.html").read_text("utf-8"))
+    page = HtmlPage((tmp_path / "page.html").read_text("utf-8"))
     assert page.texts("frame") == ["It went out with this picture; its file is not kept."] * 2
     assert len(page.texts("alt")) == 2
     assert page.named("img") == []
@@ -174,7 +174,7 @@ def test_a_picture_that_is_out_keeps_its_place_and_its_words(
 
 
 @dataclass
-class Viewer:
+class DemoViewer:
     """Somebody who runs the demo, and looks at its page; the lines it printed."""
 
     lines: list[str] = field(default_factory=list)
@@ -187,12 +187,12 @@ class Viewer:
     def url(self) -> str:
         return self.lines[0].rstrip("/")
 
-    def look(self) -> Page:
-        page = Page(self.session.get(self.url + "/", timeout=TIMEOUT).text)
-        harmless(page)
+    def look(self) -> HtmlPage:
+        page = HtmlPage(self.session.get(self.url + "/", timeout=TIMEOUT).text)
+        check_harmless(page)
         return page
 
-    def until(self, fits: Callable[[Page], bool]) -> Page:
+    def until(self, fits: Callable[[HtmlPage], bool]) -> HtmlPage:
         """Look at the page whenever it changes, until it fits."""
         events = self.session.get(self.url + "/events", stream=True, timeout=TIMEOUT)
         begun = time.monotonic()
@@ -205,7 +205,7 @@ class Viewer:
                     break
         raise AssertionError(f"this is all that came of it: {page.texts('saying')}")
 
-    def until_done(self, threads: int = 1) -> Page:
+    def until_done(self, threads: int = 1) -> HtmlPage:
         return self.until(
             lambda page: (
                 all(text.startswith("Done") for text in page.texts("saying"))
@@ -213,7 +213,7 @@ class Viewer:
             )
         )
 
-    def press(self, page: Page, path: str, **form: str) -> None:
+    def press(self, page: HtmlPage, path: str, **form: str) -> None:
         token = next(
             e.attributes["value"] for e in page.named("input") if e.attributes["name"] == "token"
         )
@@ -229,9 +229,9 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "_REST", 0.05)
 
 
-def shown(play: Callable[[Viewer], None]) -> Viewer:
+def shown(play: Callable[[DemoViewer], None]) -> DemoViewer:
     """Run the demo, and `play` before it is ended."""
-    viewer = Viewer()
+    viewer = DemoViewer()
     viewer.session.trust_env = False
     with viewer.session:
         demo.demo(0, lambda: play(viewer), viewer.echo)
@@ -240,7 +240,7 @@ def shown(play: Callable[[Viewer], None]) -> Viewer:
 
 @pytest.mark.usefixtures("hurried")
 def test_the_demo_shows_a_whole_thread_on_each_network() -> None:
-    def play(viewer: Viewer) -> None:
+    def play(viewer: DemoViewer) -> None:
         page = viewer.until_done()
         assert page.texts("told") == ["12 posts"] * 3
         assert page.posts[0].startswith("Hot Papers ")
@@ -259,7 +259,7 @@ def test_the_demo_shows_a_whole_thread_on_each_network() -> None:
 def test_the_demo_has_pictures_where_they_can_be_drawn() -> None:
     pytest.importorskip("resvg_py", reason="resvg-py is not installed, so no picture can be drawn")
 
-    def play(viewer: Viewer) -> None:
+    def play(viewer: DemoViewer) -> None:
         page = viewer.until(lambda page: len(page.named("img")) >= 2)
         for image in page.named("img"):
             got = viewer.session.get(viewer.url + image.attributes["src"], timeout=TIMEOUT)
@@ -276,7 +276,7 @@ def test_the_demo_goes_without_pictures_and_says_nothing(
     monkeypatch.setattr(demo, "find_spec", lambda _: library)
     monkeypatch.setitem(sys.modules, "resvg_py", None)
 
-    def play(viewer: Viewer) -> None:
+    def play(viewer: DemoViewer) -> None:
         page = viewer.until(lambda page: len(page.posts) >= 4)
         assert page.named("img") == []
 
@@ -304,17 +304,17 @@ def gate(hurried: None, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 def test_the_demo_gets_through_every_fault(fault: str, gate: threading.Event) -> None:
     networks = [network for network in Network if fault in {kind.name for kind in kinds(network)}]
 
-    def play(viewer: Viewer) -> None:
+    def play(viewer: DemoViewer) -> None:
         viewer.until(lambda page: page.texts("count") == ["1", "1", "1"])
         for network in networks:
-            viewer.press(viewer.look(), "/fault", network=network, fault=fault, on="yes")
+            viewer.press(viewer.look(), "/fault", network=network, fault=fault, world="yes")
         gate.set()
         clean = "nothing went wrong"
         viewer.until(
             lambda page: sum(clean not in sums for sums in page.texts("sums")) == len(networks)
         )
         for network in networks:
-            viewer.press(viewer.look(), "/fault", network=network, fault=fault, on="no")
+            viewer.press(viewer.look(), "/fault", network=network, fault=fault, world="no")
         page = viewer.until_done()
         for begin in (0, 12, 24):
             assert len(set(page.posts[begin : begin + 12])) == 12  # nothing is there twice
@@ -323,7 +323,7 @@ def test_the_demo_gets_through_every_fault(fault: str, gate: threading.Event) ->
 
 
 def test_the_demo_can_be_ended_in_the_middle() -> None:
-    def play(viewer: Viewer) -> None:
+    def play(viewer: DemoViewer) -> None:
         viewer.until(lambda page: bool(page.posts))
 
     viewer = shown(play)
@@ -368,7 +368,7 @@ def test_a_ledger_that_cannot_be_used_is_said_on_the_page(tmp_path: Path) -> Non
 
 
 def test_the_sandbox_is_there_until_it_is_ended() -> None:
-    viewer = Viewer()
+    viewer = DemoViewer()
 
     def play() -> None:
         assert viewer.look().posts == []
@@ -445,7 +445,7 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing(tmp_path: Path, how: signal.Sig
     (tmp_path / ".env").write_text("BOT_PAUSE=never\nTWITTER_ACCESS_TOKEN=mine\n", "utf-8")
     with process(tmp_path, "demo", BOT_TOP="many", MASTODON_API_BASE_URL="nowhere") as started:
         assert started.stdout is not None
-        viewer = Viewer([started.stdout.readline().strip()])
+        viewer = DemoViewer([started.stdout.readline().strip()])
         viewer.until(lambda page: len(page.posts) >= 2)
         assert "Ended: nothing is left behind." in ended(started, how)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".env", "tmp"]
@@ -457,7 +457,7 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing(tmp_path: Path, how: signal.Sig
 def test_a_terminal_that_is_closed_ends_the_demo_and_leaves_nothing(tmp_path: Path) -> None:
     with process(tmp_path, "demo") as started:
         assert started.stdout is not None
-        viewer = Viewer([started.stdout.readline().strip()])
+        viewer = DemoViewer([started.stdout.readline().strip()])
         viewer.until(lambda page: bool(page.posts))
         started.stdout.close()
         started.send_signal(signal.SIGHUP)
@@ -468,7 +468,7 @@ def test_a_terminal_that_is_closed_ends_the_demo_and_leaves_nothing(tmp_path: Pa
 def test_the_sandbox_takes_what_the_real_bot_sends(tmp_path: Path) -> None:
     with process(tmp_path, "sandbox", BOT_TOP="many") as started:
         assert started.stdout is not None
-        viewer = Viewer([started.stdout.readline().strip()])
+        viewer = DemoViewer([started.stdout.readline().strip()])
         assert started.stdout.readline() == "\n"
         environ = dict(started.stdout.readline().strip().split("=", 1) for _ in range(10))
         environ |= {"BOT_PAUSE": "0", "BOT_TOP": "1", "BOT_DIGESTS": str(SAMPLES)}

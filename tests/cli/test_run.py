@@ -26,7 +26,7 @@ from bot.sandbox.server import Sandbox
 from bot.settings import load
 from tests.helpers.fake_world import check_once, check_safe
 from tests.helpers.paths import ROOT
-from tests.helpers.worker_world import numbered, put
+from tests.helpers.worker_world import numbered_digest, publish_file
 
 SECONDS = 30.0
 work = importlib.import_module("bot.cli.work")  # its command has its name
@@ -36,7 +36,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Server:
+class WorkerProcessWorld:
     """One Mastodon server, a folder of digests, and the settings for both."""
 
     def __init__(self, folder: Path, sandbox: Sandbox, rules: MastodonRules) -> None:
@@ -51,8 +51,8 @@ class Server:
         }
 
     def publish(self, papers: int = 3) -> tuple[Digest, Thread]:
-        source = numbered(1, now() - timedelta(hours=1), papers)
-        put(self.folder / "posts", source)
+        source = numbered_digest(1, now() - timedelta(hours=1), papers)
+        publish_file(self.folder / "posts", source)
         loaded = load(self.settings, self.folder)
         [thread] = app.threads(loaded, source, loaded.accounts)
         return source, thread
@@ -90,14 +90,16 @@ def until(process: subprocess.Popen[str], event: str) -> dict[str, object]:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path) -> Iterator[WorkerProcessWorld]:
     rules = MastodonRules(now)
     with Sandbox({"mastodon": rules}) as sandbox:
-        yield Server(tmp_path, sandbox, rules)
+        yield WorkerProcessWorld(tmp_path, sandbox, rules)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_at_once_when_it_is_told_to(server: Server, number: signal.Signals) -> None:
+def test_it_stops_at_once_when_it_is_told_to(
+    server: WorkerProcessWorld, number: signal.Signals
+) -> None:
     _, thread = server.publish()
     with ended(server.start()) as process:
         until(process, "pass.ended")
@@ -108,7 +110,7 @@ def test_it_stops_at_once_when_it_is_told_to(server: Server, number: signal.Sign
     check_once(server.rules.live(), thread)
 
 
-def test_two_signals_at_once_stop_it_as_one_does(server: Server) -> None:
+def test_two_signals_at_once_stop_it_as_one_does(server: WorkerProcessWorld) -> None:
     for _ in range(3):  # the kernel gives each to any thread that takes it
         with ended(server.start()) as process:
             until(process, "pass.ended")
@@ -163,7 +165,7 @@ def test_what_it_was_told_before_there_was_a_worker_is_not_forgotten() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_the_second_of_a_kind_ends_it_at_once(server: Server) -> None:
+def test_the_second_of_a_kind_ends_it_at_once(server: WorkerProcessWorld) -> None:
     _, _ = server.publish()
     server.sandbox.script(HUNG_AFTER, network="mastodon", when=lambda r: r.method == "POST")
     with ended(server.start()) as process:
@@ -176,7 +178,7 @@ def test_the_second_of_a_kind_ends_it_at_once(server: Server) -> None:
         assert process.returncode == 128 + signal.SIGTERM
 
 
-def test_a_log_that_nobody_can_read_is_no_reason_to_end_badly(server: Server) -> None:
+def test_a_log_that_nobody_can_read_is_no_reason_to_end_badly(server: WorkerProcessWorld) -> None:
     with ended(server.start()) as process:
         until(process, "pass.ended")
         assert process.stdout
@@ -185,7 +187,9 @@ def test_a_log_that_nobody_can_read_is_no_reason_to_end_badly(server: Server) ->
         assert process.wait(SECONDS) == 0
 
 
-def test_a_request_in_flight_has_eight_seconds_and_the_rest_is_found_out(server: Server) -> None:
+def test_a_request_in_flight_has_eight_seconds_and_the_rest_is_found_out(
+    server: WorkerProcessWorld,
+) -> None:
     _, thread = server.publish()
     server.sandbox.script(
         HUNG_AFTER,
@@ -232,7 +236,7 @@ main()
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_between_two_workers_stops_the_second(
-    server: Server, number: signal.Signals
+    server: WorkerProcessWorld, number: signal.Signals
 ) -> None:
     program = (sys.executable, "-c", BETWEEN_TWO, "run", number.name)
     with ended(server.start(program=program)) as process:
@@ -241,7 +245,7 @@ def test_a_signal_between_two_workers_stops_the_second(
     assert said.count('"worker.started"') == said.count('"worker.stopped"') == 2
 
 
-def test_two_of_them_on_one_ledger_post_once(server: Server) -> None:
+def test_two_of_them_on_one_ledger_post_once(server: WorkerProcessWorld) -> None:
     _, thread = server.publish(papers=6)
     with ended(server.start()) as one, ended(server.start()) as other:
         for process in (one, other):
@@ -263,7 +267,7 @@ def test_two_of_them_on_one_ledger_post_once(server: Server) -> None:
     ],
 )
 def test_settings_that_cannot_work_end_it_with_2(
-    server: Server, more: dict[str, str], said: str
+    server: WorkerProcessWorld, more: dict[str, str], said: str
 ) -> None:
     with ended(server.start(**more)) as process:
         _, error = process.communicate(timeout=SECONDS)

@@ -17,15 +17,15 @@ from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.mastodon.behaviour import MASTODON
 from bot.sandbox.mastodon.pages import Profile
 from bot.sandbox.wire import Request
-from tests.helpers.cli_world import DAY, SLUG, Desk, desk, source
+from tests.helpers.cli_world import DAY, SLUG, CliWorld, cli_world, recent_digest
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
 REFUSED = refusal("422", mastodon_answers.REFUSALS["422 length"])
 
 
 @pytest.fixture
-def bot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
-    with desk(tmp_path, capsys) as made:
+def bot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[CliWorld]:
+    with cli_world(tmp_path, capsys) as made:
         yield made
 
 
@@ -33,13 +33,13 @@ def second_paper(request: Request) -> bool:
     return request.method == "POST" and b"2602.10002" in request.body
 
 
-def held(bot: Desk) -> None:
+def held(bot: CliWorld) -> None:
     """Mastodon refuses the third of four posts for good."""
     bot.sandbox.script(REFUSED, network="mastodon", when=second_paper)
     assert bot("post", networks=[TOOTS])[0] == 1
 
 
-def states(bot: Desk, account: str) -> list[State]:
+def states(bot: CliWorld, account: str) -> list[State]:
     with bot.ledger() as ledger:
         thread = ledger.thread(account, SLUG)
         assert thread
@@ -49,7 +49,7 @@ def states(bot: Desk, account: str) -> list[State]:
 # status -------------------------------------------------------------------------------------------
 
 
-def test_before_anything_the_status_is_that_of_the_accounts(bot: Desk) -> None:
+def test_before_anything_the_status_is_that_of_the_accounts(bot: CliWorld) -> None:
     status, out, err = bot("status")
     assert (status, err) == (0, "")
     assert out == (
@@ -71,7 +71,7 @@ def test_before_anything_the_status_is_that_of_the_accounts(bot: Desk) -> None:
     }
 
 
-def test_json_is_the_contracts_to_the_letter(bot: Desk) -> None:
+def test_json_is_the_contracts_to_the_letter(bot: CliWorld) -> None:
     assert bot("post")[0] == 0
     found = bot.json("status")
     assert found["accounts"] == [
@@ -116,7 +116,7 @@ def test_json_is_the_contracts_to_the_letter(bot: Desk) -> None:
         }
 
 
-def test_a_half_thread_shows_what_is_wrong_and_what_is_left(bot: Desk) -> None:
+def test_a_half_thread_shows_what_is_wrong_and_what_is_left(bot: CliWorld) -> None:
     held(bot)
     status, out, _ = bot("status", networks=[TOOTS])
     assert status == 0
@@ -131,9 +131,9 @@ def test_a_half_thread_shows_what_is_wrong_and_what_is_left(bot: Desk) -> None:
 
 
 @pytest.mark.parametrize("wanted", [SLUG, str(DAY)])
-def test_one_digest_is_shown_post_by_post(bot: Desk, wanted: str) -> None:
+def test_one_digest_is_shown_post_by_post(bot: CliWorld, wanted: str) -> None:
     bot("post", networks=[TOOTS])
-    bot.publish(source(1, day=DAY + timedelta(days=1), first=20))
+    bot.publish(recent_digest(1, day=DAY + timedelta(days=1), first=20))
     bot("post", networks=[TOOTS])
     status, out, _ = bot("status", wanted, networks=[TOOTS])
     assert status == 0
@@ -146,14 +146,14 @@ def test_one_digest_is_shown_post_by_post(bot: Desk, wanted: str) -> None:
     assert len(bot.json("status")["threads"]) == 2
 
 
-def test_a_digest_that_is_not_known_is_said_to_be(bot: Desk) -> None:
+def test_a_digest_that_is_not_known_is_said_to_be(bot: CliWorld) -> None:
     bot("post", networks=[TOOTS])
     status, out, err = bot("status", "1999-01-01")
     assert (status, err) == (0, "")
     assert out.endswith("Nothing was planned or sent of it yet.\n")
 
 
-def test_the_status_can_be_narrowed(bot: Desk) -> None:
+def test_the_status_can_be_narrowed(bot: CliWorld) -> None:
     bot("post")
     found = bot.json("status", "--network", "mastodon")
     assert [one["account"] for one in found["accounts"]] == ["mastodon"]
@@ -164,10 +164,10 @@ def test_the_status_can_be_narrowed(bot: Desk) -> None:
     assert bot.json("status", "--account", "nobody") == {"accounts": [], "threads": []}
 
 
-def test_a_digest_that_changed_is_said_to_have(bot: Desk) -> None:
+def test_a_digest_that_changed_is_said_to_have(bot: CliWorld) -> None:
     bot("post")
     assert "has changed" not in bot("status")[1]
-    changed = source()
+    changed = recent_digest()
     bot.publish(replace(changed, papers=(replace(changed.papers[0], title="Other"),)))
     asked = len(bot.sandbox.requests)
     assert bot("post")[0] == 0
@@ -176,11 +176,13 @@ def test_a_digest_that_changed_is_said_to_have(bot: Desk) -> None:
     assert all(thread["changed"] for thread in bot.json("status")["threads"])
 
 
-def test_an_unfinished_thread_is_never_lost_from_sight(bot: Desk) -> None:
+def test_an_unfinished_thread_is_never_lost_from_sight(bot: CliWorld) -> None:
     held(bot)
     for number in range(1, 13):
         bot.publish(
-            source(1, day=DAY + timedelta(days=number), first=20 * number, age_days=-number / 99)
+            recent_digest(
+                1, day=DAY + timedelta(days=number), first=20 * number, age_days=-number / 99
+            )
         )
         assert bot("post", networks=[TOOTS])[0] == 0
     shown = [thread["digest"] for thread in bot.json("status", networks=[TOOTS])["threads"]]
@@ -188,7 +190,7 @@ def test_an_unfinished_thread_is_never_lost_from_sight(bot: Desk) -> None:
     assert shown[-1] == SLUG
 
 
-def test_drafts_and_their_missing_secrets_are_shown(bot: Desk) -> None:
+def test_drafts_and_their_missing_secrets_are_shown(bot: CliWorld) -> None:
     (bot.folder / "bot.toml").write_text(
         '[[accounts]]\nname = "vision"\nnetwork = "mastodon"\nbase_url = "https://example.social"\n'
         'access_token = "VISION_TOKEN"\n'
@@ -200,12 +202,12 @@ def test_drafts_and_their_missing_secrets_are_shown(bot: Desk) -> None:
     assert (vision["ready"], vision["reason"]) == (False, "VISION_TOKEN not set")
 
 
-def test_an_account_half_set_in_the_environment_is_shown(bot: Desk) -> None:
+def test_an_account_half_set_in_the_environment_is_shown(bot: CliWorld) -> None:
     found = bot.json("status", networks=[X], BLUESKY_HANDLE="a.example")["accounts"]
     assert ("bluesky", False) in [(one["account"], one["ready"]) for one in found]
 
 
-def test_limits_and_what_is_in_doubt_are_shown(bot: Desk) -> None:
+def test_limits_and_what_is_in_doubt_are_shown(bot: CliWorld) -> None:
     bot.sandbox.script(too_many(TOOTS, timedelta(minutes=5)), network="mastodon", when=second_paper)
     bot("post", networks=[TOOTS])
     _, out, _ = bot("status", SLUG, networks=[TOOTS])
@@ -230,7 +232,7 @@ def test_limits_and_what_is_in_doubt_are_shown(bot: Desk) -> None:
 # settle -------------------------------------------------------------------------------------------
 
 
-def test_a_person_says_that_a_held_post_is_not_out(bot: Desk) -> None:
+def test_a_person_says_that_a_held_post_is_not_out(bot: CliWorld) -> None:
     held(bot)
     status, out, err = bot("settle", SLUG, "2", "--unsent", networks=[TOOTS])
     assert (status, err) == (0, "")
@@ -242,7 +244,7 @@ def test_a_person_says_that_a_held_post_is_not_out(bot: Desk) -> None:
     assert len(bot.live(TOOTS)) == 4
 
 
-def test_a_person_says_under_which_id_a_held_post_is_out(bot: Desk) -> None:
+def test_a_person_says_under_which_id_a_held_post_is_out(bot: CliWorld) -> None:
     held(bot)
     parent = bot.live(TOOTS)[-1].id
     mine = bot.mastodon.write("2. Other words for it", reply_to=parent)
@@ -256,7 +258,7 @@ def test_a_person_says_under_which_id_a_held_post_is_out(bot: Desk) -> None:
     assert (posts[2]["state"], posts[2]["id"], posts[2]["error"]) == ("sent", mine.id, None)
 
 
-def test_where_several_accounts_have_it_one_must_be_named(bot: Desk) -> None:
+def test_where_several_accounts_have_it_one_must_be_named(bot: CliWorld) -> None:
     bot("post", networks=[X])
     held(bot)
     status, out, err = bot("settle", SLUG, "2", "--unsent")
@@ -282,7 +284,7 @@ def test_where_several_accounts_have_it_one_must_be_named(bot: Desk) -> None:
     ],
 )
 def test_what_cannot_be_settled_is_refused_and_nothing_changes(
-    bot: Desk, arguments: list[str], status: int, message: str
+    bot: CliWorld, arguments: list[str], status: int, message: str
 ) -> None:
     held(bot)
     before = states(bot, "mastodon")
@@ -292,7 +294,7 @@ def test_what_cannot_be_settled_is_refused_and_nothing_changes(
     assert states(bot, "mastodon") == before
 
 
-def test_an_id_that_is_another_posts_is_refused(bot: Desk) -> None:
+def test_an_id_that_is_another_posts_is_refused(bot: CliWorld) -> None:
     held(bot)
     first = bot.live(TOOTS)[0].id
     status, _, err = bot("settle", SLUG, "2", "--sent", first, networks=[TOOTS])
@@ -300,7 +302,7 @@ def test_an_id_that_is_another_posts_is_refused(bot: Desk) -> None:
     assert "that id is another post's" in err
 
 
-def test_without_a_ledger_there_is_nothing_to_settle(bot: Desk) -> None:
+def test_without_a_ledger_there_is_nothing_to_settle(bot: CliWorld) -> None:
     status, out, err = bot("settle", SLUG, "0", "--unsent")
     assert (status, out) == (2, "")
     assert str(bot.database) in err
@@ -309,7 +311,7 @@ def test_without_a_ledger_there_is_nothing_to_settle(bot: Desk) -> None:
     assert not bot.database.exists()
 
 
-def test_an_empty_ledger_is_refused_too(bot: Desk) -> None:
+def test_an_empty_ledger_is_refused_too(bot: CliWorld) -> None:
     bot.database.parent.mkdir()
     with Ledger.open(bot.database):
         pass
@@ -318,7 +320,7 @@ def test_an_empty_ledger_is_refused_too(bot: Desk) -> None:
     assert "bot post" in err
 
 
-def test_a_file_that_was_made_and_not_written_is_no_ledger_yet(bot: Desk) -> None:
+def test_a_file_that_was_made_and_not_written_is_no_ledger_yet(bot: CliWorld) -> None:
     bot.database.parent.mkdir()
     bot.database.touch()
     assert "Nothing was planned or sent yet." in bot("status")[1]
@@ -327,7 +329,7 @@ def test_a_file_that_was_made_and_not_written_is_no_ledger_yet(bot: Desk) -> Non
     assert bot.database.read_bytes() == b""
 
 
-def test_a_digest_that_the_ledger_lacks_cannot_be_settled(bot: Desk) -> None:
+def test_a_digest_that_the_ledger_lacks_cannot_be_settled(bot: CliWorld) -> None:
     held(bot)
     status, _, err = bot("settle", "1999-01-01", "0", "--unsent")
     assert status == 1
@@ -337,7 +339,7 @@ def test_a_digest_that_the_ledger_lacks_cannot_be_settled(bot: Desk) -> None:
 # retract ------------------------------------------------------------------------------------------
 
 
-def test_a_thread_is_taken_back_and_the_line_that_keeps_it_away_is_printed(bot: Desk) -> None:
+def test_a_thread_is_taken_back_and_the_line_that_keeps_it_away_is_printed(bot: CliWorld) -> None:
     bot("post")
     gone = [post.id for network in (X, TOOTS) for post in bot.live(network)]
     status, out, err = bot("retract", SLUG)
@@ -354,7 +356,7 @@ def test_a_thread_is_taken_back_and_the_line_that_keeps_it_away_is_printed(bot: 
     assert (status, out, err) == (0, "", f"{SLUG} is in BOT_SKIP: it is never posted.\n")
 
 
-def test_slugs_that_are_skipped_already_stay_in_the_line(bot: Desk) -> None:
+def test_slugs_that_are_skipped_already_stay_in_the_line(bot: CliWorld) -> None:
     bot("post", networks=[TOOTS])
     _, out, _ = bot("retract", SLUG, networks=[TOOTS], BOT_SKIP="one,two")
     assert out.endswith(f"\nBOT_SKIP=one,two,{SLUG}\n")
@@ -362,7 +364,7 @@ def test_slugs_that_are_skipped_already_stay_in_the_line(bot: Desk) -> None:
     assert "BOT_SKIP" not in out
 
 
-def test_what_could_not_be_deleted_is_75_and_the_next_run_goes_on(bot: Desk) -> None:
+def test_what_could_not_be_deleted_is_75_and_the_next_run_goes_on(bot: CliWorld) -> None:
     bot("post", networks=[TOOTS])
     last = bot.live(TOOTS)[-1].id
     limited = too_many(TOOTS, timedelta(minutes=5))
@@ -380,7 +382,9 @@ def test_what_could_not_be_deleted_is_75_and_the_next_run_goes_on(bot: Desk) -> 
 
 
 @pytest.mark.parametrize("wanted", [SLUG, str(DAY), "file"])
-def test_a_lost_ledger_does_not_keep_a_thread_from_being_taken_back(bot: Desk, wanted: str) -> None:
+def test_a_lost_ledger_does_not_keep_a_thread_from_being_taken_back(
+    bot: CliWorld, wanted: str
+) -> None:
     bot("post", networks=[TOOTS])
     bot.database.unlink()
     if wanted == "file":
@@ -390,15 +394,15 @@ def test_a_lost_ledger_does_not_keep_a_thread_from_being_taken_back(bot: Desk, w
     assert out.endswith(f"BOT_SKIP={SLUG}\n")
 
 
-def test_the_ledger_alone_is_enough_to_take_a_thread_back(bot: Desk) -> None:
+def test_the_ledger_alone_is_enough_to_take_a_thread_back(bot: CliWorld) -> None:
     bot("post", networks=[TOOTS])
     (bot.folder / "digests" / f"{DAY}---Hot-Papers.md").unlink()
-    bot.publish(source(1, day=DAY + timedelta(days=9), first=50))
+    bot.publish(recent_digest(1, day=DAY + timedelta(days=9), first=50))
     assert bot("retract", SLUG, networks=[TOOTS])[0] == 0
     assert bot.live(TOOTS) == []
 
 
-def test_what_nobody_knows_cannot_be_taken_back(bot: Desk) -> None:
+def test_what_nobody_knows_cannot_be_taken_back(bot: CliWorld) -> None:
     for wanted in ("1999-01-01", "no-such-slug"):
         status, out, err = bot("retract", wanted)
         assert (status, out) == (1, "")
@@ -409,7 +413,7 @@ def test_what_nobody_knows_cannot_be_taken_back(bot: Desk) -> None:
 # check --------------------------------------------------------------------------------------------
 
 
-def test_check_tries_the_credentials_and_gives_advice(bot: Desk) -> None:
+def test_check_tries_the_credentials_and_gives_advice(bot: CliWorld) -> None:
     status, out, err = bot("check")
     assert (status, err) == (0, "")
     assert "ok       twitter    posts as sandbox (https://x.com/sandbox)\n" in out
@@ -435,7 +439,7 @@ def test_check_tries_the_credentials_and_gives_advice(bot: Desk) -> None:
     )
 
 
-def test_check_says_that_an_account_is_not_marked_as_a_bot(bot: Desk) -> None:
+def test_check_says_that_an_account_is_not_marked_as_a_bot(bot: CliWorld) -> None:
     bot.mastodon.profile = Profile(bot=False, note="by @ada@example.social")
     _, out, _ = bot("check", networks=[TOOTS])
     advice = [line for line in out.splitlines() if line.startswith("warning  mastodon")]
@@ -443,13 +447,13 @@ def test_check_says_that_an_account_is_not_marked_as_a_bot(bot: Desk) -> None:
     assert not any("names who runs" in line for line in advice)
 
 
-def test_check_offline_asks_nobody(bot: Desk) -> None:
+def test_check_offline_asks_nobody(bot: CliWorld) -> None:
     status, out, _ = bot("check", "--offline")
     assert (status, bot.sandbox.requests) == (0, ())
     assert "posts as" not in out
 
 
-def test_wrong_tokens_are_2_with_the_mend(bot: Desk) -> None:
+def test_wrong_tokens_are_2_with_the_mend(bot: CliWorld) -> None:
     status, out, _ = bot(
         "check", TWITTER_ACCESS_TOKEN_SECRET="amiss", MASTODON_ACCESS_TOKEN="amiss"
     )
@@ -459,14 +463,14 @@ def test_wrong_tokens_are_2_with_the_mend(bot: Desk) -> None:
     assert "amiss" not in out
 
 
-def test_a_network_that_is_down_is_75(bot: Desk) -> None:
+def test_a_network_that_is_down_is_75(bot: CliWorld) -> None:
     with bot.sandbox.down("mastodon"):
         status, out, _ = bot("check", networks=[TOOTS])
     assert status == 75
     assert re.search(r"^error    mastodon .*the connection is refused", out, re.MULTILINE)
 
 
-def test_a_server_that_takes_less_is_2_with_the_mend(bot: Desk) -> None:
+def test_a_server_that_takes_less_is_2_with_the_mend(bot: CliWorld) -> None:
     bot.mastodon.behaviour = replace(MASTODON, max_characters=300)
     status, out, _ = bot("check", networks=[TOOTS])
     assert status == 2
@@ -475,7 +479,7 @@ def test_a_server_that_takes_less_is_2_with_the_mend(bot: Desk) -> None:
     assert bot("check", networks=[TOOTS], MASTODON_MAX_CHARACTERS="300")[0] == 0
 
 
-def test_where_bluesky_does_not_answer_check_says_so(bot: Desk) -> None:
+def test_where_bluesky_does_not_answer_check_says_so(bot: CliWorld) -> None:
     def check(url: str) -> tuple[int, str]:
         names = {"BLUESKY_HANDLE": "a.b", "BLUESKY_APP_PASSWORD": "p", "BLUESKY_SERVICE_URL": url}
         lines = "".join(f"{name}={value}\n" for name, value in names.items())
@@ -490,7 +494,7 @@ def test_where_bluesky_does_not_answer_check_says_so(bot: Desk) -> None:
     assert "Bluesky does not log us in: the connection is refused" in out
 
 
-def test_check_json_holds_every_finding(bot: Desk) -> None:
+def test_check_json_holds_every_finding(bot: CliWorld) -> None:
     status, out, _ = bot("check", "--json", networks=[TOOTS], MASTODON_ACCESS_TOKEN="wrong")
     assert status == 2
     assert out.startswith("[\n")

@@ -31,8 +31,8 @@ from bot.sandbox.script import Record
 from bot.sandbox.x.answers import REFUSALS as X_REFUSALS
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from bot.show import progress
-from tests.helpers.fake_world import publishes
-from tests.helpers.fault_scenarios import NETWORKS, SETTLE, Play, play
+from tests.helpers.fake_world import is_publish
+from tests.helpers.fault_scenarios import NETWORKS, SETTLE, FaultScenario, fault_scenario
 
 X, M, SKY = NETWORKS
 LAG = timedelta(minutes=5)
@@ -95,11 +95,11 @@ def sends(network: Network) -> list[int]:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_clean_run_asks_what_the_sweep_goes_through(network: Network) -> None:
-    with play(network) as on:
-        on.check(on.run())
-        asked = [record.method for record in on.requests]
+    with fault_scenario(network) as case:
+        case.check(case.run())
+        asked = [record.method for record in case.requests]
         assert asked == [method for _, method in REQUESTS[network]]
-        assert len(on.live) == 3
+        assert len(case.live) == 3
 
 
 @pytest.mark.parametrize(
@@ -110,28 +110,28 @@ def test_a_clean_run_asks_what_the_sweep_goes_through(network: Network) -> None:
 def test_every_fault_at_every_request(network: Network, fault: Fault) -> None:
     ends = []
     for at, (kind, _) in enumerate(REQUESTS[network], 1):
-        with play(network) as on:
-            on.fault(fault, at)
-            served = on.until_settled()
-            on.check(served)
+        with fault_scenario(network) as case:
+            case.fault(fault, at)
+            served = case.run_until_settled()
+            case.check(served)
             ends.append((at, kind, served.end))
-            _check_stopped(on, served.end)
+            _check_stopped(case, served.end)
     wanted = [(a, k, expected(network, k, fault)) for a, (k, _) in enumerate(REQUESTS[network], 1)]
     assert ends == wanted
 
 
-def _check_stopped(on: Play, end: End) -> None:
+def _check_stopped(case: FaultScenario, end: End) -> None:
     """What failed goes on once it is mended; what is held waits for a person, and sends nothing."""
     if end is End.DONE:
         return
-    sent = on.made
-    again = on.until_settled()
-    on.check(again)
+    sent = case.posts_made
+    again = case.run_until_settled()
+    case.check(again)
     if end is End.FAILED:
         assert again.end is End.DONE, again.reason
         return
     assert again.end is End.HELD
-    assert on.made == sent
+    assert case.posts_made == sent
     (_, next_step) = progress.outcome([again])
     assert "bot settle" in next_step
 
@@ -140,10 +140,10 @@ def _check_stopped(on: Play, end: End) -> None:
 @pytest.mark.parametrize("fault", [HUNG_BEFORE, HUNG_AFTER], ids=lambda fault: fault.name)
 def test_an_answer_that_never_comes(network: Network, fault: Fault) -> None:
     for at in sends(network)[:2]:
-        with play(network, BOT_HTTP_TIMEOUT="0.3") as on:
-            on.fault(fault, at)
-            served = on.until_settled()
-            on.check(served)
+        with fault_scenario(network, BOT_HTTP_TIMEOUT="0.3") as case:
+            case.fault(fault, at)
+            served = case.run_until_settled()
+            case.check(served)
             assert served.end is End.DONE, served.reason
 
 
@@ -164,10 +164,10 @@ def test_what_a_gateway_gave_up_is_carried_out_later(
 ) -> None:
     for fault in (server_error(504), CLOSED_BEFORE):
         for at in sends(network):
-            with play(network, x=x, mastodon=mastodon) as on:
-                on.fault(later(fault, seconds), at)
-                served = on.until_settled()
-                on.check(served)
+            with fault_scenario(network, x=x, mastodon=mastodon) as case:
+                case.fault(later(fault, seconds), at)
+                served = case.run_until_settled()
+                case.check(served)
                 assert served.end is End.DONE, served.reason
 
 
@@ -187,10 +187,10 @@ def _kinds(network: Network) -> tuple[Fault, ...]:
     )
 
 
-def _final(on: Play, second: int) -> set[str]:
+def _final(case: FaultScenario, second: int) -> set[str]:
     """What may end a thread; a read that is refused with 403 does, whatever it says."""
     refused = {"403 generic", "422 length", "401"}
-    read = [record.method for record in on.requests[second - 1 : second]] == ["GET"]
+    read = [record.method for record in case.requests[second - 1 : second]] == ["GET"]
     return refused | {"403 duplicate"} if read else refused
 
 
@@ -200,12 +200,12 @@ def test_every_pair_of_kinds_at_a_post_and_what_follows(network: Network, first:
     one = _kinds(network)[first]
     for two in _kinds(network):
         for at in sends(network)[:2]:
-            with play(network) as on:
-                on.fault(one, at)
-                on.fault(two, at + 1)
-                served = on.until_settled()
-                on.check(served)
-                if not {one.name, two.name} & _final(on, at + 1):
+            with fault_scenario(network) as case:
+                case.fault(one, at)
+                case.fault(two, at + 1)
+                served = case.run_until_settled()
+                case.check(served)
+                if not {one.name, two.name} & _final(case, at + 1):
                     assert served.end is End.DONE, (one.name, two.name, at, served.reason)
 
 
@@ -224,14 +224,14 @@ def test_a_try_whose_outcome_is_unknown_and_then_a_refusal(network: Network, fau
     """It was published behind a 504, and is listed only after the second try was refused."""
     x, mastodon = XBehaviour(timeline_lag=LAG), replace(MASTODON, lag=LAG)
     for at in sends(network):
-        with play(network, x=x, mastodon=mastodon) as on:
-            on.fault(later(server_error(504), 1), at)
-            refused = _next_post(on, at, fault)
-            served = on.until_settled()
+        with fault_scenario(network, x=x, mastodon=mastodon) as case:
+            case.fault(later(server_error(504), 1), at)
+            refused = _next_post(case, at, fault)
+            served = case.run_until_settled()
             assert refused
-            on.check(served)
+            case.check(served)
             assert served.end is expected(network, "opening", fault)
-            _check_stopped(on, served.end)
+            _check_stopped(case, served.end)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -239,10 +239,10 @@ def test_a_network_that_knows_the_post_is_the_second_net(network: Network) -> No
     """Taken for absent and sent again: a key or a duplicate's refusal leads to the one there is."""
     x, mastodon = XBehaviour(timeline_lag=LAG), replace(MASTODON, lag=LAG, keys=Keys.FAILS)
     for at in sends(network):
-        with play(network, x=x, mastodon=mastodon) as on:
-            on.fault(server_error(504, Commit.NOW), at)
-            served = on.until_settled()
-            on.check(served)
+        with fault_scenario(network, x=x, mastodon=mastodon) as case:
+            case.fault(server_error(504, Commit.NOW), at)
+            served = case.run_until_settled()
+            case.check(served)
             assert served.end is End.DONE, served.reason
 
 
@@ -253,58 +253,60 @@ def test_a_network_that_knows_the_post_is_the_second_net(network: Network) -> No
     ids=lambda fault: fault.name,
 )
 def test_each_server_with_this_api(server: MastodonBehaviour, fault: Fault) -> None:
-    with play(M, mastodon=server) as clean:
+    with fault_scenario(M, mastodon=server) as clean:
         clean.check(clean.run())
-        asked = [record.number for record in clean.requests if publishes(record.request)]
+        asked = [record.number for record in clean.requests if is_publish(record.request)]
     for at in asked:
-        with play(M, mastodon=server) as on:
-            on.fault(fault, at)
-            served = on.until_settled()
-            on.check(served)
+        with fault_scenario(M, mastodon=server) as case:
+            case.fault(fault, at)
+            served = case.run_until_settled()
+            case.check(served)
             assert served.end is End.DONE, served.reason
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_post_that_never_works_is_held_after_five_tries(network: Network) -> None:
-    with play(network) as on:
-        on.on.sandbox.script(server_error(503), when=publishes, times=None)
-        served = on.until_settled()
+    with fault_scenario(network) as case:
+        case.world.sandbox.script(server_error(503), when=is_publish, times=None)
+        served = case.run_until_settled()
         assert served.end is End.HELD
         assert "tried 5 times" in served.reason
-        assert on.made == 5
-        assert on.live == []
+        assert case.posts_made == 5
+        assert case.live == []
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_post_that_is_unknown_for_a_day_is_held(network: Network) -> None:
     """Each read fails, each run gives up, and none sends again what may be out."""
-    with play(network) as on:
+    with fault_scenario(network) as case:
         first = sends(network)[0]
-        on.fault(CLOSED_AFTER, first)
-        on.on.sandbox.decide(lambda record: server_error(503) if record.number > first else None)
+        case.fault(CLOSED_AFTER, first)
+        case.world.sandbox.decide(
+            lambda record: server_error(503) if record.number > first else None
+        )
         ends = []
         for _ in range(14):
-            served = on.run()
+            served = case.run()
             ends.append(served.end)
-            on.on.clock.sleep(2 * 3600.0)
+            case.world.clock.sleep(2 * 3600.0)
         assert ends[0] is End.LATER
         assert ends[-1] is End.HELD
         assert "unknown for" in served.reason
-        on.check(served)
-        assert on.made == 1
+        case.check(served)
+        assert case.posts_made == 1
 
 
-def _next_post(on: Play, at: int, fault: Fault) -> list[int]:
+def _next_post(case: FaultScenario, at: int, fault: Fault) -> list[int]:
     """Let the first post after the `at`-th request go wrong; the list tells which that was."""
     struck: list[int] = []
 
     def decide(record: Record) -> Fault | None:
-        if struck or record.number <= at or not publishes(record.request):
+        if struck or record.number <= at or not is_publish(record.request):
             return None
         struck.append(record.number)
         return fault
 
-    on.on.sandbox.decide(decide)
+    case.world.sandbox.decide(decide)
     return struck
 
 
@@ -314,9 +316,9 @@ def test_a_wait_that_is_less_than_a_clock_can_show_comes_to_its_end(
     network: Network, begun: str
 ) -> None:
     """Fractions of seconds leave half of the last figure: added to the time, it changes nothing."""
-    with play(network) as on:
-        on.on.clock.seconds = float.fromhex(begun)
-        on.fault(CLOSED_BEFORE, REQUESTS[network].index(("opening", "POST")) + 1)
-        served = on.until_settled()
-        on.check(served)
+    with fault_scenario(network) as case:
+        case.world.clock.seconds = float.fromhex(begun)
+        case.fault(CLOSED_BEFORE, REQUESTS[network].index(("opening", "POST")) + 1)
+        served = case.run_until_settled()
+        case.check(served)
         assert served.end is End.DONE, served.reason

@@ -32,8 +32,9 @@ from bot.sandbox.mastodon.behaviour import (
 from bot.sandbox.service import Stored
 from bot.sandbox.x.answers import REFUSALS as X_REFUSALS
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
-from tests.helpers.fake_world import deletes
-from tests.helpers.fault_scenarios import NETWORKS, Crash, Play, opening_at, play
+from tests.helpers.fake_world import deleted_id
+from tests.helpers.fault_scenarios import NETWORKS, FaultScenario, fault_scenario, opening_request
+from tests.helpers.process_killed import ProcessKilled
 
 X, M, SKY = NETWORKS
 IGNORES_KEYS = replace(MASTODON, keys=Keys.IGNORED)
@@ -57,9 +58,9 @@ HELPFUL = (
 LISTED_LATE = timedelta(seconds=30)
 
 
-def done(on: Play) -> Served:
-    served = on.until_settled()
-    on.check(served)
+def done(case: FaultScenario) -> Served:
+    served = case.run_until_settled()
+    case.check(served)
     assert served.end is End.DONE, served.reason
     return served
 
@@ -72,15 +73,15 @@ def done(on: Play) -> Served:
 def test_a_lost_ledger_is_made_good_from_the_network(
     network: Network, x: XBehaviour, mastodon: MastodonBehaviour, sent: int
 ) -> None:
-    with play(network, 2, x, mastodon) as on:
-        on.send_only(sent)
-        assert len(on.live) == sent
-        on.lose_ledger()
-        done(on)
-        assert on.made == 4
-        on.lose_ledger()
-        done(on)
-        assert on.made == 4
+    with fault_scenario(network, 2, x, mastodon) as case:
+        case.send_only(sent)
+        assert len(case.live) == sent
+        case.lose_ledger()
+        done(case)
+        assert case.posts_made == 4
+        case.lose_ledger()
+        done(case)
+        assert case.posts_made == 4
 
 
 @pytest.mark.parametrize(("network", "x", "mastodon"), HELPFUL)
@@ -89,10 +90,10 @@ def test_a_lost_ledger_and_a_timeline_that_lags(
     network: Network, x: XBehaviour | None, mastodon: MastodonBehaviour, sent: int
 ) -> None:
     x = replace(x, timeline_lag=LISTED_LATE) if x else None
-    with play(network, 2, x, replace(mastodon, lag=LISTED_LATE)) as on:
-        on.send_only(sent)
-        on.lose_ledger()
-        done(on)
+    with fault_scenario(network, 2, x, replace(mastodon, lag=LISTED_LATE)) as case:
+        case.send_only(sent)
+        case.lose_ledger()
+        done(case)
 
 
 @pytest.mark.parametrize(("network", "x", "mastodon"), SERVED)
@@ -101,16 +102,16 @@ def test_a_lost_ledger_and_a_post_that_was_under_way(
     network: Network, x: XBehaviour, mastodon: MastodonBehaviour, sent: int
 ) -> None:
     """The one after the last that is found may still be carried out: it is waited for."""
-    with play(network, 2, x, mastodon) as on:
-        with play(network, 2, x, mastodon) as clean:
+    with fault_scenario(network, 2, x, mastodon) as case:
+        with fault_scenario(network, 2, x, mastodon) as clean:
             clean.send_only(sent)
             asked = len(clean.requests)
-        on.dies_with(later(server_error(504), 60.0), asked + 1)
-        with suppress(Crash):
-            on.run()
-        assert len(on.live) == sent
-        on.lose_ledger()
-        done(on)
+        case.crash_at(later(server_error(504), 60.0), asked + 1)
+        with suppress(ProcessKilled):
+            case.run()
+        assert len(case.live) == sent
+        case.lose_ledger()
+        done(case)
 
 
 @pytest.mark.parametrize(("network", "x", "mastodon"), HELPFUL)
@@ -118,12 +119,12 @@ def test_a_lost_ledger_and_an_opening_that_was_under_way(
     network: Network, x: XBehaviour, mastodon: MastodonBehaviour
 ) -> None:
     """Of it nothing can be found; a key, or the refusal of duplicates, tells."""
-    with play(network, 2, x, mastodon) as on:
-        on.dies_with(later(server_error(504), 60.0), opening_at(network))
-        with suppress(Crash):
-            on.run()
-        on.lose_ledger()
-        done(on)
+    with fault_scenario(network, 2, x, mastodon) as case:
+        case.crash_at(later(server_error(504), 60.0), opening_request(network))
+        with suppress(ProcessKilled):
+            case.run()
+        case.lose_ledger()
+        done(case)
 
 
 @pytest.mark.parametrize(("network", "x", "mastodon"), SERVED)
@@ -131,15 +132,15 @@ def test_a_lost_ledger_and_an_opening_that_was_under_way(
 def test_an_older_copy_of_the_ledger_is_put_back(
     network: Network, x: XBehaviour, mastodon: MastodonBehaviour, then: int, tmp_path: Path
 ) -> None:
-    with play(network, 2, x, mastodon) as on:
-        on.send_only(then)
-        ledger, copy = on.settings.database, tmp_path / "copy.db"
+    with fault_scenario(network, 2, x, mastodon) as case:
+        case.send_only(then)
+        ledger, copy = case.settings.database, tmp_path / "copy.db"
         shutil.copyfile(ledger, copy)
-        on.send_only(2)
-        on.lose_ledger()
+        case.send_only(2)
+        case.lose_ledger()
         shutil.copyfile(copy, ledger)
-        done(on)
-        assert on.made == 4
+        done(case)
+        assert case.posts_made == 4
 
 
 def reworded(thread: Thread, *, opening: bool) -> Thread:
@@ -167,30 +168,30 @@ def check_chain(live: list[Stored], tokens: list[str]) -> None:
 def test_another_template_since(
     network: Network, x: XBehaviour, mastodon: MastodonBehaviour, sent: int
 ) -> None:
-    with play(network, 2, x, mastodon) as on:
-        on.send_only(sent)
-        on.lose_ledger()
-        on.words = reworded(on.thread, opening=False)
-        served = on.until_settled()
+    with fault_scenario(network, 2, x, mastodon) as case:
+        case.send_only(sent)
+        case.lose_ledger()
+        case.words = reworded(case.thread, opening=False)
+        served = case.run_until_settled()
         assert served.end is End.DONE, served.reason
-        check_chain(on.live, [post.token for post in on.thread.posts])
+        check_chain(case.live, [post.token for post in case.thread.posts])
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_another_template_since_of_the_opening_too(network: Network) -> None:
     """On X a person must tell; Mastodon says that our own application wrote it, Bluesky its key."""
-    with play(network, 2) as on:
-        on.send_only(2)
-        on.lose_ledger()
-        on.words = reworded(on.thread, opening=True)
-        served = on.until_settled()
+    with fault_scenario(network, 2) as case:
+        case.send_only(2)
+        case.lose_ledger()
+        case.words = reworded(case.thread, opening=True)
+        served = case.run_until_settled()
         if network is X:
             assert served.end is End.HELD
             assert "resembles" in served.reason
-            assert on.made == 2
+            assert case.posts_made == 2
         else:
             assert served.end is End.DONE, served.reason
-            check_chain(on.live, [post.token for post in on.thread.posts])
+            check_chain(case.live, [post.token for post in case.thread.posts])
 
 
 def with_papers(thread: Thread, papers: int) -> Thread:
@@ -211,16 +212,16 @@ def test_another_top_since(  # noqa: PLR0913, PLR0917 - one more than the server
     since: int,
 ) -> None:
     """What is out stays and is gone on from; a paper is there once, the closing at the end."""
-    with play(network, 3, x, mastodon) as on:
-        whole = on.thread
-        on.words = with_papers(whole, before)
-        on.send_only(sent)
-        on.lose_ledger()
-        on.words = with_papers(whole, since)
-        served = on.until_settled()
+    with fault_scenario(network, 3, x, mastodon) as case:
+        whole = case.thread
+        case.words = with_papers(whole, before)
+        case.send_only(sent)
+        case.lose_ledger()
+        case.words = with_papers(whole, since)
+        served = case.run_until_settled()
         assert served.end is End.DONE, served.reason
         papers = max(sent - 1, since)
-        check_chain(on.live, [post.token for post in with_papers(whole, papers).posts])
+        check_chain(case.live, [post.token for post in with_papers(whole, papers).posts])
 
 
 @pytest.mark.parametrize(("network", "x", "mastodon"), SERVED)
@@ -229,16 +230,16 @@ def test_another_top_since_the_thread_was_finished(
     network: Network, x: XBehaviour, mastodon: MastodonBehaviour, before: int, since: int
 ) -> None:
     """Nothing goes after a closing, and nothing into the middle."""
-    with play(network, 3, x, mastodon) as on:
-        whole = on.thread
-        on.words = with_papers(whole, before)
-        done(on)
-        made = on.made
-        on.lose_ledger()
-        on.words = with_papers(whole, since)
-        served = on.until_settled()
+    with fault_scenario(network, 3, x, mastodon) as case:
+        whole = case.thread
+        case.words = with_papers(whole, before)
+        done(case)
+        made = case.posts_made
+        case.lose_ledger()
+        case.words = with_papers(whole, since)
+        served = case.run_until_settled()
         assert served.end is End.DONE, served.reason
-        assert on.made == made
+        assert case.posts_made == made
 
 
 # Two at once --------------------------------------------------------------------------------------
@@ -246,33 +247,33 @@ def test_another_top_since_the_thread_was_finished(
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_second_run_on_the_same_ledger_says_who_holds_it(network: Network) -> None:
-    with play(network) as one:
-        second = Play(one.on, network, one.source, token="another")
-        one.fault(HUNG_AFTER, opening_at(network) + 1)
+    with fault_scenario(network) as one:
+        second = FaultScenario(one.world, network, one.source, token="another")
+        one.fault(HUNG_AFTER, opening_request(network) + 1)
         ends: list[Served] = []
         worker = Worker(target=lambda: ends.append(one.run()))
         worker.start()
         held = script.Stage.HELD
-        assert one.on.sandbox.wait(lambda log: any(each.stage is held for each in log))
+        assert one.world.sandbox.wait(lambda log: any(each.stage is held for each in log))
         asked = len(one.requests)
         refused = second.run()
         assert len(one.requests) == asked
-        one.on.sandbox.release()
+        one.world.sandbox.release()
         worker.join()
         assert refused.end is End.LATER
         assert "process" in refused.reason
         assert refused.until is not None
         assert [served.end for served in ends] == [End.DONE]
         done(second)
-        assert one.made == 3
+        assert one.posts_made == 3
 
 
-class Rival:
+class OtherWorker:
     """Another worker that shares nothing: it sends so many posts in the middle of the first."""
 
-    def __init__(self, one: Play, at: int, posts: int) -> None:
-        own = str(one.on.folder / "rival" / "bot.db")
-        self.two = Play(one.on, one.network, one.source, more={"BOT_DATABASE": own})
+    def __init__(self, one: FaultScenario, at: int, posts: int) -> None:
+        own = str(one.world.folder / "rival" / "bot.db")
+        self.two = FaultScenario(one.world, one.network, one.source, more={"BOT_DATABASE": own})
         self._at, self._posts = at, posts
         one.ledgers = self.two.ledgers = 2
         one.on_event = self.watch
@@ -289,8 +290,8 @@ class Rival:
 def test_two_workers_that_share_nothing(
     network: Network, x: XBehaviour, mastodon: MastodonBehaviour, at: int, posts: int
 ) -> None:
-    with play(network, 1, x, mastodon) as one:
-        rival = Rival(one, at, posts)
+    with fault_scenario(network, 1, x, mastodon) as one:
+        rival = OtherWorker(one, at, posts)
         done(one)
         done(rival.two)
         one.check(one.run())
@@ -303,14 +304,14 @@ def test_what_two_workers_doubled_is_named_at_the_next_read(network: Network, po
 
     On Mastodon that is the reading of the finished thread, on X the first look of a new ledger.
     """
-    with play(network, 1, TAKES_ALL, IGNORES_KEYS) as one:
-        rival = Rival(one, 0, posts)
-        ends = [one.until_settled(), rival.two.until_settled()]
+    with fault_scenario(network, 1, TAKES_ALL, IGNORES_KEYS) as one:
+        rival = OtherWorker(one, 0, posts)
+        ends = [one.run_until_settled(), rival.two.run_until_settled()]
         counted = Counter(post.text for post in one.live)
         assert counted[one.thread.posts[0].text] == 2
         if network is X:
             one.lose_ledger()
-            ends = [one.until_settled()]
+            ends = [one.run_until_settled()]
         held = [served.reason for served in ends if served.end is End.HELD]
         assert any("more than once" in reason for reason in held), ends
 
@@ -320,14 +321,16 @@ def test_what_two_workers_doubled_is_named_at_the_next_read(network: Network, po
 
 @pytest.mark.parametrize("network", [X, M])
 def test_a_timeline_that_cannot_be_read_is_confirmed_by_a_person(network: Network) -> None:
-    with play(network, 1, XBehaviour(unreadable=403), replace(MASTODON, unreadable=403)) as on:
-        served = on.until_settled()
+    with fault_scenario(
+        network, 1, XBehaviour(unreadable=403), replace(MASTODON, unreadable=403)
+    ) as case:
+        served = case.run_until_settled()
         assert served.end is End.HELD
         assert "--assume-unsent" in served.reason
         assert network is M or "TWITTER_READ_BACK=off" in served.reason
-        assert on.live == []
-        served = on.run(wishes=Wishes(unsent=True))
-        assert [post.text for post in on.live] == [post.text for post in on.thread.posts]
+        assert case.live == []
+        served = case.run(wishes=Wishes(unsent=True))
+        assert [post.text for post in case.live] == [post.text for post in case.thread.posts]
         assert served.end in (End.DONE, End.LATER) if network is M else served.end is End.DONE
 
 
@@ -336,47 +339,47 @@ def test_tokens_that_are_mended_go_on() -> None:
         (X, X_REFUSALS["401"], 1),
         (M, MASTODON_REFUSALS["401"], 4),
         (SKY, SKY_REFUSALS["401 no login"], 1),
-        (SKY, SKY_REFUSALS["401 takedown"], opening_at(SKY)),
+        (SKY, SKY_REFUSALS["401 takedown"], opening_request(SKY)),
     ):
-        with play(network) as on:
-            on.fault(refusal("401", refused), at)
-            served = on.run()
+        with fault_scenario(network) as case:
+            case.fault(refusal("401", refused), at)
+            served = case.run()
             assert served.end is End.FAILED
             posts = served.thread.posts if served.thread else ()
             assert {post.state for post in posts} <= {State.PLANNED}
-            done(on)
+            done(case)
 
 
 def test_a_plan_that_cannot_read_goes_on_without() -> None:
-    with play(X, 2, XBehaviour(unreadable=403), TWITTER_READ_BACK="off") as on:
-        done(on)
-        assert {record.method for record in on.requests} == {"POST"}
+    with fault_scenario(X, 2, XBehaviour(unreadable=403), TWITTER_READ_BACK="off") as case:
+        done(case)
+        assert {record.method for record in case.requests} == {"POST"}
 
 
 @pytest.mark.parametrize("at", [1, 2, 4])
 def test_a_plan_that_cannot_read_holds_what_it_cannot_settle(at: int) -> None:
-    with play(X, 2, XBehaviour(unreadable=403), TWITTER_READ_BACK="off") as on:
-        on.fault(CLOSED_AFTER, at)
-        served = on.until_settled()
-        on.check(served)
+    with fault_scenario(X, 2, XBehaviour(unreadable=403), TWITTER_READ_BACK="off") as case:
+        case.fault(CLOSED_AFTER, at)
+        served = case.run_until_settled()
+        case.check(served)
         assert served.end is End.HELD
         assert "may be out" in served.reason
-        assert on.made == at
+        assert case.posts_made == at
 
 
 @pytest.mark.parametrize("network", [X, M])
 def test_lag_beyond_all_patience_ends_later_and_doubles_nothing(network: Network) -> None:
     lag = timedelta(days=2)
     x, mastodon = XBehaviour(timeline_lag=lag), replace(MASTODON_4_6, lag=lag)
-    with play(network, 1, x, mastodon, BOT_PATIENCE="3m") as on:
-        on.fault(CLOSED_AFTER, opening_at(network) + 1)
-        served = on.run()
+    with fault_scenario(network, 1, x, mastodon, BOT_PATIENCE="3m") as case:
+        case.fault(CLOSED_AFTER, opening_request(network) + 1)
+        served = case.run()
         assert served.end is End.LATER
-        on.check(served)
-        served = on.until_settled()
+        case.check(served)
+        served = case.run_until_settled()
         assert served.end is End.HELD
-        on.check(served)
-        assert len(on.live) == 2
+        case.check(served)
+        assert len(case.live) == 2
 
 
 # People -------------------------------------------------------------------------------------------
@@ -384,15 +387,15 @@ def test_lag_beyond_all_patience_ends_later_and_doubles_nothing(network: Network
 
 @pytest.mark.parametrize("network", [X, M])
 def test_a_persons_own_post_that_looks_like_the_opening_is_asked_about(network: Network) -> None:
-    with play(network) as on:
-        mine = on.on.rules(network).write("Hot Papers 2026-02-28 is out!")
-        served = on.until_settled()
+    with fault_scenario(network) as case:
+        mine = case.world.rules(network).write("Hot Papers 2026-02-28 is out!")
+        served = case.run_until_settled()
         assert served.end is End.HELD
         assert mine.id.rpartition("/")[2] in served.reason
-        assert on.live == [mine]
-        served = on.run(wishes=Wishes(unsent=True))
+        assert case.live == [mine]
+        served = case.run(wishes=Wishes(unsent=True))
         assert served.end is End.DONE, served.reason
-        assert [post.text for post in on.live[1:]] == [post.text for post in on.thread.posts]
+        assert [post.text for post in case.live[1:]] == [post.text for post in case.thread.posts]
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -410,17 +413,17 @@ def test_a_persons_own_reply_in_the_chain_is_let_be(
     network: Network, words: str, sent: int
 ) -> None:
     """By this ledger's own history it is none of the thread, whatever it says."""
-    with play(network, 2) as on:
-        on.send_only(sent)
-        on.on.clock.sleep(60.0)
-        mine = on.on.rules(network).write(words, reply_to=on.live[-1].id)
-        served = on.until_settled()
-        ours = [post for post in on.live if post.id != mine.id]
+    with fault_scenario(network, 2) as case:
+        case.send_only(sent)
+        case.world.clock.sleep(60.0)
+        mine = case.world.rules(network).write(words, reply_to=case.live[-1].id)
+        served = case.run_until_settled()
+        ours = [post for post in case.live if post.id != mine.id]
         if served.end is End.HELD:
             assert mine.id.rpartition("/")[2] in served.reason
             assert len(ours) == sent
             return
-        assert [post.text for post in ours] == [post.text for post in on.thread.posts]
+        assert [post.text for post in ours] == [post.text for post in case.thread.posts]
         assert [post.reply_to for post in ours] == [None, *(post.id for post in ours[:-1])]
 
 
@@ -431,12 +434,12 @@ def test_a_persons_own_reply_in_the_chain_is_let_be(
 def test_a_post_that_a_person_deleted_is_not_put_back(
     network: Network, server: MastodonBehaviour, which: int
 ) -> None:
-    with play(network, 2, mastodon=server) as on:
-        on.send_only(2)
-        texts = [post.text for post in on.live]
-        on.on.rules(network).remove(on.live[which].id)
-        served = on.until_settled()
-        counted = Counter(post.text for post in on.live)
+    with fault_scenario(network, 2, mastodon=server) as case:
+        case.send_only(2)
+        texts = [post.text for post in case.live]
+        case.world.rules(network).remove(case.live[which].id)
+        served = case.run_until_settled()
+        counted = Counter(post.text for post in case.live)
         assert counted[texts[which]] == 0, "put back"
         assert max(counted.values()) == 1
         if which == 1:
@@ -449,12 +452,12 @@ def test_a_post_that_a_person_deleted_is_not_put_back(
 def test_a_post_that_a_person_deleted_afterwards_is_not_put_back(
     network: Network, x: XBehaviour, mastodon: MastodonBehaviour, which: int
 ) -> None:
-    with play(network, 2, x, mastodon) as on:
-        done(on)
-        on.on.rules(network).remove(on.live[which].id)
-        served = on.run()
+    with fault_scenario(network, 2, x, mastodon) as case:
+        done(case)
+        case.world.rules(network).remove(case.live[which].id)
+        served = case.run()
         assert served.end is End.DONE
-        assert on.made == 4
+        assert case.posts_made == 4
 
 
 @pytest.mark.parametrize(("network", "x", "mastodon"), SERVED)
@@ -462,15 +465,15 @@ def test_a_lost_ledger_and_a_deleted_middle_double_nothing(
     network: Network, x: XBehaviour, mastodon: MastodonBehaviour
 ) -> None:
     """What hangs in the air is seen to be ours: a person must say what is to become of it."""
-    with play(network, 2, x, mastodon) as on:
-        done(on)
-        on.on.rules(network).remove(on.live[1].id)
-        on.lose_ledger()
-        served = on.until_settled()
-        counted = Counter(post.text for post in on.live)
+    with fault_scenario(network, 2, x, mastodon) as case:
+        done(case)
+        case.world.rules(network).remove(case.live[1].id)
+        case.lose_ledger()
+        served = case.run_until_settled()
+        counted = Counter(post.text for post in case.live)
         assert max(counted.values()) == 1, counted
         assert served.end is End.HELD
-        assert on.made == 4
+        assert case.posts_made == 4
 
 
 # Taking back --------------------------------------------------------------------------------------
@@ -480,25 +483,25 @@ def test_a_lost_ledger_and_a_deleted_middle_double_nothing(
 def test_a_thread_is_taken_back_last_post_first_and_published_anew(
     network: Network, x: XBehaviour, mastodon: MastodonBehaviour
 ) -> None:
-    with play(network, 1, x, mastodon) as on:
-        done(on)
-        refused = on.run(wishes=Wishes(again=True))
+    with fault_scenario(network, 1, x, mastodon) as case:
+        done(case)
+        refused = case.run(wishes=Wishes(again=True))
         assert refused.end is End.FAILED
         assert "bot retract" in refused.reason
-        order = [post.id.rpartition("/")[2] for post in reversed(on.live)]
-        assert on.retract().end is End.DONE
-        assert on.live == []
-        assert list(filter(None, (deletes(each.request) for each in on.requests))) == order
-        assert on.run().end is End.DONE
-        assert on.live == [], "a retracted thread is not published again unasked"
-        again = on.run(wishes=Wishes(again=True))
+        order = [post.id.rpartition("/")[2] for post in reversed(case.live)]
+        assert case.retract().end is End.DONE
+        assert case.live == []
+        assert list(filter(None, (deleted_id(each.request) for each in case.requests))) == order
+        assert case.run().end is End.DONE
+        assert case.live == [], "a retracted thread is not published again unasked"
+        again = case.run(wishes=Wishes(again=True))
         if again.end is not End.DONE:
-            again = on.until_settled()
-        on.check(again)
+            again = case.run_until_settled()
+        case.check(again)
         assert again.end is End.DONE
-        on.check(on.run())
-        on.check(on.run())
-        on.check(on.run(wishes=Wishes(again=True)))
+        case.check(case.run())
+        case.check(case.run())
+        case.check(case.run(wishes=Wishes(again=True)))
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -507,29 +510,29 @@ def test_a_thread_is_taken_back_last_post_first_and_published_anew(
     "fault", [CLOSED_AFTER, server_error(503), server_error(401)], ids=lambda fault: fault.name
 )
 def test_taking_back_goes_on_after_a_fault(network: Network, which: int, fault: Fault) -> None:
-    with play(network) as on:
-        done(on)
-        whole = [post.id for post in on.live]
+    with fault_scenario(network) as case:
+        done(case)
+        whole = [post.id for post in case.live]
         struck = iter(range(1, 100))
-        on.on.sandbox.decide(
-            lambda record: fault if deletes(record.request) and next(struck) == which else None
+        case.world.sandbox.decide(
+            lambda record: fault if deleted_id(record.request) and next(struck) == which else None
         )
         for _ in range(5):
-            if on.retract().end is End.DONE:
+            if case.retract().end is End.DONE:
                 break
-            left = [post.id for post in on.live]
+            left = [post.id for post in case.live]
             assert left == whole[: len(left)], "a reply lost what it replies to"
-        assert on.live == []
+        assert case.live == []
 
 
 @pytest.mark.parametrize("sent", [1, 2])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_taking_back_without_a_ledger(network: Network, sent: int) -> None:
-    with play(network, 2) as on:
-        on.send_only(sent)
-        on.lose_ledger()
-        assert on.retract().end is End.DONE
-        assert on.live == []
+    with fault_scenario(network, 2) as case:
+        case.send_only(sent)
+        case.lose_ledger()
+        assert case.retract().end is End.DONE
+        assert case.live == []
 
 
 # Servers that say yes -----------------------------------------------------------------------------
@@ -537,11 +540,11 @@ def test_taking_back_without_a_ledger(network: Network, sent: int) -> None:
 
 @pytest.mark.parametrize("part", ["Hot Papers 2026", "1. Learning", "That was"])
 def test_a_post_that_a_server_drops_is_held_at_the_end(part: str) -> None:
-    with play(M, 1, mastodon=replace(MASTODON, drops=part)) as on:
-        served = on.until_settled()
+    with fault_scenario(M, 1, mastodon=replace(MASTODON, drops=part)) as case:
+        served = case.run_until_settled()
         assert served.end is End.HELD, served.reason
-        texts = [post.text for post in on.live]
+        texts = [post.text for post in case.live]
         assert len(set(texts)) == len(texts)
-        made = on.made
-        assert on.until_settled().end is End.HELD
-        assert on.made == made
+        made = case.posts_made
+        assert case.run_until_settled().end is End.HELD
+        assert case.posts_made == made

@@ -23,7 +23,7 @@ from bot.sandbox.service import Stored
 from bot.sandbox.x.behaviour import Names
 from bot.sandbox.x.text import Setting, post_object
 from tests.helpers.fake_world import MORNING, digest
-from tests.helpers.fault_scenarios import worded
+from tests.helpers.fault_scenarios import cached_thread
 
 # Bluesky gives a text back as it is, and there a post is known by its key.
 X, M = NETWORKS = (Network.TWITTER, Network.MASTODON)
@@ -33,7 +33,7 @@ FIELDS = {"created_at", "entities", "referenced_tweets", "attachments"}
 
 def stored(source: Digest, network: Network, sent: int = 0) -> StoredThread:
     """The thread as a ledger has it that knows of the first `sent` posts."""
-    thread = worded(source, ACCOUNTS[network])
+    thread = cached_thread(source, ACCOUNTS[network])
     posts = tuple(
         StoredPost(
             position=post.position,

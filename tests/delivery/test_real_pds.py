@@ -32,15 +32,16 @@ from bot.sandbox.faults import (
 )
 from tests.helpers import bluesky_rules
 from tests.helpers.crash_child import When
-from tests.helpers.fault_scenarios import Crash, Death, Play, opening_at
-from tests.helpers.real_pds import POSTS, Account, RealPds, answered, real_pds_only, serving
+from tests.helpers.fault_scenarios import Crash, FaultScenario, opening_request
+from tests.helpers.process_killed import ProcessKilled
+from tests.helpers.real_pds import POSTS, Account, RealPds, json_of, real_pds_only, running_pds
 from tests.helpers.real_pds_world import (
     SAMPLE,
     SKY,
-    RealDesk,
+    RealPdsProcess,
     check_against_plan,
-    real_desk,
-    real_play,
+    real_pds_process,
+    real_pds_scenario,
 )
 
 pytestmark = real_pds_only
@@ -49,7 +50,7 @@ HELD = {When.BEFORE: HUNG_BEFORE, When.AFTER: HUNG_AFTER}
 
 @pytest.fixture(scope="module")
 def pds() -> Iterator[RealPds]:
-    with serving() as server:
+    with running_pds() as server:
         yield server
 
 
@@ -60,21 +61,21 @@ def account(pds: RealPds) -> Account:
 
 
 @pytest.fixture
-def at(pds: RealPds, tmp_path: Path) -> Iterator[RealDesk]:
-    with real_desk(pds, pds.new_account(), tmp_path) as desk:
-        yield desk
+def at(pds: RealPds, tmp_path: Path) -> Iterator[RealPdsProcess]:
+    with real_pds_process(pds, pds.new_account(), tmp_path) as process:
+        yield process
 
 
-def done(on: Play) -> None:
-    served = on.until_settled()
-    on.check(served)
+def done(case: FaultScenario) -> None:
+    served = case.run_until_settled()
+    case.check(served)
     assert served.end is End.DONE, served.reason
 
 
 # A real process -----------------------------------------------------------------------------------
 
 
-def test_a_thread_of_24_posts_is_there_as_it_was_planned(at: RealDesk) -> None:
+def test_a_thread_of_24_posts_is_there_as_it_was_planned(at: RealPdsProcess) -> None:
     status, said = at()
     assert status == 0, said
     print(check_against_plan(at))  # noqa: T201 - for the closing note, with -s
@@ -87,10 +88,10 @@ def test_a_thread_of_24_posts_is_there_as_it_was_planned(at: RealDesk) -> None:
     assert {each.status for each in at.asked if "getRecord" not in each.path} == {200}
 
 
-def test_the_opening_s_picture_is_there_as_it_was_planned(at: RealDesk) -> None:
+def test_the_opening_s_picture_is_there_as_it_was_planned(at: RealPdsProcess) -> None:
     """The bytes that the ledger held are those that the server gives to everybody."""
     at.environ.update(BOT_PICTURE="on", BOT_TOP="3")
-    at.killed_at_request(opening_at(SKY), HUNG_BEFORE)
+    at.killed_at_request(opening_request(SKY), HUNG_BEFORE)
     with at.ledger() as ledger:
         planned = at.thread()
         data = ledger.picture(planned.number, 0)
@@ -122,7 +123,7 @@ def test_the_opening_s_picture_is_there_as_it_was_planned(at: RealDesk) -> None:
     assert (at.rev(), at.count("uploadBlob")) == (rev, uploads), "another ledger takes it for ours"
 
 
-def test_a_finished_thread_is_not_sent_again_by_any_ledger(at: RealDesk) -> None:
+def test_a_finished_thread_is_not_sent_again_by_any_ledger(at: RealPdsProcess) -> None:
     assert at()[0] == 0
     rev, asked = at.rev(), len(at.asked)
     assert at()[0] == 0
@@ -140,7 +141,7 @@ def test_a_finished_thread_is_not_sent_again_by_any_ledger(at: RealDesk) -> None
     assert [post["state"] for post in told["posts"]] == ["sent"] * 24
 
 
-def test_a_thread_of_24_posts_survives_a_kill_at_every_few_steps(at: RealDesk) -> None:
+def test_a_thread_of_24_posts_survives_a_kill_at_every_few_steps(at: RealPdsProcess) -> None:
     """SIGKILL of ten processes one after the other, before and after requests and commits."""
     for number, when in ((1, When.AFTER), (2, When.BEFORE), (5, When.AFTER), (3, When.BEFORE)):
         at.killed_at_request(number, HELD[when])
@@ -158,8 +159,8 @@ def test_a_thread_of_24_posts_survives_a_kill_at_every_few_steps(at: RealDesk) -
     assert at.count("createSession") <= 2, "the first answer was lost with its process"
 
 
-def test_a_ledger_lost_in_the_middle(at: RealDesk) -> None:
-    at.killed_at_request(opening_at(SKY) + 12, HUNG_AFTER)
+def test_a_ledger_lost_in_the_middle(at: RealPdsProcess) -> None:
+    at.killed_at_request(opening_request(SKY) + 12, HUNG_AFTER)
     first = at.records()
     assert len(first) == 13
     at.lose_ledger()
@@ -178,7 +179,7 @@ def test_a_ledger_lost_in_the_middle(at: RealDesk) -> None:
         above.append({"uri": post.id, "cid": str(there[post.key].cid)})
 
 
-def test_a_thread_is_taken_back_and_published_again(at: RealDesk) -> None:
+def test_a_thread_is_taken_back_and_published_again(at: RealPdsProcess) -> None:
     assert at()[0] == 0
     before = at.records()
     status, said = at("retract", SAMPLE)
@@ -202,7 +203,7 @@ def test_a_thread_is_taken_back_and_published_again(at: RealDesk) -> None:
     assert "BOT_SKIP" in said
 
 
-def test_a_wrong_app_password_sends_nothing_and_loses_nothing(at: RealDesk) -> None:
+def test_a_wrong_app_password_sends_nothing_and_loses_nothing(at: RealPdsProcess) -> None:
     right = at.environ["BLUESKY_APP_PASSWORD"]
     at.environ["BLUESKY_APP_PASSWORD"] = "abcd-efgh-ijkl-mnop"
     status, said = at()
@@ -216,8 +217,8 @@ def test_a_wrong_app_password_sends_nothing_and_loses_nothing(at: RealDesk) -> N
     check_against_plan(at)
 
 
-def test_what_a_person_deleted_is_not_put_back(at: RealDesk) -> None:
-    at.killed_at_request(opening_at(SKY) + 2, HUNG_AFTER)
+def test_what_a_person_deleted_is_not_put_back(at: RealPdsProcess) -> None:
+    at.killed_at_request(opening_request(SKY) + 2, HUNG_AFTER)
     thread = at.thread()
     at.remove(thread.posts[0].key)
     at.remove(thread.posts[1].key)
@@ -228,7 +229,7 @@ def test_what_a_person_deleted_is_not_put_back(at: RealDesk) -> None:
     assert not keys & {thread.posts[0].key, thread.posts[1].key}, "put back"
 
 
-def test_a_look_alike_is_asked_about_and_let_be(at: RealDesk) -> None:
+def test_a_look_alike_is_asked_about_and_let_be(at: RealPdsProcess) -> None:
     at.environ["BOT_TOP"] = "1"
     key = tid(datetime.fromisoformat(f"{SAMPLE}T12:00:00Z"))
     text = f"Hot Papers {SAMPLE} is out!"
@@ -246,11 +247,11 @@ def test_a_look_alike_is_asked_about_and_let_be(at: RealDesk) -> None:
 
 def test_a_limit_of_points_is_believed(tmp_path: Path) -> None:
     """With Bluesky's own rate limits: 5,000 points an hour, of which one put is left."""
-    with serving(limits=True) as limited:
+    with running_pds(limits=True) as limited:
         token = limited.log_in(limited.account).access
         for posts in (*[200] * 8, 66):
             _use_up(limited, posts, token)
-        with real_desk(limited, limited.account, tmp_path) as at:
+        with real_pds_process(limited, limited.account, tmp_path) as at:
             status, said = at()
             assert status == LATER, said
             refused = [each for each in at.asked if each.status == 429]
@@ -271,29 +272,29 @@ def _use_up(pds: RealPds, posts: int, token: str) -> None:
         "validate": False,
     }
     told = {"repo": pds.account.did, "writes": [create] * posts, "validate": False}
-    answered(pds.post("com.atproto.repo.applyWrites", told, token))
+    json_of(pds.post("com.atproto.repo.applyWrites", told, token))
 
 
 # In this process ----------------------------------------------------------------------------------
 
 
 def test_a_crash_at_every_other_step(pds: RealPds, account: Account) -> None:
-    with real_play(pds, account) as on:
-        on.check(on.run())
-        commits, requests = on.death.commits, len(on.requests)
+    with real_pds_scenario(pds, account) as case:
+        case.check(case.run())
+        commits, requests = case.crash.commits, len(case.requests)
     points: list[tuple[str, int, Fault | None]] = [
         *(("commit", number, None) for number in range(1, commits + 1, 2)),
         *(("answer", number, CLOSED_AFTER) for number in range(1, requests + 1)),
-        *(("request", number, CLOSED_BEFORE) for number in (1, opening_at(SKY))),
+        *(("request", number, CLOSED_BEFORE) for number in (1, opening_request(SKY))),
     ]
     for what, number, fault in points:
-        with real_play(pds, account) as on:
+        with real_pds_scenario(pds, account) as case:
             if fault:
-                on.dies_with(fault, number)
-            with pytest.raises(Crash):
-                on.run(None if fault else Death(number, after=True))
-            done(on)
-            assert len(on.live) == 3, (what, number)
+                case.crash_at(fault, number)
+            with pytest.raises(ProcessKilled):
+                case.run(None if fault else Crash(number, after=True))
+            done(case)
+            assert len(case.live) == 3, (what, number)
 
 
 @pytest.mark.parametrize(
@@ -305,34 +306,34 @@ def test_a_crash_at_every_other_step(pds: RealPds, account: Account) -> None:
     ids=lambda fault: fault.name,
 )
 def test_a_fault_at_each_post(pds: RealPds, account: Account, fault: Fault) -> None:
-    for number in (opening_at(SKY), opening_at(SKY) + 2):
-        with real_play(pds, account) as on:
-            on.fault(fault, number)
-            done(on)
+    for number in (opening_request(SKY), opening_request(SKY) + 2):
+        with real_pds_scenario(pds, account) as case:
+            case.fault(fault, number)
+            done(case)
 
 
 @pytest.mark.parametrize("sent", [0, 1, 2, 4])
 def test_a_ledger_lost_after_any_number_of_posts(pds: RealPds, account: Account, sent: int) -> None:
-    with real_play(pds, account, 2) as on:
-        on.send_only(sent)
-        on.lose_ledger()
-        done(on)
-        assert on.made == 4
+    with real_pds_scenario(pds, account, 2) as case:
+        case.send_only(sent)
+        case.lose_ledger()
+        done(case)
+        assert case.posts_made == 4
 
 
 def test_a_lost_ledger_and_a_post_that_was_under_way(pds: RealPds, account: Account) -> None:
-    with real_play(pds, account, 2) as on:
-        on.dies_with(later(server_error(504), 60.0), opening_at(SKY) + 1)
-        with suppress(Crash):
-            on.run()
-        on.lose_ledger()
-        done(on)
+    with real_pds_scenario(pds, account, 2) as case:
+        case.crash_at(later(server_error(504), 60.0), opening_request(SKY) + 1)
+        with suppress(ProcessKilled):
+            case.run()
+        case.lose_ledger()
+        done(case)
 
 
 def test_two_workers_that_share_nothing(pds: RealPds, account: Account) -> None:
-    with real_play(pds, account) as one:
-        own = str(one.on.folder / "rival" / "bot.db")
-        two = Play(one.on, SKY, one.source, more={"BOT_DATABASE": own})
+    with real_pds_scenario(pds, account) as one:
+        own = str(one.world.folder / "rival" / "bot.db")
+        two = FaultScenario(one.world, SKY, one.source, more={"BOT_DATABASE": own})
         one.ledgers = two.ledgers = 2
         one.send_only(1)
         two.send_only(1)
@@ -342,74 +343,76 @@ def test_two_workers_that_share_nothing(pds: RealPds, account: Account) -> None:
         assert len(one.live) == 3
 
 
-def keep(on: Play, *, access: str = "", refresh: str = "") -> None:
+def keep(case: FaultScenario, *, access: str = "", refresh: str = "") -> None:
     """Put other tokens in the place of those that the ledger keeps."""
-    with Ledger.open(on.settings.database) as ledger:
+    with Ledger.open(case.settings.database) as ledger:
         kept = json.loads(ledger.session(SKY.value))
         kept |= {"accessJwt": access} if access else {}
         kept |= {"refreshJwt": refresh} if refresh else {}
         ledger.keep_session(SKY.value, json.dumps(kept))
 
 
-def kept(on: Play) -> tuple[str, str]:
-    with Ledger.open(on.settings.database) as ledger:
+def kept(case: FaultScenario) -> tuple[str, str]:
+    with Ledger.open(case.settings.database) as ledger:
         tokens = json.loads(ledger.session(SKY.value))
     return tokens["accessJwt"], tokens["refreshJwt"]
 
 
-def asked(on: Play, method: str) -> int:
-    return sum(each.path.endswith(f".{method}") for each in on.requests)
+def asked(case: FaultScenario, method: str) -> int:
+    return sum(each.path.endswith(f".{method}") for each in case.requests)
 
 
 def test_an_access_token_whose_time_is_over_is_renewed(pds: RealPds, account: Account) -> None:
     """The told clock is months behind, so that it is the server that says so."""
-    with real_play(pds, account, 2) as on:
-        on.send_only(2)
-        keep(on, access=pds.outdated(kept(on)[0]))
-        done(on)
-        assert (asked(on, "createSession"), asked(on, "refreshSession")) == (1, 1)
-        assert on.made == 5, "one was refused, unread"
-        done(on)
+    with real_pds_scenario(pds, account, 2) as case:
+        case.send_only(2)
+        keep(case, access=pds.outdated(kept(case)[0]))
+        done(case)
+        assert (asked(case, "createSession"), asked(case, "refreshSession")) == (1, 1)
+        assert case.posts_made == 5, "one was refused, unread"
+        done(case)
 
 
 def test_a_session_that_was_ended_elsewhere_is_begun_anew_once(
     pds: RealPds, account: Account
 ) -> None:
-    with real_play(pds, account, 2) as on:
-        on.send_only(2)
-        access, refresh = kept(on)
+    with real_pds_scenario(pds, account, 2) as case:
+        case.send_only(2)
+        access, refresh = kept(case)
         assert pds.post("com.atproto.server.deleteSession", token=refresh).ok
-        on.send_only(1)
-        assert asked(on, "createSession") == 1, "an access token outlives its session"
-        keep(on, access=pds.outdated(access))
-        served = on.until_settled()
+        case.send_only(1)
+        assert asked(case, "createSession") == 1, "an access token outlives its session"
+        keep(case, access=pds.outdated(access))
+        served = case.run_until_settled()
         assert served.end is End.DONE, served.reason
-        assert (asked(on, "createSession"), asked(on, "refreshSession")) == (2, 1)
-        assert len(on.live) == 4
+        assert (asked(case, "createSession"), asked(case, "refreshSession")) == (2, 1)
+        assert len(case.live) == 4
 
 
 def test_an_app_password_that_is_revoked_stops_the_account(pds: RealPds) -> None:
     account = pds.new_account()
-    with real_play(pds, account, 2) as on:
-        on.send_only(2)
+    with real_pds_scenario(pds, account, 2) as case:
+        case.send_only(2)
         token = pds.log_in(account, account.password).access
         answer = pds.post("com.atproto.server.revokeAppPassword", {"name": "bot"}, token)
         assert answer.ok
-        keep(on, access=pds.outdated(kept(on)[0]))
-        served = on.run()
+        keep(case, access=pds.outdated(kept(case)[0]))
+        served = case.run()
         assert (served.end, served.stops) == (End.FAILED, True)
-        assert len(on.live) == 2
-        assert asked(on, "createSession") == 2
+        assert len(case.live) == 2
+        assert asked(case, "createSession") == 2
 
 
 def test_a_thread_is_taken_back_and_published_under_other_keys(
     pds: RealPds, account: Account
 ) -> None:
-    with real_play(pds, account) as on:
-        done(on)
-        assert on.retract().end is End.DONE
-        assert on.live == []
-        assert on.run().end is End.DONE
-        assert on.live == []
-        on.check(on.run(wishes=Wishes(again=True)))
-        assert [post.key for post in on.live] == bluesky_rules.keys_of(on.thread, on.source, 1)
+    with real_pds_scenario(pds, account) as case:
+        done(case)
+        assert case.retract().end is End.DONE
+        assert case.live == []
+        assert case.run().end is End.DONE
+        assert case.live == []
+        case.check(case.run(wishes=Wishes(again=True)))
+        assert [post.key for post in case.live] == bluesky_rules.keys_of(
+            case.thread, case.source, 1
+        )

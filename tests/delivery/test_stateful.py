@@ -36,16 +36,17 @@ from bot.sandbox.faults import (
 from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, Keys, MastodonBehaviour
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from tests.helpers.fake_world import check_safe
-from tests.helpers.fault_scenarios import NETWORKS, SETTLE, Crash, Death, Play, play
+from tests.helpers.fault_scenarios import NETWORKS, SETTLE, Crash, FaultScenario, fault_scenario
+from tests.helpers.process_killed import ProcessKilled
 
 X, M, SKY = NETWORKS
 
 
 def crashes(network: Network) -> list[tuple[str, int]]:
     """Where a clean run can die: after each commit, before and after each request is answered."""
-    with play(network) as on:
-        on.check(on.run())
-        commits, requests = on.death.commits, len(on.requests)
+    with fault_scenario(network) as case:
+        case.check(case.run())
+        commits, requests = case.crash.commits, len(case.requests)
     return [
         *(("commit", at) for at in range(1, commits + 1)),
         *(("request", at) for at in range(1, requests + 1)),
@@ -59,15 +60,15 @@ def test_a_crash_at_every_commit_and_request(network: Network) -> None:
     requests = {X: 4, M: 8, SKY: 8}[network]
     assert len(points) >= 2 * requests + 3 * 3, "three posts, and three commits at least for each"
     for kind, at in points:
-        with play(network) as on:
-            on.token = f"{kind}-{at}"
+        with fault_scenario(network) as case:
+            case.token = f"{kind}-{at}"
             if kind != "commit":
-                on.dies_with(CLOSED_BEFORE if kind == "request" else CLOSED_AFTER, at)
-            with pytest.raises(Crash):
-                on.run(Death(at, after=True) if kind == "commit" else None)
-            check_safe(on.live, on.thread)
-            served = on.until_settled()
-            on.check(served)
+                case.crash_at(CLOSED_BEFORE if kind == "request" else CLOSED_AFTER, at)
+            with pytest.raises(ProcessKilled):
+                case.run(Crash(at, after=True) if kind == "commit" else None)
+            check_safe(case.live, case.thread)
+            served = case.run_until_settled()
+            case.check(served)
             assert served.end is End.DONE, (kind, at, served.reason)
 
 
@@ -88,12 +89,12 @@ class Deliveries(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.open = ExitStack()
-        self.on: Play | None = None
+        self.world: FaultScenario | None = None
 
     @property
-    def play(self) -> Play:
-        assert self.on is not None
-        return self.on
+    def fault_scenario(self) -> FaultScenario:
+        assert self.world is not None
+        return self.world
 
     @initialize(
         network=st.sampled_from(NETWORKS),
@@ -112,73 +113,73 @@ class Deliveries(RuleBasedStateMachine):
     ) -> None:
         listed = timedelta(seconds=lag)
         x = XBehaviour(duplicates=duplicates, timeline_lag=listed)
-        self.on = self.open.enter_context(
-            play(network, papers, x=x, mastodon=replace(server, lag=listed))
+        self.world = self.open.enter_context(
+            fault_scenario(network, papers, x=x, mastodon=replace(server, lag=listed))
         )
 
     @rule(fault=st.sampled_from(KINDS), ahead=st.integers(1, 9))
     def fault(self, fault: Fault, ahead: int) -> None:
-        self.play.fault(fault, len(self.play.requests) + ahead)
+        self.fault_scenario.fault(fault, len(self.fault_scenario.requests) + ahead)
 
     @rule(minutes=st.sampled_from((None, 5, 30)), ahead=st.integers(1, 9))
     def limit(self, minutes: int | None, ahead: int) -> None:
         reset = None if minutes is None else timedelta(minutes=minutes)
-        self.fault(too_many(self.play.network, reset), ahead)
+        self.fault(too_many(self.fault_scenario.network, reset), ahead)
 
     @rule(at=st.integers(1, 24), after=st.booleans())
     def run_and_die_at_a_commit(self, at: int, after: bool) -> None:  # noqa: FBT001 - hypothesis
-        self.run(Death(at, after=after))
+        self.run(Crash(at, after=after))
 
     @rule(ahead=st.integers(1, 9), answered=st.booleans())
     def run_and_die_at_a_request(self, ahead: int, answered: bool) -> None:  # noqa: FBT001 - (same)
         fault = CLOSED_AFTER if answered else CLOSED_BEFORE
-        self.play.dies_with(fault, len(self.play.requests) + ahead)
+        self.fault_scenario.crash_at(fault, len(self.fault_scenario.requests) + ahead)
         self.run(None)
 
     @rule(jumps=st.lists(HOURS, max_size=6))
     def run_while_the_clock_jumps(self, jumps: list[timedelta]) -> None:
-        self.play.jumps[:] = jumps
+        self.fault_scenario.jumps[:] = jumps
         self.run(None)
 
     @rule(ahead=HOURS)
     def set_the_clock(self, ahead: timedelta) -> None:
-        self.play.ahead = ahead
+        self.fault_scenario.ahead = ahead
 
     @rule(seconds=st.sampled_from((1.0, 60.0, 3600.0)))
     def wait(self, seconds: float) -> None:
-        self.play.on.clock.sleep(seconds)
+        self.fault_scenario.world.clock.sleep(seconds)
 
     @rule(left=st.integers(0, 3))
     def leave_a_lease(self, left: int) -> None:
         """From here on a crash's lease is somebody's until it runs out."""
-        self.play.token = f"token-{left}"
+        self.fault_scenario.token = f"token-{left}"
 
-    def run(self, death: Death | None) -> None:
+    def run(self, crash: Crash | None) -> None:
         try:
-            served = self.play.run(death)
-        except Crash:
+            served = self.fault_scenario.run(crash)
+        except ProcessKilled:
             return
-        self.play.check(served)
+        self.fault_scenario.check(served)
         assert served.end in (End.DONE, End.LATER) or given_up(served.reason), served.reason
 
-    @precondition(lambda self: self.on is not None)
+    @precondition(lambda self: self.world is not None)
     @invariant()
     def nothing_is_doubled_or_out_of_order(self) -> None:
-        check_safe(self.play.live, self.play.thread)
+        check_safe(self.fault_scenario.live, self.fault_scenario.thread)
 
     def teardown(self) -> None:
         try:
-            if self.on is not None:
+            if self.world is not None:
                 self.finish()
         finally:
             self.open.close()
 
     def finish(self) -> None:
         """When nothing goes wrong any more, it is brought to its end."""
-        self.play.jumps.clear()
-        self.play.on.sandbox.mend()
-        served = self.play.until_settled()
-        self.play.check(served)
+        self.fault_scenario.jumps.clear()
+        self.fault_scenario.world.sandbox.mend()
+        served = self.fault_scenario.run_until_settled()
+        self.fault_scenario.check(served)
         assert served.end is End.DONE or given_up(served.reason), served.reason
 
 

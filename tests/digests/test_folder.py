@@ -22,7 +22,7 @@ from bot.digests.search import Shelved
 from bot.digests.shelf import Refused
 from bot.errors import Malformed, NoDigest, Unreachable
 from tests.helpers.digest_writer import write
-from tests.helpers.memory_source import Memory
+from tests.helpers.memory_source import MemoryFolder
 from tests.helpers.paths import ROOT, SAMPLES, SHARED, corpus_only
 from tests.helpers.sample_digests import digest, markdown
 
@@ -116,7 +116,7 @@ def test_files_without_a_day_in_their_name_say_it_inside(tmp_path: Path) -> None
 
 
 def test_only_the_head_of_such_a_file_is_read_to_learn_its_day() -> None:
-    shelf = Memory({"a.md": markdown("2021-06-23"), "b.md": markdown("2021-06-22") + b"\0"})
+    shelf = MemoryFolder({"a.md": markdown("2021-06-23"), "b.md": markdown("2021-06-22") + b"\0"})
     assert slug(Shelved(shelf).latest()) == "hot-papers-2021-06-23"
     assert shelf.read_names == [("a.md", 65_536), ("b.md", 65_536), ("a.md", SIZE_CAP + 1)]
 
@@ -383,7 +383,7 @@ def test_names_that_are_no_text_are_told_as_text(tmp_path: Path) -> None:
 def test_of_several_one_that_is_refused_or_unreachable_costs_the_other_nothing() -> None:
     good = markdown("2021-06-22")
     for trouble in (Refused("a link"), Unreachable("gone away")):
-        shelf = Memory({"2021-06-22-a.md": trouble, "2021-06-22-b.md": good})
+        shelf = MemoryFolder({"2021-06-22-a.md": trouble, "2021-06-22-b.md": good})
         reading = Shelved(shelf).latest()
         assert slug(reading) == "hot-papers-2021-06-22"
         assert reading.warnings == (str(trouble),)
@@ -391,13 +391,13 @@ def test_of_several_one_that_is_refused_or_unreachable_costs_the_other_nothing()
 
 def test_a_day_none_of_whose_files_can_be_read_is_not_passed_over() -> None:
     gone = Unreachable("gone away")
-    shelf = Memory({"2021-06-22-a.md": gone, "2021-06-22-b.md": gone, "2021-06-21.md": b""})
+    shelf = MemoryFolder({"2021-06-22-a.md": gone, "2021-06-22-b.md": gone, "2021-06-21.md": b""})
     with pytest.raises(Unreachable):
         Shelved(shelf).latest()
 
 
 def test_of_a_day_whose_files_are_refused_once_they_are_read_an_older_is_taken() -> None:
-    class Turning(Memory):
+    class Turning(MemoryFolder):
         def read(self, name: str, limit: int) -> bytes:
             if limit == SIZE_CAP + 1 and name > "2021-06-22":
                 raise Refused(f"{name} is a link now")
@@ -414,14 +414,14 @@ def test_of_a_day_whose_files_are_refused_once_they_are_read_an_older_is_taken()
 
 def test_files_that_vanish_and_say_no_day_are_told_where_nothing_else_is_there() -> None:
     with pytest.raises(Unreachable, match="gone away"):
-        Shelved(Memory({"a.md": Unreachable("gone away")})).latest()
-    both = Memory({"a.md": Unreachable("gone away"), "2021-06-22.md": markdown("2021-06-22")})
+        Shelved(MemoryFolder({"a.md": Unreachable("gone away")})).latest()
+    both = MemoryFolder({"a.md": Unreachable("gone away"), "2021-06-22.md": markdown("2021-06-22")})
     assert Shelved(both).latest().warnings == ("gone away",)
 
 
 def test_no_more_files_are_opened_than_there_is_patience() -> None:
     files = {f"{n}.md": markdown(f"2021-06-0{n}") for n in range(1, 6)}
-    shelf = Memory(files, patience=3)
+    shelf = MemoryFolder(files, patience=3)
     reading = Shelved(shelf).latest()
     assert slug(reading) == "hot-papers-2021-06-03"
     assert "memory: 2 files were not looked into; begin their names" in reading.warnings[0]
@@ -429,7 +429,7 @@ def test_no_more_files_are_opened_than_there_is_patience() -> None:
 
 
 def test_a_shelf_that_has_nothing_new_is_unchanged() -> None:
-    class Unchanged(Memory):
+    class Unchanged(MemoryFolder):
         def names(self, memory: object) -> None:
             del memory
 
@@ -446,7 +446,7 @@ def test_a_shelf_that_has_nothing_new_is_unchanged() -> None:
 )
 def test_any_names_leave_only_outcomes(files: dict[str, bytes]) -> None:
     good = markdown("2020-01-01")
-    shelf = Memory({**files, "2020-01-01.md": good})
+    shelf = MemoryFolder({**files, "2020-01-01.md": good})
     try:
         assert slug(Shelved(shelf).latest()) == "hot-papers-2020-01-01"
     except Malformed as error:

@@ -13,20 +13,20 @@ from bot.digests.reading import Outcome, Reading
 from bot.digests.search import Shelved
 from bot.digests.web import Web
 from bot.errors import BotError, Malformed, NoDigest, SettingsError, Unreachable
-from tests.helpers.fake_github import FILE, LINK, TREE, Hub
-from tests.helpers.http_server import Reply, Server
+from tests.helpers.fake_github import FILE, LINK, TREE, FakeGitHub
+from tests.helpers.http_server import HttpServer, Reply
 from tests.helpers.sample_digests import digest, markdown
 
 TOKEN = "t0k3n"
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as running:
         yield running
 
 
-def opened(server: Server, spec: str, token: str = "") -> Shelved:
+def opened(server: HttpServer, spec: str, token: str = "") -> Shelved:
     found = repository(spec, Web(timeout=5), f"{server.url}/api/v3/", token)
     assert found is not None
     return Shelved(found)
@@ -38,8 +38,8 @@ def slug(reading: Reading) -> str:
     return reading.digest.slug
 
 
-def test_the_latest_of_a_nested_folder(server: Server) -> None:
-    hub = Hub(server)
+def test_the_latest_of_a_nested_folder(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     posts = hub.tree(*hub.digests("2021-06-21", "2021-06-22"), ("pictures", TREE, "x"))
     hub.tree(("content", TREE, hub.tree(("posts", TREE, posts))), ref="HEAD")
     source = opened(server, "github:ada/digests/content/posts", TOKEN)
@@ -54,8 +54,8 @@ def test_the_latest_of_a_nested_folder(server: Server) -> None:
 
 
 @pytest.mark.parametrize("ref", ["main", "feature/more-digests", "v1.0@beta"])
-def test_the_root_at_a_ref(server: Server, ref: str) -> None:
-    hub = Hub(server)
+def test_the_root_at_a_ref(server: HttpServer, ref: str) -> None:
+    hub = FakeGitHub(server)
     written = ref.replace("/", "%2F").replace("@", "%40")
     hub.tree(*hub.digests("2021-06-22"), ref=written)
     source = opened(server, f"github:ada/digests@{ref}")
@@ -64,8 +64,8 @@ def test_the_root_at_a_ref(server: Server, ref: str) -> None:
     assert "authorization" not in server.requests[0].headers
 
 
-def test_a_folder_of_more_than_a_thousand_files(server: Server) -> None:
-    hub = Hub(server)
+def test_a_folder_of_more_than_a_thousand_files(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     days = [str(date.fromordinal(date(2020, 1, 1).toordinal() + n)) for n in range(1500)]
     files = [(f"{day}.md", FILE, "0" * 40) for day in days[:-1]]
     hub.tree(*hub.digests(days[-1]), *files, ref="HEAD")
@@ -73,8 +73,8 @@ def test_a_folder_of_more_than_a_thousand_files(server: Server) -> None:
     assert len(server.requests) == 2
 
 
-def test_a_digest_is_found(server: Server) -> None:
-    hub = Hub(server)
+def test_a_digest_is_found(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     hub.tree(*hub.digests("2021-06-21", "2021-06-22"), ref="HEAD")
     source = opened(server, "github:ada/digests")
     assert slug(source.find(date(2021, 6, 21))) == "hot-papers-2021-06-21"
@@ -83,8 +83,8 @@ def test_a_digest_is_found(server: Server) -> None:
         source.find(date(2021, 6, 20))
 
 
-def test_names_without_a_day_are_looked_into_but_not_endlessly(server: Server) -> None:
-    hub = Hub(server)
+def test_names_without_a_day_are_looked_into_but_not_endlessly(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     files = [(f"{n:02}.md", FILE, hub.file(markdown(f"2021-06-{n:02}"))) for n in range(1, 13)]
     hub.tree(*files, ref="HEAD")
     reading = opened(server, "github:ada/digests").latest()
@@ -92,15 +92,15 @@ def test_names_without_a_day_are_looked_into_but_not_endlessly(server: Server) -
     assert "2 files were not looked into" in reading.warnings[0]
 
 
-def test_only_the_head_of_a_large_file_is_taken(server: Server) -> None:
-    hub = Hub(server)
+def test_only_the_head_of_a_large_file_is_taken(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     large = hub.file(markdown("2021-06-21") + b"x" * 19_000_000)
     hub.tree(("a.md", FILE, large), *hub.digests("2021-06-22"), ref="HEAD")
     assert slug(opened(server, "github:ada/digests").latest()) == "hot-papers-2021-06-22"
 
 
-def test_too_large_a_file_is_malformed(server: Server) -> None:
-    hub = Hub(server)
+def test_too_large_a_file_is_malformed(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     hub.tree(("2021-06-22.md", FILE, hub.file(b"x" * 20_000_001)), ref="HEAD")
     with pytest.raises(Malformed, match="expected at most 20 MB"):
         opened(server, "github:ada/digests").latest()
@@ -109,8 +109,8 @@ def test_too_large_a_file_is_malformed(server: Server) -> None:
 # What did not change
 
 
-def test_a_repository_that_did_not_change(server: Server) -> None:
-    hub = Hub(server)
+def test_a_repository_that_did_not_change(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     hub.tree(*hub.digests("2021-06-22"), ref="HEAD")
     source = opened(server, "github:ada/digests")
     first = source.latest()
@@ -119,8 +119,8 @@ def test_a_repository_that_did_not_change(server: Server) -> None:
     assert len(server.requests) == 3
 
 
-def test_a_folder_that_did_not_change_in_a_repository_that_did(server: Server) -> None:
-    hub = Hub(server)
+def test_a_folder_that_did_not_change_in_a_repository_that_did(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     posts = ("posts", TREE, hub.tree(*hub.digests("2021-06-22")))
     hub.tree(posts, ref="HEAD")
     source = opened(server, "github:ada/digests/posts")
@@ -133,16 +133,16 @@ def test_a_folder_that_did_not_change_in_a_repository_that_did(server: Server) -
     assert set(changed.memory) != set(first.memory)
 
 
-def test_unchanged_at_the_top_of_the_way(server: Server) -> None:
-    hub = Hub(server)
+def test_unchanged_at_the_top_of_the_way(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     hub.tree(("posts", TREE, hub.tree(*hub.digests("2021-06-22"))), ref="HEAD")
     source = opened(server, "github:ada/digests/posts")
     assert source.latest(source.latest().memory).outcome is Outcome.UNCHANGED
     assert len(server.requests) == 4
 
 
-def test_a_file_that_could_not_be_opened_is_looked_at_again(server: Server) -> None:
-    hub = Hub(server)
+def test_a_file_that_could_not_be_opened_is_looked_at_again(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     hidden = hub.file(markdown("2021-06-23"))
     hub.tree(("newest.md", FILE, hidden), *hub.digests("2021-06-22"), ref="HEAD")
     server.route(f"{hub.root}/blobs/{hidden}", Reply(status=503))
@@ -154,15 +154,15 @@ def test_a_file_that_could_not_be_opened_is_looked_at_again(server: Server) -> N
     assert slug(source.latest(first.memory)) == "hot-papers-2021-06-23"
 
 
-def test_a_file_that_is_listed_and_not_there_is_no_missing_repository(server: Server) -> None:
-    Hub(server).tree(("2021-06-22.md", FILE, "0" * 40), ref="HEAD")
+def test_a_file_that_is_listed_and_not_there_is_no_missing_repository(server: HttpServer) -> None:
+    FakeGitHub(server).tree(("2021-06-22.md", FILE, "0" * 40), ref="HEAD")
     with pytest.raises(Unreachable, match=r"digests/2021-06-22\.md: GitHub lists this file"):
         opened(server, "github:ada/digests").latest()
 
 
 @pytest.mark.parametrize("tag", ["", '"2"'])
-def test_what_is_remembered_does_not_grow(server: Server, tag: str) -> None:
-    hub = Hub(server)
+def test_what_is_remembered_does_not_grow(server: HttpServer, tag: str) -> None:
+    hub = FakeGitHub(server)
     source = opened(server, "github:ada/digests/posts")
     reading = Reading(Outcome.NONE, "")
     for n in range(1, 29):
@@ -178,8 +178,8 @@ def test_what_is_remembered_does_not_grow(server: Server, tag: str) -> None:
         source.latest(reading.memory)
 
 
-def test_a_server_that_drops_its_tags_is_read_whole(server: Server) -> None:
-    hub = Hub(server)
+def test_a_server_that_drops_its_tags_is_read_whole(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     hub.tree(*hub.digests("2021-06-22"), ref="HEAD")
     source = opened(server, "github:ada/digests")
     memory = source.latest().memory
@@ -199,8 +199,8 @@ def test_a_server_that_drops_its_tags_is_read_whole(server: Server) -> None:
 # What must not be read
 
 
-def test_links_and_names_that_lead_elsewhere_are_refused_and_named(server: Server) -> None:
-    hub = Hub(server)
+def test_links_and_names_that_lead_elsewhere_are_refused_and_named(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     hash_ = "0" * 40
     hub.tree(
         *hub.digests("2021-06-22"),
@@ -234,14 +234,14 @@ def test_links_and_names_that_lead_elsewhere_are_refused_and_named(server: Serve
         (("other", TREE, "0" * 40), "there is no such folder: 'posts'"),
     ],
 )
-def test_folders_that_are_none(server: Server, entry: tuple[str, str, str], said: str) -> None:
-    Hub(server).tree(entry, ref="HEAD")
+def test_folders_that_are_none(server: HttpServer, entry: tuple[str, str, str], said: str) -> None:
+    FakeGitHub(server).tree(entry, ref="HEAD")
     with pytest.raises(NoDigest, match=said):
         opened(server, "github:ada/digests/posts").latest()
 
 
-def test_a_list_that_was_cut_short_is_told(server: Server) -> None:
-    hub = Hub(server)
+def test_a_list_that_was_cut_short_is_told(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     hub.tree(*hub.digests("2021-06-22"), ref="HEAD", cut=True)
     (warning,) = opened(server, "github:ada/digests").latest().warnings
     assert warning == "github:ada/digests: GitHub has cut the list of this folder short"
@@ -280,15 +280,15 @@ def test_a_list_that_was_cut_short_is_told(server: Server) -> None:
     ],
 )
 def test_refusals(
-    server: Server, status: int, headers: Mapping[str, str], kind: type[BotError], said: str
+    server: HttpServer, status: int, headers: Mapping[str, str], kind: type[BotError], said: str
 ) -> None:
-    server.route(f"{Hub(server).root}/trees/HEAD", Reply(status=status, headers=headers))
+    server.route(f"{FakeGitHub(server).root}/trees/HEAD", Reply(status=status, headers=headers))
     with pytest.raises(kind, match=said):
         opened(server, "github:ada/digests").latest()
 
 
-def test_refusals_of_a_token_do_not_quote_it(server: Server) -> None:
-    route = f"{Hub(server).root}/trees/HEAD"
+def test_refusals_of_a_token_do_not_quote_it(server: HttpServer) -> None:
+    route = f"{FakeGitHub(server).root}/trees/HEAD"
     server.route(route, Reply(status=404), Reply(status=401), Reply(status=403))
     for said in ("it is private, GITHUB_TOKEN must be allowed", "not accept it", "refuses it"):
         with pytest.raises(BotError, match=said) as caught:
@@ -301,26 +301,26 @@ def test_refusals_of_a_token_do_not_quote_it(server: Server) -> None:
     assert TOKEN not in repr(opened(server, "github:ada/digests", TOKEN))
 
 
-def test_a_token_does_not_follow_a_redirect_to_another_host(server: Server) -> None:
-    with Server() as other:
+def test_a_token_does_not_follow_a_redirect_to_another_host(server: HttpServer) -> None:
+    with HttpServer() as other:
         other.route("/there", Reply(b'{"tree": []}'))
         moved = Reply(status=301, headers={"Location": f"{other.url}/there"})
-        server.route(f"{Hub(server).root}/trees/HEAD", moved)
+        server.route(f"{FakeGitHub(server).root}/trees/HEAD", moved)
         with pytest.raises(NoDigest):
             opened(server, "github:ada/digests", TOKEN).latest()
         assert "authorization" not in other.requests[0].headers
 
 
 @pytest.mark.parametrize("sent", [b"<html>", b"[]", b"[" * 100_000, b"\xff", b""])
-def test_answers_that_are_no_trees(server: Server, sent: bytes) -> None:
-    server.route(f"{Hub(server).root}/trees/HEAD", Reply(sent))
+def test_answers_that_are_no_trees(server: HttpServer, sent: bytes) -> None:
+    server.route(f"{FakeGitHub(server).root}/trees/HEAD", Reply(sent))
     with pytest.raises(Unreachable, match="GitHub answers something that is no Git tree"):
         opened(server, "github:ada/digests").latest()
 
 
 @pytest.mark.parametrize("sent", [b"{}", b'{"tree": 1}', b'{"tree": [1, {}, {"path": null}]}'])
-def test_trees_that_list_nothing(server: Server, sent: bytes) -> None:
-    server.route(f"{Hub(server).root}/trees/HEAD", Reply(sent))
+def test_trees_that_list_nothing(server: HttpServer, sent: bytes) -> None:
+    server.route(f"{FakeGitHub(server).root}/trees/HEAD", Reply(sent))
     with pytest.raises(NoDigest):
         opened(server, "github:ada/digests").latest()
 

@@ -23,10 +23,10 @@ from bot.digests.shelf import Refused
 from bot.digests.source import open_source
 from bot.errors import Malformed, NoDigest, Nowhere, SettingsError, Unreachable
 from tests.helpers.digest_writer import write
-from tests.helpers.fake_github import FILE, Hub
+from tests.helpers.fake_github import FILE, FakeGitHub
 from tests.helpers.html_rendering import render
-from tests.helpers.http_server import Reply, Server
-from tests.helpers.memory_source import Memory as Files
+from tests.helpers.http_server import HttpServer, Reply
+from tests.helpers.memory_source import MemoryFolder as Files
 from tests.helpers.sample_digests import digest, markdown
 from tests.helpers.sample_pages import FEED, HTML, PLAIN, item, rss
 
@@ -40,8 +40,8 @@ Said = tuple[Outcome, str]
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with Server() as running:
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as running:
         yield running
 
 
@@ -58,10 +58,10 @@ def slugs(readings: Iterable[Reading]) -> list[str]:
 # The kinds that hold many, each opened on the same archive
 
 Archive = Mapping[str, bytes]
-Opener = Callable[[Archive, Server, ExitStack], Source]
+Opener = Callable[[Archive, HttpServer, ExitStack], Source]
 
 
-def in_folder(archive: Archive, server: Server, stack: ExitStack) -> Source:
+def in_folder(archive: Archive, server: HttpServer, stack: ExitStack) -> Source:
     del server
     root = Path(stack.enter_context(TemporaryDirectory()))
     for name, content in archive.items():
@@ -69,9 +69,9 @@ def in_folder(archive: Archive, server: Server, stack: ExitStack) -> Source:
     return open_source(str(root))
 
 
-def on_github(archive: Archive, server: Server, stack: ExitStack) -> Source:
+def on_github(archive: Archive, server: HttpServer, stack: ExitStack) -> Source:
     del stack
-    hub = Hub(server)
+    hub = FakeGitHub(server)
     hub.tree(*((name, FILE, hub.file(content)) for name, content in archive.items()), ref="HEAD")
     return open_source(GITHUB, github_api_url=f"{server.url}/api/v3")
 
@@ -83,7 +83,7 @@ SHELVES = pytest.mark.parametrize("opener", [in_folder, on_github])
 
 
 @dataclass(frozen=True)
-class Issue:
+class DrawnDigest:
     """A digest as drawn: `n` tells it from the others of its days."""
 
     n: int
@@ -142,7 +142,7 @@ SORTS = ("good", "good", "draft", "empty", "headless", "bodiless", "undated")
 days = st.dates(date(2020, 2, 26), date(2020, 3, 3))
 drawn = st.tuples(days, st.integers(0, 2), st.integers(1, 3), st.sampled_from(SORTS))
 archives = st.lists(drawn, max_size=8).map(
-    lambda parts: [Issue(n, *part) for n, part in enumerate(parts)]
+    lambda parts: [DrawnDigest(n, *part) for n, part in enumerate(parts)]
 )
 most = st.integers(1, 9)
 
@@ -163,12 +163,14 @@ def holds(source: Source, expected: Sequence[tuple[date, Said]], day: date, most
 @SHELVES
 @settings(max_examples=30, deadline=None)  # a machine under load is no failure
 @given(archives, days, most)
-@example([Issue(n, JUNE_21, 0, hour, "good") for n, hour in enumerate((3, 1, 2))], date.min, 3)
-@example([Issue(n, JUNE_21, 0, 1, sort) for n, sort in enumerate(SORTS)], date.min, 9)
+@example(
+    [DrawnDigest(n, JUNE_21, 0, hour, "good") for n, hour in enumerate((3, 1, 2))], date.min, 3
+)
+@example([DrawnDigest(n, JUNE_21, 0, 1, sort) for n, sort in enumerate(SORTS)], date.min, 9)
 def test_a_shelf_gives_all_of_later_days_in_their_order(
-    server: Server, opener: Opener, issues: list[Issue], day: date, most: int
+    server: HttpServer, opener: Opener, issues: list[DrawnDigest], day: date, most: int
 ) -> None:
-    issues.sort(key=Issue.age)
+    issues.sort(key=DrawnDigest.age)
     with ExitStack() as stack:
         source = opener({each.name: each.text for each in issues}, server, stack)
         expected = [(each.last, each.said(each.name)) for each in issues]
@@ -178,7 +180,7 @@ def test_a_shelf_gives_all_of_later_days_in_their_order(
 @settings(max_examples=30, deadline=None)  # a machine under load is no failure
 @given(archives, days, most)
 def test_a_feed_gives_all_of_later_days_in_their_order(
-    server: Server, issues: list[Issue], day: date, most: int
+    server: HttpServer, issues: list[DrawnDigest], day: date, most: int
 ) -> None:
     url = server.route("/feed", Reply(rss(*(each.item for each in issues)), headers=FEED))
     # of two that are alike, the first of the feed is the newer
@@ -192,7 +194,7 @@ def test_a_feed_gives_all_of_later_days_in_their_order(
 
 
 @contextmanager
-def every_kind(server: Server, *days: str, broken: str = "") -> Iterator[list[Source]]:
+def every_kind(server: HttpServer, *days: str, broken: str = "") -> Iterator[list[Source]]:
     """A source of each kind that holds many, with digests of these days and a broken one."""
     archive = {f"{day}.md": markdown(day) for day in days}
     items = [item(day) for day in days]
@@ -205,7 +207,7 @@ def every_kind(server: Server, *days: str, broken: str = "") -> Iterator[list[So
         yield [*opened, open_source(feed)]
 
 
-def test_behind_a_broken_newest_the_newest_of_use_is_found(server: Server) -> None:
+def test_behind_a_broken_newest_the_newest_of_use_is_found(server: HttpServer) -> None:
     with every_kind(server, "2021-06-21", "2021-06-22", broken="2021-06-23") as sources:
         for source in sources:
             assert source.latest().outcome is Outcome.MALFORMED
@@ -215,14 +217,14 @@ def test_behind_a_broken_newest_the_newest_of_use_is_found(server: Server) -> No
             assert isinstance(last.problem, Malformed)
 
 
-def test_a_broken_one_counts_and_costs_the_others_nothing(server: Server) -> None:
+def test_a_broken_one_counts_and_costs_the_others_nothing(server: HttpServer) -> None:
     with every_kind(server, "2021-06-22", "2021-06-24", "2021-06-25", broken="2021-06-23") as all_:
         for source in all_:
             outcomes = [reading.outcome for reading in source.since(JUNE_21, 3)]
             assert outcomes == [Outcome.FOUND, Outcome.MALFORMED, Outcome.FOUND]
 
 
-def test_nothing_later_is_no_reading(server: Server) -> None:
+def test_nothing_later_is_no_reading(server: HttpServer) -> None:
     with every_kind(server, "2021-06-22") as sources, every_kind(server) as empty:
         for source in [*sources, *empty]:
             assert source.since(date(2021, 6, 22), 5) == ()
@@ -230,7 +232,9 @@ def test_nothing_later_is_no_reading(server: Server) -> None:
 
 
 @pytest.mark.parametrize("most", [0, -1])
-def test_where_none_may_come_nothing_is_asked(tmp_path: Path, server: Server, most: int) -> None:
+def test_where_none_may_come_nothing_is_asked(
+    tmp_path: Path, server: HttpServer, most: int
+) -> None:
     before = len(server.requests)
     with every_kind(server, "2021-06-22") as sources:
         for source in [*sources, open_source(f"{server.url}/gone"), open_source(str(tmp_path))]:
@@ -257,7 +261,7 @@ def test_a_single_file_is_given_if_it_is_later(tmp_path: Path) -> None:
     assert (gone.outcome, gone.source) == (Outcome.NONE, str(path))
 
 
-def test_a_single_page_is_given_if_it_is_later(server: Server) -> None:
+def test_a_single_page_is_given_if_it_is_later(server: HttpServer) -> None:
     broken = Reply(b"broken", headers=PLAIN)
     weekend = digest("2021-06-21", slug="weekend", last_day="2021-06-22")
     source = open_source(server.route("/x.md", Reply(write(weekend).encode(), headers=PLAIN)))
@@ -296,9 +300,9 @@ def test_a_folder_that_is_gone_is_one_reading(tmp_path: Path) -> None:
     ],
 )
 def test_a_repository_that_cannot_be_listed_is_one_reading(
-    server: Server, status: int, outcome: Outcome, kind: type[Exception]
+    server: HttpServer, status: int, outcome: Outcome, kind: type[Exception]
 ) -> None:
-    server.route(f"{Hub(server).root}/trees/HEAD", Reply(status=status))
+    server.route(f"{FakeGitHub(server).root}/trees/HEAD", Reply(status=status))
     only(open_source(GITHUB, github_api_url=f"{server.url}/api/v3"), outcome, kind)
 
 
@@ -313,7 +317,7 @@ def test_a_repository_that_cannot_be_listed_is_one_reading(
     ],
 )
 def test_a_page_that_cannot_be_read_is_one_reading(
-    server: Server, reply: Reply, outcome: Outcome, kind: type[Exception]
+    server: HttpServer, reply: Reply, outcome: Outcome, kind: type[Exception]
 ) -> None:
     only(open_source(server.route("/x", reply)), outcome, kind)
 
@@ -338,8 +342,8 @@ def test_no_more_are_opened_than_are_given() -> None:
     assert [name for name, _ in files.read_names] == ["2021-06-22.md", "2021-06-23.md"]
 
 
-def test_of_a_repository_only_the_files_needed_are_fetched(server: Server) -> None:
-    hub = Hub(server)
+def test_of_a_repository_only_the_files_needed_are_fetched(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     hub.tree(*hub.digests("2021-06-20", "2021-06-22", "2021-06-23", "2021-06-24"), ref="HEAD")
     before = len(server.requests)
     source = open_source(GITHUB, github_api_url=f"{server.url}/api/v3")
@@ -443,8 +447,8 @@ def test_what_cannot_be_opened_may_be_later() -> None:
     assert (slugs([reading]), reading.warnings) == (["hot-papers-2021-06-22"], ("gone",))
 
 
-def test_a_file_that_github_lists_and_has_not_costs_the_others_nothing(server: Server) -> None:
-    hub = Hub(server)
+def test_a_file_that_github_lists_and_has_not_costs_the_others_nothing(server: HttpServer) -> None:
+    hub = FakeGitHub(server)
     missing = [(f"2021-06-2{n}.md", FILE, str(n) * 40) for n in (3, 4, 5)]
     server.route(f"{hub.root}/blobs/{'4' * 40}", Reply(status=503))
     server.route(f"{hub.root}/blobs/{'5' * 40}", Reply(status=401))
@@ -463,7 +467,7 @@ def test_a_file_that_github_lists_and_has_not_costs_the_others_nothing(server: S
 # Feeds
 
 
-def test_markdown_is_preferred_for_each_item(server: Server) -> None:
+def test_markdown_is_preferred_for_each_item(server: HttpServer) -> None:
     enclosure = '<enclosure url="/{}.md" type="text/markdown"/>'
     for n in (22, 23):
         text = markdown(f"2021-06-{n}").replace(b"Clouds", b"Rain")
@@ -474,7 +478,7 @@ def test_markdown_is_preferred_for_each_item(server: Server) -> None:
     assert all(each.digest and "Rain" in each.digest.papers[0].title for each in readings)
 
 
-def test_markdown_that_is_not_there_costs_the_other_items_nothing(server: Server) -> None:
+def test_markdown_that_is_not_there_costs_the_other_items_nothing(server: HttpServer) -> None:
     enclosure = '<enclosure url="{}" type="text/markdown"/>'
     gone, down = server.route("/gone.md", Reply(status=404)), server.route("/d", Reply(status=503))
     feed = rss(
@@ -494,7 +498,7 @@ def test_markdown_that_is_not_there_costs_the_other_items_nothing(server: Server
     assert "its HTML is read" in readings[2].warnings[0]
 
 
-def test_only_the_markdown_of_the_items_given_is_fetched(server: Server) -> None:
+def test_only_the_markdown_of_the_items_given_is_fetched(server: HttpServer) -> None:
     feed = rss(
         *(
             item(f"2021-06-{n}", "", f'<enclosure url="/{n}.md" type="text/markdown"/>')
@@ -508,7 +512,7 @@ def test_only_the_markdown_of_the_items_given_is_fetched(server: Server) -> None
     assert [request.path for request in server.requests[before:]] == ["/feed", "/22.md"]
 
 
-def test_a_slug_that_would_command_a_terminal_is_not_named_as_it_is(server: Server) -> None:
+def test_a_slug_that_would_command_a_terminal_is_not_named_as_it_is(server: HttpServer) -> None:
     text = write(digest("2021-06-22", slug="x\x1b[2Jy")).replace("- links", "- lost")
     url = server.route("/feed", Reply(rss(item("2021-06-22", text)), headers=FEED))
     (reading,) = open_source(url).since(JUNE_21, 9)
@@ -516,7 +520,7 @@ def test_a_slug_that_would_command_a_terminal_is_not_named_as_it_is(server: Serv
     assert "\x1b" not in str(reading.problem)
 
 
-def test_a_large_feed_is_read_in_little_memory(server: Server) -> None:
+def test_a_large_feed_is_read_in_little_memory(server: HttpServer) -> None:
     filler = "x" * 30_000
 
     def pieces(_: threading.Event) -> Iterable[bytes]:
@@ -538,7 +542,7 @@ def test_a_large_feed_is_read_in_little_memory(server: Server) -> None:
 # What is remembered is no matter
 
 
-def test_since_neither_reads_nor_changes_what_is_remembered(server: Server) -> None:
+def test_since_neither_reads_nor_changes_what_is_remembered(server: HttpServer) -> None:
     feed = rss(item("2021-06-22"))
     tagged = Reply(feed, headers={**FEED, "ETag": '"1"'})
     source = open_source(server.route("/feed", tagged))

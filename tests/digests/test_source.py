@@ -19,7 +19,7 @@ from bot.digests.source import (
     read_url,
 )
 from bot.errors import Malformed, NoDigest, SettingsError, Unreachable
-from tests.helpers.http_server import Reply, Request, Server, dripping
+from tests.helpers.http_server import HttpServer, Reply, Request, dripping
 from tests.helpers.paths import SAMPLES
 from tests.helpers.sample_digests import digest, markdown
 
@@ -28,8 +28,8 @@ NOON = datetime(2021, 6, 23, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as running:
         yield running
 
 
@@ -62,14 +62,14 @@ def test_a_path_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert (slug(reading), reading.source) == (ISSUE.slug, "2021-06-22.md")
 
 
-def test_a_url(server: Server) -> None:
+def test_a_url(server: HttpServer) -> None:
     url = server.route("/x.md", Reply(markdown("2021-06-22")))
     assert slug(open_source(f"{url}?key=secret").latest()) == ISSUE.slug
     assert slug(read_url(f"{url}?key=secret")) == ISSUE.slug
     assert slug(open_source(url.replace("http:", "HTTP:")).find(ISSUE.slug)) == ISSUE.slug
 
 
-def test_a_repository_on_github(server: Server) -> None:
+def test_a_repository_on_github(server: HttpServer) -> None:
     server.route("/repos/ada/digests/git/trees/HEAD", Reply(b'{"tree": []}'))
     source = open_source(
         "github:ada/digests",
@@ -163,7 +163,7 @@ def test_what_is_malformed_is_told_by_its_file(tmp_path: Path) -> None:
     assert isinstance(reading.problem, Malformed)
 
 
-def test_what_does_not_answer_keeps_what_was_remembered(server: Server) -> None:
+def test_what_does_not_answer_keeps_what_was_remembered(server: HttpServer) -> None:
     url = server.route("/x", Reply(dripping(b"x")))
     memory = {url: Validators('"1"')}
     reading = open_source(url, timeout=0.2).latest(memory)
@@ -173,7 +173,7 @@ def test_what_does_not_answer_keeps_what_was_remembered(server: Server) -> None:
     assert read_url(url, timeout=0.2).outcome is Outcome.UNREACHABLE
 
 
-def test_what_was_remembered_is_passed_on(server: Server) -> None:
+def test_what_was_remembered_is_passed_on(server: HttpServer) -> None:
     tagged = Reply(markdown("2021-06-22"), headers={"ETag": '"1"'})
     source = open_source(server.route("/x", tagged, Reply(status=304)))
     assert source.latest(source.latest().memory).outcome is Outcome.UNCHANGED
@@ -184,7 +184,7 @@ def test_what_was_remembered_is_passed_on(server: Server) -> None:
     [(Reply(b"broken"), Outcome.MALFORMED), (Reply(status=404), Outcome.NONE)],
 )
 def test_what_comes_back_as_it_was_is_not_taken_for_what_was_between(
-    server: Server, reply: Reply, outcome: Outcome
+    server: HttpServer, reply: Reply, outcome: Outcome
 ) -> None:
     tagged = Reply(markdown("2021-06-22"), headers={"ETag": '"1"'})
 
@@ -199,7 +199,7 @@ def test_what_comes_back_as_it_was_is_not_taken_for_what_was_between(
     assert slug(source.latest(between.memory)) == ISSUE.slug
 
 
-def test_what_does_not_answer_for_a_while_is_unchanged_after_it(server: Server) -> None:
+def test_what_does_not_answer_for_a_while_is_unchanged_after_it(server: HttpServer) -> None:
     tagged = Reply(markdown("2021-06-22"), headers={"ETag": '"1"'})
     source = open_source(server.route("/x", tagged, Reply(status=503), Reply(status=304)))
     between = source.latest(source.latest().memory)
@@ -207,21 +207,21 @@ def test_what_does_not_answer_for_a_while_is_unchanged_after_it(server: Server) 
     assert source.latest(between.memory).outcome is Outcome.UNCHANGED
 
 
-def test_a_broken_one_is_never_unchanged(server: Server) -> None:
+def test_a_broken_one_is_never_unchanged(server: HttpServer) -> None:
     source = open_source(server.route("/x", Reply(b"broken", headers={"ETag": '"1"'})))
     memory = source.latest().memory
     assert source.latest(memory).outcome is Outcome.MALFORMED
     assert "if-none-match" not in server.requests[1].headers
 
 
-def test_the_clock_is_passed_on(server: Server) -> None:
+def test_the_clock_is_passed_on(server: HttpServer) -> None:
     ticks = iter([0.0, 1.0, *[99.0] * 99])
     url = server.route("/x", Reply(markdown("2021-06-22")))
     reading = open_source(url, timeout=30, clock=lambda: next(ticks)).latest()
     assert reading.outcome is Outcome.UNREACHABLE
 
 
-def test_a_setting_that_turns_out_wrong_is_a_problem_of_that_kind(server: Server) -> None:
+def test_a_setting_that_turns_out_wrong_is_a_problem_of_that_kind(server: HttpServer) -> None:
     server.route("/repos/ada/digests/git/trees/HEAD", Reply(status=401))
     reading = open_source("github:ada/digests", github_api_url=server.url).latest()
     assert reading.outcome is Outcome.UNREACHABLE

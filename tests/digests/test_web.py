@@ -19,12 +19,12 @@ from bot.digests.urls import is_loopback, refusal, shown
 from bot.digests.web import Web, _Bearer, _Trip
 from bot.digests.wire import _Until, told
 from bot.errors import BotError, Malformed, NoDigest, Unreachable
-from tests.helpers.http_server import Body, Reply, Request, Server, dripping, endless
+from tests.helpers.http_server import Body, HttpServer, Reply, Request, dripping, endless
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as running:
         yield running
 
 
@@ -43,7 +43,7 @@ def after(first: bytes, then: Body) -> Body:
     return pieces
 
 
-def test_gives_status_headers_type_and_body(server: Server) -> None:
+def test_gives_status_headers_type_and_body(server: HttpServer) -> None:
     headers = {"Content-Type": "Text/Markdown; charset=utf-8", "ETag": '"a"', "Last-Modified": "x"}
     url = server.route("/x.md", Reply(b"hello", headers=headers))
     with Web().get(url + "?key=secret", accept="text/markdown") as answer:
@@ -56,7 +56,7 @@ def test_gives_status_headers_type_and_body(server: Server) -> None:
     assert not {"authorization", "if-none-match", "if-modified-since", "cookie"} & set(sent)
 
 
-def test_asks_with_what_it_knows(server: Server) -> None:
+def test_asks_with_what_it_knows(server: HttpServer) -> None:
     url = server.route("/x", Reply(status=304))
     with Web().get(url, known=Validators('"a"', "Wed, 23 Jun 2021 10:32:04 GMT")) as answer:
         assert answer.status == 304
@@ -75,7 +75,7 @@ def test_asks_with_what_it_knows(server: Server) -> None:
     ],
 )
 def test_what_was_written_in_the_second_it_was_sent_in_is_not_remembered(
-    server: Server, modified: str, *, kept: bool
+    server: HttpServer, modified: str, *, kept: bool
 ) -> None:
     last = f"Last-Modified: {modified}\r\n" if modified else ""
     head = f'HTTP/1.1 200 OK\r\nDate: Wed, 23 Jun 2021 10:32:04 GMT\r\n{last}ETag: "a"\r\n\r\n'
@@ -85,7 +85,7 @@ def test_what_was_written_in_the_second_it_was_sent_in_is_not_remembered(
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_nothing_there(server: Server, status: int) -> None:
+def test_nothing_there(server: HttpServer, status: int) -> None:
     url = server.route("/x", Reply(b"gone", status))
     with pytest.raises(NoDigest, match=f"/x: there is nothing \\({status}\\)"):
         body(url)
@@ -105,20 +105,20 @@ def test_nothing_there(server: Server, status: int) -> None:
     ],
 )
 def test_statuses_that_may_pass(
-    server: Server, status: int, headers: dict[str, str], said: str
+    server: HttpServer, status: int, headers: dict[str, str], said: str
 ) -> None:
     with pytest.raises(Unreachable, match=said):
         body(server.route("/x", Reply(status=status, headers=headers)))
 
 
-def test_nobody_listens(server: Server) -> None:
+def test_nobody_listens(server: HttpServer) -> None:
     url = server.url
     server.close()
     with pytest.raises(Unreachable, match=r"^http://127\.0\.0\.1:\d+/x: the connection is refused"):
         body(f"{url}/x?key=secret")
 
 
-def test_the_cause_that_is_chained_does_not_quote_the_url(server: Server) -> None:
+def test_the_cause_that_is_chained_does_not_quote_the_url(server: HttpServer) -> None:
     url = server.url
     server.close()
     with pytest.raises(Unreachable) as caught:
@@ -138,12 +138,12 @@ def test_the_cause_that_is_chained_does_not_quote_the_url(server: Server) -> Non
     ],
     ids=["body", "headers", "header", "chunks", "silence"],
 )
-def test_a_slow_answer_ends_at_the_deadline(server: Server, reply: Reply) -> None:
+def test_a_slow_answer_ends_at_the_deadline(server: HttpServer, reply: Reply) -> None:
     with pytest.raises(Unreachable, match=r"no whole answer within 0\.2 seconds"):
         body(server.route("/x", reply), Web(timeout=0.2))
 
 
-def test_the_deadline_is_by_the_clock_that_was_passed_in(server: Server) -> None:
+def test_the_deadline_is_by_the_clock_that_was_passed_in(server: HttpServer) -> None:
     times = iter([0.0, *[1.0] * 3, *[99.0] * 99])
     url = server.route("/x", Reply(b"x" * 1_000_000))
     with pytest.raises(Unreachable, match="no whole answer within 30 seconds"):
@@ -162,20 +162,20 @@ def test_each_read_gets_what_is_left_of_the_time() -> None:
             reader.readinto(bytearray(1))
 
 
-def test_an_endless_body_ends_at_the_cap(server: Server) -> None:
+def test_an_endless_body_ends_at_the_cap(server: HttpServer) -> None:
     url = server.route("/x", Reply(endless(b"x" * 60_000)))
     with pytest.raises(Malformed, match=r"/x:1: expected at most 1 MB, and there is more"):
         body(url, Web(timeout=30, cap=1_000_000))
 
 
-def test_the_cap_itself_still_fits(server: Server) -> None:
+def test_the_cap_itself_still_fits(server: HttpServer) -> None:
     url = server.route("/x", Reply(b"x" * 1000))
     assert len(body(url, Web(cap=1000))) == 1000
     with pytest.raises(Malformed):
         body(url, Web(cap=999))
 
 
-def test_gzip_is_decoded_however_it_is_cut(server: Server) -> None:
+def test_gzip_is_decoded_however_it_is_cut(server: HttpServer) -> None:
     text = b"digest " * 20_000
     packed = gzip.compress(text[:70_000]) + gzip.compress(text[70_000:])
     headers = {"Content-Encoding": "gzip"}
@@ -187,7 +187,7 @@ def test_gzip_is_decoded_however_it_is_cut(server: Server) -> None:
     assert body(server.route("/pieces", Reply(pieces, headers=headers))) == text
 
 
-def test_a_gzip_bomb_ends_at_the_cap(server: Server) -> None:
+def test_a_gzip_bomb_ends_at_the_cap(server: HttpServer) -> None:
     bomb = gzip.compress(bytes(50_000_000))
     url = server.route("/x", Reply(bomb, headers={"Content-Encoding": "gzip"}))
     tracemalloc.start()
@@ -206,7 +206,7 @@ def test_a_gzip_bomb_ends_at_the_cap(server: Server) -> None:
     ],
 )
 def test_bodies_that_cannot_be_decoded(
-    server: Server, encoding: str, sent: bytes, said: str
+    server: HttpServer, encoding: str, sent: bytes, said: str
 ) -> None:
     url = server.route("/x", Reply(sent, headers={"Content-Encoding": encoding}))
     with pytest.raises(Malformed, match=said):
@@ -218,7 +218,7 @@ def chunked(*pieces: bytes) -> bytes:
     return head + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
 
 
-def test_chunks_are_read(server: Server) -> None:
+def test_chunks_are_read(server: HttpServer) -> None:
     whole = chunked(b"hel", b"lo", b"")
     assert body(server.route("/x", Reply(whole, raw=True))) == b"hello"
 
@@ -233,7 +233,7 @@ def test_chunks_are_read(server: Server) -> None:
     ],
     ids=["length", "gzip", "chunked", "reset"],
 )
-def test_half_a_body_is_no_body(server: Server, reply: Reply) -> None:
+def test_half_a_body_is_no_body(server: HttpServer, reply: Reply) -> None:
     with pytest.raises(Unreachable, match="broke off"):
         body(server.route("/x", reply))
 
@@ -242,7 +242,7 @@ def test_half_a_body_is_no_body(server: Server, reply: Reply) -> None:
     ("sent", "said"),
     [(b"", "the connection broke off"), (b"SSH-2.0-x\r\n", "the answer is not HTTP")],
 )
-def test_what_is_no_http(server: Server, sent: bytes, said: str) -> None:
+def test_what_is_no_http(server: HttpServer, sent: bytes, said: str) -> None:
     def pieces(_: threading.Event) -> Iterable[bytes]:
         yield sent
 
@@ -251,7 +251,7 @@ def test_what_is_no_http(server: Server, sent: bytes, said: str) -> None:
         body(url)
 
 
-def test_tls_that_is_none(server: Server) -> None:
+def test_tls_that_is_none(server: HttpServer) -> None:
     with pytest.raises(Unreachable, match="no secure connection"):
         body(server.url.replace("http:", "https:"))
 
@@ -279,14 +279,14 @@ def redirect(location: str, status: int = 302) -> Reply:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirects_are_followed(server: Server, status: int) -> None:
+def test_redirects_are_followed(server: HttpServer, status: int) -> None:
     server.route("/b/c", Reply(b"there"))
     url = server.route("/b/a", redirect("c?x=1", status))
     with Web().get(url) as answer:
         assert (answer.whole(), answer.url) == (b"there", f"{server.url}/b/c?x=1")
 
 
-def test_five_redirects_and_no_more(server: Server) -> None:
+def test_five_redirects_and_no_more(server: HttpServer) -> None:
     for n in range(6):
         server.route(f"/{n}", redirect(f"/{n + 1}"))
     server.route("/6", Reply(b"there"))
@@ -295,14 +295,14 @@ def test_five_redirects_and_no_more(server: Server) -> None:
         body(f"{server.url}/0")
 
 
-def test_a_redirect_loop_ends(server: Server) -> None:
+def test_a_redirect_loop_ends(server: HttpServer) -> None:
     url = server.route("/x", redirect("/x"))
     with pytest.raises(Unreachable, match="more than 5 redirects"):
         body(url)
     assert len(server.requests) == 6
 
 
-def test_the_body_of_a_redirect_is_not_read(server: Server) -> None:
+def test_the_body_of_a_redirect_is_not_read(server: HttpServer) -> None:
     server.route("/there", Reply(b"there"))
     headers = {"Location": "/there"}
     url = server.route("/x", Reply(endless(b"x" * 60_000), 302, headers))
@@ -321,7 +321,7 @@ def test_the_body_of_a_redirect_is_not_read(server: Server) -> None:
         ("javascript:x", "only https is allowed"),
     ],
 )
-def test_redirects_that_are_not_followed(server: Server, location: str, said: str) -> None:
+def test_redirects_that_are_not_followed(server: HttpServer, location: str, said: str) -> None:
     url = server.route("/x", redirect(location))
     with pytest.raises(Unreachable, match=said) as caught:
         body(url)
@@ -336,8 +336,8 @@ def test_https_never_leads_to_http() -> None:
         assert trip._next("", "https://a.org/b", "//c.org/d") == "https://c.org/d"
 
 
-def test_a_token_goes_to_the_host_it_is_for_and_no_other(server: Server) -> None:
-    with Server() as other:
+def test_a_token_goes_to_the_host_it_is_for_and_no_other(server: HttpServer) -> None:
+    with HttpServer() as other:
         other.route("/there", redirect(f"{server.url}/back"))
         server.route("/here", redirect("/again"))
         server.route("/again", redirect(f"{other.url}/there"))
@@ -366,14 +366,14 @@ def test_no_password_is_taken_from_netrc(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_this_machine_is_not_asked_through_a_proxy(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert body(server.route("/x", Reply(b"direct"))) == b"direct"
 
 
 def test_other_hosts_are_asked_through_the_proxy(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("https_proxy", server.url)
     monkeypatch.setenv("no_proxy", "")
@@ -381,7 +381,7 @@ def test_other_hosts_are_asked_through_the_proxy(
         body("https://digests.invalid/x")
 
 
-def test_urls_are_not_logged(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+def test_urls_are_not_logged(server: HttpServer, caplog: pytest.LogCaptureFixture) -> None:
     broken = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nno header\r\n\r\nx"
     url = server.route("/x", Reply(b"x"), Reply(broken, raw=True))
     with caplog.at_level(logging.DEBUG):
@@ -491,7 +491,7 @@ def test_any_text_may_stand_for_a_moment(text: str) -> None:
     moment(text)
 
 
-def test_a_reply_can_look_at_its_request(server: Server) -> None:
+def test_a_reply_can_look_at_its_request(server: HttpServer) -> None:
     def echo(request: Request) -> Reply:
         return Reply(request.path.encode())
 

@@ -13,12 +13,15 @@ from tests.helpers.paths import ROOT
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class TemplateValue:
     name: str
     count: int = 12345
 
 
-VARIABLES = {"thing": Thing("a thing"), "things": (Thing("one"), Thing("two"))}
+VARIABLES = {
+    "thing": TemplateValue("a thing"),
+    "things": (TemplateValue("one"), TemplateValue("two")),
+}
 
 
 def written(folder: Path, text: str | bytes, name: str = "default/entry.txt.j2") -> Path:

@@ -12,20 +12,20 @@ from bot.sandbox.bluesky.behaviour import (
 )
 from bot.sandbox.bluesky.lexicons import POST
 from bot.sandbox.bluesky.rules import ACCOUNT
-from tests.helpers.sandbox_clients import B
+from tests.helpers.sandbox_clients import BlueskyClient
 
 SERVER, REPO = "com.atproto.server.", "com.atproto.repo."
 KEY, OTHER = "3jui7kd54zh2y", "3jui7kd54zh2z"
 HELLO = {"$type": POST, "text": "hello", "createdAt": "2026-03-01T12:00:00.000Z"}
-ELSE = "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"
+OTHER_CID = "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"
 PNG = b"\x89PNG\r\n\x1a\n0123456789"
 
 
-def having(**changes: object) -> BlueskyBehaviour:
+def behaviour_with(**changes: object) -> BlueskyBehaviour:
     return replace(BSKY_SOCIAL, **changes)  # type: ignore[arg-type]
 
 
-def said(answer: requests.Response) -> tuple[int, str, str]:
+def error_of(answer: requests.Response) -> tuple[int, str, str]:
     """An error's status, name and message."""
     value = answer.json()
     assert set(value) == {"error", "message"}
@@ -36,17 +36,17 @@ def invalid(message: str) -> tuple[int, str, str]:
     return 400, "InvalidRequest", message
 
 
-def got(it: B, key: str = KEY, **more: str) -> requests.Response:
+def get(it: BlueskyClient, key: str = KEY, **more: str) -> requests.Response:
     asked = {"repo": it.rules.account, "collection": POST, "rkey": key, **more}
     return it.call(f"{REPO}getRecord", asked)
 
 
-def delete(it: B, key: str = KEY, **more: object) -> requests.Response:
+def delete(it: BlueskyClient, key: str = KEY, **more: object) -> requests.Response:
     asked = {"repo": it.rules.account, "collection": POST, "rkey": key, **more}
     return it.call(f"{REPO}deleteRecord", asked)
 
 
-def create(it: B, record: object = HELLO, **more: object) -> requests.Response:
+def create(it: BlueskyClient, record: object = HELLO, **more: object) -> requests.Response:
     asked = {"repo": it.rules.account, "collection": POST, "record": record, **more}
     return it.call(f"{REPO}createRecord", asked)
 
@@ -54,7 +54,9 @@ def create(it: B, record: object = HELLO, **more: object) -> requests.Response:
 WRITE = "com.atproto.repo.applyWrites"
 
 
-def applied(it: B, *writes: tuple[str, str, str | None], **more: object) -> requests.Response:
+def apply_writes(
+    it: BlueskyClient, *writes: tuple[str, str, str | None], **more: object
+) -> requests.Response:
     """Apply writes, each an action, a key and a text."""
     asked = [
         {
@@ -68,12 +70,12 @@ def applied(it: B, *writes: tuple[str, str, str | None], **more: object) -> requ
     return it.call(WRITE, {"repo": ACCOUNT, "writes": asked, **more})
 
 
-def upload(it: B, data: bytes = PNG, mime: str = "image/png") -> dict[str, object]:
+def upload(it: BlueskyClient, data: bytes = PNG, mime: str = "image/png") -> dict[str, object]:
     answer = it.send(f"{REPO}uploadBlob", data, mime)
     assert answer.status_code == 200, answer.text
     blob: dict[str, object] = answer.json()["blob"]
     return blob
 
 
-def blob_at(it: B, cid: str, did: str = ACCOUNT) -> requests.Response:
+def blob_at(it: BlueskyClient, cid: str, did: str = ACCOUNT) -> requests.Response:
     return it.call("com.atproto.sync.getBlob", {"did": did, "cid": cid}, token="")

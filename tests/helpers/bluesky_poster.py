@@ -14,10 +14,10 @@ from bot.posters.bluesky_records import uri_of
 from bot.posters.keeper import Keeper
 from bot.posters.poster import Outgoing, Poster
 from bot.posters.tids import tid
-from tests.helpers.http_server import Answering, Reply, Server
+from tests.helpers.http_server import HttpServer, Reply, ReplySource
 from tests.helpers.poster_replies import (
     NOW,
-    says,
+    json_reply,
 )
 
 DID = "did:plc:4ylmn73gfraurawqf4wbmsh2"
@@ -37,24 +37,24 @@ def session(**more: object) -> dict[str, object]:
 
 
 def error(status: int, name: str, message: str = "") -> Reply:
-    return says({"error": name, "message": message}, status)
+    return json_reply({"error": name, "message": message}, status)
 
 
-PUT_WELL = says({"uri": URI, "cid": CID, "commit": {"cid": CID, "rev": "3n2rdgc4c7c2p"}})
+PUT_WELL = json_reply({"uri": URI, "cid": CID, "commit": {"cid": CID, "rev": "3n2rdgc4c7c2p"}})
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        route(running, CREATE, says(session()))
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as running:
+        route(running, CREATE, json_reply(session()))
         yield running
 
 
-def route(server: Server, method: str, *replies: Answering) -> None:
+def route(server: HttpServer, method: str, *replies: ReplySource) -> None:
     server.route(f"/xrpc/{method}", *replies)
 
 
-def asked(server: Server) -> list[str]:
+def asked(server: HttpServer) -> list[str]:
     return [each.path.partition("?")[0].removeprefix("/xrpc/") for each in server.requests]
 
 
@@ -85,5 +85,5 @@ def opened() -> Iterator[Callable[..., Poster]]:
 
 
 @pytest.fixture
-def poster(server: Server, opened: Callable[..., Poster]) -> Poster:
+def poster(server: HttpServer, opened: Callable[..., Poster]) -> Poster:
     return opened(server.url)

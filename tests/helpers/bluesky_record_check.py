@@ -16,6 +16,6 @@ def read_back(made: dict[str, object]) -> Data:
     return read(json.dumps(made, ensure_ascii=False).encode())
 
 
-def check(made: dict[str, object]) -> None:
+def check_record(made: dict[str, object]) -> None:
     """Refuse what the stand-in refuses, as a real server does."""
     SCHEMA.check(read_back(made), SCHEMA.definitions[POST])

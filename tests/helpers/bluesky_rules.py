@@ -1,6 +1,6 @@
-"""What Bluesky must hold of a thread beyond its words: whole records, and references that are true.
+"""Checks the records of a thread on Bluesky: whole records, correct references, no needless call.
 
-All is worked out here from the plan, by rules of its own, and compared with what the stand-in has.
+The expected records are computed here from the plan and compared with those of the sandbox.
 """
 
 from __future__ import annotations

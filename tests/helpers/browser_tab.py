@@ -15,7 +15,7 @@ SCHEMES = ("light", "dark")
 
 
 @dataclass
-class Tab:
+class BrowserTab:
     """A page in the browser, and whatever it complained of or asked for."""
 
     page: Page
@@ -62,7 +62,7 @@ class Tab:
 
 
 @contextmanager
-def tab(  # noqa: PLR0913 - what a test may choose
+def browser_tab(  # noqa: PLR0913 - what a test may choose
     browser: Browser,
     width: int = 1280,
     scheme: str = "light",
@@ -70,12 +70,12 @@ def tab(  # noqa: PLR0913 - what a test may choose
     height: int = 900,
     script: bool = True,
     timezone: str = "UTC",
-) -> Iterator[Tab]:
+) -> Iterator[BrowserTab]:
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if scheme == "dark" else "light",
         java_script_enabled=script,
         timezone_id=timezone,
     )
-    yield Tab(context.new_page())
+    yield BrowserTab(context.new_page())
     context.close()

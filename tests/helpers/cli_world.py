@@ -1,4 +1,4 @@
-"""The program at a desk of its own: `bot ...` against the stand-ins, in real time but hurried."""
+"""Runs the commands of `bot` in the test's process against simulated networks, without waits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.helpers.fake_world import paper
 
 DAY = date(2026, 2, 28)
 SLUG = f"hot-papers-{DAY}"
-HURRIED = {
+FAST_SETTINGS = {
     "BOT_PAUSE": "0",
     "BOT_SETTLE": "0",
     "BOT_RETRY_WAIT": "0.01",
@@ -39,7 +39,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def source(papers: int = 2, day: date = DAY, first: int = 1, age_days: float = 0.1) -> Digest:
+def recent_digest(
+    papers: int = 2, day: date = DAY, first: int = 1, age_days: float = 0.1
+) -> Digest:
     """A digest that was published so many days ago."""
     published = (now() - timedelta(days=age_days)).replace(microsecond=0)
     ranked = tuple(replace(paper(first + n), rank=n + 1) for n in range(papers))
@@ -47,8 +49,8 @@ def source(papers: int = 2, day: date = DAY, first: int = 1, age_days: float = 0
 
 
 @dataclass
-class Desk:
-    """A folder with digests, the networks, and the program."""
+class CliWorld:
+    """A folder with digests, two simulated networks, and a call that runs `bot`."""
 
     folder: Path
     sandbox: Sandbox
@@ -72,7 +74,7 @@ class Desk:
                 "MASTODON_ACCESS_TOKEN": self.mastodon.token,
             },
         }
-        environ = HURRIED | {"BOT_DIGESTS": str(self.folder / "digests")}
+        environ = FAST_SETTINGS | {"BOT_DIGESTS": str(self.folder / "digests")}
         for network in chosen:
             environ |= given[network]
         return environ
@@ -120,15 +122,15 @@ class Desk:
 
 
 @contextmanager
-def desk(
+def cli_world(
     folder: Path,
     screen: pytest.CaptureFixture[str],
     x: XBehaviour | None = None,
     keys: Keys | None = None,
     token: str = TOKEN,
-) -> Iterator[Desk]:
+) -> Iterator[CliWorld]:
     rules, server = XRules(now, x, keys), MastodonRules(now, token=token)
     with Sandbox({"twitter": rules, "mastodon": server}) as sandbox:
-        made = Desk(folder, sandbox, rules, server, screen)
-        made.publish(source())
+        made = CliWorld(folder, sandbox, rules, server, screen)
+        made.publish(recent_digest())
         yield made

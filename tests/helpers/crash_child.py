@@ -1,4 +1,4 @@
-"""Runs `bot` as a process of its own that ends itself, or finds the disk full, for tests.
+"""A script that runs `bot` and kills its own process at a commit, or limits the size of files.
 
 python crash_child.py before N ARGUMENTS...    SIGKILL before the N-th commit to the ledger
 python crash_child.py after N ARGUMENTS...     SIGKILL after it
@@ -23,6 +23,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
+from tests.helpers.process_killed import ProcessKilled
+
 T = TypeVar("T")
 
 COMMIT = "commit"
@@ -37,7 +39,7 @@ class When(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class CrashPoint:
     """Before or after the `number`-th request to a network, or the `number`-th commit."""
 
     when: When
@@ -48,45 +50,43 @@ class Point:
         return f"{self.when} {self.what} {self.number}"
 
 
-class Killed(BaseException):
-    """The run is over: nothing of it happens any more."""
+class StepCounter:
+    """Counts the steps of a run and ends it at a point; after that each step raises."""
 
-
-class Fuse:
-    """Counts what a run does, and ends it at a point; a run that has ended does nothing more."""
-
-    def __init__(self, point: Point | None = None, end: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, point: CrashPoint | None = None, end: Callable[[], None] = lambda: None
+    ) -> None:
         self.counts: Counter[str] = Counter()
-        self.told: list[str] = []
+        self.statements: list[str] = []
         """Every statement as SQLite itself tells it, if outside of a transaction or ending one."""
-        self.blown = False
+        self.fired = False
         self._point = point
         self._end = end
 
-    def passing(self, what: str, act: Callable[[], T]) -> T:
-        """Do it, unless the run ends before, or ended."""
+    def step(self, what: str, act: Callable[[], T]) -> T:
+        """Count a step and do it, unless the run ends before it."""
         self.check()
         self.counts[what] += 1
         number = self.counts[what]
-        self._reach(Point(When.BEFORE, what, number))
+        self._reach(CrashPoint(When.BEFORE, what, number))
         done = act()
-        self._reach(Point(When.AFTER, what, number))
+        self._reach(CrashPoint(When.AFTER, what, number))
         return done
 
     def check(self) -> None:
         """Raise Killed if the run has ended."""
-        if self.blown:
-            raise Killed
+        if self.fired:
+            raise ProcessKilled
 
-    def _reach(self, point: Point) -> None:
+    def _reach(self, point: CrashPoint) -> None:
         if point == self._point:
-            self.blown = True
+            self.fired = True
             self._end()
         self.check()
 
 
-def traced(fuse: Fuse) -> type[sqlite3.Connection]:
-    """A connection that passes every commit by the fuse."""
+def counting_connection(counter: StepCounter) -> type[sqlite3.Connection]:
+    """A class of connections that count every commit."""
 
     class Traced(sqlite3.Connection):
         def __init__(self, *arguments: object, **options: object) -> None:
@@ -96,14 +96,14 @@ def traced(fuse: Fuse) -> type[sqlite3.Connection]:
         def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
             if _UNDOES.match(sql):
                 return super().execute(sql)
-            fuse.check()
+            counter.check()
             act = functools.partial(super().execute, sql, *parameters)  # type: ignore[arg-type]
             ends = _COMMITS.match(sql) and (self.in_transaction == _is_commit(sql))
-            return fuse.passing(COMMIT, act) if ends else act()
+            return counter.step(COMMIT, act) if ends else act()
 
         def _tell(self, sql: str) -> None:
             if _is_commit(sql) or not self.in_transaction:
-                fuse.told.append(sql)
+                counter.statements.append(sql)
 
     return Traced
 
@@ -113,21 +113,21 @@ def _is_commit(sql: str) -> bool:
 
 
 @contextmanager
-def ledger_passes(fuse: Fuse) -> Iterator[None]:
+def counting_commits(counter: StepCounter) -> Iterator[None]:
     """From here on every connection to SQLite is a traced one."""
     connect = sqlite3.connect
-    sqlite3.connect = functools.partial(connect, factory=traced(fuse))  # type: ignore[assignment]
+    sqlite3.connect = functools.partial(connect, factory=counting_connection(counter))  # type: ignore[assignment]
     try:
         yield
     finally:
         sqlite3.connect = connect
 
 
-def die() -> None:
+def kill_self() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def bot(arguments: list[str]) -> NoReturn:
+def run_bot(arguments: list[str]) -> NoReturn:
     from bot.cli import main  # noqa: PLC0415 - not before the disk is full
 
     sys.argv = ["bot", *arguments]
@@ -137,14 +137,18 @@ def bot(arguments: list[str]) -> NoReturn:
 def run(how: str, much: str, arguments: list[str]) -> None:
     if how == "room":
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(much), int(much)))
-        bot(arguments)
-    fuse = Fuse() if how == "trace" else Fuse(Point(When(how), COMMIT, int(much)), die)
+        run_bot(arguments)
+    counter = (
+        StepCounter()
+        if how == "trace"
+        else StepCounter(CrashPoint(When(how), COMMIT, int(much)), kill_self)
+    )
     try:
-        with ledger_passes(fuse):
-            bot(arguments)
+        with counting_commits(counter):
+            run_bot(arguments)
     finally:
         if how == "trace":
-            Path(much).write_text(str(fuse.counts[COMMIT]))
+            Path(much).write_text(str(counter.counts[COMMIT]))
 
 
 if __name__ == "__main__":

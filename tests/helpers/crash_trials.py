@@ -1,8 +1,7 @@
-"""Runs of `bot post` that are ended at every step, and what is there once they were gone on with.
+"""Ends `bot post` at each step, runs it again, and compares what is published with the plan.
 
-Twice over. In this process, where a run is abandoned: an exception that nobody catches, after which
-neither its requests nor its ledger do anything any more. And as a real process ended by SIGKILL,
-against stand-ins that live here and keep real time.
+In the test's process an exception ends the run; after it neither requests nor ledger do anything.
+As a process of its own, `bot post` is ended by SIGKILL, against simulated networks in real time.
 """
 
 from __future__ import annotations
@@ -25,15 +24,21 @@ from bot.sandbox.faults import HUNG_AFTER, HUNG_BEFORE
 from bot.sandbox.service import Stored
 from bot.settings import Settings
 from tests.helpers import bluesky_rules
-from tests.helpers.crash_child import COMMIT, Fuse, Killed, Point, When, ledger_passes
-from tests.helpers.fake_world import NOTHING, digest, stage
-from tests.helpers.fake_world import Stage as Play
-from tests.helpers.process_world import ALL, PAPERS, Theatre, theatre, trace
+from tests.helpers.crash_child import COMMIT, CrashPoint, StepCounter, When, counting_commits
+from tests.helpers.fake_world import NO_WISHES, FakeWorld, digest, fake_world
+from tests.helpers.process_killed import ProcessKilled
+from tests.helpers.process_world import (
+    ALL_NETWORKS,
+    PAPERS,
+    ProcessWorld,
+    clean_run_counts,
+    process_world,
+)
 
-X, MASTODON, SKY = ((network,) for network in ALL)
-EACH = (X, MASTODON, SKY, ALL)
+X, MASTODON, SKY = ((network,) for network in ALL_NETWORKS)
+NETWORK_SETS = (X, MASTODON, SKY, ALL_NETWORKS)
 _MEMORY = Path("/dev/shm")  # noqa: S108 - it waits for no disk
-HELD = {When.BEFORE: HUNG_BEFORE, When.AFTER: HUNG_AFTER}
+HELD_FAULTS = {When.BEFORE: HUNG_BEFORE, When.AFTER: HUNG_AFTER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ def flaws(live: Sequence[Stored], thread: Thread) -> Flaws:
 class Trial:
     """What became of one run that was ended at a point; `problem` is empty where all was well."""
 
-    point: Point
+    point: CrashPoint
     networks: tuple[Network, ...]
     flaws: Flaws = Flaws()
     problem: str = ""
@@ -93,7 +98,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ResultRow:
     """One line of the result table."""
 
     kind: str
@@ -104,7 +109,7 @@ class Row:
     problems: tuple[str, ...] = ()
 
 
-def rows(trials: Sequence[Trial]) -> Iterator[Row]:
+def result_rows(trials: Sequence[Trial]) -> Iterator[ResultRow]:
     """One row for each kind of point."""
     for what, is_commit in (("a request", False), ("a ledger commit", True)):
         for when in When:
@@ -116,25 +121,29 @@ def rows(trials: Sequence[Trial]) -> Iterator[Row]:
             found = sum((trial.flaws for trial in of), Flaws())
             bad = tuple(str(trial) for trial in of if trial.bad)
             kind = f"SIGKILL {when} {what}"
-            yield Row(kind, len(of), found.lost, found.doubled, found.disordered, bad)
+            yield ResultRow(kind, len(of), found.lost, found.doubled, found.disordered, bad)
 
 
-def points(counts: Counter[str]) -> list[Point]:
+def crash_points(counts: Counter[str]) -> list[CrashPoint]:
     """Before and after each thing that a clean run did."""
     return [
-        Point(when, what, number)
+        CrashPoint(when, what, number)
         for what, most in sorted(counts.items())
         for number in range(1, most + 1)
         for when in When
     ]
 
 
-def lacking(on: Play, threads: Mapping[Network, Thread], networks: Sequence[Network]) -> Flaws:
+def flaws_on_networks(
+    world: FakeWorld, threads: Mapping[Network, Thread], networks: Sequence[Network]
+) -> Flaws:
     """What is wrong with the threads on several networks."""
-    return sum((flaws(on.live(network), threads[network]) for network in networks), Flaws())
+    return sum((flaws(world.live(network), threads[network]) for network in networks), Flaws())
 
 
-def untrue(on: Play, source: Digest, networks: Sequence[Network], settings: Settings) -> str:
+def ledger_problem(
+    world: FakeWorld, source: Digest, networks: Sequence[Network], settings: Settings
+) -> str:
     """What the ledger says that is not so, at any moment; empty where it is right.
 
     What it calls sent is there, in order, and of the rest at most one post is there, which it says
@@ -145,7 +154,7 @@ def untrue(on: Play, source: Digest, networks: Sequence[Network], settings: Sett
             thread = ledger.thread(network.value, source.slug)
             states = [] if thread is None else [(post.id, post.state) for post in thread.posts]
             sent = [post_id for post_id, state in states if state is State.SENT]
-            there = [post.id for post in on.live(network)]
+            there = [post.id for post in world.live(network)]
             if there[: len(sent)] != sent or len(there) > len(sent) + 1:
                 return f"{network}: sent are {sent}, there are {there}"
             if len(there) > len(sent) and states[len(sent)][1] not in (
@@ -156,8 +165,12 @@ def untrue(on: Play, source: Digest, networks: Sequence[Network], settings: Sett
     return ""
 
 
-def unlawful(
-    on: Play, source: Digest, networks: Sequence[Network], settings: Settings, logins: int = 2
+def bluesky_problem(
+    world: FakeWorld,
+    source: Digest,
+    networks: Sequence[Network],
+    settings: Settings,
+    logins: int = 2,
 ) -> str:
     """What is wrong on Bluesky besides, with a run and one that went on; empty for nothing.
 
@@ -168,12 +181,12 @@ def unlawful(
         return ""
     with Ledger.open(settings.database) as ledger:
         stored = ledger.thread(Network.BLUESKY.value, source.slug)
-    thread, live = on.planned(source, settings)[Network.BLUESKY], on.live(Network.BLUESKY)
-    asked = [each for each in on.sandbox.requests if each.network == Network.BLUESKY]
+    thread, live = world.planned(source, settings)[Network.BLUESKY], world.live(Network.BLUESKY)
+    asked = [each for each in world.sandbox.requests if each.network == Network.BLUESKY]
     try:
-        bluesky_rules.check_records(on.sky, live, thread, source)
-        bluesky_rules.check_times(on.sky, live, stored)
-        bluesky_rules.check_nothing_overwritten(on.sky)
+        bluesky_rules.check_records(world.sky, live, thread, source)
+        bluesky_rules.check_times(world.sky, live, stored)
+        bluesky_rules.check_nothing_overwritten(world.sky)
         bluesky_rules.check_requests(asked, plans=1)
         bluesky_rules.check_logins(asked, logins)
     except AssertionError as error:
@@ -185,28 +198,28 @@ def unlawful(
 
 
 @contextmanager
-def passing(fuse: Fuse, on: Play) -> Iterator[None]:
-    """Every request and every commit of this process goes by the fuse."""
-    names = {on.sandbox.url(network): network.value for network in ALL}
+def counting_steps(counter: StepCounter, world: FakeWorld) -> Iterator[None]:
+    """Count every request and every commit of this process, and end it at the counter's point."""
+    names = {world.sandbox.url(network): network.value for network in ALL_NETWORKS}
     once = Line.once
 
     def watched(line: Line, ask: Callable[[], object]) -> object:
         network = names[line.session._base]  # type: ignore[attr-defined] # the project's own session
-        return fuse.passing(network, lambda: once(line, ask))
+        return counter.step(network, lambda: once(line, ask))
 
     Line.once = watched  # type: ignore[method-assign, assignment] # put back below
     try:
-        with ledger_passes(fuse):
+        with counting_commits(counter):
             yield
     finally:
         Line.once = once  # type: ignore[method-assign]
 
 
-class Worded(Play):
-    """A stage whose digest is worded once: templates cost more than a delivery to it."""
+class CachingWorld(FakeWorld):
+    """A world that renders a digest once: rendering takes longer than a delivery takes here."""
 
     def post(
-        self, source: Digest, settings: Settings, wishes: Wishes = NOTHING
+        self, source: Digest, settings: Settings, wishes: Wishes = NO_WISHES
     ) -> dict[Network, Served]:
         with self.service(settings) as service:
             served = service.publish(source, tuple(self.planned(source, settings).values()), wishes)
@@ -214,36 +227,38 @@ class Worded(Play):
 
     def planned(self, source: Digest, settings: Settings) -> dict[Network, Thread]:
         named = (source.slug, *settings.accounts)
-        if named not in _WORDED:
-            _WORDED[named] = super().planned(source, settings)
-        return _WORDED[named]
+        if named not in _THREADS:
+            _THREADS[named] = super().planned(source, settings)
+        return _THREADS[named]
 
 
-_WORDED: dict[tuple[object, ...], dict[Network, Thread]] = {}
+_THREADS: dict[tuple[object, ...], dict[Network, Thread]] = {}
 
 
 @contextmanager
-def worded_stage() -> Iterator[Worded]:
-    """A stage in a folder that is gone afterwards, in memory where there is such a place."""
+def caching_world() -> Iterator[CachingWorld]:
+    """A world in a temporary folder, on a disk in memory where there is one."""
     home = _MEMORY if _MEMORY.is_dir() else None
-    with TemporaryDirectory(dir=home) as name, stage(Path(name)) as on:
-        yield Worded(on.folder, on.clock, on.sandbox, on.x, on.mastodon, on.sky)
+    with TemporaryDirectory(dir=home) as name, fake_world(Path(name)) as world:
+        yield CachingWorld(
+            world.folder, world.clock, world.sandbox, world.x, world.mastodon, world.sky
+        )
 
 
-def clean(networks: tuple[Network, ...]) -> Fuse:
+def clean_run(networks: tuple[Network, ...]) -> StepCounter:
     """Deliver a thread and return all that was counted on the way."""
-    fuse = Fuse()
-    with worded_stage() as on:
-        settings = on.settings(networks)
-        with passing(fuse, on):
-            served = on.post(digest(PAPERS), settings)
+    counter = StepCounter()
+    with caching_world() as world:
+        settings = world.settings(networks)
+        with counting_steps(counter, world):
+            served = world.post(digest(PAPERS), settings)
         assert {one.end for one in served.values()} == {"done"}, served
-        asked = Counter(record.network for record in on.sandbox.requests)
-        assert asked == Counter({n: c for n, c in fuse.counts.items() if n != COMMIT})
-    return fuse
+        asked = Counter(record.network for record in world.sandbox.requests)
+        assert asked == Counter({n: c for n, c in counter.counts.items() if n != COMMIT})
+    return counter
 
 
-def least(count: Callable[[], Counter[str]]) -> Counter[str]:
+def common_counts(count: Callable[[], Counter[str]]) -> Counter[str]:
     """What every clean run does.
 
     Two accounts side by side may both find a digest new and both write it down, which is one commit
@@ -252,62 +267,69 @@ def least(count: Callable[[], Counter[str]]) -> Counter[str]:
     return count() & count() & count()
 
 
-def abandon(point: Point, networks: tuple[Network, ...]) -> Trial:
+def abandon(point: CrashPoint, networks: tuple[Network, ...]) -> Trial:
     """Abandon a run at the point, go on as the messages say, and look what is there."""
-    fuse = Fuse(point)
-    with worded_stage() as on:
-        settings, source = on.settings(networks), digest(PAPERS)
-        with suppress(Killed), passing(fuse, on):
-            on.post(source, settings)
-        if not fuse.blown:
+    counter = StepCounter(point)
+    with caching_world() as world:
+        settings, source = world.settings(networks), digest(PAPERS)
+        with suppress(ProcessKilled), counting_steps(counter, world):
+            world.post(source, settings)
+        if not counter.fired:
             return Trial(point, networks, problem="the point was not reached")
-        if wrong := untrue(on, source, networks, settings):
+        if wrong := ledger_problem(world, source, networks, settings):
             return Trial(point, networks, problem=wrong)
-        served = on.post_until_done(source, settings)
+        served = world.post_until_done(source, settings)
         ends = {one.end for one in served.values()}
-        found = lacking(on, on.planned(source, settings), networks)
+        found = flaws_on_networks(world, world.planned(source, settings), networks)
         problem = "" if ends == {"done"} else f"ended {served}"
-        return Trial(point, networks, found, problem or unlawful(on, source, networks, settings))
+        return Trial(
+            point, networks, found, problem or bluesky_problem(world, source, networks, settings)
+        )
 
 
 # As a process of its own -------------------------------------------------------------------------
 
 
-def kill(point: Point, networks: tuple[Network, ...]) -> Trial:
+def kill(point: CrashPoint, networks: tuple[Network, ...]) -> Trial:
     """End a real process at the point, start it again until it is done, and look what is there."""
-    with TemporaryDirectory() as name, theatre(Path(name), networks) as at:
+    with TemporaryDirectory() as name, process_world(Path(name), networks) as at:
         if not _killed(at, point):
             return Trial(
-                point, networks, lacking(at.on, at.planned(), networks), "the point was not reached"
+                point,
+                networks,
+                flaws_on_networks(at.world, at.planned(), networks),
+                "the point was not reached",
             )
-        at.left()
-        at.on.sandbox.mend()
-        wrong = untrue(at.on, at.source, networks, at.settings)
+        at.wait_until_idle()
+        at.world.sandbox.mend()
+        wrong = ledger_problem(at.world, at.source, networks, at.settings)
         problem = wrong or at.run_until_done()
-        problem = problem or unlawful(at.on, at.source, networks, at.settings)
-        return Trial(point, networks, lacking(at.on, at.planned(), networks), problem)
+        problem = problem or bluesky_problem(at.world, at.source, networks, at.settings)
+        return Trial(point, networks, flaws_on_networks(at.world, at.planned(), networks), problem)
 
 
-def _killed(at: Theatre, point: Point) -> bool:
+def _killed(at: ProcessWorld, point: CrashPoint) -> bool:
     if point.what == COMMIT:
         return at.run(point.when, point.number)[0] == -signal.SIGKILL
-    at.on.sandbox.script(HELD[point.when], network=point.what, at=point.number)
+    at.world.sandbox.script(HELD_FAULTS[point.when], network=point.what, at=point.number)
     with at.start() as process:
-        held = at.holds(point.what, point.number)
+        held = at.wait_until_held(point.what, point.number)
         process.kill()
         process.communicate()
     return held
 
 
-def sweep(each: Sequence[tuple[Network, ...]] = EACH, at_once: int = 2) -> Iterator[Trial]:
+def sweep(each: Sequence[tuple[Network, ...]] = NETWORK_SETS, at_once: int = 2) -> Iterator[Trial]:
     """Kill a real process at every point of a clean run, `at_once` of them at a time."""
     tried = [
-        (point, networks) for networks in each for point in points(least(partial(trace, networks)))
+        (point, networks)
+        for networks in each
+        for point in crash_points(common_counts(partial(clean_run_counts, networks)))
     ]
     with ThreadPoolExecutor(at_once) as pool:
         yield from pool.map(lambda one: kill(*one), tried)
 
 
-def table() -> Iterator[Row]:
+def crash_table() -> Iterator[ResultRow]:
     """The rows of the result table that are about crashes; takes some minutes."""
-    return rows(list(sweep()))
+    return result_rows(list(sweep()))

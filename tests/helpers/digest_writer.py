@@ -1,4 +1,4 @@
-"""Writes a digest as its publisher would, and draws digests to write: the reverse of reading."""
+"""Writes a digest as Markdown in its publisher's format, and hypothesis strategies for digests."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from hashlib import sha1
 
-from tests.helpers.http_server import Reply, Request, Server
+from tests.helpers.http_server import HttpServer, Reply, Request
 from tests.helpers.sample_digests import markdown
 
 FILE, LINK, TREE = "100644", "120000", "040000"
@@ -15,10 +15,10 @@ def named(content: bytes) -> str:
     return sha1(content, usedforsecurity=False).hexdigest()
 
 
-class Hub:
+class FakeGitHub:
     """A repository: puts its trees and files where GitHub has them."""
 
-    def __init__(self, server: Server, name: str = "ada/digests") -> None:
+    def __init__(self, server: HttpServer, name: str = "ada/digests") -> None:
         self.server = server
         self.root = f"/api/v3/repos/{name}/git"
 

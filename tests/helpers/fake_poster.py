@@ -1,9 +1,9 @@
-"""A poster that talks to nobody: a network in memory, which does and answers as a test tells it to.
+"""A poster with a network in memory, which does and answers what a test scripts.
 
     fake = FakePoster(clock)
     fake.script(Step(answer=LOST))                  # the next publish: done, its answer lost
     fake.script(Step(commit=Commit.NEVER, answer=REFUSED), kind=Kind.PUBLISH, at=3)
-    fake.script(Step(answer=Crash("killed")), kind=Kind.LOOK)
+    fake.script(Step(answer=ProcessKilled()), kind=Kind.LOOK)
     fake.script(Step(NOT_SENT, Commit.NEVER), kind=Kind.UPLOAD)
 
 Where nothing is scripted it behaves like an honest network. It keeps `Poster`, and passes the same
@@ -29,6 +29,7 @@ from bot.posters.poster import (
     Sort,
     Upload,
 )
+from tests.helpers.process_killed import ProcessKilled
 
 
 class Kind(StrEnum):
@@ -49,11 +50,7 @@ class Commit(StrEnum):
     NEVER = "never"
 
 
-class Crash(BaseException):
-    """Stands for the process being killed: nothing that catches errors catches it."""
-
-
-Answer = Outcome | Look | Seen | Profile | CannotRead | Crash | None
+Answer = Outcome | Look | Seen | Profile | CannotRead | ProcessKilled | None
 
 LOST = Outcome(Sort.UNKNOWN, reason="the connection broke off")
 NOT_SENT = Outcome(Sort.LATER, reason="the connection is refused")
@@ -252,7 +249,7 @@ class FakePoster:
         self.calls.append(Call(number, kind, post, post_id, since, after, media))
         step = self._step(kind)
         writes = kind in (Kind.PUBLISH, Kind.DELETE, Kind.UPLOAD, Kind.READY)
-        if not writes and isinstance(step.answer, CannotRead | Crash):
+        if not writes and isinstance(step.answer, CannotRead | ProcessKilled):
             raise step.answer
         return step
 
@@ -283,7 +280,7 @@ class FakePoster:
         return Outcome(Sort.SENT, seen.id, seen.url, bare=bare)
 
     def _outcome(self, step: Step, own: Outcome) -> Outcome:
-        if isinstance(step.answer, CannotRead | Crash):
+        if isinstance(step.answer, CannotRead | ProcessKilled):
             raise step.answer
         return step.answer if isinstance(step.answer, Outcome) else own
 

@@ -1,6 +1,6 @@
-"""A whole delivery on a stage: real posters, real ledger, the stand-ins, and time that is told.
+"""A whole delivery in the test's process: real posters and ledger, simulated networks, fake clock.
 
-Sleeping moves the clock and nothing else, so that a run that waits two minutes takes none.
+To sleep moves the clock and nothing else, so a run that waits for two minutes takes no time.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from bot.sandbox.x.rules import XRules
 from bot.service import Service
 from bot.settings import Settings, load
 
-NOTHING = Wishes()
+NO_WISHES = Wishes()
 MORNING = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
-class Clock:
+class FakeClock:
     """A wall clock that can be set, and a monotonic one that only grows."""
 
     def __init__(self) -> None:
@@ -81,14 +81,14 @@ def digest(papers: int = 3, day: date = date(2026, 2, 28), **fields: object) -> 
 
 
 @dataclass
-class Stage:
-    """Three networks, one worker's ledger, and a clock.
+class FakeWorld:
+    """Three simulated networks, the folder of one worker's ledger, and a clock.
 
-    Where nothing else is said, there are accounts on X and on Mastodon.
+    By default there are accounts on X and on Mastodon.
     """
 
     folder: Path
-    clock: Clock
+    clock: FakeClock
     sandbox: Sandbox
     x: XRules
     mastodon: MastodonRules
@@ -105,7 +105,7 @@ class Stage:
         return each[network]
 
     def variables(self, networks: Sequence[Network]) -> dict[str, str]:
-        """What tells `bot` of an account on each of these networks."""
+        """The environment variables that set up an account on each of these networks."""
         found: dict[str, str] = {}
         for network in networks:
             found |= self._variables(network)
@@ -135,7 +135,7 @@ class Stage:
         environ = {"BOT_HTTP_TIMEOUT": "5", "BOT_PAUSE": "0", "BOT_DIGESTS": "unused"}
         return load(environ | self.variables(chosen) | more, self.folder)
 
-    def around(self) -> Surroundings:
+    def surroundings(self) -> Surroundings:
         return Surroundings(
             clock=self.clock,
             monotonic=self.clock.monotonic,
@@ -148,10 +148,10 @@ class Stage:
     def service(self, settings: Settings) -> Iterator[Service]:
         numbers = itertools.count()
         with Ledger.open(settings.database) as ledger:
-            yield Service(settings, ledger, self.around(), lambda: f"token-{next(numbers)}")
+            yield Service(settings, ledger, self.surroundings(), lambda: f"token-{next(numbers)}")
 
     def post(
-        self, source: Digest, settings: Settings, wishes: Wishes = NOTHING
+        self, source: Digest, settings: Settings, wishes: Wishes = NO_WISHES
     ) -> dict[Network, Served]:
         """What `bot post` does, in this process."""
         with self.service(settings) as service:
@@ -162,7 +162,7 @@ class Stage:
     def post_until_done(
         self, source: Digest, settings: Settings, most: int = 30
     ) -> dict[Network, Served]:
-        """Run again, as the messages say, until nothing is put off; at the time that is told."""
+        """Run again at the time that the last run named, until nothing is put off."""
         for _ in range(most):
             served = self.post(source, settings)
             waiting = [one for one in served.values() if one.end == "later"]
@@ -183,30 +183,30 @@ class Stage:
 
 
 @contextmanager
-def stage(
+def fake_world(
     folder: Path,
     x: XBehaviour | None = None,
     mastodon: MastodonBehaviour = MASTODON,
     sky: BlueskyBehaviour = BSKY_SOCIAL,
-) -> Iterator[Stage]:
-    clock = Clock()
+) -> Iterator[FakeWorld]:
+    clock = FakeClock()
     rules = XRules(clock, x)
     server = MastodonRules(clock, mastodon)
     pds = BlueskyRules(clock, sky)
     each = {"twitter": rules, "mastodon": server, "bluesky": pds}
     with Sandbox(each, sleep=clock.sleep) as sandbox:
-        yield Stage(folder, clock, sandbox, rules, server, pds)
+        yield FakeWorld(folder, clock, sandbox, rules, server, pds)
 
 
 _MADE_BY = ("/2/tweets", "/api/v1/statuses", "/xrpc/com.atproto.repo.putRecord")
 
 
-def publishes(request: Request) -> bool:
+def is_publish(request: Request) -> bool:
     """Whether a request is one that makes a post."""
     return request.method == "POST" and request.path in _MADE_BY
 
 
-def deletes(request: Request) -> str:
+def deleted_id(request: Request) -> str:
     """The last part of the id of the post that a request deletes; empty for any other request."""
     if request.method == "DELETE":
         return request.path.rpartition("/")[2]

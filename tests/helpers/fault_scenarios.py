@@ -1,8 +1,8 @@
-"""Deliveries that go wrong on purpose: faults, crashes, clocks that jump; and what came of each.
+"""Deliveries with faults, crashes and clock changes, and the checks of what was published.
 
-Every run is a whole one: the real service, posters and ledger, against the stand-ins. A crash is an
-exception that nothing catches, raised where the process would have died: at a commit of the ledger,
-or as soon as the ledger is touched after a request. What was in memory is gone, the file stays.
+Each run uses the real service, posters and ledger against simulated networks. A crash is an
+exception that nothing catches. It is raised where the process would be killed: at a commit of the
+ledger, or at the first use of the ledger after a request. The ledger's file stays, memory is lost.
 """
 
 from __future__ import annotations
@@ -34,7 +34,15 @@ from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from bot.service import Service
 from bot.settings import Settings
 from tests.helpers import bluesky_rules
-from tests.helpers.fake_world import Stage, check_once, check_safe, digest, publishes, stage
+from tests.helpers.fake_world import (
+    FakeWorld,
+    check_once,
+    check_safe,
+    digest,
+    fake_world,
+    is_publish,
+)
+from tests.helpers.process_killed import ProcessKilled
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -46,42 +54,38 @@ _MOST_RUNS = 40
 _OUTLASTS = 600.0
 
 
-class Crash(BaseException):  # as nothing in the program may catch it
-    """The process dies here."""
+class Crash:
+    """Where a run crashes: nowhere, before or after a commit of the ledger, or when a test says so.
 
-
-class Death:
-    """When a run dies: never, at a commit of the ledger (before or after it), or once told to.
-
-    `commits` counts those of the run. Whoever is dead does nothing more.
+    `commits` counts the commits of the run. After the crash every commit raises `ProcessKilled`.
     """
 
     def __init__(self, at: int = 0, *, after: bool = False) -> None:
         self.commits = 0
-        self.dead = False
+        self.happened = False
         self._at = at
         self._after = after
 
     def before(self) -> None:
         self.commits += 1
         if self.commits == self._at and not self._after:
-            self.dead = True
-        self.live()
+            self.happened = True
+        self.check()
 
     def after(self) -> None:
         if self.commits == self._at and self._after:
-            self.dead = True
-        self.live()
+            self.happened = True
+        self.check()
 
-    def live(self) -> None:
-        if self.dead:
-            raise Crash
+    def check(self) -> None:
+        if self.happened:
+            raise ProcessKilled
 
 
-class Mortal(Ledger):
-    """A ledger whose process can die at any commit."""
+class CrashingLedger(Ledger):
+    """A ledger whose process can crash at any commit."""
 
-    death = Death()
+    crash = Crash()
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:
@@ -89,21 +93,21 @@ class Mortal(Ledger):
             with super()._writing() as db:
                 yield db
             return
-        self.death.before()
+        self.crash.before()
         with super()._writing() as db:
             yield db
-        self.death.after()
+        self.crash.after()
 
 
 @cache
-def worded(source: Digest, account: Account) -> Thread:
-    """The digest's thread; kept, for templates cost more than a delivery does here."""
+def cached_thread(source: Digest, account: Account) -> Thread:
+    """The digest's thread. Cached: rendering takes longer than a delivery takes here."""
     return render(tidied(source), account, Templates(account.network, account.templates))
 
 
 @dataclass
-class Play:
-    """One account of one network on a stage, its digest, and where it is to go wrong.
+class FaultScenario:
+    """One account on one network, its digest, and the faults of its delivery.
 
     `ahead` is how far the worker's wall clock is from the network's; with each thing that happens
     it jumps to the next of `jumps`. `words` are a thread's that no template made, `on_event` is
@@ -112,12 +116,12 @@ class Play:
     were so far, those of other workers too.
     """
 
-    on: Stage
+    world: FakeWorld
     network: Network
     source: Digest
     more: Mapping[str, str] = field(default_factory=dict)
     ahead: timedelta = timedelta(0)
-    death: Death = field(default_factory=Death)
+    crash: Crash = field(default_factory=Crash)
     token: str = "token"
     runs: int = 0
     crashes: int = 0
@@ -127,11 +131,11 @@ class Play:
     on_event: Callable[[Event], None] | None = None
 
     def __post_init__(self) -> None:
-        self.on.sandbox.decide(self._while_alive)
+        self.world.sandbox.decide(self._until_crash)
 
     @property
     def settings(self) -> Settings:
-        return self.on.settings([self.network], **self.more)
+        return self.world.settings([self.network], **self.more)
 
     @property
     def account(self) -> Account:
@@ -139,45 +143,45 @@ class Play:
 
     @property
     def thread(self) -> Thread:
-        return self.words or worded(self.source, self.account)
+        return self.words or cached_thread(self.source, self.account)
 
     @property
     def live(self) -> list[Stored]:
-        return self.on.live(self.network)
+        return self.world.live(self.network)
 
     @property
     def requests(self) -> list[Record]:
-        return [each for each in self.on.sandbox.requests if each.network == self.network]
+        return [each for each in self.world.sandbox.requests if each.network == self.network]
 
     @property
-    def made(self) -> int:
+    def posts_made(self) -> int:
         """How many requests there were that make a post."""
-        return sum(publishes(each.request) for each in self.requests)
+        return sum(is_publish(each.request) for each in self.requests)
 
     def fault(self, fault: Fault, at: int) -> None:
         """Let the `at`-th request go wrong, counted from the first of all."""
-        self.on.sandbox.script(fault, network=self.network.value, at=at)
+        self.world.sandbox.script(fault, network=self.network.value, at=at)
 
-    def dies_with(self, fault: Fault, at: int) -> None:
-        """Let the process die over its `at`-th request, before it can write down an answer."""
-        self.on.sandbox.decide(lambda record: self._kill(record, fault, at))
+    def crash_at(self, fault: Fault, at: int) -> None:
+        """Crash over the `at`-th request, before its answer can be recorded."""
+        self.world.sandbox.decide(lambda record: self._crash_over(record, fault, at))
 
-    def _kill(self, record: Record, fault: Fault, at: int) -> Fault | None:
+    def _crash_over(self, record: Record, fault: Fault, at: int) -> Fault | None:
         if (record.network, record.number) != (self.network, at):
             return None
-        self.death.dead = True
+        self.crash.happened = True
         return fault
 
-    def _while_alive(self, _: Record) -> Fault | None:
-        return faults.CLOSED_BEFORE if self.death.dead else None
+    def _until_crash(self, _: Record) -> Fault | None:
+        return faults.CLOSED_BEFORE if self.crash.happened else None
 
-    def run(self, death: Death | None = None, wishes: Wishes | None = None) -> Served:
-        """One process from start to end; raises Crash where it dies."""
+    def run(self, crash: Crash | None = None, wishes: Wishes | None = None) -> Served:
+        """One process from start to end; raises ProcessKilled where it crashes."""
         try:
-            with self.service(death) as service:
+            with self.service(crash) as service:
                 (served,) = service.publish(self.source, [self.thread], wishes or Wishes())
         finally:
-            self.crashes += self.death.dead
+            self.crashes += self.crash.happened
         return served
 
     def retract(self) -> Served:
@@ -188,79 +192,79 @@ class Play:
         return served
 
     @contextmanager
-    def service(self, death: Death | None = None) -> Iterator[Service]:
-        """A process that serves the account, until it dies."""
-        self.death, settings = death or Death(), self.settings
+    def service(self, crash: Crash | None = None) -> Iterator[Service]:
+        """The service of one process, which may crash."""
+        self.crash, settings = crash or Crash(), self.settings
         self.runs += 1
         with ExitStack() as closed:
-            ledger = closed.enter_context(closing(Mortal.open(settings.database)))
-            ledger.death = self.death
-            yield Service(settings, ledger, self.around(), lambda: self.token)
+            ledger = closed.enter_context(closing(CrashingLedger.open(settings.database)))
+            ledger.crash = self.crash
+            yield Service(settings, ledger, self.surroundings(), lambda: self.token)
 
-    def around(self) -> Surroundings:
-        clock = self.on.clock
+    def surroundings(self) -> Surroundings:
+        clock = self.world.clock
         return Surroundings(
             clock=lambda: clock() + self.ahead,
             monotonic=clock.monotonic,
             sleep=clock.sleep,
-            stopping=lambda: self.on.stop,
+            stopping=lambda: self.world.stop,
             tell=self._tell,
         )
 
     def _tell(self, event: Event) -> None:
-        self.death.live()
-        self.on.events.append(event)
+        self.crash.check()
+        self.world.events.append(event)
         if self.jumps:
             self.ahead = self.jumps.pop(0)
         if self.on_event:
             self.on_event(event)
 
     def lose_ledger(self) -> None:
-        """A deploy wipes the disk."""
+        """Delete the ledger, as a deployment does that replaces the disk."""
         self.ledgers += 1
         for path in self.settings.database.parent.glob(f"{self.settings.database.name}*"):
             path.unlink()
 
     def send_only(self, posts: int) -> Served:
-        """A run that comes as far as so many posts, and is then told to stop."""
+        """Run until so many posts are sent, then stop."""
         left = posts
 
         def count(event: Event) -> None:
             nonlocal left
             left -= event.what == "sent"
-            self.on.stop = left <= 0
+            self.world.stop = left <= 0
 
-        self.on.stop, self.on_event = posts == 0, count
+        self.world.stop, self.on_event = posts == 0, count
         try:
             return self.run()
         finally:
-            self.on.stop, self.on_event = False, None
+            self.world.stop, self.on_event = False, None
 
-    def until_settled(self, death: Death | None = None) -> Served:
+    def run_until_settled(self, crash: Crash | None = None) -> Served:
         """Run after run, each at the time the one before named, until nothing is put off.
 
-        `death` is that of the first run; one that dies is followed by the next a minute later.
+        `crash` is for the first run. After a crash the next run starts a second later.
         """
         for _ in range(_MOST_RUNS):
-            first, death = death, None
+            first, crash = crash, None
             try:
                 served = self.run(first)
-            except Crash:
-                self.on.clock.sleep(1.0)
+            except ProcessKilled:
+                self.world.clock.sleep(1.0)
                 continue
             if served.end is not End.LATER:
-                self.on.clock.sleep(_OUTLASTS)  # what is still under way arrives
+                self.world.clock.sleep(_OUTLASTS)  # what is still under way arrives
                 return served
             self._wait_for(served.until)
         raise AssertionError(f"not settled after {_MOST_RUNS} runs: {served}")
 
     def _wait_for(self, until: datetime | None) -> None:
-        now = self.on.clock() + self.ahead
+        now = self.world.clock() + self.ahead
         seconds = (until - now).total_seconds() if until else 0.0
-        self.on.clock.sleep(max(seconds, 60.0))
+        self.world.clock.sleep(max(seconds, 60.0))
 
     def check(self, served: Served) -> None:
-        """The law: a run that says it is done is complete, any other left a clean beginning."""
+        """Check that a run which is done published all, and any other a correct beginning."""
         if served.end is End.DONE:
             check_once(self.live, self.thread)
         else:
@@ -270,8 +274,8 @@ class Play:
             self._check_sky()
 
     def _check_sky(self) -> None:
-        """What Bluesky must hold besides: `bluesky_rules`."""
-        sky, asked = self.on.sky, self.requests
+        """Check the rules for Bluesky's records and requests as well: `bluesky_rules`."""
+        sky, asked = self.world.sky, self.requests
         plans = bluesky_rules.check_records(sky, self.live, self.thread, self.source)
         assert plans <= self.ledgers
         bluesky_rules.check_nothing_overwritten(sky)
@@ -281,21 +285,21 @@ class Play:
 
 
 @contextmanager
-def play(
+def fault_scenario(
     network: Network,
     papers: int = 1,
     x: XBehaviour | None = None,
     mastodon: MastodonBehaviour = MASTODON,
     sky: BlueskyBehaviour = BSKY_SOCIAL,
     **more: str,
-) -> Iterator[Play]:
-    """One account on a stage of its own, in a folder that is gone afterwards."""
+) -> Iterator[FaultScenario]:
+    """One account in a world of its own, in a temporary folder."""
     home = _MEMORY if _MEMORY.is_dir() else None
     with (
         tempfile.TemporaryDirectory(dir=home) as folder,
-        stage(Path(folder), x, mastodon, sky) as on,
+        fake_world(Path(folder), x, mastodon, sky) as case,
     ):
-        yield Play(on, network, _source(papers), more)
+        yield FaultScenario(case, network, _source(papers), more)
 
 
 @cache
@@ -304,18 +308,18 @@ def _source(papers: int) -> Digest:
 
 
 @cache
-def opening_at(network: Network) -> int:
-    """Which request of a clean run by a new ledger makes the first post."""
-    with play(network) as on:
-        on.check(on.run())
-        return next(each.number for each in on.requests if publishes(each.request))
+def opening_request(network: Network) -> int:
+    """The number of the request that makes the first post, in a run without faults."""
+    with fault_scenario(network) as case:
+        case.check(case.run())
+        return next(each.number for each in case.requests if is_publish(each.request))
 
 
 # The table ----------------------------------------------------------------------------------------
 
 
 @dataclass
-class Row:
+class FaultRow:
     """What came of one kind of trouble: scenarios tried, how they ended, and what went wrong."""
 
     name: str
@@ -326,22 +330,22 @@ class Row:
     doubled: int = 0
     out_of_order: int = 0
 
-    def count(self, on: Play, served: Served) -> None:
+    def count(self, case: FaultScenario, served: Served) -> None:
         """Add one scenario that has come to its end."""
         self.tried += 1
         self.done += served.end is End.DONE
         self.waiting_for_a_person += served.end in (End.HELD, End.FAILED)
-        texts = [post.text for post in on.live]
-        wanted = [post.text for post in on.thread.posts]
+        texts = [post.text for post in case.live]
+        wanted = [post.text for post in case.thread.posts]
         self.doubled += len(texts) > len(set(texts))
         self.lost += served.end is End.DONE and not set(wanted) <= set(texts)
         try:
-            check_safe(on.live, on.thread)
+            check_safe(case.live, case.thread)
         except AssertionError:
             self.out_of_order += 1
 
 
-def table() -> str:
+def fault_table() -> str:
     """Try every fault and every crash at every request and commit; the figures as a table."""
     rows = [_tried(kind, network) for kind in TROUBLES for network in NETWORKS]
     rows += [_lost(network) for network in NETWORKS]
@@ -354,15 +358,15 @@ def table() -> str:
     return "\n".join(lines)
 
 
-Trouble = Callable[[Play], Death | None]
+Trouble = Callable[[FaultScenario], Crash | None]
 
 
-def _tried(kind: Callable[[Network], tuple[str, list[Trouble]]], network: Network) -> Row:
+def _tried(kind: Callable[[Network], tuple[str, list[Trouble]]], network: Network) -> FaultRow:
     name, troubles = kind(network)
-    row = Row(f"{name}, {network}")
+    row = FaultRow(f"{name}, {network}")
     for prepare in troubles:
-        with play(network) as on:
-            row.count(on, on.until_settled(prepare(on)))
+        with fault_scenario(network) as case:
+            row.count(case, case.run_until_settled(prepare(case)))
     return row
 
 
@@ -378,23 +382,23 @@ _KINDS: Mapping[
 }
 
 
-def _lost(network: Network) -> Row:
+def _lost(network: Network) -> FaultRow:
     """The ledger lost after each number of posts, on every kind of server there is a rule for."""
-    row = Row(f"the ledger lost after 0 to all posts, {network}")
+    row = FaultRow(f"the ledger lost after 0 to all posts, {network}")
     for x, mastodon, sky in _KINDS[network]:
         for sent in range(5):
-            with play(network, 2, x, mastodon, sky) as on:
-                on.send_only(sent)
-                on.lose_ledger()
-                row.count(on, on.until_settled())
+            with fault_scenario(network, 2, x, mastodon, sky) as case:
+                case.send_only(sent)
+                case.lose_ledger()
+                row.count(case, case.run_until_settled())
     return row
 
 
 def _clean(network: Network) -> tuple[int, int]:
     """How many requests and commits a run has in which nothing goes wrong."""
-    with play(network) as on:
-        on.check(on.run())
-        return len(on.requests), on.death.commits
+    with fault_scenario(network) as case:
+        case.check(case.run())
+        return len(case.requests), case.crash.commits
 
 
 def _faults(network: Network) -> tuple[str, list[Trouble]]:
@@ -414,22 +418,22 @@ def _late(network: Network) -> tuple[str, list[Trouble]]:
 def _crashes(network: Network) -> tuple[str, list[Trouble]]:
     requests, commits = _clean(network)
     answered = (faults.CLOSED_BEFORE, faults.CLOSED_AFTER)
-    with_request = [_death(f, at) for f in answered for at in range(1, requests + 1)]
+    with_request = [_crash(f, at) for f in answered for at in range(1, requests + 1)]
     sides = (False, True)
     with_commit = [_commit(at, after=side) for side in sides for at in range(1, commits + 1)]
     return "a crash at each request and commit", with_request + with_commit
 
 
 def _fault(fault: Fault, at: int) -> Trouble:
-    return lambda on: on.fault(fault, at)
+    return lambda case: case.fault(fault, at)
 
 
-def _death(fault: Fault, at: int) -> Trouble:
-    return lambda on: on.dies_with(fault, at)
+def _crash(fault: Fault, at: int) -> Trouble:
+    return lambda case: case.crash_at(fault, at)
 
 
 def _commit(at: int, *, after: bool) -> Trouble:
-    return lambda _: Death(at, after=after)
+    return lambda _: Crash(at, after=after)
 
 
 TROUBLES = (_faults, _late, _crashes)

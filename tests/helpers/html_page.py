@@ -1,4 +1,4 @@
-"""Reading a page as a browser would: its elements, its links, its words."""
+"""Parses an HTML page for tests: its elements, its links, its text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Element:
 
 
 @dataclass
-class Page(HTMLParser):
+class HtmlPage(HTMLParser):
     """What an HTML parser finds; `problems` are elements that were not closed in their turn."""
 
     source: str
@@ -69,7 +69,7 @@ class Page(HTMLParser):
         return [element.text for element in self.of_class("text")]
 
 
-def harmless(page: Page) -> None:
+def check_harmless(page: HtmlPage) -> None:
     """Nothing in it runs, loads or leads anywhere it should not; all is closed in its turn."""
     assert page.problems == []
     assert not {"iframe", "object", "embed", "base", "link", "audio", "video"} & {

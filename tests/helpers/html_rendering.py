@@ -1,4 +1,4 @@
-"""Renders a digest's Markdown the way sites do for their feeds, as far as digests need it."""
+"""Renders a digest's Markdown to HTML as sites do for their feeds, as far as digests need it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A web server on this machine that answers as a test tells it to, however badly.
+"""An HTTP server on loopback that sends what a test scripts, valid or not.
 
     with Server() as server:
         server.route("/x", Reply(b"hello"), Reply(status=500))
@@ -51,7 +51,7 @@ class Reply:
     reset: bool = False
 
 
-Answering = Reply | Callable[[Request], Reply]
+ReplySource = Reply | Callable[[Request], Reply]
 
 
 def dripping(piece: bytes, seconds: float = 0.02) -> Body:
@@ -74,12 +74,12 @@ def endless(piece: bytes) -> Body:
     return pieces
 
 
-class Server:
+class HttpServer:
     """Listens on a free port of 127.0.0.1 from construction to `close`."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
-        self._routes: dict[str, list[Answering]] = {}
+        self._routes: dict[str, list[ReplySource]] = {}
         self._closing = threading.Event()
         self._lock = threading.Lock()
         outer = self
@@ -100,7 +100,7 @@ class Server:
         """The address, without a slash at its end."""
         return f"http://127.0.0.1:{self.port}"
 
-    def route(self, path: str, *replies: Answering) -> str:
+    def route(self, path: str, *replies: ReplySource) -> str:
         """Set what `path` (without query) answers; gives its URL."""
         self._routes[path] = list(replies)
         return self.url + path
@@ -143,7 +143,7 @@ class _Quiet(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 10
-    server_side: Server
+    server_side: HttpServer
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Tests read `Server.requests` instead."""

@@ -1,4 +1,4 @@
-"""A process of its own that works on a ledger, for tests that end it or race it.
+"""A script that uses a ledger in a process of its own, for tests that kill it or run several.
 
 python ledger_child.py PATH deliver STATEMENT    end itself before the n-th statement
 python ledger_child.py PATH take ROUNDS          take turns at the lease with others
@@ -17,7 +17,7 @@ from pathlib import Path
 from bot.ledger.leases import holder, is_alive
 from bot.ledger.rows import Attempt, Lease
 from bot.ledger.store import Ledger
-from tests.helpers.ledger_setup import FAR, T0, TOKEN, planned
+from tests.helpers.ledger_setup import FAR, T0, TOKEN, planned_thread
 
 
 def deliver(path: Path, fatal: int) -> None:
@@ -32,7 +32,7 @@ def deliver(path: Path, fatal: int) -> None:
 
     with Ledger.open(path) as ledger:
         ledger._file.connection.set_trace_callback(count_down)  # type: ignore[union-attr] # a Writer
-        thread = ledger.plan(planned(2), T0)
+        thread = ledger.plan(planned_thread(2), T0)
         print("planned", flush=True)
         ledger.acquire("twitter", TOKEN, holder(), T0, FAR - T0, is_alive)
         print("leased", flush=True)
@@ -71,4 +71,8 @@ if __name__ == "__main__":
         take(Path(where), int(rest[0]))
     else:
         with Ledger.open(Path(where)) as opened:
-            print("planned", opened.plan(planned(2, text=rest[0]), T0).posts[0].text, flush=True)
+            print(
+                "planned",
+                opened.plan(planned_thread(2, text=rest[0]), T0).posts[0].text,
+                flush=True,
+            )

@@ -1,4 +1,4 @@
-"""What the tests of the ledger have in common: times, a thread to plan, an opened ledger."""
+"""What the tests of the ledger share: times, a thread to plan, an open ledger."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ real_proc = pytest.mark.skipif(
 )
 
 
-def planned(
+def planned_thread(
     posts: int = 3,
     *,
     account: str = "twitter",
@@ -64,19 +64,19 @@ def take_lease(ledger: Ledger, account: str = "twitter", token: str = TOKEN) -> 
 
 
 @contextmanager
-def opened(
+def opened_ledger(
     path: Path, posts: int = 3, *, account: str = "twitter"
 ) -> Iterator[tuple[Ledger, StoredThread]]:
     """A ledger with one planned thread, whose account's lease is ours."""
     with Ledger.open(path) as ledger:
-        thread = ledger.plan(planned(posts, account=account), T0)
+        thread = ledger.plan(planned_thread(posts, account=account), T0)
         take_lease(ledger, account)
         yield ledger, thread
 
 
-def post(thread: StoredThread, position: int = 0) -> StoredPost:
+def post_at(thread: StoredThread, position: int = 0) -> StoredPost:
     return thread.posts[position]
 
 
-def names(folder: Path) -> set[str]:
+def file_names(folder: Path) -> set[str]:
     return {each.name for each in folder.iterdir()}

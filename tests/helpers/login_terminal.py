@@ -19,7 +19,7 @@ from tests.helpers.paths import ROOT
 Answer = str | Callable[[str], str]
 
 
-class Person:
+class TypingUser:
     """Reads what is on the screen, and types; an answer may be made of what was read so far."""
 
     def __init__(self, screen: pytest.CaptureFixture[str], answers: Sequence[Answer]) -> None:
@@ -41,7 +41,7 @@ class Person:
 
 SECONDS = 30.0
 # A shell's background job ignores Ctrl-C, and so would what it starts.
-HEARING = """
+RUN_WITH_SIGINT = """
 import runpy, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv = ["bot", *sys.argv[1:]]
@@ -49,7 +49,7 @@ runpy.run_module("bot", run_name="__main__")
 """
 
 
-class Terminal:
+class LoginProcess:
     """The program in a process of its own: a terminal for keys and words, a file for the output."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Terminal:
     ) -> None:
         self.screen, keys = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", HEARING, "login", network],
+            [sys.executable, "-c", RUN_WITH_SIGINT, "login", network],
             cwd=folder,
             env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "TERM": "xterm", **environ},
             stdin=keys,

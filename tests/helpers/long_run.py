@@ -1,7 +1,7 @@
-"""A worker that lives through a calendar, and the laws that hold on every day of it.
+"""Runs a worker for months of simulated time and checks every day what it published.
 
-What should go out is told here from what the publisher did, what the networks did and when the
-process was there; from the worker it takes nothing but which threads its ledger has.
+What must be published follows from what the publisher did, what the networks did and when the
+process ran; of the worker it uses nothing but which threads its ledger has.
 """
 
 from __future__ import annotations
@@ -31,21 +31,28 @@ from bot.settings import Settings
 from bot.settings.schedule import Schedule
 from bot.worker.alarm.raising import Told
 from bot.worker.passes import EVERYBODY
-from tests.helpers.fake_world import Clock, Stage, stage
-from tests.helpers.fault_scenarios import _MEMORY, Crash, Death, Mortal
+from tests.helpers.fake_world import FakeClock, FakeWorld, fake_world
+from tests.helpers.fault_scenarios import _MEMORY, Crash, CrashingLedger
 from tests.helpers.long_run_events import (
     BEGIN,
     DAY,
     HOUR,
     MINUTE,
     NETWORKS,
-    Shown,
+    Publication,
     calendar,
-    fates,
-    outages,
-    weather,
+    fault_schedule,
+    process_events,
+    source_outages,
 )
-from tests.helpers.worker_world import Operator, Works, put, settings_of, works
+from tests.helpers.process_killed import ProcessKilled
+from tests.helpers.worker_world import (
+    FakeOperator,
+    WorkerWorld,
+    publish_file,
+    worker_settings,
+    worker_world,
+)
 
 CALM = 2 * HOUR
 MAX_AGE = 3 * DAY
@@ -55,10 +62,10 @@ _TITLE = re.compile(r"(?:Hot|Evening) Papers \d{4}-\d\d-\d\d")
 _STATUS = re.compile(r"answers (\d{3})")
 
 
-class Wrist(Clock):
+class WorkerClock(FakeClock):
     """The worker's clock, which may be ahead of the networks'."""
 
-    def __init__(self, true: Clock) -> None:
+    def __init__(self, true: FakeClock) -> None:
         super().__init__()
         self.true = true
         self.ahead = timedelta(0)
@@ -74,11 +81,11 @@ class Wrist(Clock):
 
 
 @dataclass
-class Bell:
-    """The timer, told when it is: rings at the schedule, and once at moments asked for."""
+class FakeTimer:
+    """A timer that asks the fake clock: due at the schedule, and once at each moment asked for."""
 
     schedule: Schedule
-    clock: Clock
+    clock: FakeClock
     asked: dict[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -89,7 +96,7 @@ class Bell:
         self.asked[name] = min(moment, self.asked.get(name, moment))
 
     def due(self) -> set[str]:
-        """The names that ring now."""
+        """The names that are due now."""
         now = self.clock()
         back = self._latest - now > _LONGEST_STEP
         self._latest = now if back else max(now, self._latest)
@@ -102,12 +109,12 @@ class Bell:
         return names
 
     def wait(self) -> float:
-        """Seconds until something rings."""
+        """Seconds until something is due."""
         return (min([self._next, *self.asked.values()]) - self.clock()).total_seconds()
 
 
 @dataclass(frozen=True)
-class Reached:
+class UnreliableSource:
     """A source that cannot be reached at times."""
 
     source: Source
@@ -128,7 +135,7 @@ class Reached:
 
 
 @dataclass
-class Listener(Operator):
+class CheckingOperator(FakeOperator):
     """An operator who knows what is open: each trouble is told once, and its end once.
 
     `lenient` right after a crash, which may have cut off what was told and not yet noted.
@@ -154,16 +161,16 @@ class Listener(Operator):
 
 
 @dataclass
-class Months:
+class LongRun:
     """One worker's months. `tally` counts what happened, so that a test sees that much did."""
 
     seed: int
     days: int
     catch_up: str
-    on: Stage
+    world: FakeWorld
     networks: Sequence[Network] = NETWORKS
     tally: Counter[str] = field(default_factory=Counter)
-    files: dict[str, Shown] = field(default_factory=dict)
+    files: dict[str, Publication] = field(default_factory=dict)
     usable_from: dict[str, datetime] = field(default_factory=dict)
     wipes: list[datetime] = field(default_factory=list)
     begun: dict[tuple[Network, str], datetime] = field(default_factory=dict)
@@ -173,26 +180,28 @@ class Months:
     log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.on.clock.wall = BEGIN
+        self.world.clock.wall = BEGIN
         self.end = BEGIN + self.days * DAY
-        self.wrist = Wrist(self.on.clock)
-        self.view = replace(self.on, clock=self.wrist)
+        self.worker_clock = WorkerClock(self.world.clock)
+        self.view = replace(self.world, clock=self.worker_clock)
         self.coming = calendar(self.seed, self.days)
-        self.every = {shown.digest.slug: shown for shown in self.coming}
-        self.titles = {shown.digest.title: shown.digest.slug for shown in self.coming}
+        self.every = {publication.digest.slug: publication for publication in self.coming}
+        self.titles = {
+            publication.digest.title: publication.digest.slug for publication in self.coming
+        }
         self.skip = {slug for slug in self.every if slug.endswith("unwanted")}
-        self.befalls = fates(self.seed, self.days)
-        self.away = outages(self.seed, self.days)
-        self.weather = {one: weather(self.seed, one, self.days) for one in self.networks}
+        self.events = process_events(self.seed, self.days)
+        self.away = source_outages(self.seed, self.days)
+        self.schedules = {one: fault_schedule(self.seed, one, self.days) for one in self.networks}
         self.settings = self._settings()
         self.schedule = Schedule(self.settings.accounts[0].schedule, self.settings.timezone)
-        self.operator = Listener(clock=self.on.clock)
-        self.death = Death()
+        self.operator = CheckingOperator(clock=self.world.clock)
+        self.crash = Crash()
         self.requests = self.kills_at = self.stops_at = 0
         self.down = (timedelta(0), False)
         self.moved = BEGIN
         self.unreached: datetime | None = None
-        self.on.sandbox.decide(self._befalls)
+        self.world.sandbox.decide(self._fault_for)
 
     def _settings(self) -> Settings:
         more = {
@@ -202,119 +211,121 @@ class Months:
             "BOT_PATIENCE": "5m",
             "BOT_SKIP": ",".join(sorted(self.skip)),
         }
-        return settings_of(self.on, self.networks, **more)
+        return worker_settings(self.world, self.networks, **more)
 
     @property
     def now(self) -> datetime:
         """The networks' time."""
-        return self.on.clock()
+        return self.world.clock()
 
-    # Living --------------------------------------------------------------------------------------
+    # The days ------------------------------------------------------------------------------------
 
     def live(self) -> None:
         """All the days, and some quiet ones at the end, after which nothing is left to do."""
         while self.now < self.end:
             self._process(self.end)
-        for one in self.weather.values():
+        for one in self.schedules.values():
             one.quiet = True
-        self.befalls.clear()
+        self.events.clear()
         self.away.clear()
         self._process(self.end + 6 * DAY)
-        self._laws()
-        self._at_the_end()
+        self._check_threads()
+        self._check_end()
 
     def _process(self, until: datetime) -> None:
         """One process from its start to its end, and the time until the next may start."""
         self.down = (timedelta(seconds=5), False)
         try:
-            with works(self.view, self.settings, self.operator, kept=Mortal) as worker:
+            with worker_world(
+                self.view, self.settings, self.operator, kept=CrashingLedger
+            ) as worker:
                 self._run(worker, until)
-        except Crash:
+        except ProcessKilled:
             self.tally["crashes"] += 1
-            self._disturbed("crash")
+            self._note_fault("crash")
             self.operator.lenient = True
-        self.death, self.kills_at, self.stops_at = Death(), 0, 0
+        self.crash, self.kills_at, self.stops_at = Crash(), 0, 0
         self.view.stop = False
         down, wiped = self.down
-        self.on.clock.sleep(down.total_seconds())
+        self.world.clock.sleep(down.total_seconds())
         if wiped:
             self._wipe()
 
-    def _run(self, worker: Works, until: datetime) -> None:
+    def _run(self, worker: WorkerWorld, until: datetime) -> None:
         asking = worker.passes.asking
-        asking.source = Reached(asking.source, self._is_away)
-        self._mortal(worker, Death())
+        asking.source = UnreliableSource(asking.source, self._is_source_away)
+        self._crash_ledger(worker, Crash())
         self.unreached = None
-        bell, passes, today = Bell(self.schedule, self.wrist), 0, self.now.date()
-        bell.at(EVERYBODY, self.wrist())
+        timer, passes, today = FakeTimer(self.schedule, self.worker_clock), 0, self.now.date()
+        timer.at(EVERYBODY, self.worker_clock())
         while self.now < until:
-            if self._fate(worker):
+            if self._apply_event(worker):
                 return
-            if names := bell.due():
+            if names := timer.due():
                 for name, moment in self._pass(worker, names).items():
-                    bell.at(name, moment)
+                    timer.at(name, moment)
                 passes += 1
                 assert passes < _MOST_PASSES, "it never rests"
             if self.view.stop:
                 self.tally["stops"] += 1
-                self._disturbed("stop")
+                self._note_fault("stop")
                 return
             if self.now.date() > today:
                 today, passes = self.now.date(), 0
-                self._laws()
-                self._person(worker)
-            self._sleep(bell.wait(), until)
+                self._check_threads()
+                self._settle_held(worker)
+            self._sleep(timer.wait(), until)
 
     def _sleep(self, seconds: float, until: datetime) -> None:
-        times = [until, *(fate.at for fate in self.befalls[:1])]
+        times = [until, *(event.at for event in self.events[:1])]
         most = (min(times) - self.now).total_seconds()
         if seconds > 0 and most > 0:
-            self.on.clock.sleep(min(seconds, most))
+            self.world.clock.sleep(min(seconds, most))
 
-    def _mortal(self, worker: Works, death: Death) -> None:
-        assert isinstance(worker.ledger, Mortal)
-        worker.ledger.death = self.death = death
+    def _crash_ledger(self, worker: WorkerWorld, crash: Crash) -> None:
+        assert isinstance(worker.ledger, CrashingLedger)
+        worker.ledger.crash = self.crash = crash
 
-    def _fate(self, worker: Works) -> bool:
+    def _apply_event(self, worker: WorkerWorld) -> bool:
         """Let happen what is due; True where the process ends here."""
-        if not self.befalls or self.befalls[0].at > self.now:
+        if not self.events or self.events[0].at > self.now:
             return False
-        fate = self.befalls.pop(0)
-        self.log.append(f"{self.now:%m-%d %H:%M} {fate.kind} {fate.number} wiped={fate.wiped}")
-        self.tally[fate.kind] += 1
-        match fate.kind:
+        event = self.events.pop(0)
+        self.log.append(f"{self.now:%m-%d %H:%M} {event.kind} {event.number} wiped={event.wiped}")
+        self.tally[event.kind] += 1
+        match event.kind:
             case "clock":
-                self.wrist.ahead = fate.ahead
+                self.worker_clock.ahead = event.ahead
                 self.moved = self.now
-                self._disturbed("clock")
+                self._note_fault("clock")
                 return False
             case "commit" | "committed":
-                self._mortal(worker, Death(fate.number, after=fate.kind == "committed"))
+                self._crash_ledger(worker, Crash(event.number, after=event.kind == "committed"))
             case "request":
-                self.kills_at = self.requests + fate.number % 9 + 1
+                self.kills_at = self.requests + event.number % 9 + 1
             case "stop":
-                self.stops_at = self.requests + fate.number % 9 + 1
-        self.down = (fate.down, fate.wiped)
-        return fate.kind == "restart"
+                self.stops_at = self.requests + event.number % 9 + 1
+        self.down = (event.down, event.wiped)
+        return event.kind == "restart"
 
-    def _befalls(self, record: Record) -> Fault | None:
+    def _fault_for(self, record: Record) -> Fault | None:
         """What becomes of a request: decided as it arrives, by the seed."""
         self.requests += 1
-        weather = self.weather[Network(record.network)]
-        if self.death.dead:
+        schedule = self.schedules[Network(record.network)]
+        if self.crash.happened:
             return faults.CLOSED_BEFORE
         if self.requests == self.kills_at:
-            self.death.dead = True
+            self.crash.happened = True
             return faults.CLOSED_BEFORE if self.requests % 2 else faults.CLOSED_AFTER
         if self.requests == self.stops_at:
             self.view.stop = True
-        fault = weather.fault(self.now)
+        fault = schedule.fault(self.now)
         if fault:
             self.tally[fault.name] += 1
         return fault
 
-    def _disturbed(self, what: str) -> None:
-        for one in self.weather.values():
+    def _note_fault(self, what: str) -> None:
+        for one in self.schedules.values():
             one.note(self.now, what)
 
     def _wipe(self) -> None:
@@ -327,70 +338,73 @@ class Months:
 
     # The source ----------------------------------------------------------------------------------
 
-    def _is_away(self) -> bool:
+    def _is_source_away(self) -> bool:
         return any(begin <= self.now < end for begin, end in self.away)
 
     def _publish(self) -> None:
         """Everything that the publisher did until now."""
         while self.coming and self.coming[0].at <= self.now:
-            shown = self.coming.pop(0)
-            put(self.on.folder / "posts", shown.digest, shown.text)
-            slug = shown.digest.slug
-            self.files[slug] = shown
-            if shown.usable and slug in self.usable_from:
+            publication = self.coming.pop(0)
+            publish_file(self.world.folder / "posts", publication.digest, publication.text)
+            slug = publication.digest.slug
+            self.files[slug] = publication
+            if publication.usable and slug in self.usable_from:
                 self.changed.add(slug)
-            if shown.usable and slug not in self.skip:
-                self.usable_from.setdefault(slug, shown.at)
+            if publication.usable and slug not in self.skip:
+                self.usable_from.setdefault(slug, publication.at)
 
     # A pass, and what it must have done ----------------------------------------------------------
 
-    def _pass(self, worker: Works, names: set[str]) -> dict[str, datetime]:
+    def _pass(self, worker: WorkerWorld, names: set[str]) -> dict[str, datetime]:
         self._publish()
-        away, before = self._is_away(), {n: len(self.weather[n].blown) for n in self.networks}
+        away, before = (
+            self._is_source_away(),
+            {n: len(self.schedules[n].blown) for n in self.networks},
+        )
         served = [n for n in self.networks if n.value in names or EVERYBODY in names]
         calm = [n for n in served if self._is_calm(n)]
         wanted = {n: [] if away else self._wanted(worker, n) for n in calm}
         wakes = worker.run(*sorted(names))
-        self._heard(worker)
-        self._noted(worker)
-        if away == self._is_away():
-            self._is_told(away=away)
+        self._check_log(worker)
+        self._note_begun(worker)
+        if away == self._is_source_away():
+            self._check_source_alert(away=away)
         self.operator.lenient = False
         self.tally["passes"] += 1
-        if away != self._is_away() or self.view.stop:
+        if away != self._is_source_away() or self.view.stop:
             return wakes
         for network in calm:
-            if len(self.weather[network].blown) > before[network]:
+            if len(self.schedules[network].blown) > before[network]:
                 continue
             self.tally["calm passes"] += 1
             out = {slug for slug, posts in self._threads(network) if self._is_whole(slug, posts)}
             for slug in wanted[network]:
-                if self._is_past_knowing(slug):
+                if self._is_unknowable(slug):
                     continue
-                assert slug in out, self._told(f"{slug} should be out on {network}")
+                assert slug in out, self._failure(f"{slug} should be out on {network}")
                 self.tally["foretold"] += 1
-            self._is_resumed(worker, network, out)
+            self._check_resumed(worker, network, out)
         return wakes
 
     def _is_calm(self, network: Network) -> bool:
         """Whether nothing keeps an account from its work: no trouble, and none still felt."""
-        return max(self.weather[network].until, self.moved + CALM) <= self.now
+        return max(self.schedules[network].until, self.moved + CALM) <= self.now
 
-    def _is_past_knowing(self, slug: str) -> bool:
+    def _is_unknowable(self, slug: str) -> bool:
         """Whether it changed and a disk was lost: what is out has other words, and is asked of."""
         return slug in self.changed and any(at >= self.usable_from[slug] for at in self.wipes)
 
-    def _wanted(self, worker: Works, network: Network) -> list[str]:
+    def _wanted(self, worker: WorkerWorld, network: Network) -> list[str]:
         """The digests that a pass now must bring out."""
-        had = self._had(worker, network)
+        had = self._planned(worker, network)
         slugs = {slug for slug, _ in had}
         last = max((self._key(slug) for slug in slugs), default=None)
         ready = sorted(
             (*self._key(slug), slug)
-            for slug, shown in self.files.items()
-            if shown.usable and slug not in self.skip
+            for slug, publication in self.files.items()
+            if publication.usable and slug not in self.skip
         )
-        now = self.wrist()
+        now = self.worker_clock()
         if self.catch_up == "all" and last:
             lately = sum(now - planned < DAY for _, planned in had)
             fresh = [one[2] for one in ready if one[:2] > last]
@@ -408,62 +422,62 @@ class Months:
         digest = self.files[slug].digest
         return digest.last_day, digest.published
 
-    def _had(self, worker: Works, network: Network) -> list[tuple[str, datetime]]:
+    def _planned(self, worker: WorkerWorld, network: Network) -> list[tuple[str, datetime]]:
         rows = worker.ledger._fetch(
             "SELECT digest, planned_at FROM threads WHERE account = :account",
             account=network.value,
         )
         return [(row[0], datetime.fromisoformat(row[1])) for row in rows]
 
-    def _is_resumed(self, worker: Works, network: Network, out: set[str]) -> None:
+    def _check_resumed(self, worker: WorkerWorld, network: Network, out: set[str]) -> None:
         """What was begun is whole, or is a person's."""
-        now = self.wrist()
+        now = self.worker_clock()
         for thread in worker.ledger.threads(network.value, unfinished=True):
             held = any(post.state is State.HELD for post in thread.posts)
             old = now - max(thread.published, thread.planned_at) > MAX_AGE
             whole = thread.digest in out
-            assert held or old or whole, self._told(f"{thread.digest} waits on {network}")
+            assert held or old or whole, self._failure(f"{thread.digest} waits on {network}")
 
-    def _noted(self, worker: Works) -> None:
+    def _note_begun(self, worker: WorkerWorld) -> None:
         """When each digest was begun, as far as its ledger still knows."""
         for network in self.networks:
-            for slug, _ in self._had(worker, network):
+            for slug, _ in self._planned(worker, network):
                 self.begun.setdefault((network, slug), self.now)
 
-    def _is_told(self, *, away: bool) -> None:
+    def _check_source_alert(self, *, away: bool) -> None:
         """A source that was away for hours is a trouble; one that gave a digest is none."""
         self.unreached = (self.unreached or self.now) if away else None
-        newest = max(self.files.values(), key=lambda shown: shown.key, default=None)
+        newest = max(self.files.values(), key=lambda publication: publication.key, default=None)
         told = "source" in self.operator.open
         if self.unreached and self.now - self.unreached > HOUR:
-            assert told, self._told("the source is away, and nobody was told")
+            assert told, self._failure("the source is away, and nobody was told")
         if not away and newest and newest.text is None:
-            assert not told, self._told("the source is back, and nobody was told")
+            assert not told, self._failure("the source is back, and nobody was told")
 
-    def _heard(self, worker: Works) -> None:
+    def _check_log(self, worker: WorkerWorld) -> None:
         """What the log must never say, and what the operator was told wrongly."""
         said = worker.out.getvalue()
         self.log += said.splitlines()
         del self.log[:-400]
-        assert "a bug in bot" not in said, self._told("a bug")
-        assert '"pass.failed"' not in said, self._told("a pass broke off")
-        assert not self.operator.wrong, self._told(str(self.operator.wrong))
+        assert "a bug in bot" not in said, self._failure("a bug")
+        assert '"pass.failed"' not in said, self._failure("a pass broke off")
+        assert not self.operator.wrong, self._failure(str(self.operator.wrong))
         for line in worker.lines("post.held"):
-            self._is_explained(Network(str(line["account"])), str(line["reason"]))
+            self._check_held_reason(Network(str(line["account"])), str(line["reason"]))
         worker.out.seek(0)
         worker.out.truncate()
 
-    def _is_explained(self, network: Network, reason: str) -> None:
+    def _check_held_reason(self, network: Network, reason: str) -> None:
         """What is held is held for something that the seed brought, and lately."""
         self.tally["held"] += 1
-        lately = [name for at, name in self.weather[network].blown if self.now - at < 5 * DAY]
+        lately = [name for at, name in self.schedules[network].blown if self.now - at < 5 * DAY]
         status = _STATUS.search(reason)
         fits = [name for name in lately if not status or name.startswith(status[1])]
-        assert fits, self._told(f"held on {network} for no reason: {reason}; {lately}")
+        assert fits, self._failure(f"held on {network} for no reason: {reason}; {lately}")
 
     # The person ----------------------------------------------------------------------------------
 
-    def _person(self, worker: Works) -> None:
+    def _settle_held(self, worker: WorkerWorld) -> None:
         """Looks at what is held, once, and says what is there: as `bot settle` does."""
         for thread in worker.ledger.threads(unfinished=True):
             held = [post for post in thread.posts if post.state is State.HELD]
@@ -473,21 +487,21 @@ class Months:
             there = dict(self._threads(thread.network)).get(thread.digest, [])
             for post in held:
                 known = there[post.position].id if post.position < len(there) else None
-                worker.ledger.settle(thread.number, post.position, known, "", self.wrist())
+                worker.ledger.settle(thread.number, post.position, known, "", self.worker_clock())
                 if post.position == 0 and known is None:
                     self.released.add((thread.network, thread.digest))
                 self.tally["settled"] += 1
 
-    def _told(self, what: str) -> str:
+    def _failure(self, what: str) -> str:
         """A failure's words: with the seed, which repeats it."""
         last = "\n".join(self.log[-40:])
         return f"seed {self.seed}, {self.catch_up}, at {self.now}: {what}\n{last}"
 
-    # Laws ----------------------------------------------------------------------------------------
+    # Checks --------------------------------------------------------------------------------------
 
     def _threads(self, network: Network) -> Iterator[tuple[str, list[Stored]]]:
         """What is there: each thread with the digest it is of, in the order of their beginnings."""
-        live = self.on.live(network)
+        live = self.world.live(network)
         after = {post.reply_to: post for post in live if post.reply_to}
         for root in live:
             if root.reply_to is None:
@@ -495,42 +509,44 @@ class Months:
                 while following := after.get(posts[-1].id):
                     posts.append(following)
                 title = _TITLE.search(root.text)
-                assert title, self._told(f"no thread begins so: {root.text}")
+                assert title, self._failure(f"no thread begins so: {root.text}")
                 yield self.titles[title[0]], posts
 
     def _is_whole(self, slug: str, posts: Sequence[Stored]) -> bool:
         return len(posts) == 2 + len(self.every[slug].digest.papers)
 
-    def _laws(self) -> None:
+    def _check_threads(self) -> None:
         """Nothing twice, nothing out of place or of order, and nothing that must not be there."""
         for network in self.networks:
-            live, threads = self.on.live(network), list(self._threads(network))
-            assert sum(len(posts) for _, posts in threads) == len(live), self._told("out of place")
+            live, threads = self.world.live(network), list(self._threads(network))
+            assert sum(len(posts) for _, posts in threads) == len(live), self._failure(
+                "out of place"
+            )
             counted = Counter(slug for slug, _ in threads)
             twice = [slug for slug, n in counted.items() if n > 1]
-            assert not twice, self._told(f"twice on {network}: {twice}")
+            assert not twice, self._failure(f"twice on {network}: {twice}")
             for slug, posts in threads:
-                self._is_right(slug, posts)
+                self._check_thread(slug, posts)
             own = [slug for slug, _ in threads if (network, slug) not in self.released]
             order = [self._key(slug) for slug in own]
             wrong = [str(a) for a, b in pairwise(order) if a > b]
-            assert not wrong, self._told(f"out of order on {network}: {wrong}")
+            assert not wrong, self._failure(f"out of order on {network}: {wrong}")
 
-    def _is_right(self, slug: str, posts: Sequence[Stored]) -> None:
+    def _check_thread(self, slug: str, posts: Sequence[Stored]) -> None:
         digest = self.every[slug].digest
         for paper, post in zip(digest.papers, posts[1:], strict=False):
-            assert paper.arxiv_id in post.text, self._told(f"{slug}: {post.text}")
-        assert len(posts) <= 2 + len(digest.papers), self._told(f"{slug} is too long")
-        assert slug in self.usable_from, self._told(f"{slug} must never go out")
+            assert paper.arxiv_id in post.text, self._failure(f"{slug}: {post.text}")
+        assert len(posts) <= 2 + len(digest.papers), self._failure(f"{slug} is too long")
+        assert slug in self.usable_from, self._failure(f"{slug} must never go out")
         begun = posts[0].created
-        assert self.usable_from[slug] <= begun, self._told(f"{slug} went out too early")
+        assert self.usable_from[slug] <= begun, self._failure(f"{slug} went out too early")
         if self.catch_up == "latest":
             late = begun - digest.published - MAX_AGE
-            assert late <= DAY, self._told(f"{slug} went out {late} too late")
+            assert late <= DAY, self._failure(f"{slug} went out {late} too late")
 
-    def _at_the_end(self) -> None:
+    def _check_end(self) -> None:
         left = [key for key in self.operator.open if key.partition(":")[0] not in {"held", "left"}]
-        assert not left, self._told(f"never over: {left}")
+        assert not left, self._failure(f"never over: {left}")
         self.tally["usable"] = len(self.usable_from)
         for network in self.networks:
             threads = list(self._threads(network))
@@ -538,45 +554,45 @@ class Months:
             for slug, posts in threads:
                 if not self._is_whole(slug, posts):
                     self.tally["half out"] += 1
-                    self._is_half(network, slug, posts)
+                    self._check_half_thread(network, slug, posts)
             missed = sorted(self.usable_from.keys() - begun.keys())
             self.tally[f"out on {network}"] = len(begun)
             self.tally[f"missed on {network}"] = len(missed)
             if self.catch_up == "all":
                 for slug in missed:
-                    self._is_excused(network, slug, begun)
+                    self._check_missed(network, slug, begun)
 
-    def _is_half(self, network: Network, slug: str, posts: Sequence[Stored]) -> None:
+    def _check_half_thread(self, network: Network, slug: str, posts: Sequence[Stored]) -> None:
         """A thread that stays half out was lost with a disk, or waits for a person."""
         lost = any(wiped > posts[0].created for wiped in self.wipes)
         with Ledger.open(self.settings.database) as ledger:
             thread = ledger.thread(network.value, slug)
         held = thread and any(post.state is State.HELD for post in thread.posts)
-        assert lost or held, self._told(f"{slug} stays half out on {network}")
+        assert lost or held, self._failure(f"{slug} stays half out on {network}")
 
-    def _is_excused(self, network: Network, slug: str, out: Mapping[str, datetime]) -> None:
+    def _check_missed(self, network: Network, slug: str, out: Mapping[str, datetime]) -> None:
         """Where all are made up for, one is missed only if it came too late, or a disk was lost."""
-        key, shown = self.every[slug].key, self.usable_from[slug]
+        key, publication = self.every[slug].key, self.usable_from[slug]
         newer = [at for other, at in out.items() if self.every[other].key > key]
         over = min(newer, default=self.now)
         before = [at for other, at in out.items() if self.every[other].key < key and at < over]
         known = max(before, default=None)
         forgot = known is None or any(known <= wiped <= over for wiped in self.wipes)
         begun = (network, slug) in self.begun  # and refused, or given up when it was too old
-        late = shown + HOUR > over
-        assert late or forgot or begun, self._told(f"{slug} never went out on {network}")
+        late = publication + HOUR > over
+        assert late or forgot or begun, self._failure(f"{slug} never went out on {network}")
 
 
-def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def serve_accounts_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the accounts of a pass be served one after the other, so that a seed repeats."""
     monkeypatch.setattr("bot.worker.passes.side_by_side", lambda do, each: tuple(map(do, each)))
 
 
 @contextmanager
-def months(
+def long_run(
     seed: int, days: int, catch_up: str, networks: Sequence[Network] = NETWORKS
-) -> Iterator[Months]:
-    """A worker's months on a stage of their own."""
+) -> Iterator[LongRun]:
+    """A worker's months in a world of their own."""
     home = _MEMORY if _MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(dir=home) as folder, stage(Path(folder)) as on:
-        yield Months(seed, days, catch_up, on, networks)
+    with tempfile.TemporaryDirectory(dir=home) as folder, fake_world(Path(folder)) as world:
+        yield LongRun(seed, days, catch_up, world, networks)

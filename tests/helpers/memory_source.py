@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from bot.digests.shelf import Listing
 
 
-class Memory:
+class MemoryFolder:
     """Files that can be told to fail."""
 
     def __init__(self, files: Mapping[str, bytes | Exception], patience: int = 9) -> None:

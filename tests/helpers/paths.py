@@ -1,4 +1,4 @@
-"""Where tests find things: the checkout, the samples, and the shared corpus that a clone lacks."""
+"""Paths of the checkout, the samples, and the corpus of real digests, which a clone lacks."""
 
 from __future__ import annotations
 

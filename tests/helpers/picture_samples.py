@@ -1,4 +1,4 @@
-"""Digests that are hard to draw, and looking at what was drawn."""
+"""Digests that are hard to draw, and comparisons of pictures."""
 
 from __future__ import annotations
 
@@ -23,41 +23,47 @@ LONG = (
 )
 
 
-def titles(*texts: str) -> Digest:
+def with_titles(*texts: str) -> Digest:
     """A digest of papers with these titles."""
     return tidied(digest(*(paper(rank, title=text) for rank, text in enumerate(texts, 1))))
 
 
-def counted(*counts: tuple[int, int]) -> Digest:
+def with_counts(*counts: tuple[int, int]) -> Digest:
     """A digest of papers with these retweets and likes."""
     made = (paper(rank, metrics=Metrics(*pair)) for rank, pair in enumerate(counts, 1))
     return tidied(digest(*made))
 
 
-def written(title: str, *authors: str) -> Paper:
+def titled_paper(title: str, *authors: str) -> Paper:
     return paper(title=title, authors=authors)
 
 
-def ranked(*papers: Paper) -> Digest:
+def with_ranks(*papers: Paper) -> Digest:
     found = (replace(each, rank=rank) for rank, each in enumerate(papers, 1))
     return tidied(digest(*found))
 
 
-SCRIPTS = ranked(
-    written("拡散モデルによる画像生成：「自己教師あり学習」の新しい展開", "佐藤 健", "髙橋 一郎"),
-    written("基于大规模预训练语言模型的中文信息抽取方法研究与应用：以学术论文摘要为例", "王小明"),
-    written("대규모 언어 모델을 위한 효율적인 미세 조정 기법", "김민수", "이영희"),
-    written("Émile's naïve façade: Ψ-net, x̂ ≤ ŷ, ‖∇f‖₂, 10⁻³, O(n²)", "İlker Şahin", "Nguyễn Ánh"),
-    written("שלום עולם: מאמר על למידה (2021), חלק א'", "דוד כהן"),
-    written("مقدمة في التعلم العميق: الشبكات العصبية", "Żaneta Łukasz"),
+SCRIPTS = with_ranks(
+    titled_paper(
+        "拡散モデルによる画像生成：「自己教師あり学習」の新しい展開", "佐藤 健", "髙橋 一郎"
+    ),
+    titled_paper(
+        "基于大规模预训练语言模型的中文信息抽取方法研究与应用：以学术论文摘要为例", "王小明"
+    ),
+    titled_paper("대규모 언어 모델을 위한 효율적인 미세 조정 기법", "김민수", "이영희"),
+    titled_paper(
+        "Émile's naïve façade: Ψ-net, x̂ ≤ ŷ, ‖∇f‖₂, 10⁻³, O(n²)", "İlker Şahin", "Nguyễn Ánh"
+    ),
+    titled_paper("שלום עולם: מאמר על למידה (2021), חלק א'", "דוד כהן"),
+    titled_paper("مقدمة في التعلم العميق: الشبكات العصبية", "Żaneta Łukasz"),
 )
 MANY = replace(
-    ranked(*(written(f"{number} {LONG}", *(["Ada"] * 65)) for number in range(1, 31))),
+    with_ranks(*(titled_paper(f"{number} {LONG}", *(["Ada"] * 65)) for number in range(1, 31))),
     title="Hot Papers 2020-10-30 - 2020-11-01",
     day=date(2020, 10, 30),
     last_day=date(2020, 11, 1),
 )
-HOSTILE = titles(
+HOSTILE = with_titles(
     "🦙 LLaMA 😀 and 👩‍👩‍👧‍👦 family of 🇨🇭 models ❤️ ✓ ★ → ∞",
     "🤗🤗🤗",
     "a\u202eb\x00\x07c\u2066d \u0301\u0301\u0301 z̸̢̛͎a̷l̵g̶o",
@@ -75,25 +81,25 @@ APPROVED = {
 """The digests whose pictures were looked at, and approved, by name."""
 
 
-def approved(name: str) -> Path:
+def golden_picture(name: str) -> Path:
     return GOLDEN / f"picture-{name}.png"
 
 
-def opened(data: bytes) -> Image.Image:
+def pixels_of(data: bytes) -> Image.Image:
     """The pixels of a PNG; whatever is broken in it is an error."""
     with Image.open(io.BytesIO(data)) as image:
         image.load()
         return image.convert("RGB")
 
 
-def unlike(one: Image.Image, other: Image.Image, tolerance: int = 48) -> float:
+def difference(one: Image.Image, other: Image.Image, tolerance: int = 48) -> float:
     """The share of pixels in which two pictures of one size are plainly different."""
     assert one.size == other.size
-    difference = ImageChops.difference(one, other).convert("L")
-    return sum(difference.histogram()[tolerance:]) / (one.width * one.height)
+    pixels = ImageChops.difference(one, other).convert("L")
+    return sum(pixels.histogram()[tolerance:]) / (one.width * one.height)
 
 
-def document(*shapes: Shape) -> str:
+def svg_document(*shapes: Shape) -> str:
     """Shapes on a sheet of 400 by 100."""
     return svg(shapes, 400, 100)
 
@@ -112,5 +118,5 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def texts(shapes: Sequence[Shape]) -> list[str]:
+def texts_of(shapes: Sequence[Shape]) -> list[str]:
     return [shape.text for shape in shapes if hasattr(shape, "text")]

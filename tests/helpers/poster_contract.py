@@ -14,7 +14,7 @@ from bot.sandbox.x import answers as x_answers
 TIMEOUT = 5.0
 
 
-class Clock:
+class TickingClock:
     """Stands still until it is moved; begins in the middle of a second."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Answers of a network, as the tests of the posters script them, and what they come to."""
+"""Replies of a network as the tests of the posters script them, and the outcomes expected."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from tests.helpers.http_server import Reply
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
-Meaning = tuple[Sort, Refusal | None]
+Expected = tuple[Sort, Refusal | None]
 
-CREDENTIALS: Meaning = (Sort.REFUSED, Refusal.CREDENTIALS)
-CONTENT: Meaning = (Sort.REFUSED, Refusal.CONTENT)
-PARENT: Meaning = (Sort.REFUSED, Refusal.PARENT)
-REPLIES: Meaning = (Sort.REFUSED, Refusal.REPLIES)
-LATER: Meaning = (Sort.LATER, None)
-UNKNOWN: Meaning = (Sort.UNKNOWN, None)
-SENT: Meaning = (Sort.SENT, None)
+CREDENTIALS: Expected = (Sort.REFUSED, Refusal.CREDENTIALS)
+CONTENT: Expected = (Sort.REFUSED, Refusal.CONTENT)
+PARENT: Expected = (Sort.REFUSED, Refusal.PARENT)
+REPLIES: Expected = (Sort.REFUSED, Refusal.REPLIES)
+LATER: Expected = (Sort.LATER, None)
+UNKNOWN: Expected = (Sort.UNKNOWN, None)
+SENT: Expected = (Sort.SENT, None)
 
 
-def meaning(outcome: Outcome) -> Meaning:
+def sort_and_refusal(outcome: Outcome) -> Expected:
     return outcome.sort, outcome.refusal
 
 
-def whole(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+def raw_reply(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
     """An answer in one piece, its Date that of the poster's clock."""
     date = format_datetime(NOW, usegmt=True)
     named = {"connection": "close", "date": date, **(headers or {})}
@@ -36,11 +36,11 @@ def whole(status: int, body: bytes, headers: Mapping[str, str] | None = None) ->
     return Reply(head.encode() + body, raw=True)
 
 
-def says(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
-    return whole(status, json.dumps(value).encode(), headers)
+def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    return raw_reply(status, json.dumps(value).encode(), headers)
 
 
-def recovered(look: Callable[[], Look]) -> Look:
+def look_twice(look: Callable[[], Look]) -> Look:
     """Read after a fault. The connection may die under the first try: reading again is free."""
     try:
         return look()

@@ -1,4 +1,4 @@
-"""The stand-ins in real time, and `bot post` as a real process that plays against them."""
+"""Runs `bot post` as a real process against simulated networks that keep real time."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from bot.sandbox.x.rules import XRules
 from bot.settings import Settings, load
 from tests.helpers.crash_child import COMMIT
 from tests.helpers.digest_writer import write
-from tests.helpers.fake_world import Clock, Stage, digest
+from tests.helpers.fake_world import FakeClock, FakeWorld, digest
 from tests.helpers.paths import ROOT
 
-ALL = (Network.TWITTER, Network.MASTODON, Network.BLUESKY)
+ALL_NETWORKS = (Network.TWITTER, Network.MASTODON, Network.BLUESKY)
 PAPERS = 2
 MOST_RUNS = 30
-LONGEST = 60.0
+HANG_SECONDS = 60.0
 CHILD = ROOT / "tests" / "helpers" / "crash_child.py"
 
 
-class RealTime(Clock):
+class RealClock(FakeClock):
     """The clocks of this machine."""
 
     def __call__(self) -> datetime:
@@ -50,10 +50,10 @@ class RealTime(Clock):
 
 
 @dataclass(frozen=True, slots=True)
-class Theatre:
-    """Stand-ins that keep real time, a digest in a file, and `bot post` as a real process."""
+class ProcessWorld:
+    """Simulated networks in real time, a digest in a file, and `bot post` as a real process."""
 
-    on: Stage
+    world: FakeWorld
     networks: tuple[Network, ...]
     environ: dict[str, str]
     source: Digest
@@ -61,14 +61,14 @@ class Theatre:
 
     @contextmanager
     def start(self, *before: object) -> Iterator[subprocess.Popen[str]]:
-        """Begin `bot post`; with words `before` it in the hands of crash_child.py.
+        """Start `bot post`; with words `before` it, start it through crash_child.py.
 
-        It is ended with the block, if it has not ended before.
+        Leaving the block kills the process if it still runs.
         """
         how = [str(CHILD), *map(str, before)] if before else ["-m", "bot"]
         with subprocess.Popen(
             [sys.executable, *how, "post", "digest.md"],
-            cwd=self.on.folder,
+            cwd=self.world.folder,
             env=self.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -81,13 +81,13 @@ class Theatre:
                 process.kill()
 
     def run(self, *before: object) -> tuple[int, str]:
-        """Let `bot post` come to its end; its status and all it said."""
+        """Run `bot post` to its end; return its exit status and its output."""
         with self.start(*before) as process:
-            said, complained = process.communicate(timeout=LONGEST)
+            said, complained = process.communicate(timeout=HANG_SECONDS)
         return process.returncode, said + complained
 
     def run_until_done(self) -> str:
-        """Run it again as long as it asks for that; what it says if it does not end well."""
+        """Run it again as long as its status asks for that; return its output if it fails."""
         for _ in range(MOST_RUNS):
             status, said = self.run()
             if status != LATER:
@@ -95,8 +95,8 @@ class Theatre:
             time.sleep(0.2)
         return f"not done after {MOST_RUNS} runs: {said}"
 
-    def holds(self, network: str, number: int) -> bool:
-        """Wait until the stand-in holds a request; False where that does not come to pass."""
+    def wait_until_held(self, network: str, number: int) -> bool:
+        """Wait until the sandbox holds a request; return False if that does not happen."""
 
         def is_held(log: Sequence[Record]) -> bool:
             return any(
@@ -105,51 +105,53 @@ class Theatre:
                 for record in log
             )
 
-        return self.on.sandbox.wait(is_held, LONGEST)
+        return self.world.sandbox.wait(is_held, HANG_SECONDS)
 
-    def left(self) -> None:
-        """Wait until no request of a process that is gone is at work any more."""
-        assert self.on.sandbox.wait(
-            lambda log: all(r.stage is script.Stage.DONE for r in log), LONGEST
+    def wait_until_idle(self) -> None:
+        """Wait until no request of a killed process is being served any more."""
+        assert self.world.sandbox.wait(
+            lambda log: all(r.stage is script.Stage.DONE for r in log), HANG_SECONDS
         )
 
     def planned(self) -> dict[Network, Thread]:
         """The threads that should be there."""
-        return self.on.planned(self.source, self.settings)
+        return self.world.planned(self.source, self.settings)
 
 
 @contextmanager
-def theatre(folder: Path, networks: tuple[Network, ...] = ALL) -> Iterator[Theatre]:
-    """Set the scene in an empty folder."""
-    clock = RealTime()
+def process_world(
+    folder: Path, networks: tuple[Network, ...] = ALL_NETWORKS
+) -> Iterator[ProcessWorld]:
+    """Start the sandbox and write the digest into an empty folder."""
+    clock = RealClock()
     written = replace(digest(PAPERS), published=clock() - timedelta(hours=1))
     (folder / "digest.md").write_text(write(written), "utf-8")
     source, _ = parse(write(written).encode(), "digest.md")
     x, mastodon, sky = XRules(clock), MastodonRules(clock), BlueskyRules(clock)
     with Sandbox({"twitter": x, "mastodon": mastodon, "bluesky": sky}) as sandbox:
-        on = Stage(folder, clock, sandbox, x, mastodon, sky)
-        environ = _environ(on, networks)
-        yield Theatre(on, networks, environ, source, load(environ, folder))
+        world = FakeWorld(folder, clock, sandbox, x, mastodon, sky)
+        environ = _environ(world, networks)
+        yield ProcessWorld(world, networks, environ, source, load(environ, folder))
 
 
-def _environ(on: Stage, networks: Sequence[Network]) -> dict[str, str]:
+def _environ(world: FakeWorld, networks: Sequence[Network]) -> dict[str, str]:
     return {
-        **on.variables(networks),
+        **world.variables(networks),
         # Here a request is carried out at once or never, so a second is long enough to settle it.
         "BOT_PAUSE": "0s",
         "BOT_SETTLE": "1s",
         "BOT_RETRY_WAIT": "0.2",
         "PATH": os.environ.get("PATH", ""),
-        "HOME": str(on.folder),
+        "HOME": str(world.folder),
         "PYTHONPATH": str(ROOT),
     }
 
 
-def trace(networks: tuple[Network, ...]) -> Counter[str]:
-    """What a clean run of a real process does: its requests to each network, and its commits."""
-    with TemporaryDirectory() as name, theatre(Path(name), networks) as at:
+def clean_run_counts(networks: tuple[Network, ...]) -> Counter[str]:
+    """Count the requests to each network and the commits of a run without faults."""
+    with TemporaryDirectory() as name, process_world(Path(name), networks) as at:
         status, said = at.run("trace", "commits")
         assert status == 0, said
-        counts = Counter(record.network for record in at.on.sandbox.requests)
+        counts = Counter(record.network for record in at.world.sandbox.requests)
         counts[COMMIT] = int((Path(name) / "commits").read_text())
     return counts

@@ -8,35 +8,35 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tests.helpers import crash_trials, fault_scenarios, real_pds_world
-from tests.helpers.crash_trials import Row
+from tests.helpers.crash_trials import ResultRow
 
 COLUMNS = ("tried", "lost", "doubled", "out of order")
 
 
-def faults() -> Iterator[Row]:
+def faults() -> Iterator[ResultRow]:
     """The figures of the other table, which is in Markdown."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # mastodon.py's, of an old page that some servers only have
-        text = fault_scenarios.table()
+        text = fault_scenarios.fault_table()
     head, _, *lines = (
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()
     )
     for name, *cells in lines:
         of = dict(zip(head[1:], map(int, cells), strict=True))
         tried, lost, doubled, disordered = (of[column] for column in COLUMNS)
-        yield Row(name, tried, lost, doubled, disordered)
+        yield ResultRow(name, tried, lost, doubled, disordered)
 
 
-def real() -> Iterator[Row]:
+def real() -> Iterator[ResultRow]:
     """The same faults and crashes on a real Bluesky server."""
     if not real_pds_world.INSTALLED:
         print("    no real Bluesky server here: .ci/pds install gets one")
-    for row in real_pds_world.table():
-        yield Row(row.name, row.tried, row.lost, row.doubled, row.out_of_order)
+    for row in real_pds_world.real_pds_table():
+        yield ResultRow(row.name, row.tried, row.lost, row.doubled, row.out_of_order)
 
 
-TABLES: Mapping[str, Callable[[], Iterator[Row]]] = {
-    "crashes": crash_trials.table,
+TABLES: Mapping[str, Callable[[], Iterator[ResultRow]]] = {
+    "crashes": crash_trials.crash_table,
     "faults": faults,
     "pds": real,
 }

@@ -94,16 +94,16 @@ class RealPds:
     def log_in(self, account: Account, password: str = "") -> Session:
         """Begin a session with the app password, or with the one that is given."""
         told = {"identifier": account.did, "password": password or account.app_password}
-        return _session(answered(self.post("com.atproto.server.createSession", told)))
+        return _session(json_of(self.post("com.atproto.server.createSession", told)))
 
     def new_account(self) -> Account:
         """Make an account that no other test knows."""
         handle, password = f"t{secrets.token_hex(6)}.test", secrets.token_hex(16)
         told = {"handle": handle, "email": f"{handle}@example.test", "password": password}
-        made = answered(self.post("com.atproto.server.createAccount", told))
+        made = json_of(self.post("com.atproto.server.createAccount", told))
         token = _session(made).access
         app = self.post("com.atproto.server.createAppPassword", {"name": "bot"}, token)
-        return Account(str(made["did"]), handle, password, str(answered(app)["password"]))
+        return Account(str(made["did"]), handle, password, str(json_of(app)["password"]))
 
     def take_down(self, account: Account, *, down: bool = True) -> None:
         """Do to the account what a moderator does, or undo it."""
@@ -114,7 +114,7 @@ class RealPds:
             auth=("admin", self.admin_password),
             timeout=TIMEOUT,
         )
-        answered(answer)
+        json_of(answer)
 
     def records(self, account: Account, collection: str = POSTS) -> dict[str, JsonObject]:
         """Read back all the account has: by record key, each with its uri, cid and value."""
@@ -124,7 +124,7 @@ class RealPds:
             where: dict[str, str] = {"repo": account.did, "collection": collection}
             if page["cursor"]:
                 where["cursor"] = str(page["cursor"])
-            page = answered(self.get("com.atproto.repo.listRecords", limit=100, **where))
+            page = json_of(self.get("com.atproto.repo.listRecords", limit=100, **where))
             for record in _objects(page["records"]):
                 found[str(record["uri"]).rpartition("/")[2]] = record
         return found
@@ -144,7 +144,7 @@ class RealPds:
 
 
 @contextmanager
-def serving(*, limits: bool = False) -> Iterator[RealPds]:
+def running_pds(*, limits: bool = False) -> Iterator[RealPds]:
     """Give the server of BOT_TEST_PDS, or start one and end it. `limits` turns rate limits on.
 
     A server of one's own begins with no request counted. Skips the test that asks where the script
@@ -154,12 +154,12 @@ def serving(*, limits: bool = False) -> Iterator[RealPds]:
     if given and given.limits == limits:
         yield given
     else:
-        with started(*(["--limits"] if limits else [])) as process:
+        with started_pds(*(["--limits"] if limits else [])) as process:
             yield _read(_line(process))
 
 
 @contextmanager
-def started(*options: str, folder: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+def started_pds(*options: str, folder: Path | None = None) -> Iterator[subprocess.Popen[str]]:
     """Run `.ci/pds run`; its input is closed at the end, which ends it. `folder` is its TMPDIR."""
     process = subprocess.Popen(
         [SCRIPT, "run", *options],
@@ -173,7 +173,7 @@ def started(*options: str, folder: Path | None = None) -> Iterator[subprocess.Po
         yield process
 
 
-def answered(response: requests.Response) -> JsonObject:
+def json_of(response: requests.Response) -> JsonObject:
     """Give the object of an answer that must be 200."""
     assert response.status_code == requests.codes.ok, f"{response.status_code}: {response.text}"
     found = response.json()

@@ -1,7 +1,7 @@
-"""The real Bluesky server in the place of the stand-in: the same stage, faults, crashes and laws.
+"""Fault scenarios with a real Bluesky server in the place of the simulated one.
 
-What the sandbox is asked goes on to the server of `real_pds`, unless the script says otherwise. The
-clock is told, as everywhere on the stage; the server keeps its own.
+The sandbox passes each request on to the server of `real_pds`, unless its script says otherwise.
+The clock is the fake one of `fake_world`; the server keeps its own.
 """
 
 from __future__ import annotations
@@ -38,11 +38,19 @@ from bot.sandbox.wire import Request, Response
 from bot.sandbox.x.rules import XRules
 from bot.settings import load
 from tests.helpers import bluesky_rules
-from tests.helpers.fake_world import Clock, Stage, digest
-from tests.helpers.fault_scenarios import TROUBLES, Play, Row
+from tests.helpers.fake_world import FakeClock, FakeWorld, digest
+from tests.helpers.fault_scenarios import TROUBLES, FaultRow, FaultScenario
 from tests.helpers.paths import ROOT
-from tests.helpers.process_world import CHILD, LONGEST, RealTime
-from tests.helpers.real_pds import POSTS, TIMEOUT, Account, JsonObject, RealPds, answered, serving
+from tests.helpers.process_world import CHILD, HANG_SECONDS, RealClock
+from tests.helpers.real_pds import (
+    POSTS,
+    TIMEOUT,
+    Account,
+    JsonObject,
+    RealPds,
+    json_of,
+    running_pds,
+)
 
 SKY = Network.BLUESKY
 SAMPLE = "2021-06-22"
@@ -52,10 +60,10 @@ NO_PICTURES: Mapping[int, bytes] = {}
 INSTALLED = (ROOT / "build" / "pds" / "installed").is_file()
 
 
-class RealRules(BlueskyRules):
+class RealPdsRules(BlueskyRules):
     """What a real server says; `day` is that of the digest whose posts are looked at."""
 
-    def __init__(self, clock: Clock, pds: RealPds, account: Account, day: date) -> None:
+    def __init__(self, clock: FakeClock, pds: RealPds, account: Account, day: date) -> None:
         super().__init__(
             clock, handle=account.handle, app_password=account.app_password, account=account.did
         )
@@ -79,7 +87,7 @@ class RealRules(BlueskyRules):
         start = datetime(self._day.year, self._day.month, self._day.day, tzinfo=UTC)
         end = tid(start + timedelta(days=1))
         where = {"repo": self.account, "collection": POSTS, "limit": "100", "cursor": end}
-        page = answered(self._server.get("com.atproto.repo.listRecords", "", **where))
+        page = json_of(self._server.get("com.atproto.repo.listRecords", "", **where))
         found = [record_of(each) for each in _listed(page)]
         there = [each for each in found if each.rkey >= tid(start)]
         return sorted(there, key=lambda each: each.made)
@@ -126,15 +134,17 @@ def _listed(page: JsonObject) -> list[JsonObject]:
 
 
 @contextmanager
-def real_play(pds: RealPds, account: Account, papers: int = 1, **more: str) -> Iterator[Play]:
-    """A play on the real server, with a day of its own, before all others of the account."""
-    clock, day = Clock(), date(2026, 2, 28) - timedelta(days=3 * next(_DAYS))
+def real_pds_scenario(
+    pds: RealPds, account: Account, papers: int = 1, **more: str
+) -> Iterator[FaultScenario]:
+    """A scenario on the real server, with a day of its own, before all others of the account."""
+    clock, day = FakeClock(), date(2026, 2, 28) - timedelta(days=3 * next(_DAYS))
     with TemporaryDirectory() as folder:
-        sky = RealRules(clock, pds, account, day)
+        sky = RealPdsRules(clock, pds, account, day)
         x, mastodon = XRules(clock), MastodonRules(clock)
         with Sandbox({"bluesky": sky}, sleep=clock.sleep) as sandbox:
-            on = Stage(Path(folder), clock, sandbox, x, mastodon, sky)
-            yield Play(on, SKY, digest(papers, day), more)
+            case = FakeWorld(Path(folder), clock, sandbox, x, mastodon, sky)
+            yield FaultScenario(case, SKY, digest(papers, day), more)
         sky.close()
 
 
@@ -142,7 +152,7 @@ def real_play(pds: RealPds, account: Account, papers: int = 1, **more: str) -> I
 
 
 @dataclass(frozen=True, slots=True)
-class RealDesk:
+class RealPdsProcess:
     """`bot` as a real process that posts the sample of 22 papers, through the sandbox's doors."""
 
     folder: Path
@@ -174,7 +184,7 @@ class RealDesk:
     def __call__(self, *arguments: object, how: tuple[object, ...] = ()) -> tuple[int, str]:
         """Let it come to its end; its status and all it said."""
         with self.start(*arguments, how=how) as process:
-            said, complained = process.communicate(timeout=LONGEST)
+            said, complained = process.communicate(timeout=HANG_SECONDS)
         return process.returncode, said + complained
 
     def killed_at_request(self, number: int, hold: Fault) -> None:
@@ -184,12 +194,13 @@ class RealDesk:
         held = script.Stage.HELD
         with self.start() as process:
             assert self.sandbox.wait(
-                lambda log: any((each.number, each.stage) == (at, held) for each in log), LONGEST
+                lambda log: any((each.number, each.stage) == (at, held) for each in log),
+                HANG_SECONDS,
             )
             process.kill()
             process.communicate()
         over = script.Stage.DONE
-        assert self.sandbox.wait(lambda log: all(each.stage is over for each in log), LONGEST)
+        assert self.sandbox.wait(lambda log: all(each.stage is over for each in log), HANG_SECONDS)
 
     def killed_at_commit(self, number: int, when: str) -> None:
         """SIGKILL `before` or `after` a commit to the ledger."""
@@ -222,7 +233,7 @@ class RealDesk:
     def rev(self) -> str:
         """The revision of the repository, which every commit changes."""
         answer = self.pds.get("com.atproto.sync.getLatestCommit", did=self.account.did)
-        return str(answered(answer)["rev"])
+        return str(json_of(answer)["rev"])
 
     def records(self) -> dict[str, Record]:
         """All posts of the account, by their keys."""
@@ -233,19 +244,21 @@ class RealDesk:
         """What another app of the person's own writes."""
         told = {"repo": self.account.did, "collection": POSTS, "rkey": key, "record": value}
         token = self.pds.log_in(self.account).access
-        return answered(self.pds.post("com.atproto.repo.putRecord", told, token))
+        return json_of(self.pds.post("com.atproto.repo.putRecord", told, token))
 
     def remove(self, key: str) -> None:
         """What a person deletes."""
         told = {"repo": self.account.did, "collection": POSTS, "rkey": key}
         token = self.pds.log_in(self.account).access
-        answered(self.pds.post("com.atproto.repo.deleteRecord", told, token))
+        json_of(self.pds.post("com.atproto.repo.deleteRecord", told, token))
 
 
 @contextmanager
-def real_desk(pds: RealPds, account: Account, folder: Path, **more: str) -> Iterator[RealDesk]:
+def real_pds_process(
+    pds: RealPds, account: Account, folder: Path, **more: str
+) -> Iterator[RealPdsProcess]:
     """Set it up in an empty folder."""
-    rules = RealRules(RealTime(), pds, account, date.fromisoformat(SAMPLE))
+    rules = RealPdsRules(RealClock(), pds, account, date.fromisoformat(SAMPLE))
     with Sandbox({"bluesky": rules}) as sandbox:
         environ = {
             "BLUESKY_HANDLE": account.handle,
@@ -262,12 +275,15 @@ def real_desk(pds: RealPds, account: Account, folder: Path, **more: str) -> Iter
             **more,
         }
         load(environ, folder)
-        yield RealDesk(folder, pds, account, sandbox, environ)
+        yield RealPdsProcess(folder, pds, account, sandbox, environ)
     rules.close()
 
 
 def check_against_plan(
-    at: RealDesk, posts: int = 24, besides: int = 0, pictures: Mapping[int, bytes] = NO_PICTURES
+    at: RealPdsProcess,
+    posts: int = 24,
+    besides: int = 0,
+    pictures: Mapping[int, bytes] = NO_PICTURES,
 ) -> str:
     """Every record is the ledger's plan, byte by byte; what was compared, in a line.
 
@@ -294,16 +310,16 @@ def check_against_plan(
 # The table ----------------------------------------------------------------------------------------
 
 
-def table() -> Iterator[Row]:
+def real_pds_table() -> Iterator[FaultRow]:
     """What the stand-in is tried with, tried on the real server; nothing where that is not here."""
     if not INSTALLED:
         return
-    with serving() as pds:
+    with running_pds() as pds:
         account = pds.new_account()
         for kind in TROUBLES:
             name, troubles = kind(SKY)
-            row = Row(f"{name}, a real PDS")
+            row = FaultRow(f"{name}, a real PDS")
             for prepare in troubles:
-                with real_play(pds, account) as on:
-                    row.count(on, on.until_settled(prepare(on)))
+                with real_pds_scenario(pds, account) as case:
+                    row.count(case, case.run_until_settled(prepare(case)))
             yield row

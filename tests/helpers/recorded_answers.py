@@ -20,7 +20,7 @@ def load(path: Path) -> dict[str, object]:
     return found
 
 
-def inside(value: object, *keys: str | int) -> object:
+def value_at(value: object, *keys: str | int) -> object:
     for key in keys:
         if isinstance(key, int):
             assert isinstance(value, list)
@@ -31,7 +31,7 @@ def inside(value: object, *keys: str | int) -> object:
     return value
 
 
-def unlike(ours: object, theirs: object, where: str = "") -> Iterator[str]:
+def differences(ours: object, theirs: object, where: str = "") -> Iterator[str]:
     """What of our answer the recorded one does not have, or has as another kind of value."""
     if ours is None or theirs is None:
         return
@@ -39,21 +39,21 @@ def unlike(ours: object, theirs: object, where: str = "") -> Iterator[str]:
         for name in ours.keys() - theirs.keys():
             yield f"{where}.{name} is not there"
         for name in ours.keys() & theirs.keys():
-            yield from unlike(ours[name], theirs[name], f"{where}.{name}")
+            yield from differences(ours[name], theirs[name], f"{where}.{name}")
     elif isinstance(ours, list) and isinstance(theirs, list):
         for mine in ours[:1]:
             for yours in theirs[:1]:
-                yield from unlike(mine, yours, f"{where}[]")
+                yield from differences(mine, yours, f"{where}[]")
     elif type(ours) is not type(theirs):
         yield f"{where} is {type(ours).__name__} and not {type(theirs).__name__}"
 
 
 def recorded(name: str, number: int = 0) -> tuple[object, Mapping[str, list[str]]]:
     page = load(API / "recorded" / "mastodonpy" / f"test_{name}.yaml")
-    response = inside(page, "interactions", number, "response")
-    headers = inside(response, "headers")
+    response = value_at(page, "interactions", number, "response")
+    headers = value_at(response, "headers")
     assert isinstance(headers, dict)
-    return json.loads(str(inside(response, "body", "string"))), headers
+    return json.loads(str(value_at(response, "body", "string"))), headers
 
 
 KINDS: Mapping[str, tuple[type, ...]] = {
@@ -67,11 +67,11 @@ KINDS: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def faulty(value: object, schema: object, page: object, where: str = "") -> Iterator[str]:
+def schema_errors(value: object, schema: object, page: object, where: str = "") -> Iterator[str]:
     """Where a value is not what its schema says: kinds, members that are required, lists."""
     assert isinstance(schema, dict)
     while "$ref" in schema:
-        found = inside(page, *schema["$ref"].removeprefix("#/").split("/"))
+        found = value_at(page, *schema["$ref"].removeprefix("#/").split("/"))
         assert isinstance(found, dict)
         schema = found
     kinds = schema.get("type", [])
@@ -84,7 +84,7 @@ def faulty(value: object, schema: object, page: object, where: str = "") -> Iter
         )
         for name, inner in schema.get("properties", {}).items():
             if value.get(name) is not None:
-                yield from faulty(value[name], inner, page, f"{where}.{name}")
+                yield from schema_errors(value[name], inner, page, f"{where}.{name}")
     if isinstance(value, list):
         for each in value:
-            yield from faulty(each, schema.get("items", {}), page, f"{where}[]")
+            yield from schema_errors(each, schema.get("items", {}), page, f"{where}[]")

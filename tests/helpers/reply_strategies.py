@@ -18,15 +18,15 @@ words = st.one_of(
     st.sampled_from(["1", "2026-03-01T12:00:00Z", "https://t.co/a", "replied_to", "9" * 40]),
 )
 leaves = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), words)
-anything = st.recursive(
+any_json = st.recursive(
     leaves,
     lambda inner: st.one_of(
         st.lists(inner, max_size=3), st.dictionaries(st.one_of(names, words), inner, max_size=4)
     ),
     max_leaves=20,
 )
-bodies = st.one_of(
-    anything.map(lambda value: json.dumps(value).encode()),
+any_body = st.one_of(
+    any_json.map(lambda value: json.dumps(value).encode()),
     st.binary(max_size=40),
     st.sampled_from(
         [

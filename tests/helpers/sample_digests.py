@@ -1,4 +1,4 @@
-"""Invented digests of a given day, for the tests of sources."""
+"""Makes digests of a given day, and their Markdown, for the tests of sources."""
 
 from __future__ import annotations
 

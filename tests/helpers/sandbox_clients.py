@@ -1,4 +1,4 @@
-"""The real SDKs, pointed at a sandbox, and a clock that only moves when it is told to."""
+"""Clients of a sandbox: the networks' real SDKs and bare requests, and a still clock."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ X_HOST = "https://api.twitter.com"
 TIMEOUT = 30.0
 
 
-class Clock:
+class StillClock:
     """A time that stands still until it is moved; it begins in the middle of a second."""
 
     def __init__(self) -> None:
@@ -67,12 +67,12 @@ def oauth(keys: Keys) -> OAuth1:
 
 
 @dataclass
-class X:
+class XClient:
     """A sandbox with X in it, and two ways to talk to it: tweepy, and bare signed requests."""
 
     sandbox: Sandbox
     rules: XRules
-    clock: Clock
+    clock: StillClock
     client: tweepy.Client
 
     def call(
@@ -91,8 +91,8 @@ class X:
 
 
 @contextmanager
-def x(behaviour: XBehaviour | None = None, timeout: float = TIMEOUT) -> Iterator[X]:
-    clock = Clock()
+def x_client(behaviour: XBehaviour | None = None, timeout: float = TIMEOUT) -> Iterator[XClient]:
+    clock = StillClock()
     rules = XRules(clock, behaviour)
     with Sandbox({"twitter": rules}) as sandbox:
         keys = rules.keys
@@ -105,16 +105,16 @@ def x(behaviour: XBehaviour | None = None, timeout: float = TIMEOUT) -> Iterator
         client.session.trust_env = False
         client.session.mount(X_HOST, Redirecting(sandbox.url("twitter"), timeout))
         with client.session:
-            yield X(sandbox, rules, clock, client)
+            yield XClient(sandbox, rules, clock, client)
 
 
 @dataclass
-class M:
+class MastodonClient:
     """A sandbox with a server of Mastodon's API in it, mastodon.py, and bare requests."""
 
     sandbox: Sandbox
     rules: MastodonRules
-    clock: Clock
+    clock: StillClock
     client: Mastodon
     session: requests.Session
 
@@ -142,8 +142,10 @@ class M:
 
 
 @contextmanager
-def mastodon(behaviour: MastodonBehaviour = MASTODON, timeout: float = TIMEOUT) -> Iterator[M]:
-    clock = Clock()
+def mastodon_client(
+    behaviour: MastodonBehaviour = MASTODON, timeout: float = TIMEOUT
+) -> Iterator[MastodonClient]:
+    clock = StillClock()
     rules = MastodonRules(clock, behaviour)
     with Sandbox({"mastodon": rules}) as sandbox, requests.Session() as session:
         session.trust_env = False
@@ -154,16 +156,16 @@ def mastodon(behaviour: MastodonBehaviour = MASTODON, timeout: float = TIMEOUT) 
             request_timeout=timeout,
             session=session,
         )
-        yield M(sandbox, rules, clock, client, session)
+        yield MastodonClient(sandbox, rules, clock, client, session)
 
 
 @dataclass
-class B:
+class BlueskyClient:
     """A sandbox with a PDS in it, and bare calls of XRPC, with the tokens of one login."""
 
     sandbox: Sandbox
     rules: BlueskyRules
-    clock: Clock
+    clock: StillClock
     session: requests.Session
     timeout: float = TIMEOUT
     tokens: dict[str, str] = field(default_factory=dict)
@@ -230,13 +232,15 @@ class B:
 
 
 @contextmanager
-def bluesky(behaviour: BlueskyBehaviour = BSKY_SOCIAL, timeout: float = TIMEOUT) -> Iterator[B]:
+def bluesky_client(
+    behaviour: BlueskyBehaviour = BSKY_SOCIAL, timeout: float = TIMEOUT
+) -> Iterator[BlueskyClient]:
     """A PDS, and one who is logged in there."""
-    clock = Clock()
+    clock = StillClock()
     rules = BlueskyRules(clock, behaviour)
     with Sandbox({"bluesky": rules}) as sandbox, requests.Session() as session:
         session.trust_env = False
-        it = B(sandbox, rules, clock, session, timeout)
+        it = BlueskyClient(sandbox, rules, clock, session, timeout)
         tokens = rules.pds.sessions.open(clock.now, behaviour)
         it.tokens = {"access": tokens.access, "refresh": tokens.refresh}
         yield it

@@ -1,4 +1,4 @@
-"""A worker whose time a test moves, and that tells how it is as the real one does."""
+"""A worker that reports to a `Watch` as the real one does, on clocks that a test moves."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
 @dataclass
-class Clocks:
-    """A wall clock, which somebody may set, and one that only goes on."""
+class FakeClocks:
+    """A wall clock that can be set, and a monotonic clock."""
 
     at: datetime = NOON
     seconds: float = 1_000.0
@@ -23,36 +23,36 @@ class Clocks:
     def monotonic(self) -> float:
         return self.seconds
 
-    def go(self, seconds: float) -> None:
-        """Time goes by."""
+    def advance(self, seconds: float) -> None:
+        """Move both clocks."""
         self.at += timedelta(seconds=seconds)
         self.seconds += seconds
 
-    def put(self, seconds: float) -> None:
-        """Somebody sets the wall clock, forward or back."""
+    def set_wall(self, seconds: float) -> None:
+        """Set the wall clock forward or back."""
         self.at += timedelta(seconds=seconds)
 
     def watch(self) -> Watch:
         return Watch(self.wall, self.monotonic)
 
 
-class Life:
-    """A worker whose timer ticks unless it is wedged."""
+class WatchedWorker:
+    """A worker whose timer ticks unless a test stops it."""
 
     def __init__(self) -> None:
-        self.clocks = Clocks()
+        self.clocks = FakeClocks()
         self.watch = self.clocks.watch()
 
-    def go(self, minutes: float, *, ticking: bool = True) -> None:
-        """Time goes by, a tick each half minute."""
+    def advance(self, minutes: float, *, ticking: bool = True) -> None:
+        """Move the clocks, with a tick each half minute."""
         for _ in range(int(minutes * 2)):
-            self.clocks.go(30)
+            self.clocks.advance(30)
             if ticking:
                 self.watch.ticked()
 
-    def make_a_pass(self, *, good: bool = True, reason: str = "") -> None:
+    def run_pass(self, *, good: bool = True, reason: str = "") -> None:
         """A pass of a minute; the next is due half an hour after it."""
         self.watch.begun(["twitter"])
-        self.go(1)
+        self.advance(1)
         self.watch.ended(good=good, reason=reason)
         self.watch.next_run(self.clocks.at + timedelta(minutes=30))

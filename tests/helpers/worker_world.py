@@ -1,4 +1,4 @@
-"""A worker on the stage: real passes, source, ledger, posters and signs; time that is told."""
+"""A worker in the test's process: real passes, source, ledger and posters, in a `FakeWorld`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from bot.worker.tick import Rules
 from bot.worker.watching.log import Log
 from bot.worker.watching.watch import Watch
 from tests.helpers.digest_writer import write
-from tests.helpers.fake_world import Stage, digest, paper
+from tests.helpers.fake_world import FakeWorld, digest, paper
 
 
-def numbered(number: int, published: datetime, papers: int = 2, **fields: object) -> Digest:
+def numbered_digest(number: int, published: datetime, papers: int = 2, **fields: object) -> Digest:
     """A digest that comes out at `published`, of the day before, with papers of its own."""
     day = published.date() - timedelta(days=1)
     own = tuple(
@@ -40,7 +40,7 @@ def numbered(number: int, published: datetime, papers: int = 2, **fields: object
     return replace(made, **fields)  # type: ignore[arg-type] # each test knows the fields
 
 
-def put(folder: Path, source: Digest, text: str | None = None) -> Path:
+def publish_file(folder: Path, source: Digest, text: str | None = None) -> Path:
     """Publish a digest, as its publisher's program does; `text` in place of its own."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{source.day}---{source.slug}.md"
@@ -49,8 +49,8 @@ def put(folder: Path, source: Digest, text: str | None = None) -> Path:
 
 
 @dataclass
-class Pulse:
-    """A heartbeat's address that notes each beat."""
+class FakeHeartbeat:
+    """Records each heartbeat in place of an address that would receive it."""
 
     beats: list[bool] = field(default_factory=list)
 
@@ -60,8 +60,8 @@ class Pulse:
 
 
 @dataclass
-class Operator:
-    """Is told of troubles; `away` takes nothing."""
+class FakeOperator:
+    """Receives the alerts about troubles; receives nothing while `away`."""
 
     raised: list[str] = field(default_factory=list)
     over: list[str] = field(default_factory=list)
@@ -76,10 +76,10 @@ class Operator:
 
 
 @dataclass
-class Works:
-    """One run of the worker, from its start to its end or its death."""
+class WorkerWorld:
+    """One process of the worker, from its start until it ends or is killed."""
 
-    on: Stage
+    world: FakeWorld
     passes: Passes
     ledger: Ledger
     watch: Watch
@@ -102,34 +102,34 @@ class Works:
 
 
 @contextmanager
-def works(
-    on: Stage,
+def worker_world(
+    world: FakeWorld,
     settings: Settings,
-    operator: Operator | None = None,
-    pulse: Pulse | None = None,
+    operator: FakeOperator | None = None,
+    heartbeat: FakeHeartbeat | None = None,
     kept: type[Ledger] = Ledger,
-) -> Iterator[Works]:
+) -> Iterator[WorkerWorld]:
     """A worker whose every part is real but its clock, its operator and its heartbeat.
 
     `kept` is the kind of ledger: one whose process can die, for instance.
     """
     out, numbers = io.StringIO(), itertools.count()
-    log = Log(out, json=True, clock=on.clock)
-    watch = Watch(on.clock, on.clock.monotonic)
+    log = Log(out, json=True, clock=world.clock)
+    watch = Watch(world.clock, world.clock.monotonic)
     with kept.open(settings.database) as ledger:
         signs = Signs(
             log=log,
             watch=watch,
-            heartbeat=pulse,
+            heartbeat=heartbeat,
             alerts=operator,
             ledger=ledger,
             accounts=frozenset(account.name for account in settings.accounts),
             max_age=settings.max_age,
-            clock=on.clock,
-            monotonic=on.clock.monotonic,
-            stopping=lambda: on.stop,
+            clock=world.clock,
+            monotonic=world.clock.monotonic,
+            stopping=lambda: world.stop,
         )
-        around = replace(on.around(), tell=signs.event)
+        around = replace(world.surroundings(), tell=signs.event)
         service = Service(settings, ledger, around, lambda: f"token-{next(numbers)}")
         rules = {
             account.name: Rules(
@@ -140,12 +140,12 @@ def works(
             )
             for account in settings.accounts
         }
-        asking = Asking(app.source(settings), next(iter(rules.values())), on.clock)
+        asking = Asking(app.source(settings), next(iter(rules.values())), world.clock)
         passes = Passes(service, settings.accounts, asking, rules, signs)
-        yield Works(on, passes, ledger, watch, signs, out)
+        yield WorkerWorld(world, passes, ledger, watch, signs, out)
 
 
-def settings_of(on: Stage, networks: Sequence[Network] = (), **more: str) -> Settings:
-    """The stage's settings, with a folder of digests as the source."""
-    (on.folder / "posts").mkdir(exist_ok=True)
-    return on.settings(networks, **({"BOT_DIGESTS": "posts"} | more))
+def worker_settings(world: FakeWorld, networks: Sequence[Network] = (), **more: str) -> Settings:
+    """The world's settings, with a folder of digests as the source."""
+    (world.folder / "posts").mkdir(exist_ok=True)
+    return world.settings(networks, **({"BOT_DIGESTS": "posts"} | more))

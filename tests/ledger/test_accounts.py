@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.ledger.columns import dollars, micros
 from bot.ledger.rows import Limit, Spending
 from bot.ledger.store import Ledger
-from tests.helpers.ledger_setup import MINUTE, T0, opened, planned
+from tests.helpers.ledger_setup import MINUTE, T0, opened_ledger, planned_thread
 
 MILLIONTH = Decimal("0.000001")
 
@@ -63,7 +63,7 @@ def test_facts_are_remembered_for_each_account(ledger: Ledger) -> None:
 
 def test_the_newest_post_is_found_over_all_threads(ledger: Ledger) -> None:
     assert ledger.last_known("twitter") is None
-    old, new = (ledger.plan(planned(digest=name), T0) for name in ("old", "new"))
+    old, new = (ledger.plan(planned_thread(digest=name), T0) for name in ("old", "new"))
     ledger.adopt(new.number, 0, "10", "", T0)
     ledger.adopt(new.number, 1, "11", "", T0)
     assert ledger.last_known("twitter") == ("11", T0)
@@ -75,7 +75,7 @@ def test_the_newest_post_is_found_over_all_threads(ledger: Ledger) -> None:
 
 
 def test_papers_count_as_published_while_they_are_out(ledger: Ledger) -> None:
-    thread = ledger.plan(planned(5), T0)
+    thread = ledger.plan(planned_thread(5), T0)
     for position in range(4):
         ledger.adopt(thread.number, position, str(position + 1), "", T0 + position * MINUTE)
     ledger.retracted(thread.number, 3, T0)
@@ -85,7 +85,7 @@ def test_papers_count_as_published_while_they_are_out(ledger: Ledger) -> None:
 
 
 def test_ids_of_other_threads_are_known_retracted_ones_too(ledger: Ledger) -> None:
-    first, second = (ledger.plan(planned(generation=number), T0) for number in (0, 1))
+    first, second = (ledger.plan(planned_thread(generation=number), T0) for number in (0, 1))
     ledger.adopt(first.number, 0, "1", "", T0)
     ledger.retracted(first.number, 0, T0)
     ledger.adopt(second.number, 0, "2", "", T0)
@@ -95,7 +95,7 @@ def test_ids_of_other_threads_are_known_retracted_ones_too(ledger: Ledger) -> No
 
 
 def test_a_digest_that_changed_is_noticed(tmp_path: Path) -> None:
-    with opened(tmp_path / "other.db") as (ledger, thread):
+    with opened_ledger(tmp_path / "other.db") as (ledger, thread):
         assert not ledger.changed(thread)
         ledger.digest_seen(thread.digest, thread.fingerprint, "Hot Papers", T0)
         assert not ledger.changed(thread)

@@ -11,7 +11,7 @@ from bot.ledger.leases import describe, holder, is_alive
 from bot.ledger.rows import Attempt
 from bot.ledger.store import Ledger
 from bot.model import State
-from tests.helpers.ledger_setup import MINUTE, T0, planned, real_proc
+from tests.helpers.ledger_setup import MINUTE, T0, planned_thread, real_proc
 from tests.helpers.paths import ROOT
 
 CHILD = ROOT / "tests" / "helpers" / "ledger_child.py"
@@ -53,7 +53,7 @@ STEPS = {
 
 def states(path: Path) -> tuple[State, ...] | None:
     with Ledger.open(path) as ledger:
-        thread = ledger.thread("twitter", planned().digest)
+        thread = ledger.thread("twitter", planned_thread().digest)
         if thread is None:
             return None
         # an attempt is there exactly when the answer that came with it is
@@ -91,7 +91,7 @@ def test_a_process_killed_in_mid_transaction_loses_nothing_it_had_said(
     looking = Ledger.peek(path)
     assert looking is not None
     with looking:
-        seen = looking.thread("twitter", planned().digest)
+        seen = looking.thread("twitter", planned_thread().digest)
     found = states(path)
     assert found in (STEPS[done], *(STEPS[each] for each in following))
     assert (None if seen is None else tuple(each.state for each in seen.posts)) == found
@@ -104,7 +104,7 @@ def test_whoever_comes_after_a_kill_goes_on(path: Path, statements: int) -> None
         assert process.returncode == -signal.SIGKILL
     assert states(path) is not None
     with Ledger.open(path) as ledger:
-        thread = ledger.plan(planned(2, text="words of a later template"), T0)
+        thread = ledger.plan(planned_thread(2, text="words of a later template"), T0)
         assert thread.posts[0].text == "0. words"
         assert thread.posts[0].tries <= 1
 

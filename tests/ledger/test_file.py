@@ -22,7 +22,16 @@ from bot.ledger.rows import Attempt
 from bot.ledger.store import Ledger
 from bot.ledger.writer import Writer
 from bot.model import State
-from tests.helpers.ledger_setup import FAR, MINUTE, T0, TOKEN, names, opened, planned, post
+from tests.helpers.ledger_setup import (
+    FAR,
+    MINUTE,
+    T0,
+    TOKEN,
+    file_names,
+    opened_ledger,
+    planned_thread,
+    post_at,
+)
 from tests.helpers.paths import ROOT
 
 
@@ -44,7 +53,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def left_by_a_crash(path: Path) -> None:
     """A ledger whose -wal holds what is committed, as a killed process leaves it."""
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         ledger.adopt(thread.number, 0, "1", "", T0)
         kept = {each: each.read_bytes() for each in path.parent.iterdir()}
     for each, content in kept.items():
@@ -58,8 +67,8 @@ def test_a_new_ledger_is_for_us_alone_and_safe_on_the_disk(path: Path, odd_umask
     assert odd_umask is None
     path.parent.mkdir(mode=0o755)
     path.parent.chmod(0o755)
-    with opened(path) as (ledger, _):
-        assert names(path.parent) == {"bot.db", "bot.db-shm", "bot.db-wal"}
+    with opened_ledger(path) as (ledger, _):
+        assert file_names(path.parent) == {"bot.db", "bot.db-shm", "bot.db-wal"}
         for each in path.parent.iterdir():
             assert stat.S_IMODE(each.stat().st_mode) == 0o600
         settings = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
@@ -67,7 +76,7 @@ def test_a_new_ledger_is_for_us_alone_and_safe_on_the_disk(path: Path, odd_umask
             assert ledger._fetch(f"PRAGMA {name}")[0][0] == value
         assert ledger._fetch("PRAGMA busy_timeout")[0][0] == 10_000
         assert ledger._fetch("PRAGMA user_version")[0][0] == LATEST
-    assert names(path.parent) == {"bot.db"}
+    assert file_names(path.parent) == {"bot.db"}
 
 
 def test_a_ledger_that_others_may_read_is_shut_before_it_is_used(path: Path) -> None:
@@ -90,12 +99,12 @@ def test_a_file_that_is_no_ledger_keeps_its_mode(path: Path) -> None:
 
 def test_folders_on_the_way_are_made_and_odd_names_are_only_names(tmp_path: Path) -> None:
     path = tmp_path / "a b" / "100%?mode=memory#x" / "é.db"
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         looking = Ledger.peek(path)
         assert looking is not None
         with looking:
             assert looking.refresh(thread.number) == ledger.refresh(thread.number)
-    assert names(path.parent) == {"é.db"}
+    assert file_names(path.parent) == {"é.db"}
 
 
 def test_a_relative_path_stays_where_it_was(
@@ -104,7 +113,7 @@ def test_a_relative_path_stays_where_it_was(
     monkeypatch.chdir(tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    with opened(Path(":memory:")) as (ledger, thread):
+    with opened_ledger(Path(":memory:")) as (ledger, thread):
         monkeypatch.chdir(elsewhere)
         ledger.attempt(thread.number, Attempt(T0, "read", None, "answered"))
         monkeypatch.chdir(tmp_path)
@@ -113,7 +122,7 @@ def test_a_relative_path_stays_where_it_was(
     with looking:
         monkeypatch.chdir(elsewhere)
         assert len(looking.attempts(thread.number)) == 1
-    assert names(tmp_path) == {":memory:", "elsewhere"}
+    assert file_names(tmp_path) == {":memory:", "elsewhere"}
 
 
 def test_an_empty_file_becomes_a_ledger(path: Path) -> None:
@@ -126,7 +135,7 @@ def test_an_empty_file_becomes_a_ledger(path: Path) -> None:
         else:
             path.write_bytes(content)
         assert Ledger.peek(path) is None
-        with opened(path) as (_, thread):
+        with opened_ledger(path) as (_, thread):
             assert thread.posts
 
 
@@ -135,7 +144,7 @@ def test_a_ledger_that_was_only_marked_is_empty_still(path: Path) -> None:
     with closing(connect(path)) as made:
         made.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     assert Ledger.peek(path) is None
-    with opened(path) as (_, thread):
+    with opened_ledger(path) as (_, thread):
         assert thread.posts
 
 
@@ -162,7 +171,7 @@ def refill(old: Path, new: Path) -> None:
 def test_an_older_ledger_is_brought_up_to_date_and_keeps_what_it_holds(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:
-    with opened(tmp_path / "new.db") as (_, thread):
+    with opened_ledger(tmp_path / "new.db") as (_, thread):
         assert thread.posts
     with monkeypatch.context() as older:
         older.setattr(migrations, "LATEST", version)
@@ -174,7 +183,7 @@ def test_an_older_ledger_is_brought_up_to_date_and_keeps_what_it_holds(
         LedgerError, match=rf"version {version} of an earlier release.*\n.*bot post"
     ):
         Ledger.peek(path)
-    assert (path.read_bytes(), names(path.parent)) == (before, {"bot.db"})
+    assert (path.read_bytes(), file_names(path.parent)) == (before, {"bot.db"})
     with Ledger.open(path) as ledger:
         assert ledger.refresh(thread.number) == thread
         ledger.remember("twitter", "id", "1")
@@ -205,7 +214,7 @@ def found(path: Path) -> tuple[int, set[str]]:
 def test_a_step_that_fails_leaves_the_steps_before_it(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened(path) as (_, thread):
+    with opened_ledger(path) as (_, thread):
         pass
     with monkeypatch.context() as later:
         steps(later, add_notes, add_letters_and_die)
@@ -228,11 +237,11 @@ def test_nobody_finds_a_new_ledger_half_made(path: Path, monkeypatch: pytest.Mon
             Ledger.open(path)
     assert found(path) == (0, set())
     assert Ledger.peek(path) is None
-    with opened(path) as (_, thread):
+    with opened_ledger(path) as (_, thread):
         assert thread.posts
 
 
-class Meeting(sqlite3.Connection):
+class RefusingConnection(sqlite3.Connection):
     """A connection whose wish for WAL is refused, as when another process makes the ledger."""
 
     refusals = 0
@@ -250,7 +259,9 @@ class Meeting(sqlite3.Connection):
 def test_who_meets_another_at_the_making_asks_again(path: Path) -> None:
     with closing(Writer(path, 1.0)) as writer:
         writer.connection.close()
-        writer.connection = meeting = sqlite3.connect(path, factory=Meeting, isolation_level=None)
+        writer.connection = meeting = sqlite3.connect(
+            path, factory=RefusingConnection, isolation_level=None
+        )
         meeting.refusals = 3
         assert writer._log_ahead() == "wal"
         meeting.refusals = 99
@@ -262,7 +273,7 @@ def test_who_meets_another_at_the_making_asks_again(path: Path) -> None:
 
 
 def test_a_newer_ledger_is_refused_and_not_touched(path: Path) -> None:
-    with opened(path):
+    with opened_ledger(path):
         pass
     with closing(connect(path)) as newer:
         newer.execute(f"PRAGMA user_version = {LATEST + 1}")
@@ -272,7 +283,7 @@ def test_a_newer_ledger_is_refused_and_not_touched(path: Path) -> None:
             way(path)
         assert f"{path} has version {LATEST + 1}" in refused.value.message
         assert "later" in refused.value.mend
-    assert (path.read_bytes(), names(path.parent)) == (before, {"bot.db"})
+    assert (path.read_bytes(), file_names(path.parent)) == (before, {"bot.db"})
 
 
 def test_a_ledger_that_grew_newer_while_it_was_opened_is_refused(path: Path) -> None:
@@ -298,7 +309,7 @@ def test_another_programs_database_is_refused_and_not_touched(path: Path, journa
             way(path)
         assert str(path) in refused.value.message
         assert "BOT_DATABASE" in refused.value.mend
-    assert (path.read_bytes(), names(path.parent)) == (before, {"bot.db"})
+    assert (path.read_bytes(), file_names(path.parent)) == (before, {"bot.db"})
 
 
 @pytest.mark.parametrize("content", [b"{}", b"\0" * 8192, b"# Hot Papers\n" * 999])
@@ -308,11 +319,11 @@ def test_a_file_that_is_no_database_is_refused_and_not_touched(path: Path, conte
     for way in (Ledger.open, Ledger.peek):
         with pytest.raises(LedgerError, match="not an SQLite database"):
             way(path)
-    assert (path.read_bytes(), names(path.parent)) == (content, {"bot.db"})
+    assert (path.read_bytes(), file_names(path.parent)) == (content, {"bot.db"})
 
 
 def test_a_ledger_cut_short_is_refused(path: Path) -> None:
-    with opened(path):
+    with opened_ledger(path):
         pass
     path.write_bytes(path.read_bytes()[:20_000])
     for way in (Ledger.open, Ledger.peek):
@@ -321,7 +332,7 @@ def test_a_ledger_cut_short_is_refused(path: Path) -> None:
 
 
 def test_damage_inside_is_an_error_when_it_is_met(path: Path) -> None:
-    with opened(path, 24) as (ledger, thread):
+    with opened_ledger(path, 24) as (ledger, thread):
         page = ledger._fetch("SELECT rootpage FROM sqlite_master WHERE name = 'posts'")[0][0]
     content = bytearray(path.read_bytes())
     content[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
@@ -372,7 +383,7 @@ def test_a_file_in_the_wrong_hands_is_an_error_of_ours(path: Path) -> None:
 def test_a_read_only_file_is_refused() -> None:
     with TemporaryDirectory() as name, bound_by_modes(Path(name)):
         path = Path(name) / "bot.db"
-        with opened(path):
+        with opened_ledger(path):
             pass
         path.chmod(0o400)
         with pytest.raises(LedgerError, match="it is read-only"):
@@ -398,7 +409,7 @@ def bound_by_modes(folder: Path) -> Iterator[None]:
 
 
 def test_a_connection_that_may_not_write_is_refused(path: Path) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         ledger._fetch("PRAGMA query_only = ON")
         with pytest.raises(LedgerError, match=r"it is read-only .*\n.*writable"):
             ledger.begin(thread.number, 0, TOKEN, T0, FAR)
@@ -409,7 +420,7 @@ def test_a_connection_that_may_not_write_is_refused(path: Path) -> None:
 
 
 def test_a_folder_in_the_way_of_the_log_is_named(path: Path) -> None:
-    with opened(path):
+    with opened_ledger(path):
         pass
     with closing(connect(path)) as other:
         other.execute("PRAGMA journal_mode = DELETE")
@@ -431,7 +442,7 @@ def test_a_disk_that_cannot_share_memory_is_refused(path: Path) -> None:
 
 
 def test_a_full_disk_loses_nothing_that_was_kept(path: Path) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         number = thread.number
         pages = ledger._fetch("PRAGMA page_count")[0][0]
         ledger._fetch(f"PRAGMA max_page_count = {pages}")
@@ -440,7 +451,7 @@ def test_a_full_disk_loses_nothing_that_was_kept(path: Path) -> None:
             with pytest.raises(LedgerError, match=r"the disk is full .*\n.*Make room"):
                 ledger.attempt(number, attempt)
         with pytest.raises(LedgerError, match="the disk is full"):
-            ledger.plan(planned(500, digest="another"), T0)
+            ledger.plan(planned_thread(500, digest="another"), T0)
         assert ledger.attempts(number) == ()
         assert ledger.threads() == (thread,)
         ledger._fetch("PRAGMA max_page_count = 100000")
@@ -485,7 +496,7 @@ def fill_the_disk(path: Path, limit: int) -> str:
 
 
 def test_a_disk_that_really_takes_no_more_is_an_error_and_no_loss(path: Path) -> None:
-    with opened(path) as (_, thread):
+    with opened_ledger(path) as (_, thread):
         pass
     said = fill_the_disk(path, 400_000)
     assert str(path) in said
@@ -505,7 +516,7 @@ def test_a_disk_that_is_full_from_the_start_is_an_error(path: Path) -> None:
 
 
 def test_a_ledger_that_another_process_holds_is_waited_for_and_then_named(path: Path) -> None:
-    with opened(path) as (_, thread), closing(connect(path)) as other:
+    with opened_ledger(path) as (_, thread), closing(connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Locked, match=r"locked by another process .*\n.*Wait"):
             Ledger.open(path, wait=0.05)
@@ -521,7 +532,7 @@ def test_a_ledger_that_another_process_holds_is_waited_for_and_then_named(path: 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
 def test_a_ledger_taken_away_while_in_use_takes_nothing_more(path: Path, how: str) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         path.unlink()
         if how == "replaced":
             path.write_bytes(b"")
@@ -530,7 +541,7 @@ def test_a_ledger_taken_away_while_in_use_takes_nothing_more(path: Path, how: st
 
 
 def test_threads_may_share_a_ledger_and_take_turns(path: Path) -> None:
-    with opened(path, 2) as (ledger, thread):
+    with opened_ledger(path, 2) as (ledger, thread):
 
         def work(position: int) -> None:
             for tries in range(50):
@@ -559,7 +570,7 @@ def test_there_is_nothing_to_look_at_where_there_is_no_file(path: Path) -> None:
 
 
 def test_looking_leaves_no_trace_of_itself(path: Path) -> None:
-    with opened(path) as (_, thread):
+    with opened_ledger(path) as (_, thread):
         pass
     before = path.read_bytes(), path.stat().st_mtime_ns
     looking = Ledger.peek(path)
@@ -567,26 +578,26 @@ def test_looking_leaves_no_trace_of_itself(path: Path) -> None:
     with looking:
         assert looking.refresh(thread.number) == thread
         assert looking.threads(unfinished=True) == (thread,)
-        assert names(path.parent) == {"bot.db"}
+        assert file_names(path.parent) == {"bot.db"}
         for change in (
             lambda: looking.begin(thread.number, 0, TOKEN, T0, FAR),
-            lambda: looking.plan(planned(digest="another"), T0),
+            lambda: looking.plan(planned_thread(digest="another"), T0),
             lambda: looking.remember("twitter", "id", "1"),
         ):
             with pytest.raises(LedgerError, match="opened only to be read"):
                 change()
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
-    assert names(path.parent) == {"bot.db"}
+    assert file_names(path.parent) == {"bot.db"}
 
 
 def test_looking_sees_what_a_running_worker_commits_as_it_comes_and_goes(path: Path) -> None:
-    with opened(path) as (worker, thread):
+    with opened_ledger(path) as (worker, thread):
         looking = Ledger.peek(path)
         assert looking is not None
         worker.begin(thread.number, 0, TOKEN, T0, FAR)
-        assert post(looking.refresh(thread.number)).state is State.SENDING
+        assert post_at(looking.refresh(thread.number)).state is State.SENDING
         worker.sent(thread.number, 0, "1", "", T0)
-        assert post(looking.refresh(thread.number)).state is State.SENT
+        assert post_at(looking.refresh(thread.number)).state is State.SENT
     looking.close()
     with Ledger.open(path):
         pass
@@ -594,15 +605,15 @@ def test_looking_sees_what_a_running_worker_commits_as_it_comes_and_goes(path: P
     looking = Ledger.peek(path)
     assert looking is not None
     with looking:
-        assert post(looking.refresh(thread.number), 1).state is State.PLANNED
-        assert names(path.parent) == {"bot.db"}
+        assert post_at(looking.refresh(thread.number), 1).state is State.PLANNED
+        assert file_names(path.parent) == {"bot.db"}
         with Ledger.open(path) as worker:
             worker.begin(thread.number, 1, TOKEN, T0, FAR)
-            assert post(looking.refresh(thread.number), 1).state is State.SENDING
-        assert post(looking.refresh(thread.number), 1).state is State.SENDING
+            assert post_at(looking.refresh(thread.number), 1).state is State.SENDING
+        assert post_at(looking.refresh(thread.number), 1).state is State.SENDING
         with Ledger.open(path) as worker:
             worker.sent(thread.number, 1, "2", "", T0)
-        assert post(looking.refresh(thread.number), 1).state is State.SENT
+        assert post_at(looking.refresh(thread.number), 1).state is State.SENT
 
 
 def looked_at(path: Path) -> tuple[Ledger, sqlite3.Connection]:
@@ -652,7 +663,7 @@ def test_a_failure_while_nobody_writes_is_one(path: Path) -> None:
 
 
 def test_a_ledger_taken_away_while_it_is_looked_at_is_named(path: Path) -> None:
-    with opened(path) as (_, thread):
+    with opened_ledger(path) as (_, thread):
         pass
     looking = Ledger.peek(path)
     assert looking is not None
@@ -667,7 +678,7 @@ def test_looking_at_what_a_crash_left(path: Path, missing: str) -> None:
     left_by_a_crash(path)
     if missing:
         path.with_name(missing).unlink()
-    before = names(path.parent)
+    before = file_names(path.parent)
     database = path.read_bytes()
     looking = Ledger.peek(path)
     assert looking is not None
@@ -677,12 +688,12 @@ def test_looking_at_what_a_crash_left(path: Path, missing: str) -> None:
         copy = looking._file._copy
         copied = Path(copy.name) if copy else None
         assert (copied is not None) == bool(missing)
-    assert (names(path.parent), path.read_bytes()) == (before, database)
+    assert (file_names(path.parent), path.read_bytes()) == (before, database)
     assert copied is None or not copied.exists()
 
 
 def test_a_ledger_closed_twice_or_used_afterwards_says_so(path: Path) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         pass
     ledger.close()
     with pytest.raises(LedgerError, match="closed"):

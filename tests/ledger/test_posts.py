@@ -22,7 +22,16 @@ from bot.ledger.posts import MOVES
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.ledger.store import Ledger
 from bot.model import State
-from tests.helpers.ledger_setup import FAR, MINUTE, T0, TOKEN, opened, planned, post, take_lease
+from tests.helpers.ledger_setup import (
+    FAR,
+    MINUTE,
+    T0,
+    TOKEN,
+    opened_ledger,
+    planned_thread,
+    post_at,
+    take_lease,
+)
 
 LATER = T0 + MINUTE
 
@@ -88,7 +97,7 @@ def path(tmp_path: Path) -> Path:
 def reach(ledger: Ledger, number: int, state: State) -> StoredPost:
     for change in TO_REACH[state]:
         CHANGES[change](ledger, number)
-    reached = post(ledger.refresh(number))
+    reached = post_at(ledger.refresh(number))
     assert reached.state is state
     return reached
 
@@ -101,7 +110,7 @@ def test_the_table_names_every_change() -> None:
 def test_each_change_from_each_state(
     path: Path, source: State, name: str, target: State | None
 ) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         before = reach(ledger, thread.number, source)
         if target is None and name.startswith("begin"):
             assert CHANGES[name](ledger, thread.number) is False
@@ -111,23 +120,23 @@ def test_each_change_from_each_state(
         else:
             changed = CHANGES[name](ledger, thread.number)
             assert changed in (True, ledger.refresh(thread.number))
-            assert post(ledger.refresh(thread.number)).state is target
+            assert post_at(ledger.refresh(thread.number)).state is target
             return
-        assert post(ledger.refresh(thread.number)) == before
+        assert post_at(ledger.refresh(thread.number)) == before
 
 
 def test_a_try_is_counted_and_its_answer_kept(path: Path) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         assert ledger.begin(thread.number, 0, TOKEN, T0, FAR)
-        tried = post(ledger.refresh(thread.number))
+        tried = post_at(ledger.refresh(thread.number))
         assert (tried.tries, tried.tried_at, tried.doubted_at) == (1, T0, None)
-        sent = post(ledger.sent(thread.number, 0, "17", "https://x.test/17", LATER))
+        sent = post_at(ledger.sent(thread.number, 0, "17", "https://x.test/17", LATER))
         assert (sent.id, sent.url, sent.tries) == ("17", "https://x.test/17", 1)
         assert ledger.last_known("twitter") == ("17", LATER)
 
 
 def test_only_who_holds_the_lease_begins_and_it_lasts_longer_then(path: Path) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         number = thread.number
         assert not ledger.begin(number, 0, "theirs", T0, FAR + MINUTE)
         assert not ledger.begin(number, 0, TOKEN, FAR, FAR + MINUTE)
@@ -141,63 +150,63 @@ def test_only_who_holds_the_lease_begins_and_it_lasts_longer_then(path: Path) ->
 
 
 def test_a_doubt_begins_with_the_first_try_and_ends_with_proof(path: Path) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         number = thread.number
         ledger.begin(number, 0, TOKEN, T0, FAR)
-        doubted = post(ledger.doubt(number, 0, "timed out", LATER))
+        doubted = post_at(ledger.doubt(number, 0, "timed out", LATER))
         assert (doubted.doubted_at, doubted.reason) == (T0, "timed out")
         ledger.missed(number, 0, 1.5, LATER)
-        missed = post(ledger.missed(number, 0, 120.25, LATER))
+        missed = post_at(ledger.missed(number, 0, 120.25, LATER))
         assert (missed.misses, missed.missed_after) == (2, 120.25)
-        assert post(ledger.doubt(number, 0, "still", FAR)).doubted_at == T0
-        proven = post(ledger.absent(number, 0, FAR))
+        assert post_at(ledger.doubt(number, 0, "still", FAR)).doubted_at == T0
+        proven = post_at(ledger.absent(number, 0, FAR))
         assert (proven.state, proven.doubted_at, proven.tries) == (State.PLANNED, None, 1)
         ledger.begin(number, 0, TOKEN, LATER, FAR)
-        again = post(ledger.refresh(number))
+        again = post_at(ledger.refresh(number))
         assert (again.misses, again.missed_after, again.tries) == (0, 0.0, 2)
-        refused = post(ledger.unsent(number, 0, "429", FAR))
+        refused = post_at(ledger.unsent(number, 0, "429", FAR))
         assert (refused.state, refused.reason) == (State.PLANNED, "429")
 
 
 def test_a_refusal_speaks_only_of_its_own_try(path: Path) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         number = thread.number
         reach(ledger, number, State.UNKNOWN)
         assert ledger.begin(number, 0, TOKEN, LATER + MINUTE, FAR, absent=True)
-        refused = post(ledger.unsent(number, 0, "403", FAR))
+        refused = post_at(ledger.unsent(number, 0, "403", FAR))
         assert (refused.state, refused.doubted_at) == (State.UNKNOWN, LATER)
         assert (refused.tries, refused.tried_at) == (1, LATER + MINUTE)
-        assert post(ledger.doubt(number, 0, "still", FAR)).doubted_at == LATER
+        assert post_at(ledger.doubt(number, 0, "still", FAR)).doubted_at == LATER
 
 
 def test_a_suspicion_needs_no_try_and_forgets_old_reads(path: Path) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         reach(ledger, thread.number, State.UNKNOWN)
         ledger.missed(thread.number, 0, 1.0, T0)
         ledger.absent(thread.number, 0, T0)
-        suspected = post(ledger.suspect(thread.number, 0, "half out", FAR))
+        suspected = post_at(ledger.suspect(thread.number, 0, "half out", FAR))
         assert (suspected.doubted_at, suspected.misses, suspected.missed_after) == (FAR, 0, 0.0)
 
 
 def test_a_person_may_settle_what_was_held_either_way(path: Path) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         number = thread.number
         reach(ledger, number, State.SENT)
-        held = post(ledger.hold(number, 0, "dropped by the server", T0))
+        held = post_at(ledger.hold(number, 0, "dropped by the server", T0))
         assert (held.id, held.reason) == ("1", "dropped by the server")
         assert ledger.last_known("twitter") is None
-        settled = post(ledger.settle(number, 0, None, "", T0))
+        settled = post_at(ledger.settle(number, 0, None, "", T0))
         assert (settled.state, settled.id, settled.url) == (State.PLANNED, "", "")
         ledger.hold(number, 0, "again", T0)
-        settled = post(ledger.settle(number, 0, "2", "https://x.test/2", T0))
+        settled = post_at(ledger.settle(number, 0, "2", "https://x.test/2", T0))
         assert (settled.state, settled.id, settled.reason) == (State.SENT, "2", "")
 
 
 def test_one_id_is_never_two_posts(path: Path) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         number = thread.number
         ledger.adopt(number, 0, "1", "", T0)
-        assert post(ledger.sent(number, 0, "1", "", T0)).id == "1"
+        assert post_at(ledger.sent(number, 0, "1", "", T0)).id == "1"
         for change, position, taken in (
             (ledger.sent, 0, "2"),
             (ledger.sent, 1, "1"),
@@ -205,14 +214,14 @@ def test_one_id_is_never_two_posts(path: Path) -> None:
         ):
             with pytest.raises(WrongState, match="another id, or that id is another post's"):
                 change(number, position, taken, "", T0)
-        assert post(ledger.refresh(number), 1) == post(thread, 1)
+        assert post_at(ledger.refresh(number), 1) == post_at(thread, 1)
         # accounts are on networks of their own, whose ids may be alike
-        other = ledger.plan(planned(account="mastodon"), T0)
-        assert post(ledger.adopt(other.number, 0, "1", "", T0)).id == "1"
+        other = ledger.plan(planned_thread(account="mastodon"), T0)
+        assert post_at(ledger.adopt(other.number, 0, "1", "", T0)).id == "1"
 
 
 def test_a_post_that_is_not_there_is_named(path: Path) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         with pytest.raises(LedgerError, match="there is no post 7 of hot-papers"):
             ledger.absent(thread.number, 7, T0)
         with pytest.raises(LedgerError, match="no thread number 99"):
@@ -220,8 +229,8 @@ def test_a_post_that_is_not_there_is_named(path: Path) -> None:
 
 
 def test_words_from_a_network_that_are_no_text_are_kept_as_far_as_they_go(path: Path) -> None:
-    with opened(path) as (ledger, thread):
-        held = post(ledger.hold(thread.number, 0, "it said \ud83d", T0))
+    with opened_ledger(path) as (ledger, thread):
+        held = post_at(ledger.hold(thread.number, 0, "it said \ud83d", T0))
         assert held.reason == "it said ?"
 
 
@@ -268,7 +277,7 @@ class Posts(RuleBasedStateMachine):
         self.folder = TemporaryDirectory()
         self.path = Path(self.folder.name) / "bot.db"
         self.ledger = Ledger.open(self.path)
-        self.number = self.ledger.plan(planned(3), T0).number
+        self.number = self.ledger.plan(planned_thread(3), T0).number
         take_lease(self.ledger)
         self.model = [Model()] * 3
         self.now = T0

@@ -12,7 +12,7 @@ import pytest
 from bot.ledger.leases import holder, is_alive
 from bot.ledger.rows import Attempt, Limit, Spending
 from bot.ledger.store import Ledger
-from tests.helpers.ledger_setup import FAR, MINUTE, T0, TOKEN, opened, planned
+from tests.helpers.ledger_setup import FAR, MINUTE, T0, TOKEN, opened_ledger, planned_thread
 from tests.helpers.paths import ROOT
 
 PASSES_OVER = re.compile(
@@ -28,14 +28,14 @@ NO_PLAN = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "PRAGMA", "--", "select na
 def statements(tmp_path: Path) -> Iterator[tuple[Ledger, list[str]]]:
     """A ledger, and every statement that it runs."""
     run: list[str] = []
-    with opened(tmp_path / "bot.db") as (ledger, _):
+    with opened_ledger(tmp_path / "bot.db") as (ledger, _):
         ledger._file.connection.set_trace_callback(run.append)  # type: ignore[union-attr] # a Writer
         yield ledger, run
         ledger._file.connection.set_trace_callback(None)  # type: ignore[union-attr] # a Writer
 
 
 def a_delivery(ledger: Ledger) -> None:
-    number = ledger.plan(planned(digest="another"), T0).number
+    number = ledger.plan(planned_thread(digest="another"), T0).number
     ledger.acquire("twitter", TOKEN, holder(), T0, MINUTE, is_alive)
     ledger.looked(number, T0)
     for position in range(3):
@@ -93,9 +93,9 @@ def work(path: Path, threads: int) -> int:
         taken += 1
         return 0
 
-    with opened(path) as (ledger, _):
+    with opened_ledger(path) as (ledger, _):
         for number in range(threads):
-            old = ledger.plan(planned(digest=f"old {number}"), T0).number
+            old = ledger.plan(planned_thread(digest=f"old {number}"), T0).number
             for position in range(3):
                 ledger.adopt(old, position, f"{number} {position}", "", T0 - MINUTE)
             ledger.attempt(old, Attempt(T0, "send", 0, "sent"))
@@ -127,7 +127,7 @@ def test_the_values_and_the_ledger_load_nothing_heavy() -> None:
 
 
 def test_looking_does_not_load_what_only_writing_needs(tmp_path: Path) -> None:
-    with opened(tmp_path / "bot.db"):
+    with opened_ledger(tmp_path / "bot.db"):
         pass
     code = (
         "import sys; from pathlib import Path; from bot.ledger.store import Ledger;"

@@ -14,7 +14,15 @@ from bot.ledger.errors import LedgerError
 from bot.ledger.rows import Attempt, PlannedThread
 from bot.ledger.store import Ledger
 from bot.model import Media, Network, State
-from tests.helpers.ledger_setup import FAR, MINUTE, T0, TOKEN, opened, planned, post
+from tests.helpers.ledger_setup import (
+    FAR,
+    MINUTE,
+    T0,
+    TOKEN,
+    opened_ledger,
+    planned_thread,
+    post_at,
+)
 
 
 @pytest.fixture
@@ -23,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_thread_reads_back_as_it_was_planned(path: Path) -> None:
-    plan = planned(4, text='täglich "neu" \x00 🎉\n')
+    plan = planned_thread(4, text='täglich "neu" \x00 🎉\n')
     with Ledger.open(path) as ledger:
         thread = ledger.plan(plan, T0)
     with Ledger.open(path) as ledger:
@@ -35,14 +43,14 @@ def test_a_thread_reads_back_as_it_was_planned(path: Path) -> None:
         kept = (stored.position, stored.part, stored.key, stored.text, stored.token, stored.media)
         assert kept == (each.position, each.part, each.key, each.text, each.token, each.media)
         assert (stored.state, stored.id, stored.tries) == (State.PLANNED, "", 0)
-    assert post(thread).media == (Media("A picture", "image/png"),)
+    assert post_at(thread).media == (Media("A picture", "image/png"),)
     assert (thread.planned_at, thread.looked_at, thread.checked_at) == (T0, None, None)
 
 
 def test_what_is_planned_keeps_its_words(path: Path) -> None:
     with Ledger.open(path) as ledger:
-        first = ledger.plan(planned(text="as first worded"), T0)
-        again = ledger.plan(planned(5, text="worded anew"), T0 + MINUTE)
+        first = ledger.plan(planned_thread(text="as first worded"), T0)
+        again = ledger.plan(planned_thread(5, text="worded anew"), T0 + MINUTE)
         assert again == first
         with pytest.raises(LedgerError, match="words_stay"):
             ledger._change("UPDATE posts SET text = 'x' WHERE thread = :n", n=first.number)
@@ -50,7 +58,7 @@ def test_what_is_planned_keeps_its_words(path: Path) -> None:
 
 
 def test_a_plan_that_breaks_off_leaves_nothing(path: Path) -> None:
-    plan = planned()
+    plan = planned_thread()
     twice = replace(plan, posts=(*plan.posts, plan.posts[0]))
     with Ledger.open(path) as ledger:
         with pytest.raises(LedgerError, match="UNIQUE"):
@@ -60,8 +68,8 @@ def test_a_plan_that_breaks_off_leaves_nothing(path: Path) -> None:
 
 
 def test_an_account_keeps_its_network(path: Path) -> None:
-    other = replace(planned(digest="hot-papers-2021-06-23"), network=Network.MASTODON)
-    with opened(path) as (ledger, _):
+    other = replace(planned_thread(digest="hot-papers-2021-06-23"), network=Network.MASTODON)
+    with opened_ledger(path) as (ledger, _):
         with pytest.raises(LedgerError, match=r"was on twitter .* is on mastodon"):
             ledger.plan(other, T0)
         assert ledger.thread("twitter", other.digest) is None
@@ -69,7 +77,7 @@ def test_an_account_keeps_its_network(path: Path) -> None:
 
 def test_the_latest_generation_is_the_thread(path: Path) -> None:
     with Ledger.open(path) as ledger:
-        old, new = (ledger.plan(planned(generation=number), T0) for number in (0, 1))
+        old, new = (ledger.plan(planned_thread(generation=number), T0) for number in (0, 1))
         assert ledger.thread("twitter", old.digest) == new
         assert ledger.thread("twitter", old.digest, 0) == old
         assert ledger.thread("twitter", old.digest, 2) is None
@@ -80,9 +88,9 @@ def test_the_latest_generation_is_the_thread(path: Path) -> None:
 
 def test_threads_come_newest_first_and_filtered(path: Path) -> None:
     with Ledger.open(path) as ledger:
-        a = ledger.plan(planned(1, digest="a"), T0)
-        b = ledger.plan(planned(2, digest="b"), T0)
-        c = ledger.plan(planned(1, account="mastodon", digest="b"), T0)
+        a = ledger.plan(planned_thread(1, digest="a"), T0)
+        b = ledger.plan(planned_thread(2, digest="b"), T0)
+        c = ledger.plan(planned_thread(1, account="mastodon", digest="b"), T0)
         assert ledger.threads() == (c, b, a)
         assert ledger.threads(most=2) == (c, b)
         assert ledger.threads("twitter") == (b, a)
@@ -97,7 +105,7 @@ def test_threads_come_newest_first_and_filtered(path: Path) -> None:
 
 
 def test_the_first_look_and_the_last_check_are_kept(path: Path) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         ledger.looked(thread.number, T0)
         assert ledger.looked(thread.number, T0 + MINUTE).looked_at == T0
         ledger.checked(thread.number, T0)
@@ -110,7 +118,7 @@ def test_the_first_look_and_the_last_check_are_kept(path: Path) -> None:
 def test_attempts_are_only_added(path: Path) -> None:
     tried = Attempt(T0, "send", 1, "unknown", "read timed out \ud800")
     looked = Attempt(T0 + MINUTE, "read", None, "answered")
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         assert ledger.attempts(thread.number) == ()
         ledger.attempt(thread.number, tried)
         ledger.attempt(thread.number, looked)
@@ -126,7 +134,7 @@ def test_attempts_are_only_added(path: Path) -> None:
 
 def test_changes_together_are_kept_together_or_not_at_all(path: Path) -> None:
     attempt = Attempt(T0, "send", 0, "sent")
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         number = thread.number
 
         def record() -> None:
@@ -139,16 +147,16 @@ def test_changes_together_are_kept_together_or_not_at_all(path: Path) -> None:
         ledger.begin(number, 0, TOKEN, T0, FAR)
         with pytest.raises(KeyboardInterrupt):
             record()
-        assert post(ledger.refresh(number)).state is State.SENDING
+        assert post_at(ledger.refresh(number)).state is State.SENDING
         assert ledger.attempts(number) == ()
         ledger.remember("twitter", "calm", "yes")
         record()
-        assert post(ledger.refresh(number)).state is State.SENT
+        assert post_at(ledger.refresh(number)).state is State.SENT
         assert ledger.attempts(number) == (attempt,)
 
 
 def test_begin_is_never_part_of_a_longer_transaction(path: Path) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         with pytest.raises(RuntimeError, match="before the request leaves"), ledger.together():
             ledger.begin(thread.number, 0, TOKEN, T0, FAR)
         assert ledger.refresh(thread.number) == thread
@@ -158,7 +166,7 @@ def test_begin_is_never_part_of_a_longer_transaction(path: Path) -> None:
     "change", ["UPDATE posts SET state = 'gone'", "UPDATE posts SET media = '[{}]'"]
 )
 def test_a_row_that_somebody_edited_is_named(path: Path, change: str) -> None:
-    with opened(path) as (ledger, thread):
+    with opened_ledger(path) as (ledger, thread):
         number = thread.number
     edited = sqlite3.connect(path)
     edited.execute("DROP TRIGGER words_stay")
@@ -171,7 +179,7 @@ def test_a_row_that_somebody_edited_is_named(path: Path, change: str) -> None:
 
 def test_a_time_without_a_zone_is_a_mistake_of_ours(path: Path) -> None:
     naive = T0.replace(tzinfo=None)
-    with opened(path) as (ledger, thread), pytest.raises(ValueError, match="no time zone"):
+    with opened_ledger(path) as (ledger, thread), pytest.raises(ValueError, match="no time zone"):
         ledger.looked(thread.number, naive)
 
 

@@ -15,7 +15,7 @@ from bot.picture import draw as drawing_room
 from bot.picture.faces import BOLD, FONTS, CannotDraw, advances, files, runs, split, width
 from bot.picture.svg import Words
 from tests.helpers.paths import ROOT
-from tests.helpers.picture_samples import document, opened, unlike
+from tests.helpers.picture_samples import difference, pixels_of, svg_document
 
 NOTO, BOLD_NOTO, DEJAVU, EAST = map(Path, files())
 HELD = "aÉñőşŁğαЖ‖≤ĩ日本語の中文标题測試한국어髙שلا⟨→²₂"
@@ -23,7 +23,7 @@ HELD = "aÉñőşŁğαЖ‖≤ĩ日本語の中文标题測試한국어髙שل�
 
 def drawn(text: str, weight: int = 500, *, right: bool = False) -> Image.Image:
     words = Words(text, 380 if right else 20, 60, 40, weight=weight, right=right)
-    return opened(drawing_room._png(document(words), files()))
+    return pixels_of(drawing_room._png(svg_document(words), files()))
 
 
 def ink(image: Image.Image) -> tuple[int, int, int, int]:
@@ -85,8 +85,8 @@ def test_a_font_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_what_a_font_holds_is_drawn_and_is_no_box(char: str) -> None:
     box = drawn("\u0e44")
     assert split(char) == (char, ())
-    assert unlike(drawn(char), box) > 0.001
-    assert unlike(drawn(char), drawn(" ")) > 0.0005
+    assert difference(drawn(char), box) > 0.001
+    assert difference(drawn(char), drawn(" ")) > 0.0005
 
 
 def test_no_two_characters_look_the_same() -> None:
@@ -113,7 +113,7 @@ def test_a_line_of_many_scripts_is_drawn_by_stretches_that_touch() -> None:
 
 def test_bold_is_bold_where_the_bold_font_has_it() -> None:
     assert [run.font.weight for run in runs("Aẋ", BOLD)] == [700, 500]
-    assert unlike(drawn("A", BOLD), drawn("A")) > 0.002
+    assert difference(drawn("A", BOLD), drawn("A")) > 0.002
     assert width("A", 40, BOLD) > width("A", 40)
 
 

@@ -29,13 +29,13 @@ from tests.helpers.picture_samples import (
     LONG,
     MANY,
     SCRIPTS,
-    approved,
     contrast,
-    counted,
-    opened,
-    texts,
-    titles,
-    unlike,
+    difference,
+    golden_picture,
+    pixels_of,
+    texts_of,
+    with_counts,
+    with_titles,
 )
 from tests.helpers.rendered_threads import digest, paper
 
@@ -45,7 +45,7 @@ SMALL = 600_000
 
 def shown(source: Digest) -> list[str]:
     """All that is written on a digest's picture."""
-    return texts(chart(source, source.papers[:10])[0])
+    return texts_of(chart(source, source.papers[:10])[0])
 
 
 # -- what it looks like ----------------------------------------------------------------------------
@@ -54,14 +54,14 @@ def shown(source: Digest) -> list[str]:
 @pytest.mark.parametrize("name", APPROVED)
 def test_it_looks_as_approved(name: str) -> None:
     """To approve a change: tests/golden/approve-pictures, and look at the new pictures."""
-    drawn = opened(draw(APPROVED[name]).data)
-    assert unlike(drawn, opened(approved(name).read_bytes())) < 0.0005
+    drawn = pixels_of(draw(APPROVED[name]).data)
+    assert difference(drawn, pixels_of(golden_picture(name).read_bytes())) < 0.0005
 
 
 def test_the_comparison_finds_a_changed_word() -> None:
     changed = replace(APPROVED["2021-08-06"], title="Hot Papers in all")
-    drawn = opened(draw(changed).data)
-    assert unlike(drawn, opened(approved("2021-08-06").read_bytes())) > 0.0005
+    drawn = pixels_of(draw(changed).data)
+    assert difference(drawn, pixels_of(golden_picture("2021-08-06").read_bytes())) > 0.0005
 
 
 @pytest.mark.parametrize("ink", [Ink.TEXT, Ink.MUTED, Ink.RETWEETS, Ink.LIKES])
@@ -76,7 +76,7 @@ def test_retweets_and_likes_are_told_apart_without_colours() -> None:
     assert len(signs) == 2
 
 
-@pytest.mark.parametrize("source", [*APPROVED.values(), MANY, HOSTILE, titles("One")])
+@pytest.mark.parametrize("source", [*APPROVED.values(), MANY, HOSTILE, with_titles("One")])
 def test_everything_is_on_the_sheet_and_large_enough(source: Digest) -> None:
     shapes, height = chart(source, source.papers[:10])
     assert LEAST_HEIGHT <= height <= MOST_HEIGHT
@@ -102,16 +102,16 @@ def test_no_line_stands_in_another() -> None:
 
 
 def test_it_is_wide_for_one_paper_and_tall_for_ten() -> None:
-    one, ten = draw(titles("Sketch Your Own GAN")), draw(MANY)
+    one, ten = draw(with_titles("Sketch Your Own GAN")), draw(MANY)
     assert (one.width, one.height) == (1200, 675)
     assert ten.width == 1200
     assert 1500 < ten.height <= 1600
     for picture in (one, ten):
-        assert opened(picture.data).size == (picture.width, picture.height)
+        assert pixels_of(picture.data).size == (picture.width, picture.height)
 
 
 def test_few_papers_are_set_larger_and_with_their_authors() -> None:
-    few, many = titles("One", "Two"), titles(*map(str, range(10)))
+    few, many = with_titles("One", "Two"), with_titles(*map(str, range(10)))
     assert typeset(few.papers)[0].size > typeset(many.papers)[0].size
     assert shown(few).count("Ada Lovelace, Grace Hopper") == 2
     assert "Ada Lovelace, Grace Hopper" not in shown(many)
@@ -119,10 +119,10 @@ def test_few_papers_are_set_larger_and_with_their_authors() -> None:
 
 def test_a_smaller_type_is_taken_where_it_spares_a_title_from_being_cut() -> None:
     words = "Regularization is all you need: simple neural networks can excel on it" + " much" * 9
-    source = titles(words, *["Short"] * 9)
+    source = with_titles(words, *["Short"] * 9)
     kind, rows = typeset(source.papers)
     assert " ".join(rows[0].title) == words
-    assert kind.size < typeset(titles(*["Short"] * 10).papers)[0].size
+    assert kind.size < typeset(with_titles(*["Short"] * 10).papers)[0].size
 
 
 def test_what_no_type_can_spare_is_cut_at_a_word() -> None:
@@ -170,26 +170,26 @@ def bars(source: Digest) -> list[tuple[Ink, float]]:
 
 
 def test_bars_are_as_long_as_the_counts() -> None:
-    retweets, likes, half = bars(counted((600, 300), (300, 0)))
+    retweets, likes, half = bars(with_counts((600, 300), (300, 0)))
     assert (retweets[0], likes[0], half[0]) == (Ink.RETWEETS, Ink.LIKES, Ink.RETWEETS)
     assert retweets[1] == pytest.approx(2 * likes[1])
     assert half[1] == pytest.approx(likes[1])
 
 
 def test_what_is_there_is_seen_and_what_is_not_is_not() -> None:
-    tiny = bars(counted((1_000_000, 0), (1, 0), (0, 1), (0, 0)))[1:]
+    tiny = bars(with_counts((1_000_000, 0), (1, 0), (0, 1), (0, 0)))[1:]
     assert [ink for ink, _ in tiny] == [Ink.RETWEETS, Ink.LIKES]
     assert all(long >= 3 for _, long in tiny)
-    assert bars(counted((0, 0), (0, 0))) == []
+    assert bars(with_counts((0, 0), (0, 0))) == []
 
 
 def test_numbers_have_thousands_separators() -> None:
-    assert {"1,234,567", "89"} <= set(shown(counted((1_234_567, 89))))
-    assert {"999,999,999", "999,999,999+"} <= set(shown(counted((999_999_999, 10**30))))
+    assert {"1,234,567", "89"} <= set(shown(with_counts((1_234_567, 89))))
+    assert {"999,999,999", "999,999,999+"} <= set(shown(with_counts((999_999_999, 10**30))))
 
 
 def test_a_count_that_is_none_leaves_the_other_bars_to_be_seen() -> None:
-    *_, (_, long) = bars(counted((10**30, 0), (100_000_000, 0)))
+    *_, (_, long) = bars(with_counts((10**30, 0), (100_000_000, 0)))
     assert long > 20
 
 
@@ -228,10 +228,12 @@ def test_nothing_but_the_picture_is_in_the_file() -> None:
 # -- any text --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("source", [HOSTILE, MANY, SCRIPTS, counted((0, 0)), counted((10**12, 1))])
+@pytest.mark.parametrize(
+    "source", [HOSTILE, MANY, SCRIPTS, with_counts((0, 0)), with_counts((10**12, 1))]
+)
 def test_hard_digests_are_drawn_and_small(source: Digest) -> None:
     picture = draw(source)
-    assert opened(picture.data).size == (picture.width, picture.height)
+    assert pixels_of(picture.data).size == (picture.width, picture.height)
     assert len(picture.data) < SMALL
 
 
@@ -297,12 +299,12 @@ def test_a_digest_whose_title_cannot_be_drawn_is_headed_all_the_same() -> None:
 
 
 def test_ten_papers_are_shown_at_most() -> None:
-    source = titles(*(f"Paper {number}" for number in range(30)))
+    source = with_titles(*(f"Paper {number}" for number in range(30)))
     for top, number in ((3, 3), (10, 10), (0, 10), (25, 10)):
-        assert sum(text.startswith("Paper") for text in texts_of(source, top)) == number
+        assert sum(text.startswith("Paper") for text in words_of(source, top)) == number
 
 
-def texts_of(source: Digest, top: int) -> list[str]:
+def words_of(source: Digest, top: int) -> list[str]:
     return draw(source, top).alt.replace(". ", "\n").replace(": ", "\n").split("\n")
 
 
@@ -312,9 +314,9 @@ def texts_of(source: Digest, top: int) -> list[str]:
 def test_a_check_names_the_characters_that_no_font_holds() -> None:
     check(SCRIPTS)
     with pytest.raises(CannotDraw) as caught:
-        check(titles("A llama 🦙 and ไ", "and ไ again"))
+        check(with_titles("A llama 🦙 and ไ", "and ไ again"))
     assert "🦙 (U+1F999), ไ (U+0E44)" in str(caught.value)
-    assert undrawable(titles("A llama 🦙 and ไ", "and ไ again")) == ("🦙", "ไ")
+    assert undrawable(with_titles("A llama 🦙 and ไ", "and ไ again")) == ("🦙", "ไ")
 
 
 def test_a_check_names_no_more_than_a_person_reads() -> None:
@@ -341,14 +343,14 @@ def raising(error: BaseException) -> Callable[..., bytes]:
     return render
 
 
-class Panic(BaseException):
+class RustPanic(BaseException):
     """Stands for a panic of the library's Rust, which is no Exception."""
 
 
-Panic.__module__ = "pyo3_runtime"
+RustPanic.__module__ = "pyo3_runtime"
 
 
-@pytest.mark.parametrize("error", [Panic("index out of bounds"), ValueError("bad SVG")])
+@pytest.mark.parametrize("error", [RustPanic("index out of bounds"), ValueError("bad SVG")])
 def test_no_fault_of_the_library_goes_further(
     monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:

@@ -21,7 +21,7 @@ from bot.picture.lines import broken, fitted
 from bot.picture.words import ALT_LIMIT, alt, heading, subject
 from tests.helpers.digest_writer import digests
 from tests.helpers.paths import corpus, corpus_only
-from tests.helpers.picture_samples import HOSTILE, LONG, MANY, SCRIPTS, counted, titles
+from tests.helpers.picture_samples import HOSTILE, LONG, MANY, SCRIPTS, with_counts, with_titles
 from tests.helpers.rendered_threads import digest, paper, sample
 
 
@@ -45,14 +45,14 @@ def test_it_says_what_the_chart_shows() -> None:
 
 
 def test_one_paper_and_one_of_many() -> None:
-    assert said(titles("A title.")) == (
+    assert said(with_titles("A title.")) == (
         "Hot Papers 2021-06-22: a chart of the arXiv paper shared most on Twitter, by rank. "
         "1. A title: 1,234 retweets, 56 likes."
     )
     assert "a chart of the arXiv paper shared most on Twitter, of 3, by rank" in said(
-        titles("A", "B", "C"), 1
+        with_titles("A", "B", "C"), 1
     )
-    assert "2. " not in said(titles("A", "B", "C"), 1)
+    assert "2. " not in said(with_titles("A", "B", "C"), 1)
 
 
 def check_alt(text: str) -> None:
@@ -65,7 +65,7 @@ def check_alt(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", [MANY, HOSTILE, SCRIPTS, counted(*[(10**30, 10**30)] * 10)], ids=range(4)
+    "source", [MANY, HOSTILE, SCRIPTS, with_counts(*[(10**30, 10**30)] * 10)], ids=range(4)
 )
 def test_it_keeps_every_limit_and_is_harmless(source: Digest) -> None:
     text = said(source)
@@ -75,14 +75,14 @@ def test_it_keeps_every_limit_and_is_harmless(source: Digest) -> None:
 
 
 def test_long_titles_give_way_before_any_paper_does() -> None:
-    text = said(titles("Short", *[LONG] * 9))
+    text = said(with_titles("Short", *[LONG] * 9))
     assert "1. Short: 1,234 retweets, 56 likes." in text
     assert text.count("Towards a Comprehensive and") == 9
     assert text.count("…: 1,234 retweets, 56 likes.") == 9
 
 
 def test_at_last_papers_are_left_to_the_thread() -> None:
-    source = titles(*["日" * 100] * 30)
+    source = with_titles(*["日" * 100] * 30)
     text = alt(source, source.papers)
     check_alt(text)
     assert text.endswith(" more.")
@@ -134,11 +134,11 @@ def test_a_heading_leaves_both_days_of_several() -> None:
 
 
 def test_what_is_shown_is_counted() -> None:
-    source = titles("A", "B", "C")
+    source = with_titles("A", "B", "C")
     assert subject(source, 3) == "The 3 arXiv papers shared most on Twitter"
     assert subject(source, 2) == "The 2 arXiv papers shared most on Twitter, of 3"
     assert subject(source, 1) == "The arXiv paper shared most on Twitter, of 3"
-    assert subject(titles("A"), 1) == "The arXiv paper shared most on Twitter"
+    assert subject(with_titles("A"), 1) == "The arXiv paper shared most on Twitter"
 
 
 def test_the_time_of_counting_is_told_where_it_is_known() -> None:

@@ -24,7 +24,7 @@ from bot.posters.bluesky_session import session_in
 from bot.posters.poster import CannotRead, Outcome, Outgoing, Refusal, Sort
 from tests.helpers.paths import SHARED
 from tests.helpers.poster_replies import NOW
-from tests.helpers.reply_strategies import anything, bodies, words
+from tests.helpers.reply_strategies import any_body, any_json, words
 
 POST = Outgoing("Hot papers", "key")
 REPLY = Outgoing("1. A paper", "key", parent="77")
@@ -42,7 +42,7 @@ header_names = st.sampled_from(
 )
 headers = st.dictionaries(header_names, st.one_of(words, st.text(max_size=30)), max_size=4)
 statuses = st.one_of(st.sampled_from([200, 201, 400, 403, 404, 429, 500]), st.integers(100, 999))
-replies = st.builds(Reply, statuses, headers, bodies)
+replies = st.builds(Reply, statuses, headers, any_body)
 
 PUBLISHED: list[Callable[[Exchange, Outgoing, datetime], Outcome]] = [
     twitter_answers.published,
@@ -114,13 +114,13 @@ def test_any_answer_to_a_read_is_read(reply: Reply) -> None:
         assert error.message.isprintable()
 
 
-@given(anything)
+@given(any_json)
 def test_any_post_is_read_or_is_none(value: object) -> None:
     for seen in (twitter_answers.seen(value), mastodon_answers.seen(value)):
         assert seen is None or (values.is_id(seen.id) and seen.created.tzinfo)
 
 
-@given(anything)
+@given(any_json)
 def test_any_record_is_read_or_is_none(value: object) -> None:
     uri = uri_of(DID, "3mfyouuy62222")
     for found in (value, {"uri": uri, "value": value}, {"uri": uri, "value": {"embed": value}}):
@@ -129,7 +129,7 @@ def test_any_record_is_read_or_is_none(value: object) -> None:
     assert bluesky_records.seen({"uri": uri, "value": value}, DID, "a.b")
 
 
-@given(anything)
+@given(any_json)
 def test_any_session_is_one_or_is_none(value: object) -> None:
     session = session_in(value, NOW)
     assert session is None or (session.did.startswith("did:") and session.lasts(NOW) is None)

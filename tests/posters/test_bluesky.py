@@ -44,7 +44,7 @@ from tests.helpers.bluesky_poster import (
     server,
     session,
 )
-from tests.helpers.http_server import Reply, Request, Server, dripping
+from tests.helpers.http_server import HttpServer, Reply, Request, dripping
 from tests.helpers.poster_replies import (
     CONTENT,
     CREDENTIALS,
@@ -53,14 +53,14 @@ from tests.helpers.poster_replies import (
     PARENT,
     SENT,
     UNKNOWN,
-    Meaning,
-    meaning,
-    says,
-    whole,
+    Expected,
+    json_reply,
+    raw_reply,
+    sort_and_refusal,
 )
-from tests.helpers.reply_strategies import anything, bodies
-from tests.helpers.sandbox_clients import B
-from tests.helpers.sandbox_clients import bluesky as standing_in
+from tests.helpers.reply_strategies import any_body, any_json
+from tests.helpers.sandbox_clients import BlueskyClient
+from tests.helpers.sandbox_clients import bluesky_client as standing_in
 
 __all__ = ["opened", "poster", "server"]  # fixtures
 
@@ -76,7 +76,7 @@ def found(uri: str = URI, **value: object) -> dict[str, object]:
     return {"uri": uri, "cid": CID, "value": own | value}
 
 
-class Kept:
+class SessionInMemory:
     """What a ledger keeps of a session, in memory."""
 
     def __init__(self, owner: str = "us") -> None:
@@ -106,7 +106,7 @@ NOT_OURS = "Invalid app.bsky.feed.post record: "
     [
         (PUT_WELL, SENT),
         # the same bytes again: nothing is committed, and it is there
-        (says({"uri": URI, "cid": CID, "validationStatus": "valid"}), SENT),
+        (json_reply({"uri": URI, "cid": CID, "validationStatus": "valid"}), SENT),
         (error(400, "InvalidSwap", f"Record was at {CID}"), UNKNOWN),
         (error(400, "InvalidSwap", "Record was at null"), UNKNOWN),
         (error(400, "InvalidRequest", f"{NOT_OURS}grapheme too big at $.record.text"), CONTENT),
@@ -128,24 +128,27 @@ NOT_OURS = "Invalid app.bsky.feed.post record: "
         (error(400, "InvalidRequest", f"Could not find repo: {DID}"), CREDENTIALS),
         (error(400, "InvalidRequest", f"Could not find user info for account: {DID}"), CREDENTIALS),
         (error(403, "Forbidden"), CONTENT),
-        (says({"error": "RateLimitExceeded", "message": "Rate Limit Exceeded"}, 429), LATER),
+        (json_reply({"error": "RateLimitExceeded", "message": "Rate Limit Exceeded"}, 429), LATER),
         (error(500, "InternalServerError", "Internal Server Error"), UNKNOWN),
         (error(501, "MethodNotImplemented", "Method Not Implemented"), UNKNOWN),
         (error(502, "UpstreamFailure", "Upstream service unreachable"), UNKNOWN),
-        (whole(504, b"<html>"), UNKNOWN),
-        (whole(408, b""), UNKNOWN),
-        (whole(404, b"<!DOCTYPE html><pre>Cannot POST</pre>"), CREDENTIALS),
-        (whole(303, b"", {"location": "/there"}), UNKNOWN),
-        *((whole(status, b"", {"location": "/there"}), CREDENTIALS) for status in (301, 302, 307)),
+        (raw_reply(504, b"<html>"), UNKNOWN),
+        (raw_reply(408, b""), UNKNOWN),
+        (raw_reply(404, b"<!DOCTYPE html><pre>Cannot POST</pre>"), CREDENTIALS),
+        (raw_reply(303, b"", {"location": "/there"}), UNKNOWN),
+        *(
+            (raw_reply(status, b"", {"location": "/there"}), CREDENTIALS)
+            for status in (301, 302, 307)
+        ),
         # what works by its status, and is not about the post that was sent
-        (whole(200, b""), UNKNOWN),
-        (whole(200, b"<html>Welcome</html>"), UNKNOWN),
-        (says([]), UNKNOWN),
-        (says({"uri": URI}), UNKNOWN),
-        (says({"uri": URI, "cid": "no cid"}), UNKNOWN),
-        (says({"uri": URI, "cid": 7}), UNKNOWN),
-        (says({"uri": PARENT_URI, "cid": CID}), UNKNOWN),
-        (says({"uri": 7, "cid": CID}), UNKNOWN),
+        (raw_reply(200, b""), UNKNOWN),
+        (raw_reply(200, b"<html>Welcome</html>"), UNKNOWN),
+        (json_reply([]), UNKNOWN),
+        (json_reply({"uri": URI}), UNKNOWN),
+        (json_reply({"uri": URI, "cid": "no cid"}), UNKNOWN),
+        (json_reply({"uri": URI, "cid": 7}), UNKNOWN),
+        (json_reply({"uri": PARENT_URI, "cid": CID}), UNKNOWN),
+        (json_reply({"uri": 7, "cid": CID}), UNKNOWN),
         (Reply(b"", raw=True), UNKNOWN),
         (Reply(b'{"uri": "', headers={"Content-Length": "999"}), UNKNOWN),
         (Reply(b"", reset=True), UNKNOWN),
@@ -153,11 +156,11 @@ NOT_OURS = "Invalid app.bsky.feed.post record: "
     ],
 )
 def test_every_answer_to_a_post_means_something(
-    server: Server, poster: Poster, reply: Reply, expected: Meaning
+    server: HttpServer, poster: Poster, reply: Reply, expected: Expected
 ) -> None:
     route(server, PUT, reply)
     outcome = poster.publish(ROOT)
-    assert meaning(outcome) == expected
+    assert sort_and_refusal(outcome) == expected
     assert asked(server) == [CREATE, PUT]
     assert bool(outcome.reason) is (expected != SENT)
     assert outcome.until is None
@@ -165,7 +168,9 @@ def test_every_answer_to_a_post_means_something(
         assert outcome == Outcome(Sort.SENT, URI, f"https://bsky.app/profile/{HANDLE}/post/{KEY}")
 
 
-def test_what_is_sent_is_the_record_and_never_overwrites(server: Server, poster: Poster) -> None:
+def test_what_is_sent_is_the_record_and_never_overwrites(
+    server: HttpServer, poster: Poster
+) -> None:
     route(server, PUT, PUT_WELL)
     card = Card("https://arxiv.org/abs/1", "Title", "It says.")
     post = replace(ROOT, text="é a.b", spans=(Span(2, 5, uri="https://a.b"),), card=card)
@@ -214,9 +219,11 @@ def test_what_is_sent_is_the_record_and_never_overwrites(server: Server, poster:
     ],
 )
 def test_a_limit_says_until_when(
-    server: Server, poster: Poster, headers: Mapping[str, str], seconds: int | None
+    server: HttpServer, poster: Poster, headers: Mapping[str, str], seconds: int | None
 ) -> None:
-    full = says({"error": "RateLimitExceeded", "message": "Rate Limit Exceeded"}, 429, headers)
+    full = json_reply(
+        {"error": "RateLimitExceeded", "message": "Rate Limit Exceeded"}, 429, headers
+    )
     until = NOW + timedelta(seconds=seconds) if seconds else None
     for method in (PUT, LIST, DELETE):
         route(server, method, full)
@@ -228,21 +235,21 @@ def test_a_limit_says_until_when(
 
 
 def test_a_text_that_cannot_be_encoded_is_refused_and_not_sent(
-    server: Server, poster: Poster
+    server: HttpServer, poster: Poster
 ) -> None:
     post = replace(ROOT, text="\ud800 #a", spans=(Span(2, 4, tag="a"),))
-    assert meaning(poster.publish(post)) == CONTENT
+    assert sort_and_refusal(poster.publish(post)) == CONTENT
     assert asked(server) == [CREATE]
 
 
 def test_a_server_that_keeps_us_waiting_is_not_waited_for(
-    server: Server, opened: Callable[..., Poster]
+    server: HttpServer, opened: Callable[..., Poster]
 ) -> None:
     poster = opened(server.url, timeout=0.3)
     route(server, PUT, Reply(dripping(b" ")))
     route(server, LIST, Reply(dripping(b" ")))
     outcome = poster.publish(ROOT)
-    assert meaning(outcome) == UNKNOWN
+    assert sort_and_refusal(outcome) == UNKNOWN
     assert "no whole answer within 0.3 seconds" in outcome.reason
     with pytest.raises(CannotRead, match=r"no whole answer within 0\.3 seconds"):
         poster.look(NOW)
@@ -251,16 +258,16 @@ def test_a_server_that_keeps_us_waiting_is_not_waited_for(
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 @pytest.mark.parametrize("method", [CREATE, REFRESH, PUT, LIST, GET, WHO, DELETE])
 def test_redirects_are_never_followed(
-    server: Server, opened: Callable[..., Poster], method: str, status: int
+    server: HttpServer, opened: Callable[..., Poster], method: str, status: int
 ) -> None:
-    kept = Kept()
+    kept = SessionInMemory()
     kept.text = json.dumps(session(owner="us")) if method == REFRESH else ""
     poster = opened(server.url, kept.keeper)
     for each in (PUT, LIST, GET, WHO, DELETE):
         route(server, each, error(400, "ExpiredToken"))
-    elsewhere = whole(status, b"", {"location": f"{server.url}/elsewhere?t=aaa"})
+    elsewhere = raw_reply(status, b"", {"location": f"{server.url}/elsewhere?t=aaa"})
     route(server, method, elsewhere)
-    server.route("/elsewhere", says(session()))
+    server.route("/elsewhere", json_reply(session()))
     outcomes = [poster.publish(ROOT), poster.delete(URI)]
     for ask in (poster.profile, lambda: poster.look(NOW), lambda: poster.read(URI)):
         with pytest.raises(CannotRead):
@@ -272,14 +279,16 @@ def test_redirects_are_never_followed(
 # -- replies ---------------------------------------------------------------------------------------
 
 
-def test_what_a_reply_refers_to_is_read_once_and_then_known(server: Server, poster: Poster) -> None:
-    route(server, GET, says(found(PARENT_URI)))
+def test_what_a_reply_refers_to_is_read_once_and_then_known(
+    server: HttpServer, poster: Poster
+) -> None:
+    route(server, GET, json_reply(found(PARENT_URI)))
     route(server, PUT, PUT_WELL)
     assert poster.publish(REPLY).sort is Sort.SENT
     refs = json.loads(server.requests[-1].body)["record"]["reply"]
     assert refs == {name: {"uri": PARENT_URI, "cid": CID} for name in ("root", "parent")}
     third = replace(REPLY, parent=URI, key=tid(NOW, 3))
-    route(server, PUT, says({"uri": uri_of(DID, third.key), "cid": CID}))
+    route(server, PUT, json_reply({"uri": uri_of(DID, third.key), "cid": CID}))
     assert poster.publish(third).sort is Sort.SENT
     assert asked(server) == [CREATE, GET, PUT, PUT]
 
@@ -291,53 +300,53 @@ def test_what_a_reply_refers_to_is_read_once_and_then_known(server: Server, post
         (error(502, "UpstreamFailure", "Upstream service unreachable"), LATER),
         (error(429, "RateLimitExceeded"), LATER),
         (Reply(b"", raw=True), LATER),
-        (says({}), LATER),
-        (says({**found(PARENT_URI), "cid": "no cid"}), LATER),
-        (says(found(URI)), LATER),
-        (says({"error": "RecordNotFound"}), LATER),
+        (json_reply({}), LATER),
+        (json_reply({**found(PARENT_URI), "cid": "no cid"}), LATER),
+        (json_reply(found(URI)), LATER),
+        (json_reply({"error": "RecordNotFound"}), LATER),
         (error(401, "AccountTakedown"), CREDENTIALS),
     ],
 )
 def test_where_the_parent_cannot_be_read_nothing_is_sent(
-    server: Server, poster: Poster, reply: Reply, expected: Meaning
+    server: HttpServer, poster: Poster, reply: Reply, expected: Expected
 ) -> None:
     route(server, GET, reply)
     outcome = poster.publish(REPLY)
-    assert meaning(outcome) == expected
+    assert sort_and_refusal(outcome) == expected
     assert outcome.reason.endswith("nothing was sent")
     assert PUT not in asked(server)
 
 
-def test_where_only_the_root_is_gone_nothing_is_sent(server: Server, poster: Poster) -> None:
+def test_where_only_the_root_is_gone_nothing_is_sent(server: HttpServer, poster: Poster) -> None:
     gone = error(400, "RecordNotFound")
 
     def get(request: Request) -> Reply:
-        return says(found(PARENT_URI)) if OTHER in request.path else gone
+        return json_reply(found(PARENT_URI)) if OTHER in request.path else gone
 
     route(server, GET, get)
     post = replace(REPLY, key=tid(NOW, 9), root=URI)
-    assert meaning(poster.publish(post)) == PARENT
+    assert sort_and_refusal(poster.publish(post)) == PARENT
 
 
 @pytest.mark.parametrize("parent", ["1", "https://bsky.app/x", uri_of("did:plc:another2", OTHER)])
-def test_a_parent_that_is_not_ours_is_gone(server: Server, poster: Poster, parent: str) -> None:
-    assert meaning(poster.publish(replace(REPLY, parent=parent, root=""))) == PARENT
+def test_a_parent_that_is_not_ours_is_gone(server: HttpServer, poster: Poster, parent: str) -> None:
+    assert sort_and_refusal(poster.publish(replace(REPLY, parent=parent, root=""))) == PARENT
     assert asked(server) == [CREATE]
 
 
 def test_what_was_deleted_or_is_missed_is_read_again_before_it_is_replied_to(
-    server: Server, poster: Poster
+    server: HttpServer, poster: Poster
 ) -> None:
-    route(server, GET, says(found(PARENT_URI)), error(400, "RecordNotFound"))
-    route(server, DELETE, says({"commit": {"cid": CID}}))
+    route(server, GET, json_reply(found(PARENT_URI)), error(400, "RecordNotFound"))
+    route(server, DELETE, json_reply({"commit": {"cid": CID}}))
     poster.read(PARENT_URI)
     poster.delete(PARENT_URI)
-    assert meaning(poster.publish(REPLY)) == PARENT
-    route(server, GET, says(found(PARENT_URI)), error(400, "RecordNotFound"))
-    route(server, LIST, says({"records": []}))
+    assert sort_and_refusal(poster.publish(REPLY)) == PARENT
+    route(server, GET, json_reply(found(PARENT_URI)), error(400, "RecordNotFound"))
+    route(server, LIST, json_reply({"records": []}))
     poster.read(PARENT_URI)
     poster.look(NOW)
-    assert meaning(poster.publish(REPLY)) == PARENT
+    assert sort_and_refusal(poster.publish(REPLY)) == PARENT
 
 
 # -- deleting --------------------------------------------------------------------------------------
@@ -346,10 +355,10 @@ def test_what_was_deleted_or_is_missed_is_read_again_before_it_is_replied_to(
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (says({"commit": {"cid": CID, "rev": "3n2rdgc7zds2p"}}), SENT),
-        (says({}), SENT),
-        (whole(200, b""), UNKNOWN),
-        (says([]), UNKNOWN),
+        (json_reply({"commit": {"cid": CID, "rev": "3n2rdgc7zds2p"}}), SENT),
+        (json_reply({}), SENT),
+        (raw_reply(200, b""), UNKNOWN),
+        (json_reply([]), UNKNOWN),
         (error(403, "AccountNotFound"), CREDENTIALS),
         (error(400, "InvalidSwap", f"Record was at {CID}"), UNKNOWN),
         (error(400, "InvalidRequest"), CONTENT),
@@ -359,11 +368,11 @@ def test_what_was_deleted_or_is_missed_is_read_again_before_it_is_replied_to(
     ],
 )
 def test_every_answer_to_a_deletion_means_something(
-    server: Server, poster: Poster, reply: Reply, expected: Meaning
+    server: HttpServer, poster: Poster, reply: Reply, expected: Expected
 ) -> None:
     route(server, DELETE, reply)
     outcome = poster.delete(URI)
-    assert meaning(outcome) == expected
+    assert sort_and_refusal(outcome) == expected
     assert (outcome.id, outcome.url) == (URI if expected == SENT else "", "")
     assert json.loads(server.requests[-1].body) == {"repo": DID, "collection": POST, "rkey": KEY}
 
@@ -380,9 +389,9 @@ def test_every_answer_to_a_deletion_means_something(
     ],
 )
 def test_only_posts_of_ours_are_deleted_or_read(
-    server: Server, poster: Poster, post_id: str
+    server: HttpServer, poster: Poster, post_id: str
 ) -> None:
-    assert meaning(poster.delete(post_id)) == CONTENT
+    assert sort_and_refusal(poster.delete(post_id)) == CONTENT
     assert poster.read(post_id) is None
     assert asked(server) == [CREATE]
 
@@ -390,11 +399,13 @@ def test_only_posts_of_ours_are_deleted_or_read(
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def test_one_post_is_read_as_it_stands(server: Server, poster: Poster) -> None:
+def test_one_post_is_read_as_it_stands(server: HttpServer, poster: Poster) -> None:
     images = {"$type": "app.bsky.embed.images", "images": [{"alt": ""}, {"alt": ""}]}
     reply = {"parent": {"uri": PARENT_URI, "cid": CID}, "root": {"uri": PARENT_URI, "cid": CID}}
     route(
-        server, GET, says(found(embed=images, reply=reply, createdAt="2026-03-01T13:00:00+01:00"))
+        server,
+        GET,
+        json_reply(found(embed=images, reply=reply, createdAt="2026-03-01T13:00:00+01:00")),
     )
     post = poster.read(URI)
     assert post is not None
@@ -406,9 +417,9 @@ def test_one_post_is_read_as_it_stands(server: Server, poster: Poster) -> None:
 
 @pytest.mark.parametrize("created", [None, 7, "", "yesterday", "2026-13-01T00:00:00Z"])
 def test_whose_time_is_nonsense_has_that_of_its_key(
-    server: Server, poster: Poster, created: object
+    server: HttpServer, poster: Poster, created: object
 ) -> None:
-    route(server, GET, says(found(createdAt=created)))
+    route(server, GET, json_reply(found(createdAt=created)))
     post = poster.read(URI)
     assert post is not None
     assert post.created == NOW
@@ -425,18 +436,18 @@ def test_whose_time_is_nonsense_has_that_of_its_key(
         (error(400, "InvalidRequest", "limit"), False, False),
         (error(502, "UpstreamFailure"), False, False),
         (error(503, "NotNow"), False, False),
-        (whole(200, b"<html>"), False, False),
-        (says([]), False, False),
-        (says({"records": {}}), False, False),
-        (says({"records": [7]}), False, False),
-        (says({"records": [found(uri_of("did:plc:another2", KEY))]}), False, False),
-        (says({"records": [{"value": {}}]}), False, False),
+        (raw_reply(200, b"<html>"), False, False),
+        (json_reply([]), False, False),
+        (json_reply({"records": {}}), False, False),
+        (json_reply({"records": [7]}), False, False),
+        (json_reply({"records": [found(uri_of("did:plc:another2", KEY))]}), False, False),
+        (json_reply({"records": [{"value": {}}]}), False, False),
         (Reply(b"", raw=True), False, False),
-        (whole(301, b"", {"location": "https://elsewhere.example/x"}), True, True),
+        (raw_reply(301, b"", {"location": "https://elsewhere.example/x"}), True, True),
     ],
 )
 def test_what_cannot_be_read_is_said_to_be_so(
-    server: Server, poster: Poster, reply: Reply, *, final: bool, stops: bool
+    server: HttpServer, poster: Poster, reply: Reply, *, final: bool, stops: bool
 ) -> None:
     route(server, LIST, reply)
     with pytest.raises(CannotRead, match=r"^Bluesky cannot be read: ") as caught:
@@ -446,16 +457,16 @@ def test_what_cannot_be_read_is_said_to_be_so(
 
 
 @pytest.fixture
-def it() -> Iterator[B]:
+def it() -> Iterator[BlueskyClient]:
     with standing_in() as made:
         yield made
 
 
-def calls(it: B) -> list[str]:
+def calls(it: BlueskyClient) -> list[str]:
     return [record.path.removeprefix("/xrpc/") for record in it.sandbox.requests]
 
 
-def at(it: B, keeper: Keeper | None = None, password: str = APP_PASSWORD) -> Poster:
+def at(it: BlueskyClient, keeper: Keeper | None = None, password: str = APP_PASSWORD) -> Poster:
     return bluesky.open_poster(
         Account("papers", Network.BLUESKY),
         handle=it.rules.handle,
@@ -468,19 +479,19 @@ def at(it: B, keeper: Keeper | None = None, password: str = APP_PASSWORD) -> Pos
 
 
 @pytest.fixture
-def here(it: B) -> Iterator[Poster]:
+def here(it: BlueskyClient) -> Iterator[Poster]:
     poster = at(it)
     yield poster
     poster.close()
 
 
-def record_at(it: B, moment: datetime, text: str, **more: object) -> str:
+def record_at(it: BlueskyClient, moment: datetime, text: str, **more: object) -> str:
     value = {"$type": POST, "text": text, "createdAt": f"{moment:%Y-%m-%dT%H:%M:%S}.000Z"}
     return it.rules.place(POST, tid(moment), {**value, **more}).uri  # type: ignore[dict-item] # JSON
 
 
 def test_a_digest_s_posts_are_read_with_two_requests_of_a_thousand_others(
-    it: B, here: Poster
+    it: BlueskyClient, here: Poster
 ) -> None:
     day = datetime(2025, 6, 1, tzinfo=UTC)
     ours = [record_at(it, day + timedelta(hours=7 * n % 24, seconds=n), f"{n}") for n in range(24)]
@@ -496,7 +507,7 @@ def test_a_digest_s_posts_are_read_with_two_requests_of_a_thousand_others(
     assert times == sorted(times, reverse=True)
 
 
-def test_neighbouring_days_are_let_be(it: B, here: Poster) -> None:
+def test_neighbouring_days_are_let_be(it: BlueskyClient, here: Poster) -> None:
     day = datetime(2025, 6, 2, tzinfo=UTC)
     microsecond = timedelta(microseconds=1)
     ours = [record_at(it, each, "ours") for each in (day, day + timedelta(days=1) - microsecond)]
@@ -507,7 +518,7 @@ def test_neighbouring_days_are_let_be(it: B, here: Poster) -> None:
         assert {post.id for post in look.posts} == {*ours}
 
 
-def test_a_person_s_records_of_every_form_are_read_over(it: B, here: Poster) -> None:
+def test_a_person_s_records_of_every_form_are_read_over(it: BlueskyClient, here: Poster) -> None:
     day = it.clock.now
     for key in ("self", "a.b:c~d_e", "zzzzzzzzzzzzz", "2222"):
         it.rules.place(POST, key, {"$type": POST, "text": "odd", "createdAt": "?"})
@@ -518,7 +529,7 @@ def test_a_person_s_records_of_every_form_are_read_over(it: B, here: Poster) -> 
     assert [post.id for post in look.posts] == [mine, odd]
 
 
-def test_pages_are_followed_to_the_end_and_no_further(it: B, here: Poster) -> None:
+def test_pages_are_followed_to_the_end_and_no_further(it: BlueskyClient, here: Poster) -> None:
     for number in range(250):
         record_at(it, it.clock.now - timedelta(minutes=number), f"{number}")
     look = here.look(EPOCH - timedelta(days=400))
@@ -530,18 +541,21 @@ def test_pages_are_followed_to_the_end_and_no_further(it: B, here: Poster) -> No
 
 
 def test_a_server_that_never_comes_to_an_end_is_left(
-    server: Server, poster: Poster, monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, poster: Poster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bluesky, "_PAGES", 3)
-    route(server, LIST, says({"records": [found()], "cursor": "again"}))
+    route(server, LIST, json_reply({"records": [found()], "cursor": "again"}))
     look = poster.look(EPOCH)
     assert (look.complete, len(look.posts)) == (False, 3)
 
 
 def test_a_cursor_is_the_server_s_own_word_and_its_lack_the_end(
-    server: Server, poster: Poster
+    server: HttpServer, poster: Poster
 ) -> None:
-    pages = (says({"records": [found()], "cursor": "a b"}), says({"records": [found(PARENT_URI)]}))
+    pages = (
+        json_reply({"records": [found()], "cursor": "a b"}),
+        json_reply({"records": [found(PARENT_URI)]}),
+    )
     route(server, LIST, *pages)
     look = poster.look(EPOCH)
     assert (look.complete, [post.id for post in look.posts]) == (True, [URI, PARENT_URI])
@@ -551,7 +565,7 @@ def test_a_cursor_is_the_server_s_own_word_and_its_lack_the_end(
 # -- sessions --------------------------------------------------------------------------------------
 
 
-def thread(it: B, poster: Poster, posts: int, first: int = 0) -> list[Outcome]:
+def thread(it: BlueskyClient, poster: Poster, posts: int, first: int = 0) -> list[Outcome]:
     """Publish a chain of posts, an hour apart on the clock where it is told so."""
     made: list[Outcome] = []
     for number in range(first, first + posts):
@@ -562,14 +576,14 @@ def thread(it: B, poster: Poster, posts: int, first: int = 0) -> list[Outcome]:
     return made
 
 
-def test_a_thread_takes_one_login_and_one_request_a_post(it: B, here: Poster) -> None:
+def test_a_thread_takes_one_login_and_one_request_a_post(it: BlueskyClient, here: Poster) -> None:
     assert {outcome.sort for outcome in thread(it, here, 24)} == {Sort.SENT}
     assert calls(it) == [CREATE, *[PUT] * 24]
     assert it.sandbox.connections("bluesky") == 1
 
 
-def test_a_kept_session_needs_no_login(it: B) -> None:
-    kept = Kept()
+def test_a_kept_session_needs_no_login(it: BlueskyClient) -> None:
+    kept = SessionInMemory()
     for run in range(3):
         poster = at(it, kept.keeper)
         assert thread(it, poster, 2, 10 * run)[-1].sort is Sort.SENT
@@ -581,8 +595,10 @@ def test_a_kept_session_needs_no_login(it: B) -> None:
     assert held["made"] == "2026-03-01T12:00:00.250000+00:00"
 
 
-def test_the_session_is_renewed_before_it_ends_and_that_is_kept(it: B, here: Poster) -> None:
-    kept = Kept()
+def test_the_session_is_renewed_before_it_ends_and_that_is_kept(
+    it: BlueskyClient, here: Poster
+) -> None:
+    kept = SessionInMemory()
     here = at(it, kept.keeper)
     thread(it, here, 1)
     it.clock.advance(hours=2, seconds=-121)
@@ -596,8 +612,8 @@ def test_the_session_is_renewed_before_it_ends_and_that_is_kept(it: B, here: Pos
     here.close()
 
 
-def test_a_session_that_ended_while_we_were_away_is_renewed_first(it: B) -> None:
-    kept = Kept()
+def test_a_session_that_ended_while_we_were_away_is_renewed_first(it: BlueskyClient) -> None:
+    kept = SessionInMemory()
     for hours in (0, 3, 24 * 80):
         it.clock.advance(hours=hours)
         poster = at(it, kept.keeper)
@@ -606,8 +622,8 @@ def test_a_session_that_ended_while_we_were_away_is_renewed_first(it: B) -> None
     assert calls(it) == [CREATE, PUT, REFRESH, PUT, REFRESH, PUT]
 
 
-def test_a_refresh_token_that_is_over_leads_to_one_login(it: B) -> None:
-    kept = Kept()
+def test_a_refresh_token_that_is_over_leads_to_one_login(it: BlueskyClient) -> None:
+    kept = SessionInMemory()
     for days in (0, 91):
         it.clock.advance(hours=24 * days)
         poster = at(it, kept.keeper)
@@ -616,7 +632,9 @@ def test_a_refresh_token_that_is_over_leads_to_one_login(it: B) -> None:
     assert calls(it) == [CREATE, PUT, PUT, REFRESH, CREATE, PUT, PUT]
 
 
-def test_an_access_token_that_is_refused_is_renewed_and_the_post_goes_out_once(it: B) -> None:
+def test_an_access_token_that_is_refused_is_renewed_and_the_post_goes_out_once(
+    it: BlueskyClient,
+) -> None:
     poster = at(it)
     thread(it, poster, 1)
     it.rules.behaviour = replace(it.rules.behaviour, access_lasts=timedelta(hours=2))
@@ -628,7 +646,7 @@ def test_an_access_token_that_is_refused_is_renewed_and_the_post_goes_out_once(i
     poster.close()
 
 
-def test_a_server_s_clock_may_be_far_from_ours(it: B) -> None:
+def test_a_server_s_clock_may_be_far_from_ours(it: BlueskyClient) -> None:
     for hours in (-30, 30):
         ours = it.clock.now + timedelta(hours=hours)
         before = len(calls(it))
@@ -646,7 +664,9 @@ def test_a_server_s_clock_may_be_far_from_ours(it: B) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-def test_while_the_token_is_good_a_failed_renewal_puts_nothing_off(it: B, status: int) -> None:
+def test_while_the_token_is_good_a_failed_renewal_puts_nothing_off(
+    it: BlueskyClient, status: int
+) -> None:
     poster = at(it)
     thread(it, poster, 1)
     it.clock.advance(hours=2, seconds=-60)
@@ -655,7 +675,7 @@ def test_while_the_token_is_good_a_failed_renewal_puts_nothing_off(it: B, status
     it.clock.advance(seconds=61)
     it.sandbox.script(server_error(status), when=lambda request: request.path.endswith(REFRESH))
     outcome = thread(it, poster, 1, 2)[0]
-    assert meaning(outcome) == LATER
+    assert sort_and_refusal(outcome) == LATER
     assert f"it answers {status}" in outcome.reason
     assert thread(it, poster, 1, 3)[0].sort is Sort.SENT
     assert calls(it).count(CREATE) == 1
@@ -663,13 +683,15 @@ def test_while_the_token_is_good_a_failed_renewal_puts_nothing_off(it: B, status
 
 
 @pytest.mark.parametrize("lost", [CLOSED_BEFORE, CLOSED_AFTER], ids=lambda fault: fault.name)
-def test_a_refresh_whose_answer_is_lost_is_made_again_within_the_grace(it: B, lost: object) -> None:
-    kept = Kept()
+def test_a_refresh_whose_answer_is_lost_is_made_again_within_the_grace(
+    it: BlueskyClient, lost: object
+) -> None:
+    kept = SessionInMemory()
     poster = at(it, kept.keeper)
     thread(it, poster, 1)
     it.clock.advance(hours=3)
     it.sandbox.script(lost, when=lambda request: request.path.endswith(REFRESH))  # type: ignore[arg-type]
-    assert meaning(thread(it, poster, 1, 1)[0]) == LATER
+    assert sort_and_refusal(thread(it, poster, 1, 1)[0]) == LATER
     poster.close()
     it.clock.advance(hours=1, seconds=3599)
     again = at(it, kept.keeper)
@@ -678,7 +700,7 @@ def test_a_refresh_whose_answer_is_lost_is_made_again_within_the_grace(it: B, lo
     again.close()
 
 
-def test_after_the_grace_a_lost_refresh_costs_a_login(it: B) -> None:
+def test_after_the_grace_a_lost_refresh_costs_a_login(it: BlueskyClient) -> None:
     poster = at(it)
     thread(it, poster, 1)
     it.clock.advance(hours=3)
@@ -690,8 +712,8 @@ def test_after_the_grace_a_lost_refresh_costs_a_login(it: B) -> None:
     poster.close()
 
 
-def test_two_processes_with_one_session_do_not_log_each_other_out(it: B) -> None:
-    kept = Kept()
+def test_two_processes_with_one_session_do_not_log_each_other_out(it: BlueskyClient) -> None:
+    kept = SessionInMemory()
     first = at(it, kept.keeper)
     thread(it, first, 1)
     second = at(it, kept.keeper)
@@ -704,14 +726,14 @@ def test_two_processes_with_one_session_do_not_log_each_other_out(it: B) -> None
     second.close()
 
 
-def test_a_revoked_app_password_ends_in_a_clear_error(it: B, here: Poster) -> None:
+def test_a_revoked_app_password_ends_in_a_clear_error(it: BlueskyClient, here: Poster) -> None:
     thread(it, here, 1)
     it.rules.revoke()
     # an access token outlives its app password: so says a real server
     assert thread(it, here, 1, 1)[0].sort is Sort.SENT
     it.clock.advance(hours=3)
     outcome = thread(it, here, 1, 2)[0]
-    assert meaning(outcome) == CREDENTIALS
+    assert sort_and_refusal(outcome) == CREDENTIALS
     assert outcome.reason == (
         "Bluesky does not log us in: it answers 401 (Invalid identifier or password); "
         "nothing was sent"
@@ -726,7 +748,9 @@ def test_a_revoked_app_password_ends_in_a_clear_error(it: B, here: Poster) -> No
 
 
 @pytest.mark.parametrize("fault", [None, server_error(500), CLOSED_BEFORE])
-def test_a_session_that_nobody_keeps_is_ended_with_the_poster(it: B, fault: Fault | None) -> None:
+def test_a_session_that_nobody_keeps_is_ended_with_the_poster(
+    it: BlueskyClient, fault: Fault | None
+) -> None:
     before = it.rules.pds.sessions.known()
     poster = at(it)
     poster.profile()
@@ -743,12 +767,12 @@ def test_a_session_that_nobody_keeps_is_ended_with_the_poster(it: B, fault: Faul
 
 
 @pytest.mark.parametrize("owner", ["them", ""])
-def test_another_owner_s_session_is_none(it: B, owner: str) -> None:
-    kept = Kept(owner)
+def test_another_owner_s_session_is_none(it: BlueskyClient, owner: str) -> None:
+    kept = SessionInMemory(owner)
     poster = at(it, kept.keeper)
     thread(it, poster, 1)
     poster.close()
-    ours = Kept()
+    ours = SessionInMemory()
     ours.text = kept.text
     poster = at(it, ours.keeper)
     assert thread(it, poster, 1, 1)[0].sort is Sort.SENT
@@ -774,9 +798,9 @@ def test_another_owner_s_session_is_none(it: B, owner: str) -> None:
     ],
 )
 def test_what_was_kept_and_is_no_session_is_none(
-    server: Server, opened: Callable[..., Poster], text: str
+    server: HttpServer, opened: Callable[..., Poster], text: str
 ) -> None:
-    kept = Kept()
+    kept = SessionInMemory()
     kept.text = text
     route(server, PUT, PUT_WELL)
     assert opened(server.url, kept.keeper).publish(ROOT).sort is Sort.SENT
@@ -791,27 +815,27 @@ def test_what_was_kept_and_is_no_session_is_none(
         (error(401, "AuthFactorTokenRequired", "A sign in code has been sent"), CREDENTIALS),
         (error(400, "InvalidRequest", 'Missing required key "password" at $'), CREDENTIALS),
         (error(403, "Forbidden"), CREDENTIALS),
-        (whole(404, b"<html>"), CREDENTIALS),
-        (whole(301, b"", {"location": "https://elsewhere.example/"}), CREDENTIALS),
+        (raw_reply(404, b"<html>"), CREDENTIALS),
+        (raw_reply(301, b"", {"location": "https://elsewhere.example/"}), CREDENTIALS),
         (error(429, "RateLimitExceeded"), LATER),
         (error(500, "InternalServerError"), LATER),
-        (whole(502, b"<html>"), LATER),
-        (whole(200, b"<html>"), LATER),
-        (says(session(accessJwt="")), LATER),
-        (says(session(accessJwt="two\nlines")), LATER),
-        (says(session(refreshJwt="é")), LATER),
-        (says(session(did="7")), LATER),
-        (says({"accessJwt": {}, "did": []}), LATER),
+        (raw_reply(502, b"<html>"), LATER),
+        (raw_reply(200, b"<html>"), LATER),
+        (json_reply(session(accessJwt="")), LATER),
+        (json_reply(session(accessJwt="two\nlines")), LATER),
+        (json_reply(session(refreshJwt="é")), LATER),
+        (json_reply(session(did="7")), LATER),
+        (json_reply({"accessJwt": {}, "did": []}), LATER),
         (Reply(b"", raw=True), LATER),
         (Reply(b"", reset=True), LATER),
     ],
 )
 def test_without_a_login_nothing_is_sent_and_that_is_never_in_doubt(
-    server: Server, poster: Poster, reply: Reply, expected: Meaning
+    server: HttpServer, poster: Poster, reply: Reply, expected: Expected
 ) -> None:
     route(server, CREATE, reply)
     outcomes = [poster.publish(ROOT), poster.publish(REPLY), poster.delete(URI)]
-    assert [meaning(each) for each in outcomes] == [expected] * 3
+    assert [sort_and_refusal(each) for each in outcomes] == [expected] * 3
     assert all(each.reason.startswith("Bluesky does not log us in: ") for each in outcomes)
     assert all(each.reason.endswith("; nothing was sent") for each in outcomes)
     for ask in (lambda: poster.look(NOW), lambda: poster.read(URI), poster.profile):
@@ -825,11 +849,11 @@ def test_without_a_login_nothing_is_sent_and_that_is_never_in_doubt(
 
 def test_where_nobody_is_there_nothing_is_sent(opened: Callable[..., Poster]) -> None:
     outcome = opened("http://127.0.0.1:9").publish(ROOT)
-    assert meaning(outcome) == LATER
+    assert sort_and_refusal(outcome) == LATER
     assert "the connection is refused" in outcome.reason
 
 
-def test_a_limit_of_logins_says_until_when(it: B, here: Poster) -> None:
+def test_a_limit_of_logins_says_until_when(it: BlueskyClient, here: Poster) -> None:
     for _ in range(30):
         it.login()
     outcome = thread(it, here, 1)[0]
@@ -842,14 +866,14 @@ def test_a_limit_of_logins_says_until_when(it: B, here: Poster) -> None:
 
 
 def test_a_token_that_is_refused_time_and_again_is_not_asked_for_for_ever(
-    server: Server, poster: Poster
+    server: HttpServer, poster: Poster
 ) -> None:
     route(server, PUT, error(400, "ExpiredToken", "Token has expired"))
-    route(server, REFRESH, says(session()))
-    assert meaning(poster.publish(ROOT)) == CREDENTIALS
+    route(server, REFRESH, json_reply(session()))
+    assert sort_and_refusal(poster.publish(ROOT)) == CREDENTIALS
     assert asked(server) == [CREATE, PUT, REFRESH, PUT]
     route(server, REFRESH, error(400, "ExpiredToken", "Token has been revoked"))
-    assert meaning(poster.publish(ROOT)) == CREDENTIALS
+    assert sort_and_refusal(poster.publish(ROOT)) == CREDENTIALS
     assert asked(server)[4:] == [PUT, REFRESH, CREATE, PUT]
 
 
@@ -868,16 +892,18 @@ def test_a_token_that_is_refused_time_and_again_is_not_asked_for_for_ever(
     ],
 )
 def test_a_token_that_says_nothing_is_used_until_it_is_refused(
-    server: Server, poster: Poster, claims: str
+    server: HttpServer, poster: Poster, claims: str
 ) -> None:
-    route(server, CREATE, says(session(accessJwt=JWT.format(claims))))
+    route(server, CREATE, json_reply(session(accessJwt=JWT.format(claims))))
     route(server, PUT, PUT_WELL)
     for _ in range(2):
         assert poster.publish(ROOT).sort is Sort.SENT
     assert asked(server) == [CREATE, PUT, PUT]
 
 
-def test_tokens_that_live_for_a_minute_are_not_renewed_all_the_time(it: B, here: Poster) -> None:
+def test_tokens_that_live_for_a_minute_are_not_renewed_all_the_time(
+    it: BlueskyClient, here: Poster
+) -> None:
     it.rules.behaviour = replace(it.rules.behaviour, access_lasts=timedelta(seconds=60))
     thread(it, here, 3)
     assert calls(it) == [CREATE, PUT, PUT, PUT]
@@ -887,13 +913,15 @@ def test_tokens_that_live_for_a_minute_are_not_renewed_all_the_time(it: B, here:
 
 
 @pytest.mark.parametrize("handle", ["../x", "handle.invalid", "", None, "a b.c", "x" * 5000])
-def test_a_handle_that_is_none_is_not_shown(server: Server, poster: Poster, handle: object) -> None:
-    route(server, CREATE, says(session(handle=handle)))
+def test_a_handle_that_is_none_is_not_shown(
+    server: HttpServer, poster: Poster, handle: object
+) -> None:
+    route(server, CREATE, json_reply(session(handle=handle)))
     route(server, PUT, PUT_WELL)
     assert poster.publish(ROOT).url == f"https://bsky.app/profile/{DID}/post/{KEY}"
 
 
-def test_a_session_is_kept_in_the_ledger(it: B, tmp_path: Path) -> None:
+def test_a_session_is_kept_in_the_ledger(it: BlueskyClient, tmp_path: Path) -> None:
     from bot.ledger.store import Ledger  # noqa: PLC0415 - only this test needs one
 
     with Ledger.open(tmp_path / "bot.db") as ledger:
@@ -920,7 +948,7 @@ def test_without_a_word_of_why_there_is_no_session_it_is_said_so() -> None:
 
 
 def test_the_login_of_a_netrc_stays_out_of_it(
-    server: Server, poster: Poster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, poster: Poster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("default login somebody password else\n")
@@ -928,7 +956,7 @@ def test_the_login_of_a_netrc_stays_out_of_it(
     client: object = vars(vars(vars(poster)["_client"])["_wire"])["_line"]
     client.session.trust_env = True  # type: ignore[attr-defined] # off on loopback only
     route(server, PUT, PUT_WELL)
-    route(server, LIST, says({"records": []}))
+    route(server, LIST, json_reply({"records": []}))
     poster.publish(ROOT)
     poster.look(NOW)
     bearers = [each.headers.get("authorization", "") for each in server.requests]
@@ -962,19 +990,21 @@ def test_the_profile_says_what_users_expect_of_a_bot(behaviour: BlueskyBehaviour
         poster.close()
 
 
-def test_the_account_s_own_password_is_warned_of(server: Server, poster: Poster) -> None:
+def test_the_account_s_own_password_is_warned_of(server: HttpServer, poster: Poster) -> None:
     # of the scope com.atproto.access
     token = JWT.format("eyJzY29wZSI6ICJjb20uYXRwcm90by5hY2Nlc3MifQ")
-    route(server, CREATE, says(session(accessJwt=token)))
-    route(server, WHO, says({"did": DID, "handle": HANDLE, "active": True}))
+    route(server, CREATE, json_reply(session(accessJwt=token)))
+    route(server, WHO, json_reply({"did": DID, "handle": HANDLE, "active": True}))
     route(server, GET, error(400, "RecordNotFound"))
     advice = poster.profile().advice
     assert advice[0].startswith("BLUESKY_APP_PASSWORD is the account's own password")
 
 
 @pytest.mark.parametrize("standing", [Standing.DEACTIVATED, Standing.TAKENDOWN])
-def test_an_account_that_is_not_active_is_said_to_be_so(it: B, standing: Standing) -> None:
-    kept = Kept()
+def test_an_account_that_is_not_active_is_said_to_be_so(
+    it: BlueskyClient, standing: Standing
+) -> None:
+    kept = SessionInMemory()
     thread(it, at(it, kept.keeper), 1)
     it.rules.behaviour = replace(it.rules.behaviour, standing=standing)
     for keeper in (kept.keeper, None):
@@ -984,12 +1014,12 @@ def test_an_account_that_is_not_active_is_said_to_be_so(it: B, standing: Standin
                 ask()
             assert (caught.value.final, caught.value.stops) == (True, True)
             assert caught.value.mend
-        assert meaning(thread(it, here, 1, 1)[0]) == CREDENTIALS
+        assert sort_and_refusal(thread(it, here, 1, 1)[0]) == CREDENTIALS
         here.close()
 
 
-def test_only_a_session_that_was_kept_is_tried(it: B) -> None:
-    kept = Kept()
+def test_only_a_session_that_was_kept_is_tried(it: BlueskyClient) -> None:
+    kept = SessionInMemory()
     for _ in range(2):
         poster = at(it, kept.keeper)
         poster.profile()
@@ -1007,24 +1037,24 @@ def test_only_a_session_that_was_kept_is_tried(it: B) -> None:
     ],
 )
 def test_an_account_at_rest_logs_in_and_is_told(
-    server: Server, poster: Poster, active: object, status: object, said: str
+    server: HttpServer, poster: Poster, active: object, status: object, said: str
 ) -> None:
-    route(server, CREATE, says(session(active=active, status=status)))
+    route(server, CREATE, json_reply(session(active=active, status=status)))
     with pytest.raises(CannotRead, match=said) as caught:
         poster.profile()
     assert (caught.value.final, caught.value.stops) == (True, True)
 
 
 def test_a_profile_that_cannot_be_read_is_an_error(
-    server: Server, opened: Callable[..., Poster]
+    server: HttpServer, opened: Callable[..., Poster]
 ) -> None:
-    kept = Kept()
+    kept = SessionInMemory()
     kept.text = json.dumps(session(owner="us"))
     poster = opened(server.url, kept.keeper)
     route(server, WHO, error(502, "UpstreamFailure"))
     with pytest.raises(CannotRead, match="it answers 502"):
         poster.profile()
-    route(server, WHO, says({"did": DID, "active": True}))
+    route(server, WHO, json_reply({"did": DID, "active": True}))
     route(server, GET, error(503, "NotNow"))
     with pytest.raises(CannotRead, match="it answers 503"):
         poster.profile()
@@ -1037,16 +1067,19 @@ def test_a_profile_that_cannot_be_read_is_an_error(
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(value=anything, raw=bodies, status=...)
+@given(value=any_json, raw=any_body, status=...)
 def test_no_answer_of_any_shape_raises_what_nobody_expects(
-    server: Server, opened: Callable[..., Poster], value: object, raw: bytes, *, status: bool
+    server: HttpServer, opened: Callable[..., Poster], value: object, raw: bytes, *, status: bool
 ) -> None:
     shapes = [value, {"records": [value]}, {"records": [found(), {"uri": URI, "value": value}]}]
     shapes += [session() | {"accessJwt": value}, {"uri": URI, "cid": value}]
-    for reply in (*(says(each, 200 if status else 400) for each in shapes), whole(200, raw)):
+    for reply in (
+        *(json_reply(each, 200 if status else 400) for each in shapes),
+        raw_reply(200, raw),
+    ):
         for method in (PUT, LIST, GET, WHO, DELETE, REFRESH):
             route(server, method, reply)
-        for login in (says(session()), reply):
+        for login in (json_reply(session()), reply):
             route(server, CREATE, login)
             poster = opened(server.url)
             for outcome in (poster.publish(ROOT), poster.publish(REPLY), poster.delete(URI)):
@@ -1061,7 +1094,9 @@ def test_no_answer_of_any_shape_raises_what_nobody_expects(
         server.requests.clear()
 
 
-def test_the_cids_of_the_stand_in_are_those_that_replies_refer_to(it: B, here: Poster) -> None:
+def test_the_cids_of_the_stand_in_are_those_that_replies_refer_to(
+    it: BlueskyClient, here: Poster
+) -> None:
     made = thread(it, here, 3)
     records = [it.rules.record(outcome.id) for outcome in made]
     assert all(record and record.cid == cid_of(record.value) for record in records)

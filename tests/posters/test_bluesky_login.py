@@ -29,12 +29,12 @@ from bot.sandbox import faults
 from bot.sandbox.bluesky.behaviour import SERVERS, BlueskyBehaviour, Standing
 from bot.sandbox.bluesky.rules import APP_PASSWORD, HANDLE
 from bot.settings import load
-from tests.helpers.http_server import Reply, Request, Server, dripping
-from tests.helpers.login_terminal import Answer, Person, Terminal
-from tests.helpers.poster_replies import NOW, says, whole
-from tests.helpers.reply_strategies import anything
-from tests.helpers.sandbox_clients import B
-from tests.helpers.sandbox_clients import bluesky as standing_in
+from tests.helpers.http_server import HttpServer, Reply, Request, dripping
+from tests.helpers.login_terminal import Answer, LoginProcess, TypingUser
+from tests.helpers.poster_replies import NOW, json_reply, raw_reply
+from tests.helpers.reply_strategies import any_json
+from tests.helpers.sandbox_clients import BlueskyClient
+from tests.helpers.sandbox_clients import bluesky_client as standing_in
 
 CREATE = "/xrpc/com.atproto.server.createSession"
 DELETE = "/xrpc/com.atproto.server.deleteSession"
@@ -49,27 +49,27 @@ def session(**more: object) -> dict[str, object]:
 
 
 @pytest.fixture
-def it() -> Iterator[B]:
+def it() -> Iterator[BlueskyClient]:
     with standing_in() as made:
         yield made
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        running.route(DELETE, says({}))
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as running:
+        running.route(DELETE, json_reply({}))
         yield running
 
 
-def opened(it: B, handle: str = HANDLE) -> Login:
+def opened(it: BlueskyClient, handle: str = HANDLE) -> Login:
     return begin(handle, it.sandbox.url("bluesky"), 10.0, it.clock)
 
 
-def paths(it: B) -> list[str]:
+def paths(it: BlueskyClient) -> list[str]:
     return [record.path for record in it.sandbox.requests]
 
 
-def tried(server: Server, reply: Reply, timeout: float = 10.0) -> Granted:
+def tried(server: HttpServer, reply: Reply, timeout: float = 10.0) -> Granted:
     server.route(CREATE, reply)
     return begin("a.example", server.url, timeout, lambda: NOW).redeem("abcd-efgh-ijkl-mnop")
 
@@ -94,7 +94,7 @@ def test_an_app_password_is_tried_with_one_login_that_is_closed_again(
         assert it.rules.pds.sessions.known() == before
 
 
-def test_nothing_is_sent_before_there_is_something_to_try(it: B) -> None:
+def test_nothing_is_sent_before_there_is_something_to_try(it: BlueskyClient) -> None:
     waiting = opened(it)
     assert waiting.page == ""
     for nothing in ("", "  ", "\n", "''"):
@@ -112,7 +112,7 @@ def test_nothing_is_sent_before_there_is_something_to_try(it: B) -> None:
         f"`{APP_PASSWORD}`",
     ],
 )
-def test_a_password_is_understood_however_it_was_pasted(it: B, pasted: str) -> None:
+def test_a_password_is_understood_however_it_was_pasted(it: BlueskyClient, pasted: str) -> None:
     assert opened(it).redeem(pasted).settings["app_password"] == APP_PASSWORD
 
 
@@ -123,24 +123,24 @@ def test_where_most_accounts_are_no_address_is_needed(monkeypatch: pytest.Monkey
     assert BASE_URL == "https://bsky.social"
 
 
-def test_a_session_that_cannot_be_closed_does_no_harm(it: B) -> None:
+def test_a_session_that_cannot_be_closed_does_no_harm(it: BlueskyClient) -> None:
     broken = faults.server_error(503)
     it.sandbox.script(broken, when=lambda request: request.path == DELETE)
     assert opened(it).redeem(APP_PASSWORD).settings["app_password"] == APP_PASSWORD
 
 
-def test_a_password_with_more_rights_than_needed_is_taken(server: Server) -> None:
-    assert tried(server, says(session(accessJwt=PRIVILEGED))).remarks == ()
+def test_a_password_with_more_rights_than_needed_is_taken(server: HttpServer) -> None:
+    assert tried(server, json_reply(session(accessJwt=PRIVILEGED))).remarks == ()
 
 
 # -- what is refused -------------------------------------------------------------------------------
 
 
-def test_the_account_s_own_password_is_refused_and_its_session_closed(server: Server) -> None:
+def test_the_account_s_own_password_is_refused_and_its_session_closed(server: HttpServer) -> None:
     with pytest.raises(
         WrongCode, match="the account's own password, which can do everyth"
     ) as caught:
-        tried(server, says(session(accessJwt=OWN)))
+        tried(server, json_reply(session(accessJwt=OWN)))
     assert "App passwords" in caught.value.mend
     assert [request.path for request in server.requests] == [CREATE, DELETE]
     assert server.requests[-1].headers["authorization"] == "Bearer rrr"
@@ -165,10 +165,10 @@ def test_the_account_s_own_password_is_refused_and_its_session_closed(server: Se
     ],
 )
 def test_every_refusal_says_what_to_do(
-    server: Server, status: int, name: str, kind: type[BotError], words: str
+    server: HttpServer, status: int, name: str, kind: type[BotError], words: str
 ) -> None:
     with pytest.raises(BotError) as caught:
-        tried(server, says({"error": name, "message": "So it is"}, status))
+        tried(server, json_reply({"error": name, "message": "So it is"}, status))
     assert type(caught.value) is kind
     assert words in caught.value.message
     assert caught.value.mend
@@ -178,17 +178,20 @@ def test_every_refusal_says_what_to_do(
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [
-        (whole(200, b"<!DOCTYPE html>"), SettingsError),
-        (says([]), SettingsError),
-        (says(session(did="7")), SettingsError),
-        (says(session(accessJwt="two\nlines")), SettingsError),
-        (whole(301, b"", {"location": "https://e.example/?t=abcd-efgh-ijkl-mnop"}), SettingsError),
+        (raw_reply(200, b"<!DOCTYPE html>"), SettingsError),
+        (json_reply([]), SettingsError),
+        (json_reply(session(did="7")), SettingsError),
+        (json_reply(session(accessJwt="two\nlines")), SettingsError),
+        (
+            raw_reply(301, b"", {"location": "https://e.example/?t=abcd-efgh-ijkl-mnop"}),
+            SettingsError,
+        ),
         (Reply(b"", raw=True), Unreachable),
         (Reply(dripping(b" ")), Unreachable),
     ],
 )
 def test_what_is_no_answer_is_a_wrong_address_or_worth_another_try(
-    server: Server, reply: Reply, kind: type[BotError]
+    server: HttpServer, reply: Reply, kind: type[BotError]
 ) -> None:
     with pytest.raises(BotError) as caught:
         tried(server, reply, 0.5)
@@ -196,7 +199,7 @@ def test_what_is_no_answer_is_a_wrong_address_or_worth_another_try(
     assert "abcd" not in str(caught.value)
 
 
-def test_a_wrong_password_and_a_revoked_one_may_be_tried_again(it: B) -> None:
+def test_a_wrong_password_and_a_revoked_one_may_be_tried_again(it: BlueskyClient) -> None:
     waiting = opened(it)
     with pytest.raises(WrongCode, match="Invalid identifier or password"):
         waiting.redeem("abcd-efgh-ijkl-mnop")
@@ -208,7 +211,7 @@ def test_a_wrong_password_and_a_revoked_one_may_be_tried_again(it: B) -> None:
         opened(it, "nobody.example").redeem(APP_PASSWORD)
 
 
-def test_too_many_logins_end_at_a_time_that_is_told(it: B) -> None:
+def test_too_many_logins_end_at_a_time_that_is_told(it: BlueskyClient) -> None:
     waiting = opened(it)
     for _ in range(30):
         waiting.redeem(APP_PASSWORD)
@@ -219,7 +222,7 @@ def test_too_many_logins_end_at_a_time_that_is_told(it: B) -> None:
     assert waiting.redeem(APP_PASSWORD).who
 
 
-def test_an_account_at_rest_may_log_in_and_is_told_of(it: B) -> None:
+def test_an_account_at_rest_may_log_in_and_is_told_of(it: BlueskyClient) -> None:
     it.rules.behaviour = replace(it.rules.behaviour, standing=Standing.DEACTIVATED)
     remarks = opened(it).redeem(APP_PASSWORD).remarks
     assert remarks == ("the account is deactivated: it can log in, and not post",)
@@ -228,13 +231,13 @@ def test_an_account_at_rest_may_log_in_and_is_told_of(it: B) -> None:
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(value=anything, status=...)
+@given(value=any_json, status=...)
 def test_an_answer_of_any_shape_grants_or_is_an_error_of_ours(
-    server: Server, value: object, *, status: bool
+    server: HttpServer, value: object, *, status: bool
 ) -> None:
     for shape in (value, session(active=value, status=value), session(accessJwt=value)):
         try:
-            granted = tried(server, says(shape, 200 if status else 401))
+            granted = tried(server, json_reply(shape, 200 if status else 401))
         except BotError as error:
             assert error.message
         else:
@@ -249,16 +252,16 @@ PLANTED = "plan-tedp-assw-ord1"
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 429, 500])
 @pytest.mark.parametrize("path", [CREATE, DELETE])
 def test_neither_the_password_nor_a_token_is_shown(
-    server: Server, path: str, status: int, caplog: pytest.LogCaptureFixture
+    server: HttpServer, path: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     held = {"accessJwt": "Planted-Access-1", "refreshJwt": "Planted-Refresh-2"}
 
     def echo(request: Request) -> Reply:
         said = f"{dict(request.headers)} {request.body.decode()}"
-        return says({"error": said, "message": said}, status)
+        return json_reply({"error": said, "message": said}, status)
 
-    server.route(CREATE, says(session(**held)))
+    server.route(CREATE, json_reply(session(**held)))
     server.route(path, echo)
     waiting = begin("a.example", server.url, 5.0, lambda: NOW)
     said = [repr(waiting)]
@@ -276,12 +279,15 @@ def test_neither_the_password_nor_a_token_is_shown(
 
 @pytest.fixture
 def bot(
-    it: B, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    it: BlueskyClient,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., tuple[int, str, str]]:
     def call(
         *arguments: str, answers: Sequence[Answer] = (), **environ: str
     ) -> tuple[int, str, str]:
-        person = Person(capsys, answers)
+        person = TypingUser(capsys, answers)
         monkeypatch.setattr(sys, "stdin", person)
         base = {"BLUESKY_SERVICE_URL": it.sandbox.url("bluesky")}
         status = run(arguments, Surroundings(base | environ, tmp_path))
@@ -297,7 +303,7 @@ Bot = Callable[..., tuple[int, str, str]]
 
 @pytest.mark.parametrize("typed", [HANDLE, f"@{HANDLE}", f"https://bsky.app/profile/{HANDLE}"])
 def test_it_is_explained_step_by_step_and_ends_in_lines_that_work(
-    it: B, bot: Bot, tmp_path: Path, typed: str
+    it: BlueskyClient, bot: Bot, tmp_path: Path, typed: str
 ) -> None:
     status, out, err = bot("login", "bluesky", answers=[f"{typed}\n", f"{APP_PASSWORD}\n"])
     assert status == 0
@@ -316,7 +322,7 @@ def test_it_is_explained_step_by_step_and_ends_in_lines_that_work(
     assert "self-label `bot`" in out
 
 
-def test_three_passwords_may_be_tried_and_each_costs_one_login(it: B, bot: Bot) -> None:
+def test_three_passwords_may_be_tried_and_each_costs_one_login(it: BlueskyClient, bot: Bot) -> None:
     answers = [f"{HANDLE}\n", "a\n", "b\n", f"{APP_PASSWORD}\n"]
     status, out, err = bot("login", "bluesky", answers=answers)
     assert (status, out.count("\n")) == (0, 3)
@@ -328,7 +334,9 @@ def test_three_passwords_may_be_tried_and_each_costs_one_login(it: B, bot: Bot) 
 
 
 @pytest.mark.parametrize("typed", ["papers", "", "me@example.org!", "a b.c"])
-def test_what_is_no_handle_is_said_so_before_anything_is_sent(it: B, bot: Bot, typed: str) -> None:
+def test_what_is_no_handle_is_said_so_before_anything_is_sent(
+    it: BlueskyClient, bot: Bot, typed: str
+) -> None:
     status, out, err = bot("login", "bluesky", answers=[f"{typed}\n"])
     assert (status, out) == (2, "")
     assert "the account's handle: " in err
@@ -336,7 +344,9 @@ def test_what_is_no_handle_is_said_so_before_anything_is_sent(it: B, bot: Bot, t
     assert paths(it) == []
 
 
-def test_the_server_that_is_named_goes_before_the_one_that_is_set(it: B, bot: Bot) -> None:
+def test_the_server_that_is_named_goes_before_the_one_that_is_set(
+    it: BlueskyClient, bot: Bot
+) -> None:
     url = it.sandbox.url("bluesky")
     answers = [f"{HANDLE}\n", f"{APP_PASSWORD}\n"]
     wrong = {"BLUESKY_SERVICE_URL": "http://127.0.0.1:9"}
@@ -349,7 +359,7 @@ def test_the_server_that_is_named_goes_before_the_one_that_is_set(it: B, bot: Bo
     assert (status, "BLUESKY_SERVICE_URL" in err) == (2, True)
 
 
-def test_the_end_of_the_input_stops_it(it: B, bot: Bot) -> None:
+def test_the_end_of_the_input_stops_it(it: BlueskyClient, bot: Bot) -> None:
     for answers in ((), (f"{HANDLE}\n",)):
         status, out, err = bot("login", "bluesky", answers=answers)
         assert (status, out) == (75, "")
@@ -357,9 +367,9 @@ def test_the_end_of_the_input_stops_it(it: B, bot: Bot) -> None:
     assert paths(it) == []
 
 
-def test_check_says_that_a_password_is_the_account_s_own(bot: Bot, server: Server) -> None:
-    server.route(CREATE, says(session(accessJwt=OWN)))
-    server.route("/xrpc/com.atproto.repo.getRecord", says({"error": "RecordNotFound"}, 400))
+def test_check_says_that_a_password_is_the_account_s_own(bot: Bot, server: HttpServer) -> None:
+    server.route(CREATE, json_reply(session(accessJwt=OWN)))
+    server.route("/xrpc/com.atproto.repo.getRecord", json_reply({"error": "RecordNotFound"}, 400))
     own = {"BLUESKY_HANDLE": "a.example", "BLUESKY_APP_PASSWORD": "my-own-password"}
     status, out, _ = bot("check", BLUESKY_SERVICE_URL=server.url, **own)
     assert status == 0
@@ -371,7 +381,9 @@ def test_check_says_that_a_password_is_the_account_s_own(bot: Bot, server: Serve
     ("password", "status", "words"),
     [("abcd-efgh-ijkl-mnop", 2, "Invalid identifier or password"), (APP_PASSWORD, 0, "posts as")],
 )
-def test_check_tries_the_password(it: B, bot: Bot, password: str, status: int, words: str) -> None:
+def test_check_tries_the_password(
+    it: BlueskyClient, bot: Bot, password: str, status: int, words: str
+) -> None:
     own = {"BLUESKY_HANDLE": HANDLE, "BLUESKY_APP_PASSWORD": password}
     found, out, _ = bot("check", **own)
     assert (found, words in out) == (status, True)
@@ -379,11 +391,11 @@ def test_check_tries_the_password(it: B, bot: Bot, password: str, status: int, w
     assert password not in out
 
 
-def test_at_a_terminal_the_password_is_not_shown(it: B, tmp_path: Path) -> None:
+def test_at_a_terminal_the_password_is_not_shown(it: BlueskyClient, tmp_path: Path) -> None:
     target = tmp_path / ".env"
     with target.open("ab") as file:
         environ = {"BLUESKY_SERVICE_URL": it.sandbox.url("bluesky")}
-        terminal = Terminal(tmp_path, file.fileno(), environ, "bluesky")
+        terminal = LoginProcess(tmp_path, file.fileno(), environ, "bluesky")
     terminal.read(r"name\.bsky\.social: $")
     os.write(terminal.screen, f"{HANDLE}\n".encode())
     terminal.read(r"App password: $")

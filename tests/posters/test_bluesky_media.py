@@ -33,8 +33,8 @@ from tests.helpers.bluesky_poster import (
     server,
     session,
 )
-from tests.helpers.bluesky_record_check import check
-from tests.helpers.http_server import Reply, Request, Server
+from tests.helpers.bluesky_record_check import check_record
+from tests.helpers.http_server import HttpServer, Reply, Request
 from tests.helpers.poster_replies import (
     CONTENT,
     CREDENTIALS,
@@ -42,10 +42,10 @@ from tests.helpers.poster_replies import (
     NOW,
     SENT,
     UNKNOWN,
-    Meaning,
-    meaning,
-    says,
-    whole,
+    Expected,
+    json_reply,
+    raw_reply,
+    sort_and_refusal,
 )
 
 __all__ = ["opened", "poster", "server"]  # fixtures
@@ -64,11 +64,11 @@ def png(width: int, height: int) -> bytes:
 
 PICTURE = Upload(png(1200, 675), "image/png", ALT)
 NAMED = {"$type": "blob", "ref": {"$link": BLOB}, "mimeType": "image/png", "size": 24}
-UPLOADED = says({"blob": NAMED})
+UPLOADED = json_reply({"blob": NAMED})
 SHAPED = {"alt": ALT, "image": NAMED, "aspectRatio": {"width": 1200, "height": 675}}
 
 
-def put(server: Server) -> Mapping[str, object]:
+def put(server: HttpServer) -> Mapping[str, object]:
     """The record of the last post that was asked for."""
     last = [each for each in server.requests if each.path == f"/xrpc/{PUT}"][-1]
     value = json.loads(last.body)["record"]
@@ -79,7 +79,7 @@ def put(server: Server) -> Mapping[str, object]:
 # -- what became of an upload ----------------------------------------------------------------------
 
 BODILESS = (204, 304)
-EVERY: Mapping[int, Meaning] = {
+EVERY: Mapping[int, Expected] = {
     **dict.fromkeys((301, 302, 307, 308), CREDENTIALS),
     **dict.fromkeys((400, 403, 404, 413, 422), CONTENT),
     401: CREDENTIALS,
@@ -88,12 +88,12 @@ EVERY: Mapping[int, Meaning] = {
 }
 
 
-def test_each_status_has_its_meaning(server: Server, poster: Poster) -> None:
+def test_each_status_has_its_meaning(server: HttpServer, poster: Poster) -> None:
     for status in range(200, 600):
         body = b"" if status in BODILESS else b'{"error": "InvalidRequest", "message": "Words."}'
-        route(server, UPLOAD, whole(status, body, {"Location": "https://moved.example/"}))
+        route(server, UPLOAD, raw_reply(status, body, {"Location": "https://moved.example/"}))
         outcome = poster.upload(PICTURE)
-        assert meaning(outcome) == EVERY.get(status, UNKNOWN), f"{status}: {outcome}"
+        assert sort_and_refusal(outcome) == EVERY.get(status, UNKNOWN), f"{status}: {outcome}"
         assert str(status) in outcome.reason
         assert (outcome.id, outcome.until, outcome.cost) == ("", None, Decimal(0))
     assert asked(server) == [CREATE, *[UPLOAD] * 400]
@@ -114,40 +114,40 @@ def test_each_status_has_its_meaning(server: Server, poster: Poster) -> None:
     ],
 )
 def test_a_refusal_is_told_in_the_server_s_words(
-    server: Server, poster: Poster, reply: Reply, expected: Meaning, words: str
+    server: HttpServer, poster: Poster, reply: Reply, expected: Expected, words: str
 ) -> None:
     route(server, UPLOAD, reply)
     outcome = poster.upload(PICTURE)
-    assert meaning(outcome) == expected
+    assert sort_and_refusal(outcome) == expected
     assert outcome.reason.startswith("Bluesky answers ")
     assert words in outcome.reason
 
 
-def test_a_limit_says_until_when(server: Server, poster: Poster) -> None:
+def test_a_limit_says_until_when(server: HttpServer, poster: Poster) -> None:
     reset = {"ratelimit-reset": str(int(NOW.timestamp()) + 3589)}
-    route(server, UPLOAD, says({"error": "RateLimitExceeded"}, 429, reset))
+    route(server, UPLOAD, json_reply({"error": "RateLimitExceeded"}, 429, reset))
     outcome = poster.upload(PICTURE)
-    assert meaning(outcome) == LATER
+    assert sort_and_refusal(outcome) == LATER
     assert outcome.until == NOW + timedelta(seconds=3589)
 
 
 def test_a_lost_answer_is_unknown_and_the_next_upload_is_another(
-    server: Server, poster: Poster
+    server: HttpServer, poster: Poster
 ) -> None:
     route(server, UPLOAD, Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", raw=True))
     lost = poster.upload(PICTURE)
-    assert (meaning(lost), lost.id) == (UNKNOWN, "")
+    assert (sort_and_refusal(lost), lost.id) == (UNKNOWN, "")
     route(server, UPLOAD, UPLOADED)
     assert poster.upload(PICTURE).sort is Sort.SENT
 
 
 @pytest.mark.parametrize("name", ["ExpiredToken", "InvalidToken", "AuthMissing"])
 def test_a_worn_out_token_is_renewed_once_and_the_same_bytes_go_again(
-    server: Server, poster: Poster, name: str
+    server: HttpServer, poster: Poster, name: str
 ) -> None:
     route(server, UPLOAD, error(400, name), UPLOADED)
-    route(server, REFRESH, says(session(accessJwt="bbb", refreshJwt="sss")))
-    assert meaning(poster.upload(PICTURE)) == SENT
+    route(server, REFRESH, json_reply(session(accessJwt="bbb", refreshJwt="sss")))
+    assert sort_and_refusal(poster.upload(PICTURE)) == SENT
     assert asked(server) == [CREATE, UPLOAD, REFRESH, UPLOAD]
     first, _, second = server.requests[1:]
     assert first.body == second.body == PICTURE.data
@@ -155,20 +155,22 @@ def test_a_worn_out_token_is_renewed_once_and_the_same_bytes_go_again(
     assert tokens == ["Bearer aaa", "Bearer bbb"]
 
 
-def test_one_that_stays_worn_out_is_not_renewed_for_ever(server: Server, poster: Poster) -> None:
+def test_one_that_stays_worn_out_is_not_renewed_for_ever(
+    server: HttpServer, poster: Poster
+) -> None:
     route(server, UPLOAD, error(400, "ExpiredToken"))
-    route(server, REFRESH, says(session(accessJwt="bbb")))
-    assert meaning(poster.upload(PICTURE)) == CREDENTIALS
+    route(server, REFRESH, json_reply(session(accessJwt="bbb")))
+    assert sort_and_refusal(poster.upload(PICTURE)) == CREDENTIALS
     assert asked(server) == [CREATE, UPLOAD, REFRESH, UPLOAD]
 
 
 @pytest.mark.parametrize(("status", "expected"), [(401, CREDENTIALS), (503, LATER), (429, LATER)])
 def test_without_a_session_nothing_is_uploaded(
-    server: Server, poster: Poster, status: int, expected: Meaning
+    server: HttpServer, poster: Poster, status: int, expected: Expected
 ) -> None:
     route(server, CREATE, error(status, "AuthenticationRequired" if status == 401 else "No"))
     outcome = poster.upload(PICTURE)
-    assert meaning(outcome) == expected
+    assert sort_and_refusal(outcome) == expected
     assert "nothing was sent" in outcome.reason
     assert UPLOAD not in asked(server)
 
@@ -204,28 +206,28 @@ def changed(**changes: object) -> dict[str, object]:
     ],
 )
 def test_an_answer_without_a_whole_blob_is_no_upload(
-    server: Server, poster: Poster, answer: object
+    server: HttpServer, poster: Poster, answer: object
 ) -> None:
-    route(server, UPLOAD, says(answer))
+    route(server, UPLOAD, json_reply(answer))
     outcome = poster.upload(PICTURE)
-    assert (meaning(outcome), outcome.id) == (UNKNOWN, "")
+    assert (sort_and_refusal(outcome), outcome.id) == (UNKNOWN, "")
     assert "answers 200, and not with an upload" in outcome.reason
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b"[" * 100_000])
-def test_what_is_no_json_is_no_upload(server: Server, poster: Poster, body: bytes) -> None:
-    route(server, UPLOAD, whole(200, body))
-    assert meaning(poster.upload(PICTURE)) == UNKNOWN
+def test_what_is_no_json_is_no_upload(server: HttpServer, poster: Poster, body: bytes) -> None:
+    route(server, UPLOAD, raw_reply(200, body))
+    assert sort_and_refusal(poster.upload(PICTURE)) == UNKNOWN
 
 
 # -- what is sent ----------------------------------------------------------------------------------
 
 
-def test_the_bytes_go_as_they_are_and_as_what_they_are(server: Server, poster: Poster) -> None:
+def test_the_bytes_go_as_they_are_and_as_what_they_are(server: HttpServer, poster: Poster) -> None:
     route(server, UPLOAD, UPLOADED)
     large = replace(PICTURE, data=PICTURE.data + bytes(range(256)) * 4096)
     outcome = poster.upload(large)
-    assert (meaning(outcome), outcome.ready, outcome.flaw, outcome.cost) == (
+    assert (sort_and_refusal(outcome), outcome.ready, outcome.flaw, outcome.cost) == (
         SENT,
         True,
         "",
@@ -237,8 +239,10 @@ def test_the_bytes_go_as_they_are_and_as_what_they_are(server: Server, poster: P
     assert sent.headers["authorization"] == "Bearer aaa"
 
 
-def test_the_record_names_the_blob_its_words_and_its_shape(server: Server, poster: Poster) -> None:
-    route(server, UPLOAD, says({"blob": NAMED | {"planted": "by the server"}, "more": 1}))
+def test_the_record_names_the_blob_its_words_and_its_shape(
+    server: HttpServer, poster: Poster
+) -> None:
+    route(server, UPLOAD, json_reply({"blob": NAMED | {"planted": "by the server"}, "more": 1}))
     route(server, PUT, PUT_WELL)
     outcome = poster.publish(replace(ROOT, media=(poster.upload(PICTURE).id,)))
     assert (outcome.sort, outcome.bare) == (Sort.SENT, "")
@@ -246,7 +250,7 @@ def test_the_record_names_the_blob_its_words_and_its_shape(server: Server, poste
 
 
 def test_the_same_bytes_uploaded_twice_are_two_uploads_of_one_record(
-    server: Server, poster: Poster
+    server: HttpServer, poster: Poster
 ) -> None:
     route(server, UPLOAD, UPLOADED)
     route(server, PUT, PUT_WELL)
@@ -261,13 +265,13 @@ def test_the_same_bytes_uploaded_twice_are_two_uploads_of_one_record(
 
 @pytest.mark.parametrize("media", ["", "1", BLOB, f"{BLOB}.1", "\ud800\n"])
 def test_what_was_not_uploaded_is_not_ready_and_is_missed(
-    server: Server, poster: Poster, media: str
+    server: HttpServer, poster: Poster, media: str
 ) -> None:
     route(server, UPLOAD, UPLOADED)
     route(server, PUT, PUT_WELL)
     mine = poster.upload(PICTURE).id
     ready = poster.media_ready(media)
-    assert meaning(ready) == CONTENT
+    assert sort_and_refusal(ready) == CONTENT
     assert "is no upload" in ready.reason
     assert "\n" not in ready.reason
     outcome = poster.publish(replace(ROOT, media=(media, mine)))
@@ -275,7 +279,7 @@ def test_what_was_not_uploaded_is_not_ready_and_is_missed(
     assert put(server)["embed"] == {"$type": "app.bsky.embed.images", "images": [SHAPED]}
 
 
-def test_a_post_without_its_only_picture_shows_its_card(server: Server, poster: Poster) -> None:
+def test_a_post_without_its_only_picture_shows_its_card(server: HttpServer, poster: Poster) -> None:
     route(server, PUT, PUT_WELL)
     card = Card("https://arxiv.org/abs/1", "Title", "Words")
     outcome = poster.publish(replace(ROOT, media=("none",), card=card))
@@ -287,7 +291,7 @@ def test_a_post_without_its_only_picture_shows_its_card(server: Server, poster: 
 
 @pytest.mark.parametrize("media", [True, False])
 def test_a_blob_that_is_gone_is_a_refusal_of_this_post_and_so_ends(
-    server: Server,
+    server: HttpServer,
     poster: Poster,
     media: bool,  # noqa: FBT001 - a table's column
 ) -> None:
@@ -296,15 +300,20 @@ def test_a_blob_that_is_gone_is_a_refusal_of_this_post_and_so_ends(
     mine = (poster.upload(PICTURE).id,) if media else ()
     for _ in range(2):
         outcome = poster.publish(replace(ROOT, media=mine))
-        assert (meaning(outcome), outcome.until) == (CONTENT, None)
+        assert (sort_and_refusal(outcome), outcome.until) == (CONTENT, None)
         assert "Could not find blob" in outcome.reason
 
 
-def test_a_blob_that_is_gone_may_be_uploaded_again(server: Server, poster: Poster) -> None:
+def test_a_blob_that_is_gone_may_be_uploaded_again(server: HttpServer, poster: Poster) -> None:
     route(server, UPLOAD, UPLOADED)
     route(server, PUT, error(400, "BlobNotFound"), PUT_WELL)
-    assert meaning(poster.publish(replace(ROOT, media=(poster.upload(PICTURE).id,)))) == CONTENT
-    assert meaning(poster.publish(replace(ROOT, media=(poster.upload(PICTURE).id,)))) == SENT
+    assert (
+        sort_and_refusal(poster.publish(replace(ROOT, media=(poster.upload(PICTURE).id,))))
+        == CONTENT
+    )
+    assert (
+        sort_and_refusal(poster.publish(replace(ROOT, media=(poster.upload(PICTURE).id,)))) == SENT
+    )
     first, second = (each for each in server.requests if each.path == f"/xrpc/{PUT}")
     assert first.body == second.body
 
@@ -313,10 +322,10 @@ def test_a_blob_that_is_gone_may_be_uploaded_again(server: Server, poster: Poste
 
 
 def test_neither_tokens_nor_the_picture_are_shown(
-    server: Server, poster: Poster, caplog: pytest.LogCaptureFixture
+    server: HttpServer, poster: Poster, caplog: pytest.LogCaptureFixture
 ) -> None:
     token = "token-of-the-session-0123"
-    route(server, CREATE, says(session(accessJwt=token)))
+    route(server, CREATE, json_reply(session(accessJwt=token)))
 
     def echo(request: Request) -> Reply:
         return error(400, "InvalidRequest", f"{request.headers['authorization']} was no good")
@@ -361,5 +370,5 @@ def test_no_bytes_make_a_record_that_the_lexicon_refuses(data: bytes, begun: boo
     beginning = png(1, 1)[:16] if begun else b""
     image = Image({**NAMED}, ALT, size_of(beginning + data))
     made = record(ROOT, None, None, [image])
-    check(made)
+    check_record(made)
     assert ("aspectRatio" in image.value()) == (size_of(beginning + data) is not None)

@@ -30,7 +30,7 @@ from bot.posters.poster import Outgoing
 from bot.sandbox.bluesky.cbor import encode
 from bot.sandbox.bluesky.formats import is_language, is_uri
 from bot.sandbox.bluesky.schema import Invalid
-from tests.helpers.bluesky_record_check import check, read_back
+from tests.helpers.bluesky_record_check import check_record, read_back
 from tests.helpers.paths import SHARED
 from tests.helpers.rendered_threads import account, digest, paper, thread
 
@@ -197,13 +197,13 @@ def test_any_language_that_can_be_set_is_made_one_that_is_taken(language: str) -
 def test_what_the_network_would_not_take_leads_nowhere(span: Span, *, kept: bool) -> None:
     made = record(replace(PLAIN, spans=(span,)), None, None)
     assert ("facets" in made) is kept
-    check(made)
+    check_record(made)
 
 
 def test_a_card_of_no_address_is_left_out() -> None:
     assert "embed" not in record(replace(PLAIN, card=Card("arxiv", "", "")), None, None)
     empty = record(replace(PLAIN, card=Card("https://a.org", "", "")), None, None)
-    check(empty)
+    check_record(empty)
 
 
 # -- against the lexicons --------------------------------------------------------------------------
@@ -234,7 +234,7 @@ posts = st.builds(
 def test_whatever_a_post_is_its_record_is_one_that_the_lexicon_takes(post: Outgoing) -> None:
     ref = Ref(uri_of(DID, KEY), CID)
     made = record(post, ref, ref)
-    check(made)
+    check_record(made)
     again = record(replace(post), Ref(ref.uri, CID), ref)
     assert json.dumps(made) == json.dumps(again)
     assert encode(read_back(made)) == encode(read_back(again))
@@ -244,7 +244,7 @@ def test_the_check_would_tell() -> None:
     made = record(PLAIN, None, None)
     for wrong in ({"langs": ["not a lang"]}, {"createdAt": "now"}, {"text": "x" * 301}):
         with pytest.raises(Invalid):
-            check(made | wrong)
+            check_record(made | wrong)
 
 
 @pytest.mark.skipif(
@@ -294,7 +294,7 @@ def test_neither_graphemes_nor_bytes_are_ever_too_many(title: str, *, fits: bool
         return
     for post in thread(source, account(Network.BLUESKY)).posts:
         made = record(Outgoing(post.text, KEY, spans=post.spans, card=post.card), None, None)
-        check(made)
+        check_record(made)
 
 
 def test_a_thread_s_links_and_tags_are_all_there() -> None:

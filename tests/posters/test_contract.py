@@ -39,7 +39,7 @@ from tests.helpers.fake_poster import (
     Step,
     limited,
 )
-from tests.helpers.poster_contract import LATER, TIMEOUT, Clock, sandbox_faults
+from tests.helpers.poster_contract import LATER, TIMEOUT, TickingClock, sandbox_faults
 
 TEXTS = (
     "Plain.",
@@ -54,7 +54,7 @@ TEXTS = (
 
 
 @dataclass
-class World:
+class PosterWorld:
     """A poster, and hands on the network behind it.
 
     `fail` lets the next request of a kind go wrong; `away` takes the network off the air. A network
@@ -62,7 +62,7 @@ class World:
     """
 
     poster: Poster
-    clock: Clock
+    clock: TickingClock
     write: Callable[[str], str]
     remove: Callable[[str], None]
     there: Callable[[], list[str]]
@@ -92,8 +92,8 @@ START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @contextmanager
-def fake(stack: ExitStack) -> Iterator[World]:
-    clock = Clock()
+def fake(stack: ExitStack) -> Iterator[PosterWorld]:
+    clock = TickingClock()
     poster = FakePoster(clock)
     stack.callback(poster.close)
     steps = {
@@ -121,12 +121,12 @@ def fake(stack: ExitStack) -> Iterator[World]:
     def there() -> list[str]:
         return [post.id for post in poster.live()]
 
-    yield World(poster, clock, poster.write, poster.remove, there, fail, away)
+    yield PosterWorld(poster, clock, poster.write, poster.remove, there, fail, away)
 
 
 @contextmanager
-def x(stack: ExitStack, behaviour: XBehaviour) -> Iterator[World]:
-    clock = Clock()
+def x(stack: ExitStack, behaviour: XBehaviour) -> Iterator[PosterWorld]:
+    clock = TickingClock()
     rules = XRules(clock, behaviour)
     sandbox = stack.enter_context(Sandbox({"twitter": rules}))
     keys = rules.keys
@@ -145,8 +145,8 @@ def x(stack: ExitStack, behaviour: XBehaviour) -> Iterator[World]:
 
 
 @contextmanager
-def mastodon_like(stack: ExitStack, behaviour: MastodonBehaviour) -> Iterator[World]:
-    clock = Clock()
+def mastodon_like(stack: ExitStack, behaviour: MastodonBehaviour) -> Iterator[PosterWorld]:
+    clock = TickingClock()
     rules = MastodonRules(clock, behaviour)
     sandbox = stack.enter_context(Sandbox({"mastodon": rules}))
     account = Account("papers", Network.MASTODON)
@@ -159,8 +159,8 @@ def mastodon_like(stack: ExitStack, behaviour: MastodonBehaviour) -> Iterator[Wo
 
 
 @contextmanager
-def bluesky_like(stack: ExitStack, behaviour: BlueskyBehaviour) -> Iterator[World]:
-    clock = Clock()
+def bluesky_like(stack: ExitStack, behaviour: BlueskyBehaviour) -> Iterator[PosterWorld]:
+    clock = TickingClock()
     rules = BlueskyRules(clock, behaviour)
     sandbox = stack.enter_context(Sandbox({"bluesky": rules}))
     poster = bluesky.open_poster(
@@ -197,11 +197,11 @@ def bluesky_like(stack: ExitStack, behaviour: BlueskyBehaviour) -> Iterator[Worl
 
 def world(
     poster: Poster,
-    clock: Clock,
+    clock: TickingClock,
     rules: XRules | MastodonRules | BlueskyRules,
     sandbox: Sandbox,
     network: Network,
-) -> World:
+) -> PosterWorld:
     known = sandbox_faults(network)
 
     def away() -> AbstractContextManager[None]:
@@ -210,7 +210,7 @@ def world(
     def remove(post_id: str) -> None:
         rules.remove(post_id)
 
-    return World(
+    return PosterWorld(
         poster,
         clock,
         lambda text: rules.write(text).id,
@@ -221,7 +221,7 @@ def world(
     )
 
 
-WORLDS: dict[str, Callable[[ExitStack], AbstractContextManager[World]]] = {
+WORLDS: dict[str, Callable[[ExitStack], AbstractContextManager[PosterWorld]]] = {
     "fake": fake,
     "x": lambda stack: x(stack, XBehaviour()),
     "x-posts": lambda stack: x(stack, XBehaviour(names=Names.POSTS)),
@@ -241,12 +241,12 @@ WORLDS: dict[str, Callable[[ExitStack], AbstractContextManager[World]]] = {
 
 
 @pytest.fixture(params=WORLDS)
-def net(request: pytest.FixtureRequest) -> Iterator[World]:
+def net(request: pytest.FixtureRequest) -> Iterator[PosterWorld]:
     with ExitStack() as stack:
         yield stack.enter_context(WORLDS[str(request.param)](stack))
 
 
-def test_a_root_is_sent_once_and_read_back(net: World) -> None:
+def test_a_root_is_sent_once_and_read_back(net: PosterWorld) -> None:
     outcome = net.post("Hot papers of the day")
     assert outcome.sort is Sort.SENT
     assert outcome.url.startswith("http")
@@ -259,7 +259,7 @@ def test_a_root_is_sent_once_and_read_back(net: World) -> None:
     assert net.there() == [outcome.id]
 
 
-def test_a_thread_is_a_chain_read_back_newest_first(net: World) -> None:
+def test_a_thread_is_a_chain_read_back_newest_first(net: PosterWorld) -> None:
     first = net.sent("1/3")
     second = net.sent("2/3", first)
     third = net.sent("3/3", second)
@@ -267,14 +267,14 @@ def test_a_thread_is_a_chain_read_back_newest_first(net: World) -> None:
     assert found == [(third, second), (second, first), (first, "")]
 
 
-def test_what_is_known_is_not_read_again(net: World) -> None:
+def test_what_is_known_is_not_read_again(net: PosterWorld) -> None:
     first = net.sent("1/3")
     second = net.sent("2/3", first)
     assert [post.id for post in net.seen(after=first)] == [second]
     assert net.seen(after=second) == ()
 
 
-def test_nothing_older_than_asked_for_is_read(net: World) -> None:
+def test_nothing_older_than_asked_for_is_read(net: PosterWorld) -> None:
     net.sent("old")
     net.clock.tick(3600)
     since = net.clock.now
@@ -283,14 +283,14 @@ def test_nothing_older_than_asked_for_is_read(net: World) -> None:
     assert (look.complete, [post.id for post in look.posts]) == (True, [new])
 
 
-def test_a_post_of_the_very_second_asked_for_is_read(net: World) -> None:
+def test_a_post_of_the_very_second_asked_for_is_read(net: PosterWorld) -> None:
     sent = net.sent("now")
     since = net.clock.now + timedelta(milliseconds=600)
     assert since.second == net.clock.now.second
     assert [post.id for post in net.poster.look(since).posts] == [sent]
 
 
-def test_nearer_bound_of_the_two_counts(net: World) -> None:
+def test_nearer_bound_of_the_two_counts(net: PosterWorld) -> None:
     old = net.sent("old")
     net.sent("between")
     net.clock.tick(3600)
@@ -299,7 +299,7 @@ def test_nearer_bound_of_the_two_counts(net: World) -> None:
     assert [post.id for post in net.poster.look(since, after=old).posts] == [new]
 
 
-def test_a_deleted_mark_still_bounds_what_is_read(net: World) -> None:
+def test_a_deleted_mark_still_bounds_what_is_read(net: PosterWorld) -> None:
     first = net.sent("first")
     second = net.sent("second")
     net.remove(first)
@@ -307,11 +307,11 @@ def test_a_deleted_mark_still_bounds_what_is_read(net: World) -> None:
     assert found == [second]
 
 
-def test_nothing_posted_is_nothing_read(net: World) -> None:
+def test_nothing_posted_is_nothing_read(net: PosterWorld) -> None:
     assert net.seen() == ()
 
 
-def test_long_timelines_are_read_whole_and_no_post_twice(net: World) -> None:
+def test_long_timelines_are_read_whole_and_no_post_twice(net: PosterWorld) -> None:
     written = []
     for number in range(130):
         net.clock.tick()
@@ -320,14 +320,14 @@ def test_long_timelines_are_read_whole_and_no_post_twice(net: World) -> None:
     assert [post.id for post in net.seen(after=written[29])] == written[:29:-1]
 
 
-def test_what_a_person_posts_is_there_too(net: World) -> None:
+def test_what_a_person_posts_is_there_too(net: PosterWorld) -> None:
     net.clock.tick()
     written = net.write("Hot papers is out!")
     assert [(post.id, post.text) for post in net.seen()] == [(written, "Hot papers is out!")]
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_text_comes_back_as_it_was_sent(net: World, text: str) -> None:
+def test_a_text_comes_back_as_it_was_sent(net: PosterWorld, text: str) -> None:
     sent = net.sent(text)
     (post,) = net.seen()
     assert normal(post.text) == normal(text)
@@ -336,18 +336,18 @@ def test_a_text_comes_back_as_it_was_sent(net: World, text: str) -> None:
     assert normal(one.text) == normal(text)
 
 
-def test_one_post_is_read_like_all(net: World) -> None:
+def test_one_post_is_read_like_all(net: PosterWorld) -> None:
     first = net.sent("first")
     second = net.sent("second", first)
     assert net.poster.read(second) == net.seen()[0]
 
 
 @pytest.mark.parametrize("post_id", ["1", "999", "no-such-post", "../1", "", "1?x=1", "/"])
-def test_what_is_not_there_is_not_read(net: World, post_id: str) -> None:
+def test_what_is_not_there_is_not_read(net: PosterWorld, post_id: str) -> None:
     assert net.poster.read(post_id) is None
 
 
-def test_a_post_is_deleted_and_may_be_so_twice(net: World) -> None:
+def test_a_post_is_deleted_and_may_be_so_twice(net: PosterWorld) -> None:
     sent = net.sent("a mistake")
     assert net.poster.delete(sent).sort is Sort.SENT
     assert net.there() == []
@@ -356,7 +356,7 @@ def test_a_post_is_deleted_and_may_be_so_twice(net: World) -> None:
     assert net.poster.delete(sent).sort is Sort.SENT
 
 
-def test_a_reply_to_what_is_gone_is_refused_or_its_flaw_is_told(net: World) -> None:
+def test_a_reply_to_what_is_gone_is_refused_or_its_flaw_is_told(net: PosterWorld) -> None:
     first = net.sent("first")
     net.remove(first)
     outcome = net.post("second", first)
@@ -375,7 +375,7 @@ def test_a_reply_to_what_is_gone_is_refused_or_its_flaw_is_told(net: World) -> N
         assert net.there() == []
 
 
-def test_a_lost_answer_is_unknown_and_the_post_is_found(net: World) -> None:
+def test_a_lost_answer_is_unknown_and_the_post_is_found(net: PosterWorld) -> None:
     net.fail("lost after")
     outcome = net.post("out there")
     assert (outcome.sort, outcome.id) == (Sort.UNKNOWN, "")
@@ -383,14 +383,14 @@ def test_a_lost_answer_is_unknown_and_the_post_is_found(net: World) -> None:
     assert [post.text for post in net.seen()] == ["out there"]
 
 
-def test_a_lost_request_is_unknown_and_no_post_is_found(net: World) -> None:
+def test_a_lost_request_is_unknown_and_no_post_is_found(net: PosterWorld) -> None:
     net.fail("lost before")
     assert net.post("never was").sort is Sort.UNKNOWN
     assert net.seen() == ()
     assert net.post("never was").sort is Sort.SENT
 
 
-def test_without_a_network_nothing_is_sent(net: World) -> None:
+def test_without_a_network_nothing_is_sent(net: PosterWorld) -> None:
     with net.away():
         outcome = net.post("nobody hears this")
         assert (outcome.sort, outcome.until) == (Sort.LATER, None)
@@ -405,7 +405,7 @@ def test_without_a_network_nothing_is_sent(net: World) -> None:
     net.sent("back again")
 
 
-def test_refused_tokens_are_said_to_be_so(net: World) -> None:
+def test_refused_tokens_are_said_to_be_so(net: PosterWorld) -> None:
     net.fail("401")
     outcome = net.post("who am I?")
     assert (outcome.sort, outcome.refusal) == (Sort.REFUSED, Refusal.CREDENTIALS)
@@ -416,7 +416,7 @@ def test_refused_tokens_are_said_to_be_so(net: World) -> None:
     assert net.seen() == ()
 
 
-def test_a_limit_says_when_it_ends(net: World) -> None:
+def test_a_limit_says_when_it_ends(net: PosterWorld) -> None:
     ends = net.clock.now + LATER
     net.clock.now -= timedelta(seconds=2)  # the next post moves it on
     net.fail("429")
@@ -433,7 +433,7 @@ def test_a_limit_says_when_it_ends(net: World) -> None:
     assert abs(caught.value.until - ends) <= timedelta(seconds=1)
 
 
-def test_a_broken_server_can_be_read_again(net: World) -> None:
+def test_a_broken_server_can_be_read_again(net: PosterWorld) -> None:
     sent = net.sent("steady")
     net.fail("503 read")
     with pytest.raises(CannotRead) as caught:
@@ -442,7 +442,7 @@ def test_a_broken_server_can_be_read_again(net: World) -> None:
     assert [post.id for post in net.seen()] == [sent]
 
 
-def test_it_knows_who_it_is_and_what_it_costs(net: World) -> None:
+def test_it_knows_who_it_is_and_what_it_costs(net: PosterWorld) -> None:
     profile = net.poster.profile()
     assert profile.id
     assert profile.handle
@@ -454,7 +454,7 @@ def test_it_knows_who_it_is_and_what_it_costs(net: World) -> None:
     assert net.poster.look(START).cost == Decimal(0)
 
 
-def test_it_may_be_closed_twice(net: World) -> None:
+def test_it_may_be_closed_twice(net: PosterWorld) -> None:
     net.sent("last words")
     net.poster.close()
     net.poster.close()

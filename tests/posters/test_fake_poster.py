@@ -14,17 +14,17 @@ from tests.helpers.fake_poster import (
     NOT_SENT,
     UNAUTHORIZED,
     Commit,
-    Crash,
     FakePoster,
     Kind,
     Step,
     limited,
 )
+from tests.helpers.process_killed import ProcessKilled
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-class Clock:
+class FixedClock:
     def __init__(self) -> None:
         self.now = START
 
@@ -33,12 +33,12 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FixedClock:
+    return FixedClock()
 
 
 @pytest.fixture
-def fake(clock: Clock) -> FakePoster:
+def fake(clock: FixedClock) -> FakePoster:
     return FakePoster(clock)
 
 
@@ -84,7 +84,7 @@ def test_a_step_may_be_for_whatever_comes_next(fake: FakePoster) -> None:
     assert fake.profile().id == "42"
 
 
-def test_a_step_may_be_committed_late(fake: FakePoster, clock: Clock) -> None:
+def test_a_step_may_be_committed_late(fake: FakePoster, clock: FixedClock) -> None:
     fake.script(Step(LOST, Commit.LATE, timedelta(seconds=30)))
     assert fake.publish(post("a")) == LOST
     assert (fake.live(), fake.look(START).posts) == ((), ())
@@ -94,11 +94,11 @@ def test_a_step_may_be_committed_late(fake: FakePoster, clock: Clock) -> None:
 
 @pytest.mark.parametrize(("commit", "there"), [(Commit.NOW, 1), (Commit.NEVER, 0)])
 def test_a_crash_is_caught_by_nothing(fake: FakePoster, commit: Commit, there: int) -> None:
-    fake.script(Step(Crash("killed"), commit))
-    with pytest.raises(Crash):
+    fake.script(Step(ProcessKilled("killed"), commit))
+    with pytest.raises(ProcessKilled):
         fake.publish(post("a"))
     assert len(fake.live()) == there
-    assert not issubclass(Crash, Exception)
+    assert not issubclass(ProcessKilled, Exception)
 
 
 def test_what_is_not_committed_and_not_scripted_otherwise_was_not_sent(fake: FakePoster) -> None:
@@ -132,7 +132,7 @@ def test_an_account_that_cannot_be_read_can_still_post(fake: FakePoster) -> None
     assert fake.profile().id == "42"
 
 
-def test_a_timeline_may_lag(fake: FakePoster, clock: Clock) -> None:
+def test_a_timeline_may_lag(fake: FakePoster, clock: FixedClock) -> None:
     fake.lag = timedelta(seconds=5)
     sent = fake.publish(post("a")).id
     assert fake.look(START).posts == ()

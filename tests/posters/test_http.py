@@ -20,7 +20,7 @@ from bot.posters.http import Detour, Line
 from bot.posters.troubles import TooLarge, words
 from bot.sandbox.wire import Request as Signed
 from bot.sandbox.x.oauth1 import Keys, signed
-from tests.helpers.http_server import Reply, Request, Server, dripping, endless
+from tests.helpers.http_server import HttpServer, Reply, Request, dripping, endless
 
 SOON = 0.3
 BUILT_IN = "https://api.twitter.com"
@@ -34,8 +34,8 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as running:
         yield running
 
 
@@ -57,7 +57,7 @@ def post(line: Line, url: str) -> Exchange:
 
 
 def test_an_answer_is_kept_whole_and_the_sdk_has_nothing_to_work_through(
-    server: Server, opened: Callable[..., Line]
+    server: HttpServer, opened: Callable[..., Line]
 ) -> None:
     url = server.route("/", Reply(b'{"id": "1"}', 201, {"X-Limit": "7"}))
     line = opened(server.url)
@@ -71,7 +71,7 @@ def test_an_answer_is_kept_whole_and_the_sdk_has_nothing_to_work_through(
     assert "id" not in repr(exchange)  # a body may hold anything
 
 
-def test_a_body_in_gzip_is_read(server: Server, opened: Callable[..., Line]) -> None:
+def test_a_body_in_gzip_is_read(server: HttpServer, opened: Callable[..., Line]) -> None:
     body = gzip.compress(b'{"id": "1"}')
     url = server.route("/", Reply(body, headers={"Content-Encoding": "gzip"}))
     reply = post(opened(server.url), url).reply
@@ -80,7 +80,9 @@ def test_a_body_in_gzip_is_read(server: Server, opened: Callable[..., Line]) -> 
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_redirect_is_followed(server: Server, opened: Callable[..., Line], status: int) -> None:
+def test_no_redirect_is_followed(
+    server: HttpServer, opened: Callable[..., Line], status: int
+) -> None:
     url = server.route("/", Reply(b"", status, {"Location": "/elsewhere"}))
     exchange = post(opened(server.url), url)
     assert exchange.reply is not None
@@ -88,7 +90,7 @@ def test_no_redirect_is_followed(server: Server, opened: Callable[..., Line], st
     assert [request.path for request in server.requests] == ["/"]
 
 
-def test_one_call_makes_one_request(server: Server, opened: Callable[..., Line]) -> None:
+def test_one_call_makes_one_request(server: HttpServer, opened: Callable[..., Line]) -> None:
     url = server.route("/", Reply(b"{}"))
     line = opened(server.url)
 
@@ -103,7 +105,7 @@ def test_one_call_makes_one_request(server: Server, opened: Callable[..., Line])
 
 
 def test_an_sdk_that_tries_again_by_itself_does_not_get_through(
-    server: Server, opened: Callable[..., Line]
+    server: HttpServer, opened: Callable[..., Line]
 ) -> None:
     url = server.route("/", Reply(b"", raw=True), Reply(b"{}"))
     line = opened(server.url)
@@ -119,7 +121,7 @@ def test_an_sdk_that_tries_again_by_itself_does_not_get_through(
 
 
 def test_what_an_sdk_raises_over_an_answer_does_not_undo_it(
-    server: Server, opened: Callable[..., Line]
+    server: HttpServer, opened: Callable[..., Line]
 ) -> None:
     url = server.route("/", Reply(b"{}"))
     line = opened(server.url)
@@ -131,7 +133,7 @@ def test_what_an_sdk_raises_over_an_answer_does_not_undo_it(
     assert line.once(clumsy).fate is Fate.ANSWERED
 
 
-def test_no_cookie_is_kept(server: Server, opened: Callable[..., Line]) -> None:
+def test_no_cookie_is_kept(server: HttpServer, opened: Callable[..., Line]) -> None:
     url = server.route("/", Reply(b"{}", headers={"Set-Cookie": "tracked=1; Path=/"}))
     line = opened(server.url)
     post(line, url)
@@ -160,7 +162,7 @@ def test_a_host_without_address_is_unsent(opened: Callable[..., Line]) -> None:
     assert exchange == Exchange(Fate.UNSENT, None, "no address is known for its host")
 
 
-def test_tls_that_fails_is_unsent(server: Server, opened: Callable[..., Line]) -> None:
+def test_tls_that_fails_is_unsent(server: HttpServer, opened: Callable[..., Line]) -> None:
     base = f"https://127.0.0.1:{server.port}"
     exchange = post(opened(base), base)
     assert exchange.fate is Fate.UNSENT
@@ -186,7 +188,7 @@ def test_a_connection_that_is_not_made_in_time_is_unsent(opened: Callable[..., L
 
 
 def test_a_proxy_that_makes_no_tunnel_is_unsent(
-    server: Server, opened: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, opened: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("https_proxy", server.url)
     exchange = post(opened("https://nowhere.invalid"), "https://nowhere.invalid/2/tweets")
@@ -194,7 +196,7 @@ def test_a_proxy_that_makes_no_tunnel_is_unsent(
 
 
 def test_a_proxy_carries_what_is_not_for_this_machine(
-    server: Server, opened: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, opened: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", server.url)
     exchange = post(opened("http://nowhere.invalid"), "http://nowhere.invalid/x")
@@ -203,14 +205,16 @@ def test_a_proxy_carries_what_is_not_for_this_machine(
 
 
 def test_a_proxy_is_not_asked_for_this_machine(
-    server: Server, opened: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, opened: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
     url = server.route("/", Reply(b"{}"))
     assert post(opened(server.url), url).fate is Fate.ANSWERED
 
 
-def test_text_that_cannot_be_encoded_is_unfit(server: Server, opened: Callable[..., Line]) -> None:
+def test_text_that_cannot_be_encoded_is_unfit(
+    server: HttpServer, opened: Callable[..., Line]
+) -> None:
     line = opened(server.url)
     exchange = line.once(lambda: line.session.post(server.url, data={"status": "\ud800"}))
     assert exchange == Exchange(Fate.UNFIT, None, "its text cannot be encoded")
@@ -255,7 +259,7 @@ LOST: dict[str, tuple[Reply, str]] = {
 
 @pytest.mark.parametrize("case", LOST)
 def test_what_breaks_after_the_first_byte_is_lost(
-    server: Server, opened: Callable[..., Line], case: str
+    server: HttpServer, opened: Callable[..., Line], case: str
 ) -> None:
     reply, said = LOST[case]
     timeout = SOON if "0.3" in said else 10.0
@@ -266,7 +270,7 @@ def test_what_breaks_after_the_first_byte_is_lost(
     assert len(server.requests) == 1
 
 
-def test_an_answer_is_overdue_by_the_clock_not_by_the_byte(server: Server) -> None:
+def test_an_answer_is_overdue_by_the_clock_not_by_the_byte(server: HttpServer) -> None:
     url = server.route("/", Reply(b"{}"))
     times = iter([0.0, 0.0])  # made, asked; and from then on it is late
     line = Line(server.url, 10.0, clock=lambda: next(times, 10.0))
@@ -276,7 +280,7 @@ def test_an_answer_is_overdue_by_the_clock_not_by_the_byte(server: Server) -> No
 
 
 def test_a_kept_connection_that_dies_under_a_request_leaves_its_fate_open(
-    server: Server, opened: Callable[..., Line]
+    server: HttpServer, opened: Callable[..., Line]
 ) -> None:
     url = server.route("/", Reply(b"{}"), Reply(b"", raw=True, reset=True))
     line = opened(server.url)
@@ -317,7 +321,7 @@ def test_a_detour_is_signed_for_one_address_and_goes_to_another(base: str, sign:
 
 
 def test_a_netrc_changes_nothing(
-    server: Server,
+    server: HttpServer,
     opened: Callable[..., Line],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -331,7 +335,9 @@ def test_a_netrc_changes_nothing(
     assert server.requests[0].headers["authorization"] == "Bearer token"
 
 
-def test_secrets_are_blotted_out_of_answers(server: Server, opened: Callable[..., Line]) -> None:
+def test_secrets_are_blotted_out_of_answers(
+    server: HttpServer, opened: Callable[..., Line]
+) -> None:
     def echo(request: Request) -> Reply:
         return Reply(b'{"you_sent": "' + request.headers["authorization"].encode() + b'"}')
 
@@ -346,7 +352,7 @@ def test_secrets_are_blotted_out_of_answers(server: Server, opened: Callable[...
 
 
 def test_a_log_at_debug_stays_silent_whatever_its_level(
-    server: Server, opened: Callable[..., Line], caplog: pytest.LogCaptureFixture
+    server: HttpServer, opened: Callable[..., Line], caplog: pytest.LogCaptureFixture
 ) -> None:
     line = opened(server.url)
     for name in ("urllib3.connectionpool", "requests_oauthlib.oauth1_auth", "oauthlib"):

@@ -28,7 +28,7 @@ from bot.sandbox.mastodon.behaviour import (
 from bot.sandbox.mastodon.pages import Profile
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
-from tests.helpers.http_server import Reply, Request, Server
+from tests.helpers.http_server import HttpServer, Reply, Request
 from tests.helpers.open_posters import open_mastodon
 from tests.helpers.poster_replies import (
     CONTENT,
@@ -38,11 +38,11 @@ from tests.helpers.poster_replies import (
     PARENT,
     SENT,
     UNKNOWN,
-    Meaning,
-    meaning,
-    recovered,
-    says,
-    whole,
+    Expected,
+    json_reply,
+    look_twice,
+    raw_reply,
+    sort_and_refusal,
 )
 
 ROOT = Outgoing("Hot papers", "key")
@@ -54,27 +54,27 @@ APP = "/api/v1/apps/verify_credentials"
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as running:
         yield running
 
 
 @pytest.fixture
-def poster(server: Server) -> Iterator[Poster]:
+def poster(server: HttpServer) -> Iterator[Poster]:
     opened = open_mastodon(server.url)
     yield opened
     opened.close()
 
 
 def error(status: int, text: str = "Words.") -> Reply:
-    return says({"error": text}, status)
+    return json_reply({"error": text}, status)
 
 
 # -- every status ----------------------------------------------------------------------------------
 
 # What each status means in the server's own words, and in those of a gateway. All others leave it
 # open.
-ANY_ERROR: Mapping[int, Meaning] = {
+ANY_ERROR: Mapping[int, Expected] = {
     **dict.fromkeys((301, 302, 307, 308), CREDENTIALS),
     400: CONTENT,
     401: CREDENTIALS,
@@ -85,7 +85,7 @@ ANY_ERROR: Mapping[int, Meaning] = {
     422: CONTENT,
     429: LATER,
 }
-ANY_PAGE: Mapping[int, Meaning] = {**ANY_ERROR, 403: CONTENT, 404: CREDENTIALS}
+ANY_PAGE: Mapping[int, Expected] = {**ANY_ERROR, 403: CONTENT, 404: CREDENTIALS}
 BODILESS = (204, 304)
 
 
@@ -99,13 +99,17 @@ BODILESS = (204, 304)
     ],
 )
 def test_every_status_has_its_meaning(
-    server: Server, poster: Poster, post: Outgoing, body: bytes, expected: Mapping[int, Meaning]
+    server: HttpServer,
+    poster: Poster,
+    post: Outgoing,
+    body: bytes,
+    expected: Mapping[int, Expected],
 ) -> None:
     headers = {"Location": "https://moved.example/"}
     for status in range(200, 600):
-        server.route(STATUSES, whole(status, b"" if status in BODILESS else body, headers))
+        server.route(STATUSES, raw_reply(status, b"" if status in BODILESS else body, headers))
         outcome = poster.publish(post)
-        assert meaning(outcome) == expected.get(status, UNKNOWN), f"{status}: {outcome}"
+        assert sort_and_refusal(outcome) == expected.get(status, UNKNOWN), f"{status}: {outcome}"
         assert str(status) in outcome.reason
         assert (outcome.id, outcome.url, outcome.until, outcome.flaw) == ("", "", None, "")
     assert len(server.requests) == 400
@@ -116,15 +120,15 @@ def test_every_status_has_its_meaning(
     [b"", b"{}", b"[]", b'[{"id": "1"}]', b'{"id": null}', b'{"id": "a/b"}', b"null", b"<html>"],
 )
 def test_a_status_without_an_id_is_not_known_to_be_sent(
-    server: Server, poster: Poster, body: bytes
+    server: HttpServer, poster: Poster, body: bytes
 ) -> None:
-    server.route(STATUSES, whole(200, body))
-    assert meaning(poster.publish(ROOT)) == UNKNOWN
+    server.route(STATUSES, raw_reply(200, body))
+    assert sort_and_refusal(poster.publish(ROOT)) == UNKNOWN
 
 
-def test_a_replay_that_breaks_the_server_is_unknown(server: Server, poster: Poster) -> None:
-    server.route(STATUSES, whole(500, b"<!DOCTYPE html><title>500</title>"))
-    assert meaning(poster.publish(ROOT)) == UNKNOWN
+def test_a_replay_that_breaks_the_server_is_unknown(server: HttpServer, poster: Poster) -> None:
+    server.route(STATUSES, raw_reply(500, b"<!DOCTYPE html><title>500</title>"))
+    assert sort_and_refusal(poster.publish(ROOT)) == UNKNOWN
 
 
 URL = "https://example.social/@us/1"
@@ -145,8 +149,8 @@ def status(status_id: str = "1", when: datetime = NOW, **more: object) -> dict[s
     return {**found, **more}
 
 
-def test_a_status_is_sent(server: Server, poster: Poster) -> None:
-    server.route(STATUSES, says(status()))
+def test_a_status_is_sent(server: HttpServer, poster: Poster) -> None:
+    server.route(STATUSES, json_reply(status()))
     assert poster.publish(ROOT) == Outcome(Sort.SENT, "1", URL)
 
 
@@ -159,25 +163,25 @@ def test_a_status_is_sent(server: Server, poster: Poster) -> None:
     ],
 )
 def test_only_a_web_address_is_one(
-    server: Server, poster: Poster, more: dict[str, object], url: str
+    server: HttpServer, poster: Poster, more: dict[str, object], url: str
 ) -> None:
-    server.route(STATUSES, says({**status(), **more}))
+    server.route(STATUSES, json_reply({**status(), **more}))
     outcome = poster.publish(ROOT)
     assert (outcome.sort, outcome.url) == (Sort.SENT, url)
 
 
 @pytest.mark.parametrize("header", ["soon", "", "2026-13-45T99:99:99Z", "1e999"])
 def test_a_limit_that_cannot_be_read_does_not_undo_a_post(
-    server: Server, poster: Poster, header: str
+    server: HttpServer, poster: Poster, header: str
 ) -> None:
-    server.route(STATUSES, says(status(), 200, {"X-RateLimit-Reset": header}))
+    server.route(STATUSES, json_reply(status(), 200, {"X-RateLimit-Reset": header}))
     assert poster.publish(ROOT) == Outcome(Sort.SENT, "1", URL)
 
 
-def test_a_deprecated_endpoint_does_not_undo_a_post(server: Server, poster: Poster) -> None:
+def test_a_deprecated_endpoint_does_not_undo_a_post(server: HttpServer, poster: Poster) -> None:
     # mastodon.py warns, and here warnings are errors.
-    server.route(STATUSES, says(status(), 200, {"Deprecation": "@1668384000"}))
-    assert meaning(poster.publish(ROOT)) == SENT
+    server.route(STATUSES, json_reply(status(), 200, {"Deprecation": "@1668384000"}))
+    assert sort_and_refusal(poster.publish(ROOT)) == SENT
 
 
 @pytest.mark.parametrize(
@@ -204,9 +208,14 @@ def test_a_deprecated_endpoint_does_not_undo_a_post(server: Server, poster: Post
     ],
 )
 def test_what_is_wrong_with_a_status_is_told(  # noqa: PLR0913, PLR0917 - a row of the table
-    server: Server, poster: Poster, post: Outgoing, more: dict[str, object], flaw: str, bare: str
+    server: HttpServer,
+    poster: Poster,
+    post: Outgoing,
+    more: dict[str, object],
+    flaw: str,
+    bare: str,
 ) -> None:
-    server.route(STATUSES, says({**status(), **more}))
+    server.route(STATUSES, json_reply({**status(), **more}))
     outcome = poster.publish(post)
     assert (outcome.sort, outcome.id) == (Sort.SENT, "1")
     assert (outcome.flaw, outcome.bare) == (flaw, bare)
@@ -226,19 +235,19 @@ def test_what_is_wrong_with_a_status_is_told(  # noqa: PLR0913, PLR0917 - a row 
     ],
 )
 def test_a_limit_ends_when_the_server_says(
-    server: Server, poster: Poster, headers: dict[str, str], seconds: float | None
+    server: HttpServer, poster: Poster, headers: dict[str, str], seconds: float | None
 ) -> None:
-    server.route(STATUSES, says({"error": "Too many requests"}, 429, headers))
+    server.route(STATUSES, json_reply({"error": "Too many requests"}, 429, headers))
     outcome = poster.publish(ROOT)
-    assert meaning(outcome) == LATER
+    assert sort_and_refusal(outcome) == LATER
     assert outcome.until == (None if seconds is None else NOW + timedelta(seconds=seconds))
 
 
 # -- what is sent ----------------------------------------------------------------------------------
 
 
-def test_a_post_is_one_request_that_says_everything(server: Server, poster: Poster) -> None:
-    server.route(STATUSES, says(status()))
+def test_a_post_is_one_request_that_says_everything(server: HttpServer, poster: Poster) -> None:
+    server.route(STATUSES, json_reply(status()))
     poster.publish(replace(REPLY, language="de", media=("8", "9")))
     (request,) = server.requests
     form = parse_qs(request.body.decode())
@@ -252,8 +261,8 @@ def test_a_post_is_one_request_that_says_everything(server: Server, poster: Post
     assert request.headers["user-agent"].startswith("bot/")
 
 
-def test_a_root_replies_to_nothing(server: Server, poster: Poster) -> None:
-    server.route(STATUSES, says(status()))
+def test_a_root_replies_to_nothing(server: HttpServer, poster: Poster) -> None:
+    server.route(STATUSES, json_reply(status()))
     poster.publish(ROOT)
     form = parse_qs(server.requests[0].body.decode())
     assert not form.keys() & {"in_reply_to_id", "media_ids[]", "media_ids"}
@@ -261,9 +270,9 @@ def test_a_root_replies_to_nothing(server: Server, poster: Poster) -> None:
 
 
 def test_text_that_cannot_be_encoded_is_refused_and_not_sent(
-    server: Server, poster: Poster
+    server: HttpServer, poster: Poster
 ) -> None:
-    assert meaning(poster.publish(replace(ROOT, text="\ud800"))) == CONTENT
+    assert sort_and_refusal(poster.publish(replace(ROOT, text="\ud800"))) == CONTENT
     assert server.requests == []
 
 
@@ -273,11 +282,11 @@ def test_text_that_cannot_be_encoded_is_refused_and_not_sent(
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (says(status()), SENT),
-        (says({}), SENT),
+        (json_reply(status()), SENT),
+        (json_reply({}), SENT),
         (error(404), SENT),
         (error(410), SENT),
-        (whole(200, b""), UNKNOWN),
+        (raw_reply(200, b""), UNKNOWN),
         (error(401), CREDENTIALS),
         (error(403), CREDENTIALS),
         (error(429), LATER),
@@ -286,18 +295,18 @@ def test_text_that_cannot_be_encoded_is_refused_and_not_sent(
     ],
 )
 def test_what_became_of_a_deletion(
-    server: Server, poster: Poster, reply: Reply, expected: Meaning
+    server: HttpServer, poster: Poster, reply: Reply, expected: Expected
 ) -> None:
     server.route(f"{STATUSES}/5", reply)
     outcome = poster.delete("5")
-    assert meaning(outcome) == expected
+    assert sort_and_refusal(outcome) == expected
     assert outcome.id == ("5" if outcome.sort is Sort.SENT else "")
     assert [request.method for request in server.requests] == ["DELETE"]
 
 
 @pytest.mark.parametrize("post_id", ["", "..", "../../v1/apps", "1?x=2", "a b", "x" * 129])
-def test_what_is_no_id_is_not_asked_for(server: Server, poster: Poster, post_id: str) -> None:
-    assert meaning(poster.delete(post_id)) == CONTENT
+def test_what_is_no_id_is_not_asked_for(server: HttpServer, poster: Poster, post_id: str) -> None:
+    assert sort_and_refusal(poster.delete(post_id)) == CONTENT
     assert poster.read(post_id) is None
     assert server.requests == []
 
@@ -305,7 +314,7 @@ def test_what_is_no_id_is_not_asked_for(server: Server, poster: Poster, post_id:
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def queries(server: Server) -> list[dict[str, str]]:
+def queries(server: HttpServer) -> list[dict[str, str]]:
     parsed = [parse_qs(request.path.partition("?")[2]) for request in server.requests]
     return [{name: values[0] for name, values in query.items()} for query in parsed]
 
@@ -314,69 +323,71 @@ SINCE = NOW - timedelta(days=1)
 OLD = NOW - timedelta(days=2)
 
 
-def test_pages_are_read_till_the_time_asked_for(server: Server, poster: Poster) -> None:
-    first = says([status("d"), status("c")])
-    server.route(TIMELINE, first, says([status("c"), status("b"), status("a", OLD)]))
+def test_pages_are_read_till_the_time_asked_for(server: HttpServer, poster: Poster) -> None:
+    first = json_reply([status("d"), status("c")])
+    server.route(TIMELINE, first, json_reply([status("c"), status("b"), status("a", OLD)]))
     look = poster.look(SINCE)
     assert ([post.id for post in look.posts], look.complete) == (["d", "c", "b"], True)
     assert queries(server) == [{"limit": "40"}, {"limit": "40", "max_id": "c"}]
 
 
-def test_pages_are_read_till_the_post_asked_for(server: Server, poster: Poster) -> None:
+def test_pages_are_read_till_the_post_asked_for(server: HttpServer, poster: Poster) -> None:
     earlier = NOW - timedelta(seconds=5)
     page = [status("d"), status("mark", earlier), status("b", NOW - timedelta(seconds=9))]
-    server.route(TIMELINE, says(page))
+    server.route(TIMELINE, json_reply(page))
     look = poster.look(SINCE, after="mark")
     assert ([post.id for post in look.posts], look.complete) == (["d"], True)
     assert queries(server) == [{"limit": "40", "since_id": "mark"}]
 
 
 def test_what_was_posted_in_the_same_second_is_not_missed_for_its_place(
-    server: Server, poster: Poster
+    server: HttpServer, poster: Poster
 ) -> None:
     page = [status("mark"), status("newer"), status("old", NOW - timedelta(seconds=1))]
-    server.route(TIMELINE, says(page))
+    server.route(TIMELINE, json_reply(page))
     look = poster.look(SINCE, after="mark")
     assert ([post.id for post in look.posts], look.complete) == (["newer"], True)
 
 
-def test_an_empty_page_is_the_end(server: Server, poster: Poster) -> None:
-    server.route(TIMELINE, says([status("a")]), says([]))
+def test_an_empty_page_is_the_end(server: HttpServer, poster: Poster) -> None:
+    server.route(TIMELINE, json_reply([status("a")]), json_reply([]))
     look = poster.look(SINCE)
     assert ([post.id for post in look.posts], look.complete) == (["a"], True)
     assert len(server.requests) == 2
 
 
-def test_a_page_that_links_to_no_other_is_the_end(server: Server, poster: Poster) -> None:
+def test_a_page_that_links_to_no_other_is_the_end(server: HttpServer, poster: Poster) -> None:
     links = f'<{server.url}{TIMELINE}?min_id=a>; rel="prev"'
-    server.route(TIMELINE, says([status("a")], 200, {"Link": links}))
+    server.route(TIMELINE, json_reply([status("a")], 200, {"Link": links}))
     assert poster.look(SINCE).complete
     assert len(server.requests) == 1
     more = f'<{server.url}{TIMELINE}?max_id=a>; rel="next", {links}'
-    server.route(TIMELINE, says([status("a")], 200, {"Link": more}), says([]))
+    server.route(TIMELINE, json_reply([status("a")], 200, {"Link": more}), json_reply([]))
     assert poster.look(SINCE).complete
     assert len(server.requests) == 3
 
 
-def test_a_server_that_turns_no_pages_is_not_asked_for_ever(server: Server, poster: Poster) -> None:
-    server.route(TIMELINE, says([status("b"), status("a")]))
+def test_a_server_that_turns_no_pages_is_not_asked_for_ever(
+    server: HttpServer, poster: Poster
+) -> None:
+    server.route(TIMELINE, json_reply([status("b"), status("a")]))
     look = poster.look(SINCE)
     assert ([post.id for post in look.posts], look.complete) == (["b", "a"], False)
     assert len(server.requests) == 2
 
 
-def test_reading_ends_even_if_the_posts_do_not(server: Server, poster: Poster) -> None:
+def test_reading_ends_even_if_the_posts_do_not(server: HttpServer, poster: Poster) -> None:
     numbers = iter(range(1000))
-    server.route(TIMELINE, lambda _: says([status(f"s{next(numbers)}")]))
+    server.route(TIMELINE, lambda _: json_reply([status(f"s{next(numbers)}")]))
     look = poster.look(SINCE)
     assert (len(look.posts), look.complete) == (250, False)
 
 
-def test_boosts_are_left_out_and_still_lead_on(server: Server, poster: Poster) -> None:
+def test_boosts_are_left_out_and_still_lead_on(server: HttpServer, poster: Poster) -> None:
     ours = status("a")
     boost = status("b", reblog=ours, content=ours["content"])
     old_boost = status("0", OLD, reblog=ours)
-    server.route(TIMELINE, says([boost, ours]), says([boost, old_boost]))
+    server.route(TIMELINE, json_reply([boost, ours]), json_reply([boost, old_boost]))
     look = poster.look(SINCE)
     assert ([post.id for post in look.posts], look.complete) == (["a"], True)
     assert queries(server)[1]["max_id"] == "a"
@@ -384,23 +395,23 @@ def test_boosts_are_left_out_and_still_lead_on(server: Server, poster: Poster) -
 
 @pytest.mark.parametrize("broken", [{}, None, {"id": "x"}, {"created_at": "2026-03-01T12:00:00Z"}])
 def test_a_post_that_cannot_be_read_leaves_it_incomplete(
-    server: Server, poster: Poster, broken: object
+    server: HttpServer, poster: Poster, broken: object
 ) -> None:
-    server.route(TIMELINE, says([status("b"), broken, status("a", OLD)]))
+    server.route(TIMELINE, json_reply([status("b"), broken, status("a", OLD)]))
     look = poster.look(SINCE)
     assert ([post.id for post in look.posts], look.complete) == (["b"], False)
-    server.route(TIMELINE, says([broken]))
+    server.route(TIMELINE, json_reply([broken]))
     look = poster.look(SINCE)
     assert (look.posts, look.complete) == ((), False)
 
 
-def test_a_status_is_read_as_it_was_meant(server: Server, poster: Poster) -> None:
+def test_a_status_is_read_as_it_was_meant(server: HttpServer, poster: Poster) -> None:
     found = status(
         in_reply_to_id=77,
         media_attachments=[{"id": "8"}, {"id": "9"}],
         content='<p>R&amp;D <a href="https://a.example/b?c=1&amp;d=2">a.example/b…</a></p>',
     )
-    server.route(f"{STATUSES}/1", says(found))
+    server.route(f"{STATUSES}/1", json_reply(found))
     seen = poster.read("1")
     assert seen is not None
     assert (seen.id, seen.url, seen.parent, seen.media) == ("1", URL, "77", 2)
@@ -408,9 +419,9 @@ def test_a_status_is_read_as_it_was_meant(server: Server, poster: Poster) -> Non
     assert (seen.application, seen.created, seen.key) == ("papers", NOW, "")
 
 
-def test_an_unknown_account_is_asked_for_once(server: Server) -> None:
-    server.route(WHO, says({"id": 42}))
-    server.route(TIMELINE, says([]))
+def test_an_unknown_account_is_asked_for_once(server: HttpServer) -> None:
+    server.route(WHO, json_reply({"id": 42}))
+    server.route(TIMELINE, json_reply([]))
     poster = open_mastodon(server.url, account_id="")
     poster.look(SINCE)
     poster.look(SINCE)
@@ -429,17 +440,21 @@ def test_an_unknown_account_is_asked_for_once(server: Server) -> None:
         (error(401), True, None),
         (error(403), True, None),
         (error(500), False, None),
-        (says({"error": "x"}, 429, {"X-RateLimit-Reset": "2026-03-01T12:05:00Z"}), False, 300),
+        (
+            json_reply({"error": "x"}, 429, {"X-RateLimit-Reset": "2026-03-01T12:05:00Z"}),
+            False,
+            300,
+        ),
         (error(429), False, None),
         (error(503), False, None),
-        (whole(301, b"", {"Location": "https://moved.example/"}), True, None),
-        (whole(200, b"<html>"), False, None),
-        (says({"what": "ever"}), False, None),
+        (raw_reply(301, b"", {"Location": "https://moved.example/"}), True, None),
+        (raw_reply(200, b"<html>"), False, None),
+        (json_reply({"what": "ever"}), False, None),
         (Reply(b"", raw=True), False, None),
     ],
 )
 def test_what_cannot_be_read_says_why(
-    server: Server,
+    server: HttpServer,
     poster: Poster,
     reply: Reply,
     final: bool,  # noqa: FBT001 - pytest calls it
@@ -463,16 +478,16 @@ def test_what_cannot_be_read_says_why(
         assert caught.value.__cause__ is None
 
 
-def test_a_post_that_is_gone_is_not_an_error(server: Server, poster: Poster) -> None:
+def test_a_post_that_is_gone_is_not_an_error(server: HttpServer, poster: Poster) -> None:
     for code in (404, 410):
         server.route(f"{STATUSES}/9", error(code))
         assert poster.read("9") is None
 
 
 def test_a_token_that_is_answered_without_a_word_is_a_bad_token(
-    server: Server, poster: Poster
+    server: HttpServer, poster: Poster
 ) -> None:
-    server.route(WHO, whole(422, b""))
+    server.route(WHO, raw_reply(422, b""))
     with pytest.raises(CannotRead) as caught:
         poster.profile()
     assert caught.value.final
@@ -496,10 +511,10 @@ def limits(most: object, rules: object = ()) -> dict[str, object]:
     return {"configuration": {"statuses": {"max_characters": most}}, "rules": rules}
 
 
-def test_a_profile_is_read_from_three_places(server: Server, poster: Poster) -> None:
-    server.route(WHO, says(ME))
-    server.route(APP, says({"name": "papers", "website": None}))
-    server.route(V2, says(limits(11_000)))
+def test_a_profile_is_read_from_three_places(server: HttpServer, poster: Poster) -> None:
+    server.route(WHO, json_reply(ME))
+    server.route(APP, json_reply({"name": "papers", "website": None}))
+    server.route(V2, json_reply(limits(11_000)))
     profile = poster.profile()
     assert (profile.id, profile.handle) == ("42", "hot@example.social")
     assert (profile.url, profile.limit) == ("https://example.social/@hot", 11_000)
@@ -508,15 +523,15 @@ def test_a_profile_is_read_from_three_places(server: Server, poster: Poster) -> 
 
 
 def test_a_server_without_the_newer_page_is_read_by_the_older(
-    server: Server, poster: Poster
+    server: HttpServer, poster: Poster
 ) -> None:
-    server.route(WHO, says(ME))
+    server.route(WHO, json_reply(ME))
     for page, expected in (
-        (says(limits(700)), 700),
-        (says({"max_toot_chars": 5000}), 5000),
-        (says(limits("many")), None),
-        (says(limits(0)), None),
-        (says(limits(most=True)), None),
+        (json_reply(limits(700)), 700),
+        (json_reply({"max_toot_chars": 5000}), 5000),
+        (json_reply(limits("many")), None),
+        (json_reply(limits(0)), None),
+        (json_reply(limits(most=True)), None),
         (error(404), None),
         (error(401), None),
     ):
@@ -528,9 +543,9 @@ def test_a_server_without_the_newer_page_is_read_by_the_older(
 
 @pytest.mark.parametrize("reply", [error(429), error(502), Reply(b"", raw=True)])
 def test_a_server_that_cannot_say_what_it_allows_is_asked_again_later(
-    server: Server, poster: Poster, reply: Reply
+    server: HttpServer, poster: Poster, reply: Reply
 ) -> None:
-    server.route(WHO, says(ME))
+    server.route(WHO, json_reply(ME))
     server.route(V2, reply)
     with pytest.raises(CannotRead) as caught:
         poster.profile()
@@ -551,16 +566,16 @@ def test_a_server_that_cannot_say_what_it_allows_is_asked_again_later(
     ],
 )
 def test_what_readers_would_want_to_be_told_is_advised(
-    server: Server, poster: Poster, more: dict[str, object], words: list[str]
+    server: HttpServer, poster: Poster, more: dict[str, object], words: list[str]
 ) -> None:
-    server.route(WHO, says({**ME, **more}))
-    server.route(V2, says(limits(500)))
+    server.route(WHO, json_reply({**ME, **more}))
+    server.route(V2, json_reply(limits(500)))
     advice = poster.profile().advice
     assert len(advice) == len(words)
     assert all(word in sentence for word, sentence in zip(words, advice, strict=True))
 
 
-def test_rules_on_bots_are_quoted_and_others_are_not(server: Server, poster: Poster) -> None:
+def test_rules_on_bots_are_quoted_and_others_are_not(server: HttpServer, poster: Poster) -> None:
     rules = [
         {"text": "Be kind.", "hint": "To robots, too."},
         {"text": "Automated accounts\npost at most\x1b[31m 5 times a day.", "hint": ""},
@@ -569,8 +584,8 @@ def test_rules_on_bots_are_quoted_and_others_are_not(server: Server, poster: Pos
         "nonsense",
         {},
     ]
-    server.route(WHO, says(ME))
-    server.route(V2, says(limits(500, rules)))
+    server.route(WHO, json_reply(ME))
+    server.route(V2, json_reply(limits(500, rules)))
     first, second, third = poster.profile().advice
     assert first.endswith("“Automated accounts post at most[31m 5 times a day.”")
     assert "Bots are welcome" in second
@@ -586,14 +601,14 @@ def test_nothing_is_billed(poster: Poster) -> None:
 
 
 @dataclass
-class Live:
+class MastodonSandbox:
     poster: Poster
     sandbox: Sandbox
     rules: MastodonRules
 
 
 @pytest.fixture
-def live(request: pytest.FixtureRequest) -> Iterator[Live]:
+def live(request: pytest.FixtureRequest) -> Iterator[MastodonSandbox]:
     """A server on loopback; a test may be given its behaviour and the poster's timeout."""
     behaviour, timeout = cast(
         "tuple[MastodonBehaviour, float]", getattr(request, "param", (MASTODON, 10.0))
@@ -602,7 +617,7 @@ def live(request: pytest.FixtureRequest) -> Iterator[Live]:
     with Sandbox({"mastodon": rules}) as sandbox:
         url, account = sandbox.url("mastodon"), Account("papers", Network.MASTODON)
         poster = mastodon.open_poster(account, url, rules.token, timeout, lambda: NOW)
-        yield Live(poster, sandbox, rules)
+        yield MastodonSandbox(poster, sandbox, rules)
         poster.close()
 
 
@@ -619,7 +634,9 @@ EVERY = [
 
 @pytest.mark.parametrize(("live", "fault"), EVERY, indirect=["live"])
 @pytest.mark.parametrize("connection", ["kept", "fresh"])
-def test_no_fault_makes_it_lie_or_send_twice(live: Live, fault: Fault, connection: str) -> None:
+def test_no_fault_makes_it_lie_or_send_twice(
+    live: MastodonSandbox, fault: Fault, connection: str
+) -> None:
     if connection == "kept":
         assert live.poster.look(NOW).posts == ()
     live.sandbox.script(fault, network="mastodon")
@@ -635,7 +652,7 @@ def test_no_fault_makes_it_lie_or_send_twice(live: Live, fault: Fault, connectio
     assert bool(outcome.reason) is (outcome.sort is not Sort.SENT)
     live.sandbox.release()
     # Whatever it was, it is over: the poster goes on with a sound connection.
-    assert recovered(lambda: live.poster.look(NOW - timedelta(days=1))).complete
+    assert look_twice(lambda: live.poster.look(NOW - timedelta(days=1))).complete
 
 
 @pytest.mark.parametrize(
@@ -648,22 +665,24 @@ def test_no_fault_makes_it_lie_or_send_twice(live: Live, fault: Fault, connectio
     ],
     indirect=["live"],
 )
-def test_a_repeat_with_the_same_key_is_the_same_post(live: Live, again: Meaning) -> None:
+def test_a_repeat_with_the_same_key_is_the_same_post(
+    live: MastodonSandbox, again: Expected
+) -> None:
     first = live.poster.publish(ROOT)
     second = live.poster.publish(ROOT)
-    assert meaning(second) == again
+    assert sort_and_refusal(second) == again
     assert second.id in (first.id, "")
     assert len(live.rules.live()) == 1
 
 
-def test_a_key_of_a_post_that_was_deleted_is_not_published_anew(live: Live) -> None:
+def test_a_key_of_a_post_that_was_deleted_is_not_published_anew(live: MastodonSandbox) -> None:
     live.rules.remove(live.poster.publish(ROOT).id)
     outcome = live.poster.publish(ROOT)
-    assert meaning(outcome) == CONTENT
+    assert sort_and_refusal(outcome) == CONTENT
     assert "published before" in outcome.reason
 
 
-def test_media_that_were_lost_are_missed(live: Live) -> None:
+def test_media_that_were_lost_are_missed(live: MastodonSandbox) -> None:
     live.rules.media.add("8")
     live.rules.behaviour = replace(MASTODON, loses_media=True)
     outcome = live.poster.publish(replace(ROOT, media=("8",)))
@@ -671,21 +690,23 @@ def test_media_that_were_lost_are_missed(live: Live) -> None:
     assert outcome.bare == "1 of 1 media are missing"
 
 
-def test_a_token_that_may_not_write_is_a_matter_of_credentials(live: Live) -> None:
+def test_a_token_that_may_not_write_is_a_matter_of_credentials(live: MastodonSandbox) -> None:
     live.rules.behaviour = replace(MASTODON, writes=False)
-    assert meaning(live.poster.publish(ROOT)) == CREDENTIALS
+    assert sort_and_refusal(live.poster.publish(ROOT)) == CREDENTIALS
 
 
-def test_a_kept_connection_that_was_closed_is_replaced_before_it_is_used(live: Live) -> None:
-    assert meaning(live.poster.publish(ROOT)) == SENT
+def test_a_kept_connection_that_was_closed_is_replaced_before_it_is_used(
+    live: MastodonSandbox,
+) -> None:
+    assert sort_and_refusal(live.poster.publish(ROOT)) == SENT
     with live.sandbox.down("mastodon"):
         pass
-    assert meaning(live.poster.publish(Outgoing("another", "another"))) == SENT
+    assert sort_and_refusal(live.poster.publish(Outgoing("another", "another"))) == SENT
     assert len(live.sandbox.requests) == 2
     assert live.sandbox.connections("mastodon") == 2
 
 
-def test_one_connection_and_few_requests_serve_a_whole_thread(live: Live) -> None:
+def test_one_connection_and_few_requests_serve_a_whole_thread(live: MastodonSandbox) -> None:
     known = live.poster.profile().id
     asked = len(live.sandbox.requests)
     assert asked == 3
@@ -701,22 +722,22 @@ def test_one_connection_and_few_requests_serve_a_whole_thread(live: Live) -> Non
 
 
 @pytest.mark.parametrize("live", [(SNAC2, 10.0), (GOTOSOCIAL, 10.0)], indirect=True)
-def test_other_servers_say_what_they_allow(live: Live) -> None:
+def test_other_servers_say_what_they_allow(live: MastodonSandbox) -> None:
     limit = live.rules.behaviour.max_characters
     assert live.poster.profile().limit == limit
 
 
-def test_a_time_in_the_past_of_the_first_post_is_read_to_the_end(live: Live) -> None:
+def test_a_time_in_the_past_of_the_first_post_is_read_to_the_end(live: MastodonSandbox) -> None:
     live.poster.publish(ROOT)
     assert live.poster.look(datetime(2001, 1, 1, tzinfo=UTC)).complete
 
 
-def test_requests_never_leave_the_server_that_was_given(server: Server) -> None:
+def test_requests_never_leave_the_server_that_was_given(server: HttpServer) -> None:
     def follow(request: Request) -> Reply:
-        return whole(301, b"", {"Location": f"http://localhost:{server.port}{request.path}"})
+        return raw_reply(301, b"", {"Location": f"http://localhost:{server.port}{request.path}"})
 
     server.route(STATUSES, follow)
     poster = open_mastodon(server.url)
-    assert meaning(poster.publish(ROOT)) == CREDENTIALS
+    assert sort_and_refusal(poster.publish(ROOT)) == CREDENTIALS
     assert len(server.requests) == 1
     poster.close()

@@ -27,9 +27,9 @@ from bot.sandbox.mastodon.ways import BEFORE_4_3, PLEROMA, WAYS, Ways
 from bot.sandbox.mastodon.ways import SNAC2 as SNAC2_WAYS
 from bot.sandbox.script import Record
 from bot.sandbox.wire import Response, reply
-from tests.helpers.http_server import Reply, Request, Server, dripping
+from tests.helpers.http_server import HttpServer, Reply, Request, dripping
 from tests.helpers.poster_replies import NOW
-from tests.helpers.sandbox_clients import M, mastodon
+from tests.helpers.sandbox_clients import MastodonClient, mastodon_client
 
 VERIFIER = "verifier-of-43-or-more-letters-digits-and-hyphens"
 LEAST = "profile write:statuses write:media read:statuses"
@@ -38,27 +38,27 @@ ME = "/api/v1/accounts/verify_credentials"
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., M]]:
+def start() -> Iterator[Callable[..., MastodonClient]]:
     with ExitStack() as stack:
-        yield lambda *behaviour: stack.enter_context(mastodon(*behaviour))
+        yield lambda *behaviour: stack.enter_context(mastodon_client(*behaviour))
 
 
 @pytest.fixture
-def it(start: Callable[..., M]) -> M:
+def it(start: Callable[..., MastodonClient]) -> MastodonClient:
     return start()
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as running:
         yield running
 
 
-def opened(it: M) -> Login:
+def opened(it: MastodonClient) -> Login:
     return begin(it.sandbox.url("mastodon"), 10.0, it.clock, VERIFIER)
 
 
-def dance(it: M) -> Granted:
+def dance(it: MastodonClient) -> Granted:
     waiting = opened(it)
     return waiting.redeem(it.rules.authorize(waiting.page))
 
@@ -67,19 +67,19 @@ def asked(waiting: Login) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(waiting.page).query).items()}
 
 
-def fail(it: M, path: str, response: Response, times: int | None = 1) -> None:
+def fail(it: MastodonClient, path: str, response: Response, times: int | None = 1) -> None:
     fault = faults.refusal("refused", response)
     it.sandbox.script(fault, when=lambda request: request.path == path, times=times)
 
 
-def refused(it: M, kind: type[BotError] = BotError) -> BotError:
+def refused(it: MastodonClient, kind: type[BotError] = BotError) -> BotError:
     with pytest.raises(kind) as caught:
         dance(it)
     assert type(caught.value) is kind
     return caught.value
 
 
-def paths(it: M) -> list[str]:
+def paths(it: MastodonClient) -> list[str]:
     return [record.path for record in it.sandbox.requests]
 
 
@@ -89,7 +89,7 @@ def paths(it: M) -> list[str]:
 @pytest.mark.parametrize("ways", WAYS, ids=str)
 @pytest.mark.parametrize("behaviour", [MASTODON, GOTOSOCIAL, SNAC2], ids=lambda each: each.version)
 def test_the_tokens_do_all_that_a_thread_needs(
-    start: Callable[..., M], behaviour: MastodonBehaviour, ways: Ways
+    start: Callable[..., MastodonClient], behaviour: MastodonBehaviour, ways: Ways
 ) -> None:
     it = start(behaviour)
     it.rules.logins.ways = ways
@@ -110,7 +110,7 @@ def test_the_tokens_do_all_that_a_thread_needs(
 
 @pytest.mark.parametrize("behaviour", SERVERS, ids=lambda each: each.version)
 def test_a_login_takes_four_requests_on_three_connections(
-    start: Callable[..., M], behaviour: MastodonBehaviour
+    start: Callable[..., MastodonClient], behaviour: MastodonBehaviour
 ) -> None:
     it = start(behaviour)
     dance(it)
@@ -118,7 +118,7 @@ def test_a_login_takes_four_requests_on_three_connections(
     assert it.sandbox.connections("mastodon") == 3
 
 
-def test_no_more_is_asked_for_than_is_needed(it: M) -> None:
+def test_no_more_is_asked_for_than_is_needed(it: MastodonClient) -> None:
     waiting = opened(it)
     assert asked(waiting)["scope"] == LEAST
     (app,) = it.rules.logins.apps.values()
@@ -126,14 +126,16 @@ def test_no_more_is_asked_for_than_is_needed(it: M) -> None:
     assert app.redirects == ("urn:ietf:wg:oauth:2.0:oob",)
 
 
-def test_a_token_may_do_no_more_than_is_needed(it: M) -> None:
+def test_a_token_may_do_no_more_than_is_needed(it: MastodonClient) -> None:
     token = dance(it).settings["access_token"]
     held = it.rules.logins.tokens[token]
     assert " ".join(held.scopes) == LEAST
 
 
 @pytest.mark.parametrize("ways", [BEFORE_4_3, PLEROMA, SNAC2_WAYS], ids=str)
-def test_where_profile_is_not_known_the_next_wider_scope_is_asked_for(it: M, ways: Ways) -> None:
+def test_where_profile_is_not_known_the_next_wider_scope_is_asked_for(
+    it: MastodonClient, ways: Ways
+) -> None:
     it.rules.logins.ways = ways
     waiting = opened(it)
     assert asked(waiting)["scope"] == WIDER
@@ -142,13 +144,15 @@ def test_where_profile_is_not_known_the_next_wider_scope_is_asked_for(it: M, way
 
 
 @pytest.mark.parametrize("status", [400, 422])
-def test_where_profile_is_not_taken_the_next_wider_scope_is_asked_for(it: M, status: int) -> None:
+def test_where_profile_is_not_taken_the_next_wider_scope_is_asked_for(
+    it: MastodonClient, status: int
+) -> None:
     fail(it, login.APPS, says.invalid("Scopes doesn't match configured", status))
     assert asked(opened(it))["scope"] == WIDER
     assert paths(it).count(login.APPS) == 2
 
 
-def test_a_code_that_somebody_else_catches_is_of_no_use_to_them(it: M) -> None:
+def test_a_code_that_somebody_else_catches_is_of_no_use_to_them(it: MastodonClient) -> None:
     waiting = opened(it)
     challenge = asked(waiting)
     assert challenge["code_challenge_method"] == "S256"
@@ -160,7 +164,7 @@ def test_a_code_that_somebody_else_catches_is_of_no_use_to_them(it: M) -> None:
     assert waiting.redeem(code).who
 
 
-def test_what_a_server_says_of_itself_may_be_nonsense(it: M) -> None:
+def test_what_a_server_says_of_itself_may_be_nonsense(it: MastodonClient) -> None:
     for body in (b"[]", b"<html>", b'{"scopes_supported": 7}', b'{"scopes_supported": [7, null]}'):
         fail(it, login.METADATA, Response(200, body))
         assert asked(opened(it))["scope"] == WIDER
@@ -224,21 +228,21 @@ def test_whatever_is_pasted_is_a_code_or_said_to_be_none(pasted: str) -> None:
         ("https://a.example/native?code=a%0Ab", "this is no code"),
     ],
 )
-def test_what_is_no_code_is_never_sent(it: M, pasted: str, words: str) -> None:
+def test_what_is_no_code_is_never_sent(it: MastodonClient, pasted: str, words: str) -> None:
     waiting = opened(it)
     with pytest.raises(WrongCode, match=words):
         waiting.redeem(pasted)
     assert login.TOKEN not in paths(it)
 
 
-def test_a_person_who_says_no_ends_it(it: M) -> None:
+def test_a_person_who_says_no_ends_it(it: MastodonClient) -> None:
     waiting = opened(it)
     with pytest.raises(BotError, match="not allowed") as caught:
         waiting.redeem("https://mastodon.example/oob?error=access_denied&error_description=x")
     assert not isinstance(caught.value, WrongCode)
 
 
-def test_a_wrong_code_is_told_from_a_right_one(it: M) -> None:
+def test_a_wrong_code_is_told_from_a_right_one(it: MastodonClient) -> None:
     waiting = opened(it)
     code = it.rules.authorize(waiting.page)
     with pytest.raises(WrongCode, match="does not take this code") as caught:
@@ -249,7 +253,9 @@ def test_a_wrong_code_is_told_from_a_right_one(it: M) -> None:
         waiting.redeem(code)
 
 
-def test_a_code_that_is_too_old_is_wrong_and_a_new_one_of_the_same_page_is_right(it: M) -> None:
+def test_a_code_that_is_too_old_is_wrong_and_a_new_one_of_the_same_page_is_right(
+    it: MastodonClient,
+) -> None:
     waiting = opened(it)
     code = it.rules.authorize(waiting.page)
     it.clock.advance(seconds=601)
@@ -259,7 +265,7 @@ def test_a_code_that_is_too_old_is_wrong_and_a_new_one_of_the_same_page_is_right
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
-def test_servers_refuse_codes_in_many_ways(it: M, status: int) -> None:
+def test_servers_refuse_codes_in_many_ways(it: MastodonClient, status: int) -> None:
     waiting = opened(it)
     for body in (b"", b"<h1>no</h1>", b'{"error": "Invalid credentials"}', b'{"error": 7}'):
         fail(it, login.TOKEN, Response(status, body))
@@ -267,7 +273,9 @@ def test_servers_refuse_codes_in_many_ways(it: M, status: int) -> None:
             waiting.redeem("a")
 
 
-def test_an_application_that_is_forgotten_meanwhile_is_not_the_code_s_fault(it: M) -> None:
+def test_an_application_that_is_forgotten_meanwhile_is_not_the_code_s_fault(
+    it: MastodonClient,
+) -> None:
     waiting = opened(it)
     code = it.rules.authorize(waiting.page)
     it.rules.logins.apps.clear()
@@ -295,7 +303,9 @@ PAGE = b"<!DOCTYPE html><title>Welcome</title>"
         Reply(b'{"client_secret": "' + b"a" * 40 + b'"}'),
     ],
 )
-def test_what_is_no_server_of_this_kind_is_a_wrong_setting(server: Server, answer: Reply) -> None:
+def test_what_is_no_server_of_this_kind_is_a_wrong_setting(
+    server: HttpServer, answer: Reply
+) -> None:
     server.route("/api/v1/apps", answer)
     with pytest.raises(SettingsError, match="not as a server with Mastodon's API does") as caught:
         begin(server.url, 10.0, lambda: NOW, VERIFIER)
@@ -307,7 +317,7 @@ def test_what_is_no_server_of_this_kind_is_a_wrong_setting(server: Server, answe
 
 @pytest.mark.parametrize("status", [401, 403, 406, 451])
 def test_a_server_that_registers_nothing_is_named_with_the_other_way(
-    server: Server, status: int
+    server: HttpServer, status: int
 ) -> None:
     server.route("/api/v1/apps", Reply(b'{"error": "Nur mit Einladung."}', status))
     with pytest.raises(BotError, match=rf"{status} \(Nur mit Einladung\)") as caught:
@@ -317,7 +327,7 @@ def test_a_server_that_registers_nothing_is_named_with_the_other_way(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_told_and_not_followed(server: Server, status: int) -> None:
+def test_a_redirect_is_told_and_not_followed(server: HttpServer, status: int) -> None:
     there = {"Location": "https://elsewhere.example/api/v1/apps?t=secret"}
     server.route("/api/v1/apps", Reply(b"", status, there))
     with pytest.raises(SettingsError, match=r"https://elsewhere\.example, which") as caught:
@@ -326,14 +336,14 @@ def test_a_redirect_is_told_and_not_followed(server: Server, status: int) -> Non
     assert len(server.requests) == 2
 
 
-def test_a_redirect_without_a_host_is_told_too(server: Server) -> None:
+def test_a_redirect_without_a_host_is_told_too(server: HttpServer) -> None:
     server.route("/api/v1/apps", Reply(b"", 302, {"Location": "/login"}))
     with pytest.raises(SettingsError, match="another path of its own") as caught:
         begin(server.url, 10.0, lambda: NOW, VERIFIER)
     assert caught.value.mend == "Check the address."
 
 
-def test_a_redirect_to_nowhere_is_no_server_of_this_kind(server: Server) -> None:
+def test_a_redirect_to_nowhere_is_no_server_of_this_kind(server: HttpServer) -> None:
     server.route("/api/v1/apps", Reply(b"", 304))
     with pytest.raises(BotError):
         begin(server.url, 10.0, lambda: NOW, VERIFIER)
@@ -345,7 +355,7 @@ def test_a_server_that_is_not_there_is_worth_another_try() -> None:
     assert "again" in caught.value.mend
 
 
-def test_a_server_that_keeps_us_waiting_is_worth_another_try(server: Server) -> None:
+def test_a_server_that_keeps_us_waiting_is_worth_another_try(server: HttpServer) -> None:
     server.route("/.well-known/oauth-authorization-server", Reply(dripping(b" ")))
     with pytest.raises(Unreachable, match=r"no whole answer within 0\.3 seconds"):
         begin(server.url, 0.3, lambda: NOW, VERIFIER)
@@ -353,19 +363,23 @@ def test_a_server_that_keeps_us_waiting_is_worth_another_try(server: Server) -> 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("path", [login.APPS, login.TOKEN])
-def test_a_server_that_is_broken_is_worth_another_try(it: M, path: str, status: int) -> None:
+def test_a_server_that_is_broken_is_worth_another_try(
+    it: MastodonClient, path: str, status: int
+) -> None:
     fail(it, path, Response(status, PAGE), times=None)
     error = refused(it, Unreachable)
     assert f"it answers {status}" in error.message
 
 
 @pytest.mark.parametrize("path", [login.APPS, login.TOKEN])
-def test_a_connection_that_breaks_is_worth_another_try(it: M, path: str) -> None:
+def test_a_connection_that_breaks_is_worth_another_try(it: MastodonClient, path: str) -> None:
     it.sandbox.script(faults.RESET_AFTER, when=lambda request: request.path == path)
     assert "does not answer" in refused(it, Unreachable).message
 
 
-def test_five_registrations_in_ten_minutes_are_too_many_and_the_time_is_told(it: M) -> None:
+def test_five_registrations_in_ten_minutes_are_too_many_and_the_time_is_told(
+    it: MastodonClient,
+) -> None:
     for _ in range(5):
         opened(it)
     error = refused(it, Unreachable)
@@ -375,12 +389,12 @@ def test_five_registrations_in_ten_minutes_are_too_many_and_the_time_is_told(it:
     assert dance(it).who
 
 
-def test_a_limit_that_does_not_say_when_it_ends_is_a_matter_of_minutes(it: M) -> None:
+def test_a_limit_that_does_not_say_when_it_ends_is_a_matter_of_minutes(it: MastodonClient) -> None:
     fail(it, login.APPS, Response(429, b""))
     assert refused(it, Unreachable).mend == "Run bot login again in ten minutes."
 
 
-def test_what_the_first_page_answers_decides_nothing(it: M) -> None:
+def test_what_the_first_page_answers_decides_nothing(it: MastodonClient) -> None:
     for status in (301, 401, 403, 429, 500, 503):
         fail(it, login.METADATA, Response(status, PAGE))
         it.clock.advance(hours=1)
@@ -404,7 +418,7 @@ def test_what_the_first_page_answers_decides_nothing(it: M) -> None:
     ],
 )
 def test_an_answer_without_a_token_that_can_be_used_is_said_to_be_that(
-    it: M, said: dict[str, str]
+    it: MastodonClient, said: dict[str, str]
 ) -> None:
     fail(it, login.TOKEN, reply(200, said))
     error = refused(it)
@@ -414,7 +428,7 @@ def test_an_answer_without_a_token_that_can_be_used_is_said_to_be_that(
 
 
 @pytest.mark.parametrize("body", [b"", PAGE, b"[]", b"7"])
-def test_an_answer_that_is_no_object_gives_no_token(it: M, body: bytes) -> None:
+def test_an_answer_that_is_no_object_gives_no_token(it: MastodonClient, body: bytes) -> None:
     fail(it, login.TOKEN, Response(200, body))
     assert "gave no token" in refused(it).message
 
@@ -428,7 +442,9 @@ def test_an_answer_that_is_no_object_gives_no_token(it: M, body: bytes) -> None:
         ("follow", "may not write posts or upload pictures or read the account's posts"),
     ],
 )
-def test_a_token_for_less_is_refused_and_given_back(it: M, scopes: str, words: str) -> None:
+def test_a_token_for_less_is_refused_and_given_back(
+    it: MastodonClient, scopes: str, words: str
+) -> None:
     it.rules.logins.ways = Ways(granted=scopes)
     error = refused(it)
     assert error.message.endswith(words)
@@ -438,26 +454,28 @@ def test_a_token_for_less_is_refused_and_given_back(it: M, scopes: str, words: s
 
 
 @pytest.mark.parametrize("scopes", ["read write follow push", f"{WIDER} push", "write read", LEAST])
-def test_a_token_for_more_is_enough(it: M, scopes: str) -> None:
+def test_a_token_for_more_is_enough(it: MastodonClient, scopes: str) -> None:
     it.rules.logins.ways = Ways(granted=scopes)
     assert dance(it).remarks == ()
 
 
-def test_a_token_without_pictures_is_enough_and_that_is_told(it: M) -> None:
+def test_a_token_without_pictures_is_enough_and_that_is_told(it: MastodonClient) -> None:
     it.rules.logins.ways = Ways(granted="profile write:statuses read:statuses")
     (remark,) = dance(it).remarks
     assert remark.endswith("gave a token that may not upload pictures")
 
 
 @pytest.mark.parametrize("status", [401, 403, 422])
-def test_a_token_that_does_not_say_who_it_is_is_refused_and_given_back(it: M, status: int) -> None:
+def test_a_token_that_does_not_say_who_it_is_is_refused_and_given_back(
+    it: MastodonClient, status: int
+) -> None:
     fail(it, ME, says.error(status, "insufficient scope"))
     error = refused(it)
     assert f"it answers {status} (insufficient scope)" in error.message
     assert it.rules.logins.tokens == {}
 
 
-def test_a_token_that_cannot_be_given_back_is_no_second_error(it: M) -> None:
+def test_a_token_that_cannot_be_given_back_is_no_second_error(it: MastodonClient) -> None:
     fail(it, ME, says.OUT_OF_SCOPE)
     fail(it, login.REVOKE, says.BROKEN)
     assert "does not accept it" in refused(it).message
@@ -466,7 +484,9 @@ def test_a_token_that_cannot_be_given_back_is_no_second_error(it: M) -> None:
 @pytest.mark.parametrize(
     "answer", [Response(500, PAGE), Response(429, b""), Response(200, PAGE), Response(200, b"{}")]
 )
-def test_a_token_is_not_lost_because_who_it_is_cannot_be_said_now(it: M, answer: Response) -> None:
+def test_a_token_is_not_lost_because_who_it_is_cannot_be_said_now(
+    it: MastodonClient, answer: Response
+) -> None:
     fail(it, ME, answer)
     granted = dance(it)
     assert granted.settings["access_token"] in it.rules.logins.tokens
@@ -475,7 +495,7 @@ def test_a_token_is_not_lost_because_who_it_is_cannot_be_said_now(it: M, answer:
     assert remark.endswith("did not say now who the account is")
 
 
-def test_a_token_is_not_lost_because_the_line_breaks(it: M) -> None:
+def test_a_token_is_not_lost_because_the_line_breaks(it: MastodonClient) -> None:
     it.sandbox.script(faults.CLOSED_BEFORE, when=lambda request: request.path == ME)
     granted = dance(it)
     assert granted.settings["access_token"] in it.rules.logins.tokens
@@ -485,19 +505,19 @@ def test_a_token_is_not_lost_because_the_line_breaks(it: M) -> None:
 @pytest.mark.parametrize(
     ("seconds", "days"), [(600, 0), (86_400 * 30, 30), (86_400 * 365, 365), (86_400 * 367, None)]
 )
-def test_a_token_that_ends_is_told_to(it: M, seconds: int, days: int | None) -> None:
+def test_a_token_that_ends_is_told_to(it: MastodonClient, seconds: int, days: int | None) -> None:
     it.rules.logins.ways = Ways(expires_in=seconds)
     wanted = () if days is None else (f"the token ends after {days} days: then log in again",)
     assert dance(it).remarks == wanted
 
 
 @pytest.mark.parametrize("expires_in", [-1, 0, 10**30])
-def test_times_that_mean_nothing_are_passed_over(it: M, expires_in: int) -> None:
+def test_times_that_mean_nothing_are_passed_over(it: MastodonClient, expires_in: int) -> None:
     it.rules.logins.ways = Ways(expires_in=expires_in)
     assert dance(it).remarks == ()
 
 
-def test_names_that_servers_give_are_made_fit_to_print(it: M) -> None:
+def test_names_that_servers_give_are_made_fit_to_print(it: MastodonClient) -> None:
     fail(it, ME, reply(200, {"id": "1", "username": "a\x1b[31m\nb", "url": "https://m.example/@a"}))
     assert dance(it).who == "a[31m b@m.example"
 
@@ -507,7 +527,7 @@ def test_names_that_servers_give_are_made_fit_to_print(it: M) -> None:
 MARK = "PLANTED"
 
 
-def plant(it: M) -> None:
+def plant(it: MastodonClient) -> None:
     """Mark what is a secret: a code is none, it is good for nobody but its application."""
     numbers = iter(range(99))
 
@@ -519,7 +539,7 @@ def plant(it: M) -> None:
     it.rules.logins.mint = mint
 
 
-def test_no_secret_shows_in_what_is_printed(it: M) -> None:
+def test_no_secret_shows_in_what_is_printed(it: MastodonClient) -> None:
     plant(it)
     verifier = f"{MARK}-{VERIFIER}"
     waiting = begin(it.sandbox.url("mastodon"), 10.0, it.clock, verifier)
@@ -531,7 +551,7 @@ def test_no_secret_shows_in_what_is_printed(it: M) -> None:
 @pytest.mark.parametrize("path", [login.APPS, login.TOKEN, ME])
 @pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
 def test_no_secret_is_told_by_a_server_that_repeats_what_it_was_sent(
-    it: M, path: str, status: int, caplog: pytest.LogCaptureFixture
+    it: MastodonClient, path: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in ("", "urllib3", "urllib3.connectionpool", "requests"):
         caplog.set_level(logging.DEBUG, name)
@@ -560,7 +580,7 @@ def test_no_secret_is_told_by_a_server_that_repeats_what_it_was_sent(
     assert any(MARK.encode() in record.body for record in it.sandbox.requests)
 
 
-def test_only_the_header_bears_the_token(server: Server) -> None:
+def test_only_the_header_bears_the_token(server: HttpServer) -> None:
     secret, token = "s" * 40, "t" * 40
     app = f'{{"client_id": "c", "client_secret": "{secret}"}}'
     server.route("/api/v1/apps", Reply(app.encode()))

@@ -41,9 +41,9 @@ from tests.helpers.fake_poster import (
     Step,
 )
 from tests.helpers.fake_poster import limited as limit
-from tests.helpers.http_server import Reply, Server
+from tests.helpers.http_server import HttpServer, Reply
 from tests.helpers.open_posters import open_mastodon, open_x
-from tests.helpers.poster_contract import TIMEOUT, Clock, sandbox_faults
+from tests.helpers.poster_contract import TIMEOUT, TickingClock, sandbox_faults
 from tests.helpers.poster_replies import (
     CONTENT,
     CREDENTIALS,
@@ -51,10 +51,10 @@ from tests.helpers.poster_replies import (
     NOW,
     SENT,
     UNKNOWN,
-    Meaning,
-    meaning,
-    says,
-    whole,
+    Expected,
+    json_reply,
+    raw_reply,
+    sort_and_refusal,
 )
 from tests.helpers.sample_png import ALT, PNG
 
@@ -65,7 +65,7 @@ Kept = Mapping[str, tuple[bytes, str, str]]
 
 
 @dataclass
-class World:
+class UploadWorld:
     """A poster, and what its network keeps of uploads: bytes, type and words, by id.
 
     `fail` lets the next upload go wrong, `away` takes the network off the air. `work` makes it take
@@ -73,7 +73,7 @@ class World:
     """
 
     poster: Poster
-    clock: Clock
+    clock: TickingClock
     kept: Callable[[], Kept]
     fail: Callable[[str], None]
     away: Callable[[], AbstractContextManager[None]]
@@ -92,8 +92,8 @@ class World:
         return self.poster.publish(Outgoing("Hot papers", key, media=media, created=self.clock.now))
 
 
-def fake(stack: ExitStack) -> World:
-    clock = Clock()
+def fake(stack: ExitStack) -> UploadWorld:
+    clock = TickingClock()
     poster = FakePoster(clock)
     stack.callback(poster.close)
     steps = {
@@ -109,7 +109,7 @@ def fake(stack: ExitStack) -> World:
             poster.script(Step(NOT_SENT, Commit.NEVER), kind=kind)
         yield
 
-    return World(
+    return UploadWorld(
         poster,
         clock,
         lambda: {name: (each.data, each.type, each.alt) for name, each in poster.uploads.items()},
@@ -121,14 +121,18 @@ def fake(stack: ExitStack) -> World:
 
 
 def real(
-    poster: Poster, clock: Clock, rules: XRules | MastodonRules, sandbox: Sandbox, network: Network
-) -> World:
+    poster: Poster,
+    clock: TickingClock,
+    rules: XRules | MastodonRules,
+    sandbox: Sandbox,
+    network: Network,
+) -> UploadWorld:
     known = sandbox_faults(network)
 
     def change(**changes: object) -> None:
         rules.behaviour = replace(rules.behaviour, **changes)  # type: ignore[arg-type] # the fields of both
 
-    return World(
+    return UploadWorld(
         poster,
         clock,
         lambda: {each.id: (each.data, each.type, each.alt) for each in rules.uploads.values()},
@@ -140,8 +144,8 @@ def real(
     )
 
 
-def x(stack: ExitStack) -> World:
-    clock = Clock()
+def x(stack: ExitStack) -> UploadWorld:
+    clock = TickingClock()
     rules = XRules(clock)
     sandbox = stack.enter_context(Sandbox({"twitter": rules}))
     keys = rules.keys
@@ -152,8 +156,8 @@ def x(stack: ExitStack) -> World:
     return real(poster, clock, rules, sandbox, Network.TWITTER)
 
 
-def mastodon_like(stack: ExitStack, behaviour: MastodonBehaviour) -> World:
-    clock = Clock()
+def mastodon_like(stack: ExitStack, behaviour: MastodonBehaviour) -> UploadWorld:
+    clock = TickingClock()
     rules = MastodonRules(clock, behaviour)
     sandbox = stack.enter_context(Sandbox({"mastodon": rules}))
     account = Account("papers", Network.MASTODON)
@@ -163,8 +167,8 @@ def mastodon_like(stack: ExitStack, behaviour: MastodonBehaviour) -> World:
     return real(poster, clock, rules, sandbox, Network.MASTODON)
 
 
-def bluesky_like(stack: ExitStack, behaviour: BlueskyBehaviour) -> World:
-    clock = Clock()
+def bluesky_like(stack: ExitStack, behaviour: BlueskyBehaviour) -> UploadWorld:
+    clock = TickingClock()
     rules = BlueskyRules(clock, behaviour)
     sandbox = stack.enter_context(Sandbox({"bluesky": rules}))
     poster = bluesky.open_poster(
@@ -185,7 +189,7 @@ def bluesky_like(stack: ExitStack, behaviour: BlueskyBehaviour) -> World:
     def never() -> None:
         raise AssertionError("no server of this kind does so")
 
-    return World(
+    return UploadWorld(
         poster,
         clock,
         # the words are in the record alone
@@ -197,7 +201,7 @@ def bluesky_like(stack: ExitStack, behaviour: BlueskyBehaviour) -> World:
     )
 
 
-WORLDS: dict[str, Callable[[ExitStack], World]] = {
+WORLDS: dict[str, Callable[[ExitStack], UploadWorld]] = {
     "fake": fake,
     "x": x,
     **{
@@ -209,7 +213,7 @@ WORLDS: dict[str, Callable[[ExitStack], World]] = {
 }
 
 
-SKIES: dict[str, Callable[[ExitStack], World]] = {
+SKIES: dict[str, Callable[[ExitStack], UploadWorld]] = {
     f"bluesky-{number}": (lambda stack, behaviour=behaviour: bluesky_like(stack, behaviour))  # type: ignore[misc]
     for number, behaviour in enumerate(SKY_SERVERS)
 }
@@ -217,13 +221,13 @@ SKIES: dict[str, Callable[[ExitStack], World]] = {
 
 
 @pytest.fixture(params=[*WORLDS, *SKIES])
-def any_net(request: pytest.FixtureRequest) -> Iterator[World]:
+def any_net(request: pytest.FixtureRequest) -> Iterator[UploadWorld]:
     with ExitStack() as stack:
         yield (WORLDS | SKIES)[str(request.param)](stack)
 
 
 @pytest.fixture(params=WORLDS)
-def net(request: pytest.FixtureRequest) -> Iterator[World]:
+def net(request: pytest.FixtureRequest) -> Iterator[UploadWorld]:
     with ExitStack() as stack:
         yield WORLDS[str(request.param)](stack)
 
@@ -231,7 +235,7 @@ def net(request: pytest.FixtureRequest) -> Iterator[World]:
 # -- the contract ----------------------------------------------------------------------------------
 
 
-def test_a_picture_is_uploaded_with_its_words_and_travels_with_a_post(any_net: World) -> None:
+def test_a_picture_is_uploaded_with_its_words_and_travels_with_a_post(any_net: UploadWorld) -> None:
     media_id = any_net.upload()
     ((kept_as, kept),) = any_net.kept().items()
     assert media_id.split(".")[0] == kept_as
@@ -243,7 +247,7 @@ def test_a_picture_is_uploaded_with_its_words_and_travels_with_a_post(any_net: W
     assert (seen.text, seen.media) == ("Hot papers", 1)
 
 
-def test_an_upload_alone_is_nowhere_to_be_seen_and_may_be_done_again(any_net: World) -> None:
+def test_an_upload_alone_is_nowhere_to_be_seen_and_may_be_done_again(any_net: UploadWorld) -> None:
     first, second = any_net.upload(), any_net.upload()
     assert first != second
     assert any_net.poster.look(NOW).posts == ()
@@ -252,7 +256,7 @@ def test_an_upload_alone_is_nowhere_to_be_seen_and_may_be_done_again(any_net: Wo
 
 @pytest.mark.parametrize("fault", ["lost after", "lost before"])
 def test_what_became_of_an_upload_may_be_unknown_and_does_no_harm(
-    any_net: World, fault: str
+    any_net: UploadWorld, fault: str
 ) -> None:
     any_net.fail(fault)
     outcome = any_net.poster.upload(PICTURE)
@@ -261,13 +265,13 @@ def test_what_became_of_an_upload_may_be_unknown_and_does_no_harm(
     assert any_net.post(any_net.upload()).sort is Sort.SENT
 
 
-def test_refused_tokens_are_said_to_be_so(any_net: World) -> None:
+def test_refused_tokens_are_said_to_be_so(any_net: UploadWorld) -> None:
     any_net.fail("401")
-    assert meaning(any_net.poster.upload(PICTURE)) == CREDENTIALS
+    assert sort_and_refusal(any_net.poster.upload(PICTURE)) == CREDENTIALS
     any_net.upload()
 
 
-def test_a_limit_says_when_it_ends(any_net: World) -> None:
+def test_a_limit_says_when_it_ends(any_net: UploadWorld) -> None:
     ends = any_net.clock.now + LATE
     any_net.fail("429")
     outcome = any_net.poster.upload(PICTURE)
@@ -276,7 +280,7 @@ def test_a_limit_says_when_it_ends(any_net: World) -> None:
     assert abs(outcome.until - ends) <= timedelta(seconds=1)
 
 
-def test_without_a_network_nothing_is_uploaded(net: World) -> None:
+def test_without_a_network_nothing_is_uploaded(net: UploadWorld) -> None:
     with net.away():
         assert net.poster.upload(PICTURE).sort is Sort.LATER
         assert net.poster.media_ready("1").sort is Sort.LATER
@@ -293,7 +297,7 @@ def test_without_bluesky_nothing_is_uploaded(sky: str) -> None:
         assert world.post(world.upload()).sort is Sort.SENT
 
 
-def test_a_network_may_take_its_time(net: World) -> None:
+def test_a_network_may_take_its_time(net: UploadWorld) -> None:
     net.work()
     outcome = net.poster.upload(PICTURE)
     assert (outcome.sort, outcome.ready) == (Sort.SENT, False)
@@ -307,13 +311,13 @@ def test_a_network_may_take_its_time(net: World) -> None:
 
 
 @pytest.mark.parametrize("media_id", ["1", "999", "no-such-upload", "../1", "", "1?x=1", "/"])
-def test_what_was_not_uploaded_is_not_ready(any_net: World, media_id: str) -> None:
+def test_what_was_not_uploaded_is_not_ready(any_net: UploadWorld, media_id: str) -> None:
     outcome = any_net.poster.media_ready(media_id)
-    assert meaning(outcome) == CONTENT
+    assert sort_and_refusal(outcome) == CONTENT
     assert outcome.reason
 
 
-def test_a_picture_that_a_post_has_lost_is_missed(net: World) -> None:
+def test_a_picture_that_a_post_has_lost_is_missed(net: UploadWorld) -> None:
     net.lose()
     outcome = net.post(net.upload())
     assert outcome.sort is Sort.SENT
@@ -324,7 +328,7 @@ def test_a_picture_that_a_post_has_lost_is_missed(net: World) -> None:
     assert seen.media == 0
 
 
-def test_only_what_the_network_bills_has_a_price(any_net: World) -> None:
+def test_only_what_the_network_bills_has_a_price(any_net: UploadWorld) -> None:
     outcome = any_net.poster.upload(PICTURE)
     billed = isinstance(any_net.poster, FakePoster) or any_net.tells
     assert outcome.cost == (Decimal(0) if billed else Decimal("0.005"))
@@ -337,7 +341,7 @@ MEDIUM = "/api/v1/media/7"
 UPLOAD = "/2/media/upload"
 METADATA = "/2/media/metadata"
 BODILESS = (204, 304)
-EVERY: Mapping[int, Meaning] = {
+EVERY: Mapping[int, Expected] = {
     **dict.fromkeys((301, 302, 307, 308), CREDENTIALS),
     **dict.fromkeys((400, 403, 404, 413, 422), CONTENT),
     401: CREDENTIALS,
@@ -347,55 +351,55 @@ EVERY: Mapping[int, Meaning] = {
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as running:
         yield running
 
 
 @pytest.fixture
-def on_x(server: Server) -> Iterator[Poster]:
+def on_x(server: HttpServer) -> Iterator[Poster]:
     poster = open_x(server.url)
     yield poster
     poster.close()
 
 
 @pytest.fixture
-def on_mastodon(server: Server) -> Iterator[Poster]:
+def on_mastodon(server: HttpServer) -> Iterator[Poster]:
     poster = open_mastodon(server.url)
     yield poster
     poster.close()
 
 
-def check_every_status(server: Server, path: str, ask: Callable[[], Outcome]) -> None:
+def check_every_status(server: HttpServer, path: str, ask: Callable[[], Outcome]) -> None:
     headers = {"Location": "https://moved.example/"}
     for status in range(200, 600):
         body = b"" if status in BODILESS else b'{"error": "Words.", "detail": "Words."}'
-        server.route(path, whole(status, body, headers))
+        server.route(path, raw_reply(status, body, headers))
         outcome = ask()
-        assert meaning(outcome) == EVERY.get(status, UNKNOWN), f"{status}: {outcome}"
+        assert sort_and_refusal(outcome) == EVERY.get(status, UNKNOWN), f"{status}: {outcome}"
         assert str(status) in outcome.reason
         assert (outcome.id, outcome.until, outcome.flaw) == ("", None, "")
 
 
-def test_each_status_of_mastodon_has_its_meaning(server: Server, on_mastodon: Poster) -> None:
+def test_each_status_of_mastodon_has_its_meaning(server: HttpServer, on_mastodon: Poster) -> None:
     check_every_status(server, MEDIA, lambda: on_mastodon.upload(PICTURE))
     check_every_status(server, MEDIUM, lambda: on_mastodon.media_ready("7"))
     assert len(server.requests) == 800
 
 
-def test_each_status_of_x_has_its_meaning(server: Server, on_x: Poster) -> None:
+def test_each_status_of_x_has_its_meaning(server: HttpServer, on_x: Poster) -> None:
     check_every_status(server, UPLOAD, lambda: on_x.upload(PICTURE))
     check_every_status(server, UPLOAD, lambda: on_x.media_ready("7"))
     assert len(server.requests) == 800
 
 
-def test_a_picture_without_its_words_is_not_sent_on_x(server: Server, on_x: Poster) -> None:
-    server.route(UPLOAD, says({"data": {"id": "7"}}))
+def test_a_picture_without_its_words_is_not_sent_on_x(server: HttpServer, on_x: Poster) -> None:
+    server.route(UPLOAD, json_reply({"data": {"id": "7"}}))
     for status in range(300, 600):
         body = b"" if status in BODILESS else b'{"detail": "Words."}'
-        server.route(METADATA, whole(status, body, {"Location": "https://moved.example/"}))
+        server.route(METADATA, raw_reply(status, body, {"Location": "https://moved.example/"}))
         outcome = on_x.upload(PICTURE)
-        assert meaning(outcome) == EVERY.get(status, UNKNOWN), f"{status}: {outcome}"
+        assert sort_and_refusal(outcome) == EVERY.get(status, UNKNOWN), f"{status}: {outcome}"
         assert outcome.cost == (Decimal("0.005") if outcome.sort is Sort.UNKNOWN else 0)
 
 
@@ -416,18 +420,18 @@ UNREADABLE = (
 
 @pytest.mark.parametrize("body", UNREADABLE)
 def test_an_answer_without_an_id_is_no_upload(
-    server: Server, on_x: Poster, on_mastodon: Poster, body: bytes
+    server: HttpServer, on_x: Poster, on_mastodon: Poster, body: bytes
 ) -> None:
     for status in (200, 201, 202, 206):
         for path in (UPLOAD, MEDIA, MEDIUM):
-            server.route(path, whole(status, body))
+            server.route(path, raw_reply(status, body))
         for outcome in (
             on_x.upload(PICTURE),
             on_x.media_ready("7"),
             on_mastodon.upload(PICTURE),
             on_mastodon.media_ready("7"),
         ):
-            assert meaning(outcome) == UNKNOWN
+            assert sort_and_refusal(outcome) == UNKNOWN
             assert f"answers {status}, and not with an upload" in outcome.reason
 
 
@@ -444,12 +448,12 @@ def test_an_answer_without_an_id_is_no_upload(
     ],
 )
 def test_the_words_must_have_been_kept_for_this_picture(
-    server: Server, on_x: Poster, answer: object, expected: Meaning
+    server: HttpServer, on_x: Poster, answer: object, expected: Expected
 ) -> None:
-    server.route(UPLOAD, says({"data": {"id": "7"}}))
-    server.route(METADATA, says(answer))
+    server.route(UPLOAD, json_reply({"data": {"id": "7"}}))
+    server.route(METADATA, json_reply(answer))
     outcome = on_x.upload(PICTURE)
-    assert meaning(outcome) == expected
+    assert sort_and_refusal(outcome) == expected
     assert outcome.id == ("7" if expected == SENT else "")
     assert outcome.cost == Decimal("0.005")
 
@@ -465,20 +469,20 @@ def test_the_words_must_have_been_kept_for_this_picture(
     ],
 )
 def test_x_may_say_how_far_it_is(
-    server: Server, on_x: Poster, state: str | None, expected: Meaning, *, ready: bool
+    server: HttpServer, on_x: Poster, state: str | None, expected: Expected, *, ready: bool
 ) -> None:
     info = {"processing_info": {"state": state}} if state else {}
-    server.route(UPLOAD, says({"data": {"id": "7", **info}}))
-    server.route(METADATA, says({}))
+    server.route(UPLOAD, json_reply({"data": {"id": "7", **info}}))
+    server.route(METADATA, json_reply({}))
     for outcome in (on_x.upload(PICTURE), on_x.media_ready("7")):
-        assert (meaning(outcome), outcome.ready) == (expected, ready)
+        assert (sort_and_refusal(outcome), outcome.ready) == (expected, ready)
 
 
 @pytest.mark.parametrize("description", [None, "", " ", 7])
 def test_words_that_a_server_drops_are_a_flaw(
-    server: Server, on_mastodon: Poster, description: object
+    server: HttpServer, on_mastodon: Poster, description: object
 ) -> None:
-    server.route(MEDIA, says({"id": "7", "description": description}))
+    server.route(MEDIA, json_reply({"id": "7", "description": description}))
     outcome = on_mastodon.upload(PICTURE)
     assert (outcome.sort, outcome.id) == (Sort.SENT, "7")
     assert outcome.flaw == "the server keeps no alternative text"
@@ -488,10 +492,10 @@ def test_words_that_a_server_drops_are_a_flaw(
     ("status", "ready"), [(200, True), (201, True), (202, False), (206, False)]
 )
 def test_a_server_says_by_its_status_how_far_it_is(
-    server: Server, on_mastodon: Poster, status: int, *, ready: bool
+    server: HttpServer, on_mastodon: Poster, status: int, *, ready: bool
 ) -> None:
     for path in (MEDIA, MEDIUM):
-        server.route(path, says({"id": 7, "description": "A chart"}, status))
+        server.route(path, json_reply({"id": 7, "description": "A chart"}, status))
     for outcome in (on_mastodon.upload(PICTURE), on_mastodon.media_ready("7")):
         assert (outcome.sort, outcome.id, outcome.ready, outcome.flaw) == (
             Sort.SENT,
@@ -512,9 +516,9 @@ def test_a_server_says_by_its_status_how_far_it_is(
     ],
 )
 def test_media_that_x_says_are_missing_are_missed(
-    server: Server, on_x: Poster, attachments: Mapping[str, object], bare: str
+    server: HttpServer, on_x: Poster, attachments: Mapping[str, object], bare: str
 ) -> None:
-    server.route("/2/tweets", says({"data": {"id": "5", **attachments}}, 201))
+    server.route("/2/tweets", json_reply({"data": {"id": "5", **attachments}}, 201))
     outcome = on_x.publish(Outgoing("Text", "key", media=("8", "9")))
     assert (outcome.sort, outcome.flaw, outcome.bare) == (Sort.SENT, "", bare)
 
@@ -523,9 +527,9 @@ def test_media_that_x_says_are_missing_are_missed(
 
 
 def test_mastodon_is_asked_once_with_file_words_and_focus(
-    server: Server, on_mastodon: Poster
+    server: HttpServer, on_mastodon: Poster
 ) -> None:
-    server.route(MEDIA, says({"id": "7", "description": ALT}))
+    server.route(MEDIA, json_reply({"id": "7", "description": ALT}))
     for _ in range(2):
         on_mastodon.upload(PICTURE)
     assert [(each.method, each.path) for each in server.requests] == [("POST", MEDIA)] * 2
@@ -536,15 +540,17 @@ def test_mastodon_is_asked_once_with_file_words_and_focus(
         assert sent.headers["authorization"] == "Bearer token"
 
 
-def test_mastodon_is_asked_after_an_upload_once(server: Server, on_mastodon: Poster) -> None:
-    server.route(MEDIUM, says({"id": "7", "description": ALT}))
+def test_mastodon_is_asked_after_an_upload_once(server: HttpServer, on_mastodon: Poster) -> None:
+    server.route(MEDIUM, json_reply({"id": "7", "description": ALT}))
     on_mastodon.media_ready("7")
     assert [(each.method, each.path) for each in server.requests] == [("GET", MEDIUM)]
 
 
-def test_x_is_sent_the_file_and_then_its_words_signed_both(server: Server, on_x: Poster) -> None:
-    server.route(UPLOAD, says({"data": {"id": "7"}}))
-    server.route(METADATA, says({"data": {"id": "7"}}))
+def test_x_is_sent_the_file_and_then_its_words_signed_both(
+    server: HttpServer, on_x: Poster
+) -> None:
+    server.route(UPLOAD, json_reply({"data": {"id": "7"}}))
+    server.route(METADATA, json_reply({"data": {"id": "7"}}))
     on_x.upload(PICTURE)
     file, words = server.requests
     assert [(each.method, each.path) for each in (file, words)] == [
@@ -562,14 +568,14 @@ def test_x_is_sent_the_file_and_then_its_words_signed_both(server: Server, on_x:
         assert each.headers["content-type"] == "application/json"
 
 
-def test_x_is_asked_after_an_upload_once(server: Server, on_x: Poster) -> None:
-    server.route(UPLOAD, says({"data": {"id": "7"}}))
+def test_x_is_asked_after_an_upload_once(server: HttpServer, on_x: Poster) -> None:
+    server.route(UPLOAD, json_reply({"data": {"id": "7"}}))
     on_x.media_ready("7")
     assert [each.path for each in server.requests] == [f"{UPLOAD}?command=STATUS&media_id=7"]
 
 
-def test_a_picture_of_a_megabyte_is_sent_whole(server: Server, on_mastodon: Poster) -> None:
-    server.route(MEDIA, says({"id": "7", "description": ALT}))
+def test_a_picture_of_a_megabyte_is_sent_whole(server: HttpServer, on_mastodon: Poster) -> None:
+    server.route(MEDIA, json_reply({"id": "7", "description": ALT}))
     large = PNG + bytes(range(256)) * 4096
     assert on_mastodon.upload(replace(PICTURE, data=large)).sort is Sort.SENT
     (sent,) = server.requests
@@ -577,11 +583,11 @@ def test_a_picture_of_a_megabyte_is_sent_whole(server: Server, on_mastodon: Post
 
 
 def test_uploading_shows_neither_token_nor_picture(
-    server: Server, on_x: Poster, on_mastodon: Poster, caplog: pytest.LogCaptureFixture
+    server: HttpServer, on_x: Poster, on_mastodon: Poster, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert "PNG" not in repr(PICTURE)
     for path in (UPLOAD, METADATA, MEDIA):
-        server.route(path, says({"detail": "Bearer token"}, 400))
+        server.route(path, json_reply({"detail": "Bearer token"}, 400))
     with caplog.at_level(logging.DEBUG):
         outcomes = [on_x.upload(PICTURE), on_mastodon.upload(PICTURE)]
     assert all(outcome.sort is Sort.REFUSED for outcome in outcomes)
@@ -594,7 +600,7 @@ def test_uploading_shows_neither_token_nor_picture(
 
 @pytest.mark.parametrize("fault", faults.every(Network.MASTODON), ids=lambda each: each.name)
 def test_no_fault_of_a_server_is_more_than_an_outcome(fault: Fault) -> None:
-    clock = Clock()
+    clock = TickingClock()
     rules = MastodonRules(clock, MASTODON)
     with Sandbox({"mastodon": rules}) as sandbox:
         poster = open_mastodon(sandbox.url("mastodon"), timeout=TIMEOUT)
@@ -613,7 +619,7 @@ def test_no_fault_of_a_server_is_more_than_an_outcome(fault: Fault) -> None:
 @pytest.mark.parametrize("at", [1, 2])
 @pytest.mark.parametrize("fault", faults.every(Network.TWITTER), ids=lambda each: each.name)
 def test_no_fault_of_x_is_more_than_an_outcome(fault: Fault, at: int) -> None:
-    clock = Clock()
+    clock = TickingClock()
     rules = XRules(clock, XBehaviour())
     with Sandbox({"twitter": rules}) as sandbox:
         keys = rules.keys
@@ -643,7 +649,7 @@ def test_no_fault_of_x_is_more_than_an_outcome(fault: Fault, at: int) -> None:
 @pytest.mark.parametrize("fault", faults.every(Network.BLUESKY), ids=lambda each: each.name)
 def test_no_fault_of_bluesky_is_more_than_an_outcome(fault: Fault, at: int) -> None:
     """The first request is the login, the second the upload."""
-    clock = Clock()
+    clock = TickingClock()
     rules = BlueskyRules(clock)
     with Sandbox({"bluesky": rules}) as sandbox:
         poster = bluesky.open_poster(
@@ -664,13 +670,13 @@ def test_no_fault_of_bluesky_is_more_than_an_outcome(fault: Fault, at: int) -> N
         assert (first.id, bool(first.reason)) == ("", True)
 
 
-def test_a_reply_that_is_no_answer_is_unknown(server: Server, on_mastodon: Poster) -> None:
+def test_a_reply_that_is_no_answer_is_unknown(server: HttpServer, on_mastodon: Poster) -> None:
     server.route(MEDIA, Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", raw=True))
-    assert meaning(on_mastodon.upload(PICTURE)) == UNKNOWN
+    assert sort_and_refusal(on_mastodon.upload(PICTURE)) == UNKNOWN
 
 
 def test_the_fake_takes_only_what_was_uploaded() -> None:
-    poster = FakePoster(Clock())
+    poster = FakePoster(TickingClock())
     assert poster.publish(Outgoing("a", "k", media=("media-1",))) == BAD_CONTENT
     assert poster.count(Kind.UPLOAD) == 0
     poster.upload(PICTURE)

@@ -17,8 +17,8 @@ from bot.posters import bluesky, mastodon, twitter
 from bot.posters.bluesky_records import POST
 from bot.posters.keeper import Keeper
 from bot.posters.poster import CannotRead, Outgoing, Poster
-from tests.helpers.http_server import Reply, Request, Server
-from tests.helpers.poster_replies import NOW, says
+from tests.helpers.http_server import HttpServer, Reply, Request
+from tests.helpers.poster_replies import NOW, json_reply
 
 # Planted: each is looked for in everything. What makes a request is built of them, so a signature
 # or a header that is shown shows one of them, or a word of theirs.
@@ -83,8 +83,8 @@ METHODS = (
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as running:
         yield running
 
 
@@ -95,7 +95,7 @@ NEW = {"accessJwt": PLANTED["new access"], "refreshJwt": PLANTED["new refresh"]}
 
 
 @pytest.fixture(params=["x", "mastodon", "bluesky", "bluesky, logged in"])
-def poster(request: pytest.FixtureRequest, server: Server) -> Iterator[Poster]:
+def poster(request: pytest.FixtureRequest, server: HttpServer) -> Iterator[Poster]:
     if request.param == "x":
         key, secret, token, token_secret, *_ = PLANTED.values()
         account = Account("papers", Network.TWITTER)
@@ -146,7 +146,7 @@ def everything(poster: Poster) -> list[str]:
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_no_secret_is_shown(
-    server: Server,
+    server: HttpServer,
     poster: Poster,
     answer: str,
     caplog: pytest.LogCaptureFixture,
@@ -179,18 +179,18 @@ def test_no_secret_is_shown(
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("step", [1, -1])  # of a long message the beginning is quoted
 def test_no_token_is_shown_that_a_server_of_bluesky_says_again(
-    server: Server, method: str, status: int, step: int, caplog: pytest.LogCaptureFixture
+    server: HttpServer, method: str, status: int, step: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     for each in METHODS:
-        server.route(f"/xrpc/{each}", says({"error": "ExpiredToken"}, 400))
+        server.route(f"/xrpc/{each}", json_reply({"error": "ExpiredToken"}, 400))
     for each in METHODS[:2]:
-        server.route(f"/xrpc/{each}", says(SESSION | NEW))
+        server.route(f"/xrpc/{each}", json_reply(SESSION | NEW))
 
     def again(_: Request) -> Reply:
         issued = [*PLANTED.values()][5 : 10 if len(kept) > 1 else 8]
         held = json.dumps(issued[::step])
-        return says({"error": "Sorry", "message": held, "cid": held, "uri": held}, status)
+        return json_reply({"error": "Sorry", "message": held, "cid": held, "uri": held}, status)
 
     server.route(f"/xrpc/{method}", again)
     kept: list[str] = [json.dumps(SESSION | OLD)]
@@ -217,7 +217,7 @@ def deep(thing: object, most: int = 6) -> str:
 
 
 def test_where_nobody_keeps_them_back_they_are_logged(
-    server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without this, the test above might look in the wrong place."""
     for name in LOGGERS:

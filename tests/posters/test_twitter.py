@@ -21,7 +21,7 @@ from bot.sandbox.faults import Commit, Fault
 from bot.sandbox.server import Sandbox
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from bot.sandbox.x.rules import XRules
-from tests.helpers.http_server import Reply, Request, Server
+from tests.helpers.http_server import HttpServer, Reply, Request
 from tests.helpers.open_posters import open_x
 from tests.helpers.poster_replies import (
     CONTENT,
@@ -32,11 +32,11 @@ from tests.helpers.poster_replies import (
     REPLIES,
     SENT,
     UNKNOWN,
-    Meaning,
-    meaning,
-    recovered,
-    says,
-    whole,
+    Expected,
+    json_reply,
+    look_twice,
+    raw_reply,
+    sort_and_refusal,
 )
 
 ROOT = Outgoing("Hot papers", "key")
@@ -45,26 +45,26 @@ TIMELINE = "/2/users/1000000000000000001/tweets"
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as running:
         yield running
 
 
 @pytest.fixture
-def poster(server: Server) -> Iterator[Poster]:
+def poster(server: HttpServer) -> Iterator[Poster]:
     opened = open_x(server.url)
     yield opened
     opened.close()
 
 
 def problem(status: int, detail: str, kind: str = "about:blank") -> Reply:
-    return says({"title": "Title", "detail": detail, "type": kind, "status": status}, status)
+    return json_reply({"title": "Title", "detail": detail, "type": kind, "status": status}, status)
 
 
 # -- every status ----------------------------------------------------------------------------------
 
 # What each status means if nothing more is said. All others leave it open.
-ANY_PROBLEM: Mapping[int, Meaning] = {
+ANY_PROBLEM: Mapping[int, Expected] = {
     **dict.fromkeys((301, 302, 307, 308), CREDENTIALS),
     400: CONTENT,
     401: CREDENTIALS,
@@ -79,28 +79,28 @@ BODILESS = (204, 304)
 
 
 @pytest.mark.parametrize("post", [ROOT, REPLY], ids=["root", "reply"])
-def test_every_status_has_its_meaning(server: Server, poster: Poster, post: Outgoing) -> None:
+def test_every_status_has_its_meaning(server: HttpServer, poster: Poster, post: Outgoing) -> None:
     expected = ANY_PROBLEM if post is ROOT else {**ANY_PROBLEM, 404: PARENT}
     for status in range(200, 600):
         body = b"" if status in BODILESS else json.dumps({"detail": "Words."}).encode()
         headers = {"Location": "https://moved.example/2/tweets?secret=1"}
-        server.route("/2/tweets", whole(status, body, headers))
+        server.route("/2/tweets", raw_reply(status, body, headers))
         outcome = poster.publish(post)
-        assert meaning(outcome) == expected.get(status, UNKNOWN), f"{status}: {outcome}"
+        assert sort_and_refusal(outcome) == expected.get(status, UNKNOWN), f"{status}: {outcome}"
         assert str(status) in outcome.reason
         assert (outcome.id, outcome.url, outcome.until) == ("", "", None)
     assert len(server.requests) == 400
 
 
-def test_a_redirect_names_where_it_leads_and_no_more(server: Server, poster: Poster) -> None:
+def test_a_redirect_names_where_it_leads_and_no_more(server: HttpServer, poster: Poster) -> None:
     headers = {"Location": "https://user:pw@moved.example:8443/2/tweets?secret=1"}
-    server.route("/2/tweets", whole(301, b"", headers))
+    server.route("/2/tweets", raw_reply(301, b"", headers))
     reason = poster.publish(ROOT).reason
     assert "https://moved.example:8443," in reason
     assert "base URL" in reason
     assert "secret" not in reason
     assert "pw" not in reason
-    server.route("/2/tweets", whole(301, b"", {"Location": "/login"}))
+    server.route("/2/tweets", raw_reply(301, b"", {"Location": "/login"}))
     assert "another path of its own" in poster.publish(ROOT).reason
 
 
@@ -123,16 +123,16 @@ def test_a_redirect_names_where_it_leads_and_no_more(server: Server, poster: Pos
     ],
 )
 def test_a_post_without_an_id_is_not_known_to_be_sent(
-    server: Server, poster: Poster, body: bytes
+    server: HttpServer, poster: Poster, body: bytes
 ) -> None:
     for status in (200, 201):
-        server.route("/2/tweets", whole(status, body))
+        server.route("/2/tweets", raw_reply(status, body))
         assert poster.publish(ROOT).sort is Sort.UNKNOWN
 
 
 @pytest.mark.parametrize("body", [b'{"data": {"id": "5"}}', b'{"data": {"id": 5}}'])
-def test_a_post_with_an_id_is_sent(server: Server, poster: Poster, body: bytes) -> None:
-    server.route("/2/tweets", whole(201, body))
+def test_a_post_with_an_id_is_sent(server: HttpServer, poster: Poster, body: bytes) -> None:
+    server.route("/2/tweets", raw_reply(201, body))
     assert poster.publish(ROOT) == Outcome(Sort.SENT, "5", "https://x.com/i/web/status/5")
 
 
@@ -153,14 +153,14 @@ NO_PERMISSION = (
     "endpoint."
 )
 
-ANSWERS: dict[str, tuple[Reply, Meaning, Meaning]] = {
+ANSWERS: dict[str, tuple[Reply, Expected, Expected]] = {
     "duplicate": (problem(403, DUPLICATE), UNKNOWN, UNKNOWN),
     "duplicate, v1.1": (
-        says({"errors": [{"code": 187, "message": "Status is a duplicate."}]}, 403),
+        json_reply({"errors": [{"code": 187, "message": "Status is a duplicate."}]}, 403),
         UNKNOWN,
         UNKNOWN,
     ),
-    "duplicate, by its number": (says({"errors": [{"code": 187}]}, 403), UNKNOWN, UNKNOWN),
+    "duplicate, by its number": (json_reply({"errors": [{"code": 187}]}, 403), UNKNOWN, UNKNOWN),
     "reply rule": (problem(403, RULE, NOT_FOR_RESOURCE), CONTENT, REPLIES),
     "reply rule, in words": (problem(403, RULE), CONTENT, REPLIES),
     "reply rule, older": (problem(403, OLDER_RULE), CONTENT, REPLIES),
@@ -168,35 +168,41 @@ ANSWERS: dict[str, tuple[Reply, Meaning, Meaning]] = {
     "parent gone, 403": (problem(403, GONE), CONTENT, PARENT),
     "parent gone, 400": (problem(400, GONE), CONTENT, PARENT),
     "parent gone, by the field": (
-        says({"errors": [{"parameters": {"reply.in_reply_to_tweet_id": ["77"]}}]}, 400),
+        json_reply({"errors": [{"parameters": {"reply.in_reply_to_tweet_id": ["77"]}}]}, 400),
         CONTENT,
         PARENT,
     ),
     "generic": (problem(403, GENERIC), CONTENT, CONTENT),
-    "no words": (whole(403, b""), UNKNOWN, UNKNOWN),
-    "a gateway's page": (whole(403, b"<html>Blocked</html>"), UNKNOWN, UNKNOWN),
+    "no words": (raw_reply(403, b""), UNKNOWN, UNKNOWN),
+    "a gateway's page": (raw_reply(403, b"<html>Blocked</html>"), UNKNOWN, UNKNOWN),
     "read-only app": (problem(403, NO_PERMISSION), CREDENTIALS, CREDENTIALS),
     "read-only app, by its type": (problem(403, "", OAUTH1), CREDENTIALS, CREDENTIALS),
-    "not enrolled": (says({"reason": "client-not-enrolled"}, 403), CREDENTIALS, CREDENTIALS),
-    "locked": (says({"errors": [{"code": 326}]}, 403), CREDENTIALS, CREDENTIALS),
-    "another number": (says({"errors": [{"code": 1873}]}, 403), CONTENT, CONTENT),
-    "no credits": (says({"title": "CreditsDepleted"}, 402), LATER, LATER),
-    "a list": (says(["?"], 500), UNKNOWN, UNKNOWN),
-    "a list in a refusal": (says(["?"], 400), CONTENT, CONTENT),
-    "a page that is not there": (whole(404, b"<html>Not Found</html>"), CREDENTIALS, CREDENTIALS),
+    "not enrolled": (json_reply({"reason": "client-not-enrolled"}, 403), CREDENTIALS, CREDENTIALS),
+    "locked": (json_reply({"errors": [{"code": 326}]}, 403), CREDENTIALS, CREDENTIALS),
+    "another number": (json_reply({"errors": [{"code": 1873}]}, 403), CONTENT, CONTENT),
+    "no credits": (json_reply({"title": "CreditsDepleted"}, 402), LATER, LATER),
+    "a list": (json_reply(["?"], 500), UNKNOWN, UNKNOWN),
+    "a list in a refusal": (json_reply(["?"], 400), CONTENT, CONTENT),
+    "a page that is not there": (
+        raw_reply(404, b"<html>Not Found</html>"),
+        CREDENTIALS,
+        CREDENTIALS,
+    ),
 }
 
 
 @pytest.mark.parametrize("case", ANSWERS)
-def test_what_x_says_is_understood(server: Server, poster: Poster, case: str) -> None:
+def test_what_x_says_is_understood(server: HttpServer, poster: Poster, case: str) -> None:
     reply, as_root, as_reply = ANSWERS[case]
     server.route("/2/tweets", reply)
     for post, expected in ((ROOT, as_root), (REPLY, as_reply)):
         outcome = poster.publish(post)
-        assert meaning(outcome) == expected, outcome
+        assert sort_and_refusal(outcome) == expected, outcome
 
 
-def test_xs_own_words_are_passed_on_short_and_on_one_line(server: Server, poster: Poster) -> None:
+def test_xs_own_words_are_passed_on_short_and_on_one_line(
+    server: HttpServer, poster: Poster
+) -> None:
     server.route("/2/tweets", problem(400, "One\n\x1b[31mtwo\x07\u202e " + "long " * 99))
     reason = poster.publish(ROOT).reason
     assert reason.startswith("X answers 400 (One [31mtwo long long")
@@ -249,9 +255,9 @@ def reset(**seconds: int) -> dict[str, str]:
     ],
 )
 def test_a_limit_ends_when_x_says(
-    server: Server, poster: Poster, headers: dict[str, str], seconds: int | None
+    server: HttpServer, poster: Poster, headers: dict[str, str], seconds: int | None
 ) -> None:
-    server.route("/2/tweets", says({}, 429, headers))
+    server.route("/2/tweets", json_reply({}, 429, headers))
     outcome = poster.publish(ROOT)
     assert outcome.sort is Sort.LATER
     assert outcome.until == (None if seconds is None else NOW + timedelta(seconds=seconds))
@@ -260,8 +266,8 @@ def test_a_limit_ends_when_x_says(
 # -- what is sent ----------------------------------------------------------------------------------
 
 
-def test_a_post_is_one_signed_request(server: Server, poster: Poster) -> None:
-    server.route("/2/tweets", says({"data": {"id": "5"}}, 201))
+def test_a_post_is_one_signed_request(server: HttpServer, poster: Poster) -> None:
+    server.route("/2/tweets", json_reply({"data": {"id": "5"}}, 201))
     poster.publish(Outgoing("Text & more", "key", "77", "77", media=("8", "9")))
     (request,) = server.requests
     assert json.loads(request.body) == {
@@ -273,8 +279,8 @@ def test_a_post_is_one_signed_request(server: Server, poster: Poster) -> None:
     assert request.headers["user-agent"].startswith("bot/")
 
 
-def test_a_root_replies_to_nothing(server: Server, poster: Poster) -> None:
-    server.route("/2/tweets", says({"data": {"id": "5"}}, 201))
+def test_a_root_replies_to_nothing(server: HttpServer, poster: Poster) -> None:
+    server.route("/2/tweets", json_reply({"data": {"id": "5"}}, 201))
     poster.publish(ROOT)
     assert json.loads(server.requests[0].body) == {"text": "Hot papers"}
 
@@ -293,12 +299,12 @@ BILLED = (Sort.SENT, Sort.UNKNOWN)
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (says({"data": {"deleted": True}}), SENT),
-        (says({"data": {"deleted": False}}), SENT),
+        (json_reply({"data": {"deleted": True}}), SENT),
+        (json_reply({"data": {"deleted": False}}), SENT),
         (problem(404, "Not Found"), SENT),
         (problem(410, "Gone"), SENT),
-        (says({"data": {}}), UNKNOWN),
-        (whole(200, b""), UNKNOWN),
+        (json_reply({"data": {}}), UNKNOWN),
+        (raw_reply(200, b""), UNKNOWN),
         (problem(401, "Unauthorized"), CREDENTIALS),
         (problem(403, GENERIC), CONTENT),
         (problem(429, "Too Many Requests"), LATER),
@@ -307,19 +313,19 @@ BILLED = (Sort.SENT, Sort.UNKNOWN)
     ],
 )
 def test_what_became_of_a_deletion(
-    server: Server, poster: Poster, reply: Reply, expected: Meaning
+    server: HttpServer, poster: Poster, reply: Reply, expected: Expected
 ) -> None:
     server.route("/2/tweets/5", reply)
     outcome = poster.delete("5")
-    assert meaning(outcome) == expected
+    assert sort_and_refusal(outcome) == expected
     assert outcome.id == ("5" if outcome.sort is Sort.SENT else "")
     assert outcome.cost == (Decimal("0.010") if outcome.sort in BILLED else 0)
     assert [request.method for request in server.requests] == ["DELETE"]
 
 
 @pytest.mark.parametrize("post_id", ["", "abc", "../users/me", "1?x=2", "1" * 30])
-def test_what_is_no_id_is_not_asked_for(server: Server, poster: Poster, post_id: str) -> None:
-    assert meaning(poster.delete(post_id)) == CONTENT
+def test_what_is_no_id_is_not_asked_for(server: HttpServer, poster: Poster, post_id: str) -> None:
+    assert sort_and_refusal(poster.delete(post_id)) == CONTENT
     assert poster.read(post_id) is None
     assert server.requests == []
 
@@ -333,15 +339,15 @@ def tweet(number: int, when: datetime, **more: object) -> dict[str, object]:
 
 def timeline(posts: list[dict[str, object]], token: str = "") -> Reply:
     meta = {"result_count": len(posts), **({"next_token": token} if token else {})}
-    return says({"data": posts, "meta": meta} if posts else {"meta": meta})
+    return json_reply({"data": posts, "meta": meta} if posts else {"meta": meta})
 
 
-def queries(server: Server) -> list[dict[str, str]]:
+def queries(server: HttpServer) -> list[dict[str, str]]:
     parsed = [parse_qs(request.path.partition("?")[2]) for request in server.requests]
     return [{name: values[0] for name, values in query.items()} for query in parsed]
 
 
-def test_reading_begins_where_it_is_told_to(server: Server, poster: Poster) -> None:
+def test_reading_begins_where_it_is_told_to(server: HttpServer, poster: Poster) -> None:
     server.route(TIMELINE, timeline([]))
     poster.look(datetime(2026, 2, 1, 13, 0, 0, 999, tzinfo=UTC))
     poster.look(datetime(2026, 2, 1, 13, 0, tzinfo=UTC), after="55")
@@ -356,7 +362,7 @@ def test_reading_begins_where_it_is_told_to(server: Server, poster: Poster) -> N
 
 
 def test_pages_are_followed_and_billed_and_no_post_is_there_twice(
-    server: Server, poster: Poster
+    server: HttpServer, poster: Poster
 ) -> None:
     since = NOW - timedelta(days=1)
     new = [tweet(number, NOW) for number in range(9, 5, -1)]
@@ -367,7 +373,7 @@ def test_pages_are_followed_and_billed_and_no_post_is_there_twice(
     assert [query.get("pagination_token", "") for query in queries(server)] == ["", "aa", "bb"]
 
 
-def test_reading_ends_at_the_time_asked_for(server: Server, poster: Poster) -> None:
+def test_reading_ends_at_the_time_asked_for(server: HttpServer, poster: Poster) -> None:
     old = NOW - timedelta(days=2)
     server.route(TIMELINE, timeline([tweet(9, NOW), tweet(8, old)], "aa"))
     look = poster.look(NOW - timedelta(days=1), after="1")
@@ -375,7 +381,9 @@ def test_reading_ends_at_the_time_asked_for(server: Server, poster: Poster) -> N
     assert len(server.requests) == 1
 
 
-def test_what_lies_beyond_the_newest_3200_is_not_claimed(server: Server, poster: Poster) -> None:
+def test_what_lies_beyond_the_newest_3200_is_not_claimed(
+    server: HttpServer, poster: Poster
+) -> None:
     def page(request: Request) -> Reply:
         number = int(parse_qs(request.path.partition("?")[2]).get("pagination_token", ["0"])[0])
         posts = [tweet(10_000 - 100 * number - each, NOW) for each in range(100)]
@@ -386,7 +394,7 @@ def test_what_lies_beyond_the_newest_3200_is_not_claimed(server: Server, poster:
     assert (len(look.posts), look.complete, look.cost) == (3200, False, Decimal("3.200"))
 
 
-def test_reading_ends_even_if_the_pages_do_not(server: Server, poster: Poster) -> None:
+def test_reading_ends_even_if_the_pages_do_not(server: HttpServer, poster: Poster) -> None:
     server.route(TIMELINE, timeline([tweet(1, NOW)], "again"))
     look = poster.look(NOW - timedelta(days=1))
     assert ([post.id for post in look.posts], look.complete) == (["1"], False)
@@ -394,23 +402,25 @@ def test_reading_ends_even_if_the_pages_do_not(server: Server, poster: Poster) -
 
 
 def test_a_page_of_errors_after_the_first_leaves_it_incomplete(
-    server: Server, poster: Poster
+    server: HttpServer, poster: Poster
 ) -> None:
-    errors = says({"errors": [{"title": "?"}]})
+    errors = json_reply({"errors": [{"title": "?"}]})
     server.route(TIMELINE, timeline([tweet(9, NOW)], "aa"), errors)
     look = poster.look(NOW - timedelta(days=1))
     assert ([post.id for post in look.posts], look.complete) == (["9"], False)
     assert look.cost == Decimal("0.001")
 
 
-def test_a_post_that_cannot_be_read_leaves_it_incomplete(server: Server, poster: Poster) -> None:
+def test_a_post_that_cannot_be_read_leaves_it_incomplete(
+    server: HttpServer, poster: Poster
+) -> None:
     server.route(TIMELINE, timeline([tweet(9, NOW), {"text": "no id"}]))
     look = poster.look(NOW - timedelta(days=1))
     assert ([post.id for post in look.posts], look.complete) == (["9"], False)
 
 
 @pytest.mark.parametrize("kind", ["retweeted", "reposted"])
-def test_reposts_are_billed_and_left_out(server: Server, poster: Poster, kind: str) -> None:
+def test_reposts_are_billed_and_left_out(server: HttpServer, poster: Poster, kind: str) -> None:
     repost = tweet(9, NOW, referenced_tweets=[{"type": kind, "id": "1"}], text="RT @us: Hot papers")
     quote = tweet(8, NOW, referenced_tweets=[{"type": "quoted", "id": "1"}])
     server.route(TIMELINE, timeline([repost, quote]))
@@ -420,26 +430,30 @@ def test_reposts_are_billed_and_left_out(server: Server, poster: Poster, kind: s
 
 
 @pytest.mark.parametrize("name", ["referenced_tweets", "referenced_posts"])
-def test_old_and_new_names_are_read(server: Server, poster: Poster, name: str) -> None:
+def test_old_and_new_names_are_read(server: HttpServer, poster: Poster, name: str) -> None:
     references: dict[str, object] = {name: [{"type": "replied_to", "id": "77"}]}
     media = {"attachments": {"media_keys": ["3_1", "3_2"]}}
-    server.route("/2/tweets/9", says({"data": tweet(9, NOW, **references, **media)}))
+    server.route("/2/tweets/9", json_reply({"data": tweet(9, NOW, **references, **media)}))
     seen = poster.read("9")
     assert seen is not None
     assert (seen.parent, seen.media, seen.created) == ("77", 2, NOW)
 
 
-def test_a_post_without_a_time_has_that_of_its_id(server: Server, poster: Poster) -> None:
-    server.route("/2/tweets/1456012973835788293", says({"data": {"id": "1456012973835788293"}}))
+def test_a_post_without_a_time_has_that_of_its_id(server: HttpServer, poster: Poster) -> None:
+    server.route(
+        "/2/tweets/1456012973835788293", json_reply({"data": {"id": "1456012973835788293"}})
+    )
     seen = poster.read("1456012973835788293")
     assert seen is not None
     assert seen.created == datetime(2021, 11, 3, 21, 38, 39, 32_000, UTC)
 
 
 def test_fields_are_asked_for_by_their_new_names_once_the_old_are_refused(
-    server: Server, poster: Poster
+    server: HttpServer, poster: Poster
 ) -> None:
-    refusal = says({"errors": [{"message": "The query parameter [tweet.fields] is unknown"}]}, 400)
+    refusal = json_reply(
+        {"errors": [{"message": "The query parameter [tweet.fields] is unknown"}]}, 400
+    )
     server.route(TIMELINE, refusal, timeline([tweet(9, NOW)]))
     assert [post.id for post in poster.look(NOW - timedelta(days=1)).posts] == ["9"]
     poster.look(NOW - timedelta(days=1))
@@ -461,17 +475,17 @@ def test_fields_are_asked_for_by_their_new_names_once_the_old_are_refused(
         (problem(402, "CreditsDepleted"), False, 3600),
         (problem(403, "client-not-enrolled"), True, None),
         (problem(404, "Not Found"), False, None),
-        (says({}, 429, reset(x_rate_limit=900)), False, 900),
-        (says({}, 429), False, None),
+        (json_reply({}, 429, reset(x_rate_limit=900)), False, 900),
+        (json_reply({}, 429), False, None),
         (problem(503, "Over capacity"), False, None),
-        (whole(301, b"", {"Location": "https://moved.example/"}), True, None),
-        (whole(200, b"<html>"), False, None),
-        (says({"errors": [{"title": "Authorization Error"}]}), False, None),
+        (raw_reply(301, b"", {"Location": "https://moved.example/"}), True, None),
+        (raw_reply(200, b"<html>"), False, None),
+        (json_reply({"errors": [{"title": "Authorization Error"}]}), False, None),
         (Reply(b"", raw=True), False, None),
     ],
 )
 def test_what_cannot_be_read_says_why(
-    server: Server,
+    server: HttpServer,
     poster: Poster,
     reply: Reply,
     final: bool,  # noqa: FBT001 - pytest calls it
@@ -493,14 +507,14 @@ def test_what_cannot_be_read_says_why(
         assert caught.value.__cause__ is None
 
 
-def test_a_post_that_is_gone_is_not_an_error(server: Server, poster: Poster) -> None:
+def test_a_post_that_is_gone_is_not_an_error(server: HttpServer, poster: Poster) -> None:
     gone = {"type": "https://api.twitter.com/2/problems/resource-not-found", "title": "Not Found"}
-    for reply in (says({"errors": [gone]}), problem(404, "Not Found"), problem(410, "Gone")):
+    for reply in (json_reply({"errors": [gone]}), problem(404, "Not Found"), problem(410, "Gone")):
         server.route("/2/tweets/9", reply)
         assert poster.read("9") is None
 
 
-def test_a_token_that_names_no_account_cannot_read(server: Server) -> None:
+def test_a_token_that_names_no_account_cannot_read(server: HttpServer) -> None:
     poster = open_x(server.url, token="AAAA-not-oauth-1")
     with pytest.raises(CannotRead, match=r"OAuth 1\.0a") as caught:
         poster.look(NOW)
@@ -509,16 +523,16 @@ def test_a_token_that_names_no_account_cannot_read(server: Server) -> None:
     poster.close()
 
 
-def test_a_profile_comes_with_advice(server: Server, poster: Poster) -> None:
+def test_a_profile_comes_with_advice(server: HttpServer, poster: Poster) -> None:
     me = {"id": "1000000000000000001", "username": "hot", "description": "Hot papers, daily."}
-    server.route("/2/users/me", says({"data": me}))
+    server.route("/2/users/me", json_reply({"data": me}))
     profile = poster.profile()
     assert (profile.id, profile.handle, profile.url) == (me["id"], "hot", "https://x.com/hot")
     assert (profile.limit, profile.application) == (None, "")
     label, operator = profile.advice
     assert "Automated" in label
     assert "bio" in operator
-    server.route("/2/users/me", says({"data": {**me, "description": "A bot by @someone"}}))
+    server.route("/2/users/me", json_reply({"data": {**me, "description": "A bot by @someone"}}))
     assert len(poster.profile().advice) == 1
 
 
@@ -526,14 +540,14 @@ def test_a_profile_comes_with_advice(server: Server, poster: Poster) -> None:
 
 
 @dataclass
-class Live:
+class XSandbox:
     poster: Poster
     sandbox: Sandbox
     rules: XRules
 
 
 @pytest.fixture
-def live(request: pytest.FixtureRequest) -> Iterator[Live]:
+def live(request: pytest.FixtureRequest) -> Iterator[XSandbox]:
     """X on loopback; a test may be given the poster's timeout indirectly."""
     rules = XRules(lambda: NOW, XBehaviour(duplicates=Duplicates.EXACT))
     with Sandbox({"twitter": rules}) as sandbox:
@@ -548,7 +562,7 @@ def live(request: pytest.FixtureRequest) -> Iterator[Live]:
             getattr(request, "param", 10.0),
             lambda: NOW,
         )
-        yield Live(poster, sandbox, rules)
+        yield XSandbox(poster, sandbox, rules)
         poster.close()
 
 
@@ -561,7 +575,7 @@ EVERY = [
 
 @pytest.mark.parametrize(("live", "fault"), EVERY, indirect=["live"])
 @pytest.mark.parametrize("connection", ["kept", "fresh"])
-def test_no_fault_makes_it_lie_or_send_twice(live: Live, fault: Fault, connection: str) -> None:
+def test_no_fault_makes_it_lie_or_send_twice(live: XSandbox, fault: Fault, connection: str) -> None:
     if connection == "kept":
         assert live.poster.look(NOW).posts == ()
     live.sandbox.script(fault, network="twitter")
@@ -577,10 +591,10 @@ def test_no_fault_makes_it_lie_or_send_twice(live: Live, fault: Fault, connectio
     assert bool(outcome.reason) is (outcome.sort is not Sort.SENT)
     live.sandbox.release()
     # Whatever it was, it is over: the poster goes on with a sound connection.
-    assert recovered(lambda: live.poster.look(NOW - timedelta(days=1))).complete
+    assert look_twice(lambda: live.poster.look(NOW - timedelta(days=1))).complete
 
 
-def test_a_kept_connection_that_was_closed_is_replaced_before_it_is_used(live: Live) -> None:
+def test_a_kept_connection_that_was_closed_is_replaced_before_it_is_used(live: XSandbox) -> None:
     assert live.poster.publish(ROOT).sort is Sort.SENT
     with live.sandbox.down("twitter"):
         pass
@@ -589,7 +603,7 @@ def test_a_kept_connection_that_was_closed_is_replaced_before_it_is_used(live: L
     assert live.sandbox.connections("twitter") == 2
 
 
-def test_one_connection_serves_all_requests(live: Live) -> None:
+def test_one_connection_serves_all_requests(live: XSandbox) -> None:
     parent = ""
     for number in range(24):
         parent = live.poster.publish(Outgoing(f"{number}", "key", parent)).id
@@ -601,7 +615,7 @@ def test_one_connection_serves_all_requests(live: Live) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_plan_without_reading_says_so_for_good(live: Live, status: int) -> None:
+def test_a_plan_without_reading_says_so_for_good(live: XSandbox, status: int) -> None:
     live.rules.behaviour = XBehaviour(unreadable=status)
     with pytest.raises(CannotRead) as caught:
         live.poster.look(NOW)

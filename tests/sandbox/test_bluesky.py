@@ -21,26 +21,26 @@ from bot.sandbox.bluesky.records import Action, Write
 from bot.sandbox.bluesky.rules import ACCOUNT, HANDLE, BlueskyRules
 from bot.sandbox.wire import Request
 from tests.helpers.bluesky_calls import (
-    ELSE,
     HELLO,
     KEY,
     OTHER,
+    OTHER_CID,
     PNG,
     REPO,
     SERVER,
     WRITE,
-    applied,
+    apply_writes,
     blob_at,
     create,
     delete,
-    got,
+    error_of,
+    get,
     invalid,
-    said,
     upload,
 )
-from tests.helpers.sandbox_clients import B, Clock, bluesky
+from tests.helpers.sandbox_clients import BlueskyClient, StillClock, bluesky_client
 
-Start = Callable[..., B]
+Start = Callable[..., BlueskyClient]
 CID = "bafyreicxtgdm5pju5a3hz7tcjypk6vowe3makfnq62o7tlc24tewhihl3a"
 
 
@@ -48,35 +48,35 @@ CID = "bafyreicxtgdm5pju5a3hz7tcjypk6vowe3makfnq62o7tlc24tewhihl3a"
 def start() -> Iterator[Start]:
     """Starts a server with a behaviour, and stops it after the test."""
     with ExitStack() as stack:
-        yield lambda *behaviour: stack.enter_context(bluesky(*behaviour))
+        yield lambda *behaviour: stack.enter_context(bluesky_client(*behaviour))
 
 
 @pytest.fixture
-def it(start: Start) -> B:
+def it(start: Start) -> BlueskyClient:
     return start()
 
 
 # -- put -------------------------------------------------------------------------------------------
 
 
-def test_a_put_makes_a_record_and_the_same_again_changes_nothing(it: B) -> None:
+def test_a_put_makes_a_record_and_the_same_again_changes_nothing(it: BlueskyClient) -> None:
     first = it.put(KEY, HELLO, swapRecord=None).json()
     uri = f"at://{ACCOUNT}/{POST}/{KEY}"
     assert (first["uri"], first["cid"], first["validationStatus"]) == (uri, CID, "valid")
     assert set(first["commit"]) == {"cid", "rev"}
-    for more in ({"swapRecord": None}, {}, {"swapRecord": ELSE}, {"swapCommit": ELSE}):
+    for more in ({"swapRecord": None}, {}, {"swapRecord": OTHER_CID}, {"swapCommit": OTHER_CID}):
         again = it.put(KEY, HELLO, **more).json()
         assert again == {key: first[key] for key in ("uri", "cid", "validationStatus")}
     assert it.texts() == ["hello"]
     assert [record.committed for record in it.sandbox.requests] == [True] + [False] * 4
 
 
-def test_a_put_overwrites_unless_told_not_to(it: B) -> None:
+def test_a_put_overwrites_unless_told_not_to(it: BlueskyClient) -> None:
     it.put(KEY, HELLO)
     other = {**HELLO, "text": "other"}
-    for swap in (None, ELSE):
+    for swap in (None, OTHER_CID):
         answer = it.put(KEY, other, swapRecord=swap)
-        assert said(answer) == (400, "InvalidSwap", f"Record was at {CID}")
+        assert error_of(answer) == (400, "InvalidSwap", f"Record was at {CID}")
     assert it.texts() == ["hello"]
     assert it.put(KEY, other, swapRecord=CID).ok
     third = it.put(KEY, {**HELLO, "text": "third"}).json()
@@ -87,81 +87,87 @@ def test_a_put_overwrites_unless_told_not_to(it: B) -> None:
     assert it.rules.settle() == 3
 
 
-def test_a_put_may_insist_on_what_is_there(it: B) -> None:
-    answer = it.put(KEY, HELLO, swapRecord=ELSE)
-    assert said(answer) == (400, "InvalidSwap", "Record was at null")
+def test_a_put_may_insist_on_what_is_there(it: BlueskyClient) -> None:
+    answer = it.put(KEY, HELLO, swapRecord=OTHER_CID)
+    assert error_of(answer) == (400, "InvalidSwap", "Record was at null")
     first = it.put(KEY, HELLO).json()["commit"]["cid"]
-    answer = it.put(OTHER, HELLO, swapCommit=ELSE)
-    assert said(answer) == (400, "InvalidSwap", f"Commit was at {first}")
+    answer = it.put(OTHER, HELLO, swapCommit=OTHER_CID)
+    assert error_of(answer) == (400, "InvalidSwap", f"Commit was at {first}")
     assert it.put(OTHER, HELLO, swapCommit=first).ok
-    assert said(it.put(OTHER, HELLO, swapRecord="x")) == invalid(
+    assert error_of(it.put(OTHER, HELLO, swapRecord="x")) == invalid(
         'Invalid CID string (got "x") at $.swapRecord'
     )
 
 
-def test_a_post_has_a_key_of_one_form(it: B) -> None:
+def test_a_post_has_a_key_of_one_form(it: BlueskyClient) -> None:
     for key in ("abc", "zzzzzzzzzzzzz"):
         reason = f'Invalid record key for {POST}: Invalid TID string (got "{key}") at $'
-        assert said(it.put(key, HELLO)) == invalid(reason)
+        assert error_of(it.put(key, HELLO)) == invalid(reason)
     for key in ("bad!", "", "."):
-        assert said(it.put(key, HELLO)) == invalid(f'Invalid record key (got "{key}") at $.rkey')
+        assert error_of(it.put(key, HELLO)) == invalid(
+            f'Invalid record key (got "{key}") at $.rkey'
+        )
     assert it.texts() == []
 
 
-def test_a_record_is_held_against_its_lexicon(it: B) -> None:
+def test_a_record_is_held_against_its_lexicon(it: BlueskyClient) -> None:
     long = {**HELLO, "text": "a" * 301}
     reason = "grapheme too big (maximum 300, got 301) at $.record.text"
-    assert said(it.put(KEY, long)) == invalid(f"Invalid {POST} record: {reason}")
+    assert error_of(it.put(KEY, long)) == invalid(f"Invalid {POST} record: {reason}")
     liked = {**HELLO, "$type": "app.bsky.feed.like"}
     reason = f"Invalid $type: expected {POST}, got app.bsky.feed.like"
-    assert said(it.put(KEY, liked)) == invalid(reason)
+    assert error_of(it.put(KEY, liked)) == invalid(reason)
     assert it.put(KEY, {key: HELLO[key] for key in ("text", "createdAt")}).json()["cid"] == CID
     unchecked = it.put(OTHER, long, validate=False).json()
     assert "validationStatus" not in unchecked
-    assert said(it.put(OTHER, {**HELLO, "n": 2**53}))[:2] == (500, "InternalServerError")
+    assert error_of(it.put(OTHER, {**HELLO, "n": 2**53}))[:2] == (500, "InternalServerError")
 
 
-def test_a_record_of_another_kind_is_taken_as_it_comes(it: B) -> None:
+def test_a_record_of_another_kind_is_taken_as_it_comes(it: BlueskyClient) -> None:
     name = f"{REPO}putRecord"
     body = {"repo": HANDLE, "collection": "com.example.foo", "rkey": "foo", "record": {"a": 1}}
     assert it.call(name, body).json()["validationStatus"] == "unknown"
     answer = it.call(name, {**body, "validate": True})
-    assert said(answer) == invalid("Unknown lexicon type: com.example.foo")
+    assert error_of(answer) == invalid("Unknown lexicon type: com.example.foo")
     assert (it.texts(), it.rules.settle()) == ([], 0)
 
 
-def test_only_ones_own_repository_is_written_to(it: B) -> None:
+def test_only_ones_own_repository_is_written_to(it: BlueskyClient) -> None:
     stranger = it.rules.write("theirs", author="2")
     for name, expected in (
         ("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", (403, "AccountNotFound", "Account not found")),
         (stranger.author, (401, "AuthenticationRequired", "Authentication Required")),
     ):
-        assert said(it.put(KEY, HELLO, repo=name)) == expected
+        assert error_of(it.put(KEY, HELLO, repo=name)) == expected
     assert it.texts() == ["theirs"]
 
 
 # -- create, delete, several at once ---------------------------------------------------------------
 
 
-def test_a_create_chooses_the_key_or_is_given_one(it: B) -> None:
+def test_a_create_chooses_the_key_or_is_given_one(it: BlueskyClient) -> None:
     made = create(it).json()
     assert len(made["uri"].rpartition("/")[2]) == 13
     assert create(it, rkey=KEY).json()["uri"].endswith(f"/{KEY}")
     for record in (HELLO, {**HELLO, "text": "other"}):
         answer = create(it, record, rkey=KEY)
-        assert said(answer) == (500, "InternalServerError", "Internal Server Error")
+        assert error_of(answer) == (500, "InternalServerError", "Internal Server Error")
     assert it.texts() == ["hello", "hello"]
-    answer = create(it, swapCommit=ELSE)
-    assert said(answer)[1] == "InvalidSwap"
+    answer = create(it, swapCommit=OTHER_CID)
+    assert error_of(answer)[1] == "InvalidSwap"
     profile = create(it, {"$type": PROFILE}, collection=PROFILE)
-    assert 'Expected "self"' in said(profile)[2]
+    assert 'Expected "self"' in error_of(profile)[2]
 
 
-def test_a_deletion_is_done_once_and_told_twice(it: B) -> None:
+def test_a_deletion_is_done_once_and_told_twice(it: BlueskyClient) -> None:
     it.put(KEY, HELLO)
-    assert said(delete(it, swapRecord=ELSE)) == (400, "InvalidSwap", f"Record was at {CID}")
-    assert said(delete(it, swapCommit=ELSE))[1] == "InvalidSwap"
-    assert said(delete(it, swapRecord=None))[2].endswith("at $.swapRecord")
+    assert error_of(delete(it, swapRecord=OTHER_CID)) == (
+        400,
+        "InvalidSwap",
+        f"Record was at {CID}",
+    )
+    assert error_of(delete(it, swapCommit=OTHER_CID))[1] == "InvalidSwap"
+    assert error_of(delete(it, swapRecord=None))[2].endswith("at $.swapRecord")
     assert set(delete(it, swapRecord=CID).json()["commit"]) == {"cid", "rev"}
     assert delete(it).json() == {}
     assert delete(it, "abc").json() == {}
@@ -171,11 +177,11 @@ def test_a_deletion_is_done_once_and_told_twice(it: B) -> None:
     assert [post.deleted is None for post in it.rules.every()] == [False, True]
 
 
-def test_several_writes_are_one_commit(it: B) -> None:
-    made = applied(it, ("create", KEY, "a"), ("create", "", "b")).json()
+def test_several_writes_are_one_commit(it: BlueskyClient) -> None:
+    made = apply_writes(it, ("create", KEY, "a"), ("create", "", "b")).json()
     assert [each["$type"] for each in made["results"]] == [f"{WRITE}#createResult"] * 2
     assert [each["validationStatus"] for each in made["results"]] == ["valid"] * 2
-    changed = applied(
+    changed = apply_writes(
         it,
         ("update", KEY, "c"),
         ("create", OTHER, "d"),
@@ -185,8 +191,8 @@ def test_several_writes_are_one_commit(it: B) -> None:
     assert changed.json()["results"][2] == {"$type": f"{WRITE}#deleteResult"}
     assert changed.json()["commit"]["rev"] > made["commit"]["rev"]
     assert it.texts() == ["b", "c"]
-    assert applied(it).json()["results"] == []
-    assert said(applied(it, swapCommit=ELSE))[1] == "InvalidSwap"
+    assert apply_writes(it).json()["results"] == []
+    assert error_of(apply_writes(it, swapCommit=OTHER_CID))[1] == "InvalidSwap"
 
 
 @pytest.mark.parametrize(
@@ -198,31 +204,31 @@ def test_several_writes_are_one_commit(it: B) -> None:
     ],
 )
 def test_of_several_writes_all_are_done_or_none(
-    it: B, writes: list[tuple[str, str, str | None]]
+    it: BlueskyClient, writes: list[tuple[str, str, str | None]]
 ) -> None:
     it.put(KEY, HELLO)
-    assert said(applied(it, *writes))[:2] == (500, "InternalServerError")
+    assert error_of(apply_writes(it, *writes))[:2] == (500, "InternalServerError")
     assert it.texts() == ["hello"]
 
 
-def test_several_writes_are_checked_each(it: B) -> None:
-    answer = applied(it, ("create", KEY, "a"), ("create", OTHER, "b" * 301))
-    assert said(answer)[2].endswith("at $.writes[1].record.text")
+def test_several_writes_are_checked_each(it: BlueskyClient) -> None:
+    answer = apply_writes(it, ("create", KEY, "a"), ("create", OTHER, "b" * 301))
+    assert error_of(answer)[2].endswith("at $.writes[1].record.text")
     unknown = it.call(WRITE, {"repo": ACCOUNT, "writes": [{"$type": "x.y.z"}]})
-    assert said(unknown) == invalid(
+    assert error_of(unknown) == invalid(
         f'Expected one of "{WRITE}#create", "{WRITE}#update" or "{WRITE}#delete" (got "x.y.z")'
         " at $.writes[0].$type"
     )
     many = [("delete", KEY, None)] * 201
-    assert said(applied(it, *many)) == invalid("Too many writes. Max: 200")
-    assert said(applied(it, *many[1:]))[0] == 500  # nothing is there to delete
+    assert error_of(apply_writes(it, *many)) == invalid("Too many writes. Max: 200")
+    assert error_of(apply_writes(it, *many[1:]))[0] == 500  # nothing is there to delete
     assert it.texts() == []
 
 
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def test_a_record_is_read_at_once_by_anybody(it: B) -> None:
+def test_a_record_is_read_at_once_by_anybody(it: BlueskyClient) -> None:
     it.put(KEY, HELLO)
     for repo, token in ((ACCOUNT, ""), (HANDLE, None), (HANDLE.upper(), "nonsense")):
         asked = {"repo": repo, "collection": POST, "rkey": KEY}
@@ -231,35 +237,35 @@ def test_a_record_is_read_at_once_by_anybody(it: B) -> None:
             "cid": CID,
             "value": HELLO,
         }
-    assert got(it, cid=CID).ok
+    assert get(it, cid=CID).ok
 
 
-def test_a_record_that_is_not_there_is_a_400(it: B) -> None:
+def test_a_record_that_is_not_there_is_a_400(it: BlueskyClient) -> None:
     it.put(KEY, HELLO)
-    for key, cid in ((OTHER, ""), (KEY, ELSE)):
+    for key, cid in ((OTHER, ""), (KEY, OTHER_CID)):
         message = f"Could not locate record: at://{ACCOUNT}/{POST}/{key}"
-        assert said(got(it, key, cid=cid)) == (400, "RecordNotFound", message)
-    assert said(got(it, repo="nobody.example.org"))[1] == "RecordNotFound"
+        assert error_of(get(it, key, cid=cid)) == (400, "RecordNotFound", message)
+    assert error_of(get(it, repo="nobody.example.org"))[1] == "RecordNotFound"
 
 
-def test_a_hidden_post_is_read_by_nobody_and_its_key_stays_taken(it: B) -> None:
+def test_a_hidden_post_is_read_by_nobody_and_its_key_stays_taken(it: BlueskyClient) -> None:
     it.put(KEY, HELLO)
     it.rules.hide(KEY)
-    assert said(got(it))[1] == "RecordNotFound"
+    assert error_of(get(it))[1] == "RecordNotFound"
     listed = it.call(f"{REPO}listRecords", {"repo": ACCOUNT, "collection": POST})
     assert listed.json() == {"records": []}
     assert it.put(KEY, HELLO, swapRecord=None).json()["cid"] == CID
-    assert said(it.put(KEY, {**HELLO, "text": "b"}, swapRecord=None))[1] == "InvalidSwap"
+    assert error_of(it.put(KEY, {**HELLO, "text": "b"}, swapRecord=None))[1] == "InvalidSwap"
     assert it.texts() == ["hello"]
 
 
-def test_a_server_knows_its_handles_and_itself(it: B) -> None:
+def test_a_server_knows_its_handles_and_itself(it: BlueskyClient) -> None:
     name = "com.atproto.identity.resolveHandle"
     assert it.call(name, {"handle": HANDLE.title()}, token="").json() == {"did": ACCOUNT}
     nobody = it.call(name, {"handle": "nobody.example.org"})
-    assert said(nobody) == (400, "HandleNotFound", "Unable to resolve handle")
+    assert error_of(nobody) == (400, "HandleNotFound", "Unable to resolve handle")
     bad = it.call(name, {"handle": "no body"})
-    assert said(bad) == invalid(f'Invalid {name} params: Invalid handle (got "no body")')
+    assert error_of(bad) == invalid(f'Invalid {name} params: Invalid handle (got "no body")')
     assert it.call(f"{SERVER}describeServer", token="").json()["did"].startswith("did:web:")
 
 
@@ -279,13 +285,13 @@ def test_a_profile_is_the_appviews(start: Start) -> None:
     label = shown["labels"][0]
     assert (label["val"], label["src"], label["cid"]) == ("bot", ACCOUNT, put["cid"])
     assert "description" not in shown
-    assert said(it.call(name, {"actor": "nobody.example.org"})) == invalid("Profile not found")
+    assert error_of(it.call(name, {"actor": "nobody.example.org"})) == invalid("Profile not found")
     alone = start(DEV_ENV).call(name, {"actor": HANDLE})
-    assert said(alone) == (502, "UpstreamFailure", "Upstream service unreachable")
+    assert error_of(alone) == (502, "UpstreamFailure", "Upstream service unreachable")
 
 
 @pytest.mark.parametrize("labels", [None, {"values": 1}, {"values": [1, {"val": "bot"}, {}]}])
-def test_labels_of_an_odd_form_are_left_out(it: B, labels: object) -> None:
+def test_labels_of_an_odd_form_are_left_out(it: BlueskyClient, labels: object) -> None:
     it.rules.place(PROFILE, "self", {"$type": PROFILE, "labels": labels})  # type: ignore[dict-item]
     shown = it.call("app.bsky.actor.getProfile", {"actor": HANDLE}).json()
     assert [label["val"] for label in shown["labels"]] == (["bot"] if "bot" in str(labels) else [])
@@ -305,20 +311,20 @@ def linked(blob: dict[str, object]) -> str:
     return str(ref["$link"])
 
 
-def test_a_file_is_uploaded_referred_to_and_read(it: B) -> None:
+def test_a_file_is_uploaded_referred_to_and_read(it: BlueskyClient) -> None:
     blob = upload(it, mime="application/octet-stream")
     assert list(blob.items())[2:] == [("mimeType", "image/png"), ("size", len(PNG))]
     cid = linked(blob)
-    assert said(blob_at(it, cid)) == invalid("Blob not found")
+    assert error_of(blob_at(it, cid)) == invalid("Blob not found")
     assert it.put(KEY, pictured(blob)).ok
     answer = blob_at(it, cid)
     assert (answer.content, answer.headers["content-type"]) == (PNG, "image/png")
     assert it.rules.live()[0].media == (cid,)
     assert [(str(each.cid), each.kept) for each in it.rules.pds.blobs.every()] == [(cid, True)]
-    assert said(blob_at(it, cid, "did:plc:abc"))[:2] == (400, "RepoNotFound")
+    assert error_of(blob_at(it, cid, "did:plc:abc"))[:2] == (400, "RepoNotFound")
 
 
-def test_a_record_must_tell_the_truth_of_a_file_that_is_new(it: B) -> None:
+def test_a_record_must_tell_the_truth_of_a_file_that_is_new(it: BlueskyClient) -> None:
     blob = upload(it)
     for changes, error, message in (
         (
@@ -337,22 +343,22 @@ def test_a_record_must_tell_the_truth_of_a_file_that_is_new(it: B) -> None:
             "Could not find blob: bafkreibnoelefnzgwbcacyt4vh52ymxvzbjq7mmqhtcnwarfq4lzegsiqe",
         ),
     ):
-        status, name, said_of = said(it.put(KEY, pictured({**blob, **changes})))
+        status, name, said_of = error_of(it.put(KEY, pictured({**blob, **changes})))
         assert (status, name, said_of.removeprefix("Referenced ")) == (400, error, message)
     assert it.texts() == []
     assert it.put(KEY, pictured(blob)).ok
     assert it.put(OTHER, pictured({**blob, "size": 1})).ok  # no longer looked at
 
 
-def test_a_file_goes_with_the_last_record_that_refers_to_it(it: B) -> None:
+def test_a_file_goes_with_the_last_record_that_refers_to_it(it: BlueskyClient) -> None:
     cid = linked(blob := upload(it))
     for key in (KEY, OTHER):
         assert it.put(key, pictured(blob)).ok
     delete(it, KEY)
     assert blob_at(it, cid).ok
     it.put(OTHER, HELLO)
-    assert said(blob_at(it, cid)) == invalid("Blob not found")
-    assert said(it.put(KEY, pictured(blob)))[1] == "BlobNotFound"
+    assert error_of(blob_at(it, cid)) == invalid("Blob not found")
+    assert error_of(it.put(KEY, pictured(blob)))[1] == "BlobNotFound"
     upload(it)
     assert it.put(KEY, pictured(blob)).ok
 
@@ -374,43 +380,43 @@ def test_a_file_waits_for_a_record_only_so_long(start: Start) -> None:
     assert len(patient.rules.pds.blobs.every()) == 3
 
 
-def test_a_file_keeps_the_type_it_first_came_with(it: B) -> None:
+def test_a_file_keeps_the_type_it_first_came_with(it: BlueskyClient) -> None:
     first, second = (upload(it, b"<a>", mime) for mime in ("text/plain; x=y", "text/html"))
     assert (first["mimeType"], second["mimeType"]) == ("text/plain", "text/html")
     assert [each.mime for each in it.rules.pds.blobs.every()] == ["text/plain"]
     assert it.rules.pds.blobs.every()[0].reference()["mimeType"] == "text/plain"
 
 
-def test_a_file_may_be_too_large_and_needs_a_type(it: B) -> None:
+def test_a_file_may_be_too_large_and_needs_a_type(it: BlueskyClient) -> None:
     most = 5 * 1024 * 1024
     assert upload(it, b"x" * most)["size"] == most
     large = it.send(f"{REPO}uploadBlob", b"x" * (most + 1), "image/png")
-    assert said(large)[:2] == (413, "PayloadTooLarge")
-    assert said(it.send(f"{REPO}uploadBlob", b"x"))[2].startswith("Request encoding")
+    assert error_of(large)[:2] == (413, "PayloadTooLarge")
+    assert error_of(it.send(f"{REPO}uploadBlob", b"x"))[2].startswith("Request encoding")
     assert upload(it, b"", "*/*")["size"] == 0
 
 
-def test_a_file_is_not_referred_to_in_the_old_way(it: B) -> None:
+def test_a_file_is_not_referred_to_in_the_old_way(it: BlueskyClient) -> None:
     cid = "bafkreibnoelefnzgwbcacyt4vh52ymxvzbjq7mmqhtcnwarfq4lzegsiqe"
     answer = it.put(KEY, {**HELLO, "x": [{"cid": cid, "mimeType": "image/png"}]})
-    assert said(answer) == invalid(f"Legacy blobs are not allowed ({cid})")
+    assert error_of(answer) == invalid(f"Legacy blobs are not allowed ({cid})")
 
 
 # -- what people do --------------------------------------------------------------------------------
 
 
-def test_a_person_writes_answers_and_deletes(it: B) -> None:
+def test_a_person_writes_answers_and_deletes(it: BlueskyClient) -> None:
     root = it.rules.write("root")
     child = it.rules.write("child", reply_to=root.id)
     grandchild = it.rules.write("grandchild", author="2", reply_to=child.id)
     assert (root.author, root.key) == (ACCOUNT, root.id.rpartition("/")[2])
-    value = got(it, root.key or "").json()["value"]
+    value = get(it, root.key or "").json()["value"]
     assert value == {"$type": POST, "text": "root", "createdAt": "2026-03-01T12:00:00.250Z"}
     assert (child.reply_to, grandchild.reply_to) == (root.id, child.id)
     record = it.rules.record(root.key or "")
     assert record is not None
     ref = {"uri": root.id, "cid": str(record.cid)}
-    assert got(it, child.key or "").json()["value"]["reply"] == {"root": ref, "parent": ref}
+    assert get(it, child.key or "").json()["value"]["reply"] == {"root": ref, "parent": ref}
     theirs = it.rules.record(grandchild.id)
     assert theirs is not None
     assert theirs.value["reply"]["root"] == ref  # type: ignore[index,call-overload]
@@ -430,7 +436,7 @@ def test_a_person_writes_answers_and_deletes(it: B) -> None:
     it.rules.remove(child.key or "")
 
 
-def test_a_person_may_write_anything_through_another_app(it: B) -> None:
+def test_a_person_may_write_anything_through_another_app(it: BlueskyClient) -> None:
     it.rules.place(POST, KEY, {"$type": POST, "text": 1, "langs": [], "reply": {"parent": {}}})
     it.rules.place(POST, OTHER, {"$type": POST, "text": "a", "langs": ["de", "en"], "reply": 1})
     first, second = it.rules.live()
@@ -446,7 +452,9 @@ def test_a_strangers_name_may_be_a_did() -> None:
 
 
 def test_an_account_may_have_another_name() -> None:
-    rules = BlueskyRules(Clock(), handle="hot.example.org", app_password="p", account="did:plc:b")
+    rules = BlueskyRules(
+        StillClock(), handle="hot.example.org", app_password="p", account="did:plc:b"
+    )
     path = "/xrpc/com.atproto.server.createSession"
     body = b'{"identifier": "hot.example.org", "password": "p"}'
     request = Request("POST", path, headers={"content-type": "application/json"}, body=body)
@@ -456,7 +464,7 @@ def test_an_account_may_have_another_name() -> None:
     assert rules.write("a").author == "did:plc:b"
 
 
-def test_a_late_put_changes_nothing_that_is_done(it: B) -> None:
+def test_a_late_put_changes_nothing_that_is_done(it: BlueskyClient) -> None:
     body = {"repo": ACCOUNT, "collection": POST, "rkey": KEY, "record": HELLO, "swapRecord": None}
     headers = {"authorization": f"Bearer {it.tokens['access']}", "content-type": "application/json"}
     path = f"/xrpc/{REPO}putRecord"
@@ -509,7 +517,7 @@ def test_a_thread_is_put_read_and_deleted_on_every_server(
     assert {record.status for record in it.sandbox.requests} == {200}
 
 
-def test_a_page_is_of_fifty_where_nothing_is_said_of_it(it: B) -> None:
+def test_a_page_is_of_fifty_where_nothing_is_said_of_it(it: BlueskyClient) -> None:
     for number in range(51):
         it.rules.write(str(number))
     asked = {"repo": ACCOUNT, "collection": POST}

@@ -35,7 +35,7 @@ from bot.sandbox.bluesky.lexicons import POST, PROFILE, SCHEMA
 from bot.sandbox.bluesky.schema import Invalid
 from tests.helpers.bluesky_posts import CID, HELLO, TAKEN, URI, labelled
 from tests.helpers.paths import SHARED
-from tests.helpers.sandbox_clients import B, bluesky
+from tests.helpers.sandbox_clients import BlueskyClient, bluesky_client
 
 LEXICONS = SHARED / "api" / "atproto" / "lexicons"
 INTEROP = SHARED / "api" / "atproto" / "interop" / "syntax"
@@ -262,8 +262,8 @@ def incomplete(value: Found, found: Found, nsid: str, where: str) -> Iterator[st
 
 
 @pytest.fixture
-def it() -> Iterator[B]:
-    with bluesky() as started:
+def it() -> Iterator[BlueskyClient]:
+    with bluesky_client() as started:
         yield started
 
 
@@ -271,7 +271,7 @@ def output_of(name: str) -> Found:
     return part_of(part_of(definition(name), "output"), "schema")
 
 
-def asked(it: B) -> dict[str, dict[str, object]]:
+def asked(it: BlueskyClient) -> dict[str, dict[str, object]]:
     """For each call what to ask, where it is not nothing."""
     repo: dict[str, object] = {"repo": it.rules.account, "collection": POST}
     record = {**HELLO, "labels": labelled({"val": "a"})["labels"]}
@@ -298,7 +298,7 @@ def asked(it: B) -> dict[str, dict[str, object]]:
 
 
 @pytest.mark.parametrize("name", [name for name in IN_LEXICONS if "delete" not in name])
-def test_answers_are_what_the_lexicons_say(it: B, name: str) -> None:
+def test_answers_are_what_the_lexicons_say(it: BlueskyClient, name: str) -> None:
     it.rules.place(
         PROFILE, "self", {"$type": PROFILE, **labelled({"val": "bot"}), "displayName": "B"}
     )
@@ -317,7 +317,7 @@ def test_answers_are_what_the_lexicons_say(it: B, name: str) -> None:
     assert list(faulty(answer.json(), schema, name)) == []
 
 
-def test_a_deletion_answers_what_the_lexicon_says(it: B) -> None:
+def test_a_deletion_answers_what_the_lexicon_says(it: BlueskyClient) -> None:
     it.put("3jui7kd54zh2y", HELLO).raise_for_status()
     name = "com.atproto.repo.deleteRecord"
     schema = output_of(name)
@@ -326,7 +326,7 @@ def test_a_deletion_answers_what_the_lexicon_says(it: B) -> None:
         assert (answer.status_code, list(faulty(answer.json(), schema, name))) == (200, [])
 
 
-def test_errors_are_those_that_the_lexicons_name(it: B) -> None:
+def test_errors_are_those_that_the_lexicons_name(it: BlueskyClient) -> None:
     it.put("3jui7kd54zh2y", {**HELLO, "text": "first"}).raise_for_status()
     for name, answer in (
         ("com.atproto.repo.putRecord", it.put("3jui7kd54zh2y", HELLO, swapRecord=None)),

@@ -16,7 +16,7 @@ from bot.sandbox.bluesky.lexicons import POST
 from bot.sandbox.bluesky.rules import ACCOUNT, APP_PASSWORD, HANDLE
 from bot.sandbox.faults import Commit, Fault
 from bot.sandbox.script import Stage
-from tests.helpers.sandbox_clients import B, bluesky
+from tests.helpers.sandbox_clients import BlueskyClient, bluesky_client
 
 atproto = pytest.importorskip("atproto", reason="the SDK atproto is not installed")
 client_of = pytest.importorskip("atproto_client.request")
@@ -31,7 +31,7 @@ SHORT = 0.2
 class Sdk:
     """A client of the SDK, and what a test does with it."""
 
-    def __init__(self, it: B, timeout: float = 30.0) -> None:
+    def __init__(self, it: BlueskyClient, timeout: float = 30.0) -> None:
         self.it = it
         # The SDK looks at this machine's clock to see whether a token is old.
         it.clock.now = datetime.now(UTC)
@@ -51,7 +51,7 @@ class Sdk:
 
 
 def opened(behaviour: BlueskyBehaviour = BSKY_SOCIAL, timeout: float = 30.0) -> Iterator[Sdk]:
-    with bluesky(behaviour) as it:
+    with bluesky_client(behaviour) as it:
         yield Sdk(it, timeout)
 
 

@@ -16,18 +16,18 @@ from bot.sandbox.bluesky.lexicons import POST
 from bot.sandbox.bluesky.rules import ACCOUNT, BlueskyRules
 from bot.sandbox.bluesky.tids import tid
 from bot.sandbox.wire import Request, Response
-from tests.helpers.sandbox_clients import Clock
+from tests.helpers.sandbox_clients import StillClock
 
 REPO = "/xrpc/com.atproto.repo."
 KEYS = [tid(number * 1_000_003, number) for number in range(12)]
 TEXTS = ["a", "b", "c"]
 
 
-class Caller:
+class DirectCaller:
     """Calls without HTTP, as the owner of the account."""
 
     def __init__(self) -> None:
-        self.clock = Clock()
+        self.clock = StillClock()
         self.rules = BlueskyRules(self.clock, OWN_PDS)
         tokens = self.rules.pds.sessions.open(self.clock.now, OWN_PDS)
         self._headers = {
@@ -62,7 +62,7 @@ class Repository(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.caller = Caller()
+        self.caller = DirectCaller()
         self.there: dict[str, str] = {}
         self.made = 0
         self.changes = 0
@@ -143,7 +143,7 @@ TestRepository = Repository.TestCase
 def test_a_cursor_may_be_anything_and_only_bounds(
     *, times: set[int], cursor: str, reverse: bool, limit: int
 ) -> None:
-    caller = Caller()
+    caller = DirectCaller()
     keys = sorted(map(tid, times))
     for key in keys:
         caller.rules.place(POST, key, record(key))
@@ -156,7 +156,7 @@ def test_a_cursor_may_be_anything_and_only_bounds(
 
 @given(st.lists(st.sampled_from(KEYS), max_size=8), st.sampled_from(TEXTS))
 def test_puts_that_create_may_be_repeated_in_any_order(keys: list[str], text: str) -> None:
-    caller = Caller()
+    caller = DirectCaller()
     answers = [
         caller.post("putRecord", rkey=key, record=record(text), swapRecord=None) for key in keys
     ]

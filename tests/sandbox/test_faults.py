@@ -26,7 +26,7 @@ from bot.sandbox.faults import Commit, Fault
 from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.script import Stage
 from bot.sandbox.x import answers as x_answers
-from tests.helpers.sandbox_clients import M, X, mastodon, x
+from tests.helpers.sandbox_clients import MastodonClient, XClient, mastodon_client, x_client
 
 NOW = Commit.NOW
 LOST, CUT = requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError
@@ -36,14 +36,14 @@ SHORT = 0.2
 
 
 @pytest.fixture
-def on_x() -> Iterator[X]:
-    with x() as it:
+def on_x() -> Iterator[XClient]:
+    with x_client() as it:
         yield it
 
 
 @pytest.fixture
-def on_mastodon() -> Iterator[M]:
-    with mastodon() as it:
+def on_mastodon() -> Iterator[MastodonClient]:
+    with mastodon_client() as it:
         yield it
 
 
@@ -75,7 +75,7 @@ X_SEES: list[tuple[Fault, type[Exception], bool]] = [
 
 @pytest.mark.parametrize(("fault", "error", "done"), X_SEES, ids=lambda each: str(each)[:40])
 def test_tweepy_meets_each_fault(
-    on_x: X, fault: Fault, error: type[Exception], *, done: bool
+    on_x: XClient, fault: Fault, error: type[Exception], *, done: bool
 ) -> None:
     on_x.sandbox.script(fault)
     with pytest.raises(error):
@@ -87,20 +87,20 @@ def test_tweepy_meets_each_fault(
     assert on_x.texts()[-1] == "b"
 
 
-def test_tweepy_takes_errors_alone_for_an_answer(on_x: X) -> None:
+def test_tweepy_takes_errors_alone_for_an_answer(on_x: XClient) -> None:
     on_x.sandbox.script(faults.ERRORS_ONLY)
     answer = on_x.client.create_tweet(text="a")
     assert (answer.data, len(answer.errors), on_x.texts()) == (None, 1, ["a"])
 
 
-def test_tweepy_learns_when_a_429_ends(on_x: X) -> None:
+def test_tweepy_learns_when_a_429_ends(on_x: XClient) -> None:
     on_x.sandbox.script(faults.too_many(Network.TWITTER, timedelta(minutes=5)))
     with pytest.raises(tweepy.TooManyRequests) as caught:
         on_x.post("a")
     assert caught.value.reset_time == int(on_x.clock.now.timestamp()) + 300
 
 
-def test_an_unreadable_reset_troubles_tweepy_only_on_a_429(on_x: X) -> None:
+def test_an_unreadable_reset_troubles_tweepy_only_on_a_429(on_x: XClient) -> None:
     on_x.sandbox.script(faults.BAD_RESET)
     assert on_x.post("a")
     assert on_x.sandbox.requests[0].status == 201
@@ -137,7 +137,7 @@ MASTODON_SEES: list[tuple[Fault, type[Exception], bool]] = [
 
 @pytest.mark.parametrize(("fault", "error", "done"), MASTODON_SEES, ids=lambda each: str(each)[:40])
 def test_mastodon_py_meets_each_fault(
-    on_mastodon: M, fault: Fault, error: type[Exception], *, done: bool
+    on_mastodon: MastodonClient, fault: Fault, error: type[Exception], *, done: bool
 ) -> None:
     on_mastodon.sandbox.script(fault)
     with pytest.raises(error):
@@ -147,14 +147,14 @@ def test_mastodon_py_meets_each_fault(
     assert on_mastodon.texts()[-1] == "b"
 
 
-def test_mastodon_py_learns_when_a_429_ends(on_mastodon: M) -> None:
+def test_mastodon_py_learns_when_a_429_ends(on_mastodon: MastodonClient) -> None:
     on_mastodon.sandbox.script(faults.too_many(Network.MASTODON, timedelta(minutes=5)))
     answer = on_mastodon.call("POST", "/api/v1/statuses", data={"status": "a"})
     assert answer.status_code == 429
     assert answer.headers["X-RateLimit-Reset"] == "2026-03-01T12:05:00.250000Z"
 
 
-def test_a_followed_redirect_shows_in_the_log(on_mastodon: M) -> None:
+def test_a_followed_redirect_shows_in_the_log(on_mastodon: MastodonClient) -> None:
     on_mastodon.sandbox.script(faults.redirect())
     assert on_mastodon.client.status_post("a") == []  # a success, by the look of it
     assert [(each.method, each.path, each.status) for each in on_mastodon.sandbox.requests] == [
@@ -164,7 +164,7 @@ def test_a_followed_redirect_shows_in_the_log(on_mastodon: M) -> None:
     assert on_mastodon.texts() == []
 
 
-def test_a_redirect_keeps_the_query_and_may_keep_the_method(on_mastodon: M) -> None:
+def test_a_redirect_keeps_the_query_and_may_keep_the_method(on_mastodon: MastodonClient) -> None:
     on_mastodon.sandbox.script(faults.redirect(308), times=2)
     on_mastodon.post("a")
     on_mastodon.call("GET", "/api/v1/statuses?id=1")
@@ -177,7 +177,7 @@ def test_a_redirect_keeps_the_query_and_may_keep_the_method(on_mastodon: M) -> N
     assert on_mastodon.texts() == ["a"]
 
 
-def test_a_post_may_appear_after_its_failure(on_x: X) -> None:
+def test_a_post_may_appear_after_its_failure(on_x: XClient) -> None:
     on_x.sandbox.script(faults.server_error(504, Commit.LATER, 60))
     on_x.sandbox.script(faults.later(faults.CLOSED_BEFORE, 90))
     with pytest.raises(tweepy.TwitterServerError):
@@ -200,7 +200,7 @@ def test_a_post_may_appear_after_its_failure(on_x: X) -> None:
     ("fault", "done"), [(faults.HUNG_BEFORE, False), (faults.HUNG_AFTER, True)]
 )
 def test_a_request_hangs_until_its_client_has_had_enough(fault: Fault, *, done: bool) -> None:
-    with x(timeout=SHORT) as it:
+    with x_client(timeout=SHORT) as it:
         it.sandbox.script(fault)
         with pytest.raises(requests.exceptions.ReadTimeout):
             it.post("a")
@@ -210,7 +210,7 @@ def test_a_request_hangs_until_its_client_has_had_enough(fault: Fault, *, done: 
 
 
 def test_a_late_commit_hangs_as_well() -> None:
-    with x(timeout=SHORT) as it:
+    with x_client(timeout=SHORT) as it:
         it.sandbox.script(faults.later(faults.HUNG_AFTER, 60))
         with pytest.raises(requests.exceptions.ReadTimeout):
             it.post("a")
@@ -225,8 +225,8 @@ def test_every_fault_has_a_name_and_leaves_the_network_standing(network: Network
     every = faults.every(network)
     names = [fault.name for fault in every]
     assert len(set(names)) == len(names) > 30
-    with x() as on_x, mastodon() as on_mastodon:
-        it: X | M = on_x if network is Network.TWITTER else on_mastodon
+    with x_client() as on_x, mastodon_client() as on_mastodon:
+        it: XClient | MastodonClient = on_x if network is Network.TWITTER else on_mastodon
         for number, fault in enumerate(every):
             it.sandbox.script(fault, at=2 * number + 1)
             _quietly(it, f"a{number}")
@@ -236,7 +236,7 @@ def test_every_fault_has_a_name_and_leaves_the_network_standing(network: Network
         assert [each.fault for each in it.sandbox.requests[::2]] == names
 
 
-def _quietly(it: X | M, text: str) -> None:
+def _quietly(it: XClient | MastodonClient, text: str) -> None:
     expected = (requests.RequestException, tweepy.TweepyException, AttributeError)
     follow: Callable[..., object] = it.post
     try:

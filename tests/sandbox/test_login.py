@@ -19,8 +19,8 @@ from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, SERVERS, SNAC2,
 from bot.sandbox.mastodon.ways import Ways, ways_of
 from bot.sandbox.x.oauth1 import Keys
 from tests.helpers.paths import SHARED
-from tests.helpers.recorded_answers import faulty, load, recorded, unlike
-from tests.helpers.sandbox_clients import X_HOST, M, X, mastodon, x
+from tests.helpers.recorded_answers import differences, load, recorded, schema_errors
+from tests.helpers.sandbox_clients import X_HOST, MastodonClient, XClient, mastodon_client, x_client
 
 OOB = "urn:ietf:wg:oauth:2.0:oob"
 LEAST = ["profile", "write:statuses", "write:media", "read:statuses"]
@@ -33,22 +33,22 @@ on_record = pytest.mark.skipif(
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., M]]:
+def start() -> Iterator[Callable[..., MastodonClient]]:
     with ExitStack() as stack:
-        yield lambda *behaviour: stack.enter_context(mastodon(*behaviour))
+        yield lambda *behaviour: stack.enter_context(mastodon_client(*behaviour))
 
 
 @pytest.fixture
-def it(start: Callable[..., M]) -> M:
+def it(start: Callable[..., MastodonClient]) -> MastodonClient:
     return start()
 
 
-def register(it: M, **more: str) -> requests.Response:
+def register(it: MastodonClient, **more: str) -> requests.Response:
     form = {"client_name": "bot", "redirect_uris": OOB, "scopes": "read:statuses"} | more
     return it.call("POST", login.APPS, data=form, headers={"Authorization": ""})
 
 
-def page(it: M, app: dict[str, str], **more: str) -> str:
+def page(it: MastodonClient, app: dict[str, str], **more: str) -> str:
     query = {
         "response_type": "code",
         "client_id": app["client_id"],
@@ -58,7 +58,7 @@ def page(it: M, app: dict[str, str], **more: str) -> str:
     return f"{it.sandbox.url('mastodon')}{login.AUTHORIZE}?{urlencode(query | more)}"
 
 
-def trade(it: M, app: dict[str, str], code: str, **more: str) -> requests.Response:
+def trade(it: MastodonClient, app: dict[str, str], code: str, **more: str) -> requests.Response:
     form = {
         "grant_type": "authorization_code",
         "client_id": app["client_id"],
@@ -69,7 +69,7 @@ def trade(it: M, app: dict[str, str], code: str, **more: str) -> requests.Respon
     return it.call("POST", login.TOKEN, data=form | more, headers={"Authorization": ""})
 
 
-def token(it: M, scopes: str) -> dict[str, str]:
+def token(it: MastodonClient, scopes: str) -> dict[str, str]:
     """The headers that bear a token for these scopes."""
     app = register(it, scopes=scopes).json()
     code = it.rules.authorize(page(it, app, scope=scopes))
@@ -79,7 +79,7 @@ def token(it: M, scopes: str) -> dict[str, str]:
 # -- Mastodon --------------------------------------------------------------------------------------
 
 
-def test_mastodon_py_logs_in_and_posts(it: M) -> None:
+def test_mastodon_py_logs_in_and_posts(it: MastodonClient) -> None:
     base = it.sandbox.url("mastodon")
     app = Mastodon.create_app("bot", scopes=LEAST, api_base_url=base, session=it.session)
     client = Mastodon(*app, api_base_url=base, session=it.session, ratelimit_method="throw")
@@ -116,7 +116,7 @@ def test_mastodon_py_logs_in_and_posts(it: M) -> None:
     ],
 )
 def test_a_token_does_what_its_scopes_say(
-    it: M, scopes: str, method: str, path: str, status: int
+    it: MastodonClient, scopes: str, method: str, path: str, status: int
 ) -> None:
     target = path.format(id=it.post("there"), account=it.rules.account)
     form = {"status": "a"} if method == "POST" else None
@@ -126,18 +126,22 @@ def test_a_token_does_what_its_scopes_say(
         assert answer.json() == {"error": "This action is outside the authorized scopes"}
 
 
-def test_a_server_without_scopes_lets_every_token_do_everything(start: Callable[..., M]) -> None:
+def test_a_server_without_scopes_lets_every_token_do_everything(
+    start: Callable[..., MastodonClient],
+) -> None:
     it = start(SNAC2)
     answer = it.call("POST", STATUSES, data={"status": "a"}, headers=token(it, "read"))
     assert answer.status_code == 200
 
 
-def test_a_token_without_its_scheme_does_not_come_in(it: M) -> None:
+def test_a_token_without_its_scheme_does_not_come_in(it: MastodonClient) -> None:
     for header in (it.rules.token, f"Basic {it.rules.token}", "Bearer", ""):
         assert it.call("GET", ME, headers={"Authorization": header}).status_code == 401
 
 
-def test_a_code_is_good_once_for_ten_minutes_and_for_its_own_application(it: M) -> None:
+def test_a_code_is_good_once_for_ten_minutes_and_for_its_own_application(
+    it: MastodonClient,
+) -> None:
     app, other = register(it).json(), register(it).json()
     code = it.rules.authorize(page(it, app))
     for wrong in (
@@ -153,7 +157,7 @@ def test_a_code_is_good_once_for_ten_minutes_and_for_its_own_application(it: M) 
     assert trade(it, app, late).json()["error"] == "invalid_grant"
 
 
-def test_a_code_with_a_challenge_needs_its_verifier(it: M) -> None:
+def test_a_code_with_a_challenge_needs_its_verifier(it: MastodonClient) -> None:
     app, verifier = register(it).json(), "v" * 43
     digest = hashlib.sha256(verifier.encode()).digest()
     challenge = urlsafe_b64encode(digest).decode().rstrip("=")
@@ -163,7 +167,7 @@ def test_a_code_with_a_challenge_needs_its_verifier(it: M) -> None:
     assert trade(it, app, code, code_verifier=verifier).status_code == 200
 
 
-def test_only_the_application_itself_trades_and_revokes(it: M) -> None:
+def test_only_the_application_itself_trades_and_revokes(it: MastodonClient) -> None:
     app, other = register(it).json(), register(it).json()
     code = it.rules.authorize(page(it, app))
     wrong = trade(it, app, code, client_secret="another")
@@ -194,7 +198,9 @@ def test_only_the_application_itself_trades_and_revokes(it: M) -> None:
         ({"scope": "read:statuses write"}, "scope is invalid"),
     ],
 )
-def test_a_page_that_is_wrong_gives_no_code(it: M, change: dict[str, str], words: str) -> None:
+def test_a_page_that_is_wrong_gives_no_code(
+    it: MastodonClient, change: dict[str, str], words: str
+) -> None:
     app = register(it).json()
     with pytest.raises(ValueError, match=words):
         it.rules.authorize(page(it, app, **change))
@@ -202,7 +208,7 @@ def test_a_page_that_is_wrong_gives_no_code(it: M, change: dict[str, str], words
         it.rules.authorize(page(it, app).replace(login.AUTHORIZE, "/elsewhere"))
 
 
-def test_what_cannot_be_registered_is_refused(it: M) -> None:
+def test_what_cannot_be_registered_is_refused(it: MastodonClient) -> None:
     for change in ({"client_name": ""}, {"redirect_uris": " "}, {"scopes": "read every:thing"}):
         answer = register(it, **change)
         assert answer.status_code == 422
@@ -210,7 +216,7 @@ def test_what_cannot_be_registered_is_refused(it: M) -> None:
     assert it.rules.logins.apps == {}
 
 
-def test_registration_takes_json_and_defaults_to_reading(it: M) -> None:
+def test_registration_takes_json_and_defaults_to_reading(it: MastodonClient) -> None:
     wish = {"client_name": "bot", "redirect_uris": [OOB, "https://a.example"], "website": None}
     app = it.call("POST", login.APPS, json=wish, headers={"Authorization": ""}).json()
     assert app["redirect_uris"] == [OOB, "https://a.example"]
@@ -218,7 +224,7 @@ def test_registration_takes_json_and_defaults_to_reading(it: M) -> None:
     assert app["scopes"] == ["read"]
 
 
-def test_the_sixth_registration_in_ten_minutes_is_refused(it: M) -> None:
+def test_the_sixth_registration_in_ten_minutes_is_refused(it: MastodonClient) -> None:
     assert [register(it).status_code for _ in range(6)] == [200] * 5 + [429]
     assert it.call("GET", ME).status_code == 200  # the other limits are not touched
     it.clock.advance(seconds=600)
@@ -228,7 +234,7 @@ def test_the_sixth_registration_in_ten_minutes_is_refused(it: M) -> None:
 
 
 def test_an_old_server_knows_no_profile_and_does_not_describe_itself(
-    start: Callable[..., M],
+    start: Callable[..., MastodonClient],
 ) -> None:
     it = start(replace(MASTODON, version="4.2.10"))
     assert it.call("GET", login.METADATA).status_code == 404
@@ -237,7 +243,7 @@ def test_an_old_server_knows_no_profile_and_does_not_describe_itself(
     assert not {"redirect_uris", "scopes"} & set(app)
 
 
-def test_what_a_token_is_said_to_be_good_for_can_differ(it: M) -> None:
+def test_what_a_token_is_said_to_be_good_for_can_differ(it: MastodonClient) -> None:
     it.rules.logins.ways = Ways(granted="read", expires_in=600)
     app = register(it).json()
     said = trade(it, app, it.rules.authorize(page(it, app))).json()
@@ -254,7 +260,7 @@ def test_every_server_that_was_tried_has_its_way_to_log_in(behaviour: MastodonBe
     assert ways_of(replace(MASTODON, version="4.10.0")) == ways.MAINLINE
 
 
-def test_no_secret_shows_when_an_application_is_printed(it: M) -> None:
+def test_no_secret_shows_when_an_application_is_printed(it: MastodonClient) -> None:
     secret = register(it).json()["client_secret"]
     assert secret not in repr(it.rules.logins.apps)
 
@@ -271,69 +277,69 @@ def test_no_secret_shows_when_an_application_is_printed(it: M) -> None:
     ],
 )
 def test_answers_are_what_the_description_says(
-    it: M, schema: str, ask: Callable[[M], requests.Response]
+    it: MastodonClient, schema: str, ask: Callable[[MastodonClient], requests.Response]
 ) -> None:
     description = load(SHARED / "api" / "mastodon" / "openapi.json")
     reference = {"$ref": f"#/components/schemas/{schema}"}
-    assert list(faulty(ask(it).json(), reference, description)) == []
+    assert list(schema_errors(ask(it).json(), reference, description)) == []
 
 
 @on_record
-def test_a_token_is_what_the_description_says(it: M) -> None:
+def test_a_token_is_what_the_description_says(it: MastodonClient) -> None:
     description = load(SHARED / "api" / "mastodon" / "openapi.json")
     app = register(it).json()
     said = trade(it, app, it.rules.authorize(page(it, app))).json()
-    assert list(faulty(said, {"$ref": "#/components/schemas/Token"}, description)) == []
+    assert list(schema_errors(said, {"$ref": "#/components/schemas/Token"}, description)) == []
 
 
 @on_record
-def test_the_server_describes_its_logins_as_recorded(it: M) -> None:
+def test_the_server_describes_its_logins_as_recorded(it: MastodonClient) -> None:
     body, _ = recorded("auth_request_url")
     said = it.call("GET", login.METADATA).json()
-    assert list(unlike(said, body)) == []
-    assert list(unlike(body, said)) == []
+    assert list(differences(said, body)) == []
+    assert list(differences(body, said)) == []
     theirs = body["scopes_supported"] if isinstance(body, dict) else []
     assert set(said["scopes_supported"]) <= {*theirs}
 
 
 @on_record
-def test_an_application_is_as_recorded(it: M) -> None:
+def test_an_application_is_as_recorded(it: MastodonClient) -> None:
     body, _ = recorded("app_verify_credentials")
     app = register(it).json()
     more = {"client_id", "client_secret", "client_secret_expires_at"}
-    assert list(unlike(body, app)) == []
-    assert {line.strip(".").split()[0] for line in unlike(app, body)} == more
+    assert list(differences(body, app)) == []
+    assert {line.strip(".").split()[0] for line in differences(app, body)} == more
 
 
 # -- X ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def on_x() -> Iterator[X]:
-    with x() as made:
+def on_x() -> Iterator[XClient]:
+    with x_client() as made:
         yield made
 
 
 def ask(
-    on_x: X, step: str, auth: OAuth1, query: str = "", **form: str
+    on_x: XClient, step: str, auth: OAuth1, query: str = "", **form: str
 ) -> tuple[int, dict[str, str], str]:
     session: requests.Session = on_x.client.session
     answer = session.post(f"{X_HOST}/oauth/{step}{query}", auth=auth, data=form or None)
     return answer.status_code, dict(parse_qsl(answer.text)), answer.text
 
 
-def app_of(on_x: X, **more: str) -> OAuth1:
+def app_of(on_x: XClient, **more: str) -> OAuth1:
     keys = on_x.rules.keys
     return OAuth1(keys.consumer_key, keys.consumer_secret, **more)
 
 
-def begun(on_x: X) -> dict[str, str]:
+def begun(on_x: XClient) -> dict[str, str]:
     status, said, _ = ask(on_x, "request_token", app_of(on_x, callback_uri="oob"))
     assert status == 200
     return said
 
 
-def ended(on_x: X, said: dict[str, str], pin: str) -> tuple[int, dict[str, str], str]:
+def ended(on_x: XClient, said: dict[str, str], pin: str) -> tuple[int, dict[str, str], str]:
     auth = app_of(
         on_x,
         resource_owner_key=said["oauth_token"],
@@ -343,7 +349,7 @@ def ended(on_x: X, said: dict[str, str], pin: str) -> tuple[int, dict[str, str],
     return ask(on_x, "access_token", auth)
 
 
-def test_a_pin_leads_to_tokens_that_post(on_x: X) -> None:
+def test_a_pin_leads_to_tokens_that_post(on_x: XClient) -> None:
     said = begun(on_x)
     assert said["oauth_callback_confirmed"] == "true"
     pin = on_x.rules.authorize(f"{X_HOST}/oauth/authorize?oauth_token={said['oauth_token']}")
@@ -363,7 +369,7 @@ def test_a_pin_leads_to_tokens_that_post(on_x: X) -> None:
     assert ended(on_x, said, pin)[0] == 401  # and the request token is not any more
 
 
-def test_a_wrong_pin_or_none_is_refused_and_the_right_one_still_taken(on_x: X) -> None:
+def test_a_wrong_pin_or_none_is_refused_and_the_right_one_still_taken(on_x: XClient) -> None:
     said = begun(on_x)
     assert ended(on_x, said, "1234567")[0] == 401
     pin = on_x.rules.authorize(f"{X_HOST}/oauth/authorize?oauth_token={said['oauth_token']}")
@@ -373,7 +379,7 @@ def test_a_wrong_pin_or_none_is_refused_and_the_right_one_still_taken(on_x: X) -
     assert ended(on_x, said, pin)[0] == 200
 
 
-def test_parameters_may_stand_where_oauth_lets_them(on_x: X) -> None:
+def test_parameters_may_stand_where_oauth_lets_them(on_x: XClient) -> None:
     status, said, _ = ask(on_x, "request_token", app_of(on_x), "?oauth_callback=oob")
     assert status == 200
     pin = on_x.rules.authorize(f"{X_HOST}/oauth/authorize?oauth_token={said['oauth_token']}")
@@ -385,7 +391,7 @@ def test_parameters_may_stand_where_oauth_lets_them(on_x: X) -> None:
     assert ask(on_x, "access_token", auth, oauth_verifier=pin)[0] == 200
 
 
-def test_every_step_must_be_signed(on_x: X) -> None:
+def test_every_step_must_be_signed(on_x: XClient) -> None:
     key = on_x.rules.keys.consumer_key
     for auth in (OAuth1(key, "another", callback_uri="oob"), OAuth1("another", "another")):
         status, _, text = ask(on_x, "request_token", auth)
@@ -398,14 +404,14 @@ def test_every_step_must_be_signed(on_x: X) -> None:
     assert on_x.rules.logins.granted == []
 
 
-def test_an_application_that_is_not_set_up_logs_nobody_in(on_x: X) -> None:
+def test_an_application_that_is_not_set_up_logs_nobody_in(on_x: XClient) -> None:
     on_x.rules.logins.callbacks = frozenset()
     status, _, text = ask(on_x, "request_token", app_of(on_x, callback_uri="oob"))
     assert status == 403
     assert '"code":415' in text
 
 
-def test_a_page_of_no_request_token_is_wrong(on_x: X) -> None:
+def test_a_page_of_no_request_token_is_wrong(on_x: XClient) -> None:
     said = begun(on_x)
     for url in (f"{X_HOST}/oauth/authorize?oauth_token=a", f"{X_HOST}/oauth/authorize", X_HOST):
         with pytest.raises(ValueError, match="invalid"):
@@ -415,7 +421,7 @@ def test_a_page_of_no_request_token_is_wrong(on_x: X) -> None:
         on_x.rules.authorize(wrong_path)
 
 
-def test_other_requests_are_none_of_the_logins(on_x: X) -> None:
+def test_other_requests_are_none_of_the_logins(on_x: XClient) -> None:
     assert on_x.call("GET", "/oauth/request_token").status_code == 404
     bad = Keys(access_token="1-another")
     assert on_x.call("GET", "/2/users/me", keys=bad).status_code == 401

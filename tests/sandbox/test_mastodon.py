@@ -32,9 +32,9 @@ from bot.sandbox.mastodon.behaviour import (
 from bot.sandbox.mastodon.pages import Profile
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.wire import FORM, Request
-from tests.helpers.sandbox_clients import Clock, M, mastodon
+from tests.helpers.sandbox_clients import MastodonClient, StillClock, mastodon_client
 
-Start = Callable[..., M]
+Start = Callable[..., MastodonClient]
 STATUSES = "/api/v1/statuses"
 FORGETFUL = (GOTOSOCIAL, SNAC2)
 
@@ -43,7 +43,7 @@ FORGETFUL = (GOTOSOCIAL, SNAC2)
 def start() -> Iterator[Start]:
     """Starts a server with a behaviour, and stops it after the test."""
     with ExitStack() as stack:
-        yield lambda *behaviour: stack.enter_context(mastodon(*behaviour))
+        yield lambda *behaviour: stack.enter_context(mastodon_client(*behaviour))
 
 
 def having(**changes: object) -> MastodonBehaviour:
@@ -275,7 +275,7 @@ def test_a_key_may_be_worth_nothing(start: Start, behaviour: MastodonBehaviour) 
     assert it.rules.live()[1].key == "k"
 
 
-def late(it: M, text: str, key: str = "", seconds: float = 60) -> None:
+def late(it: MastodonClient, text: str, key: str = "", seconds: float = 60) -> None:
     headers = {"authorization": f"Bearer {it.rules.token}", "content-type": FORM, "host": "h"}
     if key:
         headers["idempotency-key"] = key
@@ -399,7 +399,7 @@ def test_a_person_posts_from_the_web(start: Start) -> None:
 
 def test_the_account_is_as_its_owner_set_it_up() -> None:
     profile = Profile("hot", "Hot", note="By Ada.", fields=(("by", "Ada"),), rules=("One.",))
-    rules = MastodonRules(Clock(), profile=profile, application="another")
+    rules = MastodonRules(StillClock(), profile=profile, application="another")
     headers = {"authorization": f"Bearer {rules.token}", "host": "h.example"}
     me = rules.answer(Request("GET", "/api/v1/accounts/verify_credentials", headers=headers))
     value = me.value()
@@ -434,7 +434,7 @@ def test_an_old_server_has_the_old_page_alone(start: Start) -> None:
 
 def test_the_clock_gives_the_ids() -> None:
     for form, length in ((IdForm.SNOWFLAKE, 18), (IdForm.ULID, 26), (IdForm.HEX, 42)):
-        clock = Clock()
+        clock = StillClock()
         rules = MastodonRules(clock, having(ids=form))
         ids = [rules.write("a").id, rules.write("b").id]
         clock.advance(seconds=1)

@@ -12,20 +12,20 @@ from mastodon import MastodonAPIError
 
 from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, SNAC2, MastodonBehaviour
 from bot.sandbox.mastodon.text import content, hashtags
-from tests.helpers.sandbox_clients import M, mastodon
+from tests.helpers.sandbox_clients import MastodonClient, mastodon_client
 
 COUNT = 45
 BASE = "http://h.example"
 
 
 @pytest.fixture
-def it() -> Iterator[M]:
+def it() -> Iterator[MastodonClient]:
     yield from filled(MASTODON)
 
 
-def filled(behaviour: MastodonBehaviour) -> Iterator[M]:
+def filled(behaviour: MastodonBehaviour) -> Iterator[MastodonClient]:
     """A server with 45 statuses, one a second, each a reply to the one before."""
-    with mastodon(behaviour) as started:
+    with mastodon_client(behaviour) as started:
         parent = None
         for number in range(COUNT):
             parent = started.rules.write(f"post {number}", reply_to=parent).id
@@ -33,16 +33,16 @@ def filled(behaviour: MastodonBehaviour) -> Iterator[M]:
         yield started
 
 
-def numbers(it: M, **asked: object) -> list[int]:
+def numbers(it: MastodonClient, **asked: object) -> list[int]:
     found = it.client.account_statuses(it.rules.account, **asked)
     return [int(re.sub(r"\D", "", each.content)) for each in found]
 
 
-def ids(it: M) -> list[str]:
+def ids(it: MastodonClient) -> list[str]:
     return [post.id for post in it.rules.every()]
 
 
-def test_a_listing_is_newest_first_and_never_too_long(it: M) -> None:
+def test_a_listing_is_newest_first_and_never_too_long(it: MastodonClient) -> None:
     assert numbers(it) == list(range(44, 24, -1))
     assert numbers(it, limit=3) == [44, 43, 42]
     for limit, length in (("400", 40), ("x", 20), ("0", 20)):
@@ -50,7 +50,7 @@ def test_a_listing_is_newest_first_and_never_too_long(it: M) -> None:
         assert len(it.call("GET", path).json()) == length
 
 
-def test_ids_bound_what_is_listed(it: M) -> None:
+def test_ids_bound_what_is_listed(it: MastodonClient) -> None:
     every = ids(it)
     assert numbers(it, max_id=every[2]) == [1, 0]
     assert numbers(it, since_id=every[40], limit=3) == [44, 43, 42]
@@ -59,13 +59,13 @@ def test_ids_bound_what_is_listed(it: M) -> None:
     assert numbers(it, max_id="nonsense") == []
 
 
-def test_a_time_will_do_for_an_id(it: M) -> None:
+def test_a_time_will_do_for_an_id(it: MastodonClient) -> None:
     assert numbers(it, min_id=it.rules.every()[42].created) == [44, 43, 42]
     assert numbers(it, max_id=it.rules.every()[2].created) == [1, 0]
 
 
 @pytest.mark.parametrize("limit", [1, 7, 15, 40])
-def test_links_lead_to_each_status_once(it: M, limit: int) -> None:
+def test_links_lead_to_each_status_once(it: MastodonClient, limit: int) -> None:
     client = it.client
     page = client.account_statuses(it.rules.account, limit=limit, exclude_replies=False)
     found = list(page)
@@ -74,7 +74,7 @@ def test_links_lead_to_each_status_once(it: M, limit: int) -> None:
     assert [str(each.id) for each in found] == ids(it)[::-1]
 
 
-def test_links_lead_back(it: M) -> None:
+def test_links_lead_back(it: MastodonClient) -> None:
     account, every = it.rules.account, ids(it)
     page = it.client.account_statuses(account, max_id=every[3], limit=2)
     newer = it.client.fetch_previous(page) or []
@@ -89,14 +89,14 @@ def test_links_lead_back(it: M) -> None:
     assert shown == f'<{older}>; rel="next", <{newer}>; rel="prev"'
 
 
-def test_replies_to_others_are_left_out_on_request(it: M) -> None:
+def test_replies_to_others_are_left_out_on_request(it: MastodonClient) -> None:
     stranger = it.rules.write("100", author="2")
     it.rules.write("101", reply_to=stranger.id)
     assert numbers(it, limit=2) == [101, 44]
     assert numbers(it, limit=2, exclude_replies=True) == [44, 43]
 
 
-def test_what_is_gone_or_not_listed_yet_is_left_out(it: M) -> None:
+def test_what_is_gone_or_not_listed_yet_is_left_out(it: MastodonClient) -> None:
     it.rules.remove(ids(it)[44])
     it.rules.behaviour = replace(MASTODON, lag=timedelta(seconds=10))
     assert numbers(it, limit=2) == [35, 34]
@@ -104,7 +104,7 @@ def test_what_is_gone_or_not_listed_yet_is_left_out(it: M) -> None:
     assert numbers(it, limit=2) == [43, 42]
 
 
-def test_what_cannot_be_read(it: M) -> None:
+def test_what_cannot_be_read(it: MastodonClient) -> None:
     it.rules.behaviour = replace(MASTODON, unreadable=403)
     with pytest.raises(MastodonAPIError) as caught:
         numbers(it)

@@ -28,9 +28,16 @@ from bot.sandbox.multipart import parts
 from bot.sandbox.uploads import Medium
 from bot.sandbox.wire import Request
 from bot.sandbox.x.behaviour import XBehaviour, XLimits
-from tests.helpers.recorded_answers import API, faulty, inside, load, unlike
+from tests.helpers.recorded_answers import API, differences, load, schema_errors, value_at
 from tests.helpers.sample_png import ALT, PNG
-from tests.helpers.sandbox_clients import X_HOST, M, X, mastodon, oauth, x
+from tests.helpers.sandbox_clients import (
+    X_HOST,
+    MastodonClient,
+    XClient,
+    mastodon_client,
+    oauth,
+    x_client,
+)
 
 FILE = {"file": ("picture.png", PNG, "image/png")}
 MEDIA = "/api/v2/media"
@@ -82,20 +89,20 @@ def test_what_is_no_such_form_has_no_fields(kind: str, body: bytes) -> None:
 
 # -- Mastodon --------------------------------------------------------------------------------------
 
-Server = Callable[..., M]
+Server = Callable[..., MastodonClient]
 
 
 @pytest.fixture
 def server(opened: ExitStack) -> Server:
-    def start(behaviour: MastodonBehaviour = MASTODON, **changes: object) -> M:
+    def start(behaviour: MastodonBehaviour = MASTODON, **changes: object) -> MastodonClient:
         changed = replace(behaviour, **changes)  # type: ignore[arg-type] # checked by each test
-        return opened.enter_context(mastodon(changed))
+        return opened.enter_context(mastodon_client(changed))
 
     return start
 
 
 def send(
-    it: M, files: object = None, description: str = ALT, token: str | None = None
+    it: MastodonClient, files: object = None, description: str = ALT, token: str | None = None
 ) -> requests.Response:
     headers = {"Authorization": f"Bearer {it.rules.token if token is None else token}"}
     return it.session.post(
@@ -107,7 +114,7 @@ def send(
     )
 
 
-def upload(it: M) -> str:
+def upload(it: MastodonClient) -> str:
     answer = send(it)
     assert answer.status_code in (200, 202)
     return str(answer.json()["id"])
@@ -258,38 +265,38 @@ def test_a_file_is_what_the_description_says(server: Server, processing: timedel
     answer = send(it)
     asked = it.call("GET", f"/api/v1/media/{answer.json()['id']}")
     for each in (answer, asked):
-        assert list(faulty(each.json(), schema, description)) == []
+        assert list(schema_errors(each.json(), schema, description)) == []
     for path, method, status in (
         (MEDIA, "post", answer.status_code),
         ("/api/v1/media/{id}", "get", asked.status_code),
     ):
-        assert inside(description, "paths", path, method, "responses", str(status))
+        assert value_at(description, "paths", path, method, "responses", str(status))
 
 
 @shared_only
 def test_a_file_is_shown_as_recorded(server: Server) -> None:
     page = load(API / "recorded" / "mastodonpy" / "media_decoded.json")
-    posted = inside(page, "test_media_post[False].yaml", 0, "body")
+    posted = value_at(page, "test_media_post[False].yaml", 0, "body")
     it = server(processing=timedelta(seconds=30))
     answer = send(it)
-    assert answer.status_code == inside(page, "test_media_post[False].yaml", 0, "status", "code")
-    assert list(unlike(answer.json(), posted)) == []
-    limit = inside(page, "test_media_post[False].yaml", 0, "headers", "x-ratelimit-limit")
+    assert answer.status_code == value_at(page, "test_media_post[False].yaml", 0, "status", "code")
+    assert list(differences(answer.json(), posted)) == []
+    limit = value_at(page, "test_media_post[False].yaml", 0, "headers", "x-ratelimit-limit")
     assert answer.headers["X-RateLimit-Limit"] == limit
 
 
 # -- X ---------------------------------------------------------------------------------------------
 
-Network = Callable[..., X]
+Network = Callable[..., XClient]
 UPLOAD = "/2/media/upload"
 METADATA = "/2/media/metadata"
 
 
 @pytest.fixture
 def network(opened: ExitStack) -> Network:
-    def start(**changes: object) -> X:
+    def start(**changes: object) -> XClient:
         behaviour = XBehaviour(**changes)  # type: ignore[arg-type] # checked by each test
-        return opened.enter_context(x(behaviour))
+        return opened.enter_context(x_client(behaviour))
 
     return start
 
@@ -303,7 +310,7 @@ def words(media_id: str, text: object = ALT) -> dict[str, object]:
     return {"id": media_id, "metadata": {"alt_text": {"text": text}}}
 
 
-def uploaded(it: X) -> str:
+def uploaded(it: XClient) -> str:
     answer = it.call("POST", UPLOAD, json=encoded())
     assert answer.status_code == 200
     return str(answer.json()["data"]["id"])
@@ -448,6 +455,6 @@ def test_uploads_to_x_are_signed_limited_and_their_words_are_billed(network: Net
 @shared_only
 def test_an_upload_lives_as_long_as_was_recorded() -> None:
     path = API / "recorded" / "tweepy" / "testmediauploadpng.yaml"
-    body = inside(load(path), "interactions", 0, "response", "body", "string")
+    body = value_at(load(path), "interactions", 0, "response", "body", "string")
     assert json.loads(str(body))["expires_after_secs"] == 86400
     assert XBehaviour().media_expires.total_seconds() == 86400

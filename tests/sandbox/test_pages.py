@@ -33,7 +33,7 @@ from bot.sandbox.web.records import trimmings
 from bot.sandbox.web.serve import check_libraries, listen, served
 from bot.sandbox.web.standins import StandIn, stand_ins
 from bot.show.page.views import Tone
-from tests.helpers.html_page import Page, harmless
+from tests.helpers.html_page import HtmlPage, check_harmless
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -41,7 +41,7 @@ TIMEOUT = 10.0
 
 
 @dataclass
-class At:
+class SandboxPage:
     """The page, and the stand-ins behind it."""
 
     board: Board
@@ -76,9 +76,9 @@ class At:
     def get(self, path: str = "/", **headers: str) -> requests.Response:
         return self.session.get(self.url + path, headers=headers, timeout=TIMEOUT)
 
-    def read(self) -> Page:
-        page = Page(self.get().text)
-        harmless(page)
+    def read(self) -> HtmlPage:
+        page = HtmlPage(self.get().text)
+        check_harmless(page)
         return page
 
     def send(self, path: str, headers: dict[str, str] | None = None, **form: str) -> int:
@@ -107,17 +107,17 @@ class At:
 
 
 @contextmanager
-def opened() -> Iterator[At]:
+def opened() -> Iterator[SandboxPage]:
     made = stand_ins(lambda _: lambda: NOON)
     with Sandbox({each.network: each.rules for each in made}) as sandbox, listen(0) as door:
         board = Board(sandbox, made, "Sandbox", "Title", "Lead.", shows_variables=True)
         with served(board, door), requests.Session() as session:
             session.trust_env = False
-            yield At(board, f"http://{HOST}:{door.getsockname()[1]}", session)
+            yield SandboxPage(board, f"http://{HOST}:{door.getsockname()[1]}", session)
 
 
 @pytest.fixture
-def at() -> Iterator[At]:
+def at() -> Iterator[SandboxPage]:
     with opened() as made:
         yield made
 
@@ -125,7 +125,7 @@ def at() -> Iterator[At]:
 # -- What it shows ---------------------------------------------------------------------------------
 
 
-def test_before_anything_arrives_it_says_so(at: At) -> None:
+def test_before_anything_arrives_it_says_so(at: SandboxPage) -> None:
     page = at.read()
     assert page.texts("empty") == ["Nothing was posted yet."] * 3
     assert page.texts("saying") == ["Waiting for a bot to post here."] * 3
@@ -137,7 +137,7 @@ def test_before_anything_arrives_it_says_so(at: At) -> None:
     ]
 
 
-def test_posts_are_shown_as_readers_see_them(at: At) -> None:
+def test_posts_are_shown_as_readers_see_them(at: SandboxPage) -> None:
     link = "https://arxiv.org/abs/2106.10934"
     first = at.toot(f"One <b> {link} #arXiv", visibility="public", language="en").json()["id"]
     at.toot("Two", visibility="unlisted", in_reply_to_id=first)
@@ -151,7 +151,7 @@ def test_posts_are_shown_as_readers_see_them(at: At) -> None:
     assert page.texts("asked")[0].startswith("200 ← POST /api/v1/statuses")
 
 
-def test_threads_stand_one_after_the_other(at: At) -> None:
+def test_threads_stand_one_after_the_other(at: SandboxPage) -> None:
     rules = at.rules(Network.TWITTER).rules
     one, other = rules.write("one"), rules.write("other")
     rules.write("other, 2", reply_to=other.id)
@@ -163,7 +163,7 @@ def test_threads_stand_one_after_the_other(at: At) -> None:
     assert page.texts("told")[0] == "4 posts 2 threads"
 
 
-def test_what_is_deleted_is_gone_and_counted(at: At) -> None:
+def test_what_is_deleted_is_gone_and_counted(at: SandboxPage) -> None:
     rules = at.rules(Network.TWITTER).rules
     first = rules.write("first")
     rules.write("second", reply_to=first.id)
@@ -174,12 +174,12 @@ def test_what_is_deleted_is_gone_and_counted(at: At) -> None:
     assert page.texts("told")[0] == "1 post 1 deleted"
 
 
-def test_a_content_warning_is_said_and_a_full_post_is_none(at: At) -> None:
+def test_a_content_warning_is_said_and_a_full_post_is_none(at: SandboxPage) -> None:
     at.toot("x" * 480, spoiler_text="Long")
     assert at.read().texts("note") == ["Content warning: Long"]
 
 
-def test_a_picture_is_shown_with_its_words(at: At) -> None:
+def test_a_picture_is_shown_with_its_words(at: SandboxPage) -> None:
     for number, kind in enumerate(("image/png", "image/svg+xml"), 1):
         name = str(number)
         at.mastodon.uploads[name] = Medium(name, PNG, kind, NOON, "A chart.")
@@ -198,7 +198,7 @@ def test_a_picture_is_shown_with_its_words(at: At) -> None:
         assert at.get(missing).status_code == 404
 
 
-def test_a_record_of_bluesky_brings_its_links_and_its_card(at: At) -> None:
+def test_a_record_of_bluesky_brings_its_links_and_its_card(at: SandboxPage) -> None:
     card: Data = {"uri": "https://arxiv.org/abs/1", "title": "A <title>", "description": "More."}
     at.skeet(
         "\N{SNOWMAN} abs #arXiv http://plain.example",
@@ -215,7 +215,7 @@ def test_a_record_of_bluesky_brings_its_links_and_its_card(at: At) -> None:
     assert at.get().text.count('href="https://arxiv.org/abs/1"') == 2
 
 
-def test_a_picture_of_bluesky_has_the_words_of_its_record(at: At) -> None:
+def test_a_picture_of_bluesky_has_the_words_of_its_record(at: SandboxPage) -> None:
     blob = at.blob()
     image: Data = {"alt": "A chart.", "image": blob.reference()}
     at.skeet("Look", embed={"$type": "app.bsky.embed.images", "images": [image]})
@@ -227,7 +227,7 @@ def test_a_picture_of_bluesky_has_the_words_of_its_record(at: At) -> None:
         assert at.get(f"/media/bluesky/{missing}").status_code == 404
 
 
-def test_a_post_of_bluesky_that_was_taken_down_is_shown_bare(at: At) -> None:
+def test_a_post_of_bluesky_that_was_taken_down_is_shown_bare(at: SandboxPage) -> None:
     stand_in = at.rules(Network.BLUESKY)
     post = at.bluesky.write("Hello")
     assert at.read().posts == ["Hello"]
@@ -272,7 +272,7 @@ def test_a_card_leads_nowhere_strange() -> None:
     assert (leaf.title, leaf.href, leaf.host) == ("Click", "", "")
 
 
-def test_what_is_not_there_is_no_refusal(at: At) -> None:
+def test_what_is_not_there_is_no_refusal(at: SandboxPage) -> None:
     url = at.board.sandbox.url("bluesky") + "/xrpc/com.atproto.repo.getRecord"
     where = {"repo": at.bluesky.handle, "collection": POST, "rkey": "3k"}
     assert at.session.get(url, params=where, timeout=TIMEOUT).status_code == 400
@@ -280,14 +280,14 @@ def test_what_is_not_there_is_no_refusal(at: At) -> None:
 
 
 @pytest.mark.parametrize(("fault", "status"), [("limit", 429), ("outage", 503)])
-def test_bluesky_can_go_wrong(at: At, fault: str, status: int) -> None:
+def test_bluesky_can_go_wrong(at: SandboxPage, fault: str, status: int) -> None:
     assert at.flip("bluesky", fault) == 303
     url = at.board.sandbox.url("bluesky") + "/xrpc/com.atproto.server.describeServer"
     assert at.session.get(url, timeout=TIMEOUT).status_code == status
     assert at.flip("bluesky", "credits") == 404
 
 
-def test_hostile_text_stays_text(at: At) -> None:
+def test_hostile_text_stays_text(at: SandboxPage) -> None:
     text = "</style><script>alert(1)</script><img src=x onerror=alert(1)> javascript:alert(1)"
     at.toot(text, spoiler_text=text)
     page = at.read()
@@ -297,7 +297,7 @@ def test_hostile_text_stays_text(at: At) -> None:
     ]
 
 
-def test_the_page_names_what_leads_a_bot_here(at: At) -> None:
+def test_the_page_names_what_leads_a_bot_here(at: SandboxPage) -> None:
     (lines,) = at.read().named("pre")
     given = dict(line.split("=", 1) for line in lines.text.split("\n"))
     assert given["TWITTER_API_URL"] == at.board.sandbox.url("twitter")
@@ -305,7 +305,7 @@ def test_the_page_names_what_leads_a_bot_here(at: At) -> None:
     assert given["MASTODON_ACCESS_TOKEN"] == at.mastodon.token
 
 
-def test_what_the_bot_says_and_offers_is_shown(at: At) -> None:
+def test_what_the_bot_says_and_offers_is_shown(at: SandboxPage) -> None:
     pressed: list[int] = []
     at.board.said = lambda network: (f"Sent to {network}.", Tone.GOOD)
     at.board.offer = lambda: "Another"
@@ -321,7 +321,7 @@ def test_what_the_bot_says_and_offers_is_shown(at: At) -> None:
 # -- Faults ----------------------------------------------------------------------------------------
 
 
-def test_a_fault_is_switched_on_and_off(at: At) -> None:
+def test_a_fault_is_switched_on_and_off(at: SandboxPage) -> None:
     assert at.flip("mastodon", "outage") == 303
     assert at.toot("One").status_code == 503
     pressed = [e for e in at.read().of_class("switch") if e.attributes["aria-pressed"] == "true"]
@@ -334,7 +334,7 @@ def test_a_fault_is_switched_on_and_off(at: At) -> None:
     assert "503 on purpose ← POST /api/v1/statuses" in page.texts("asked")[0]
 
 
-def test_a_rate_limit_says_when_it_ends(at: At) -> None:
+def test_a_rate_limit_says_when_it_ends(at: SandboxPage) -> None:
     at.flip("mastodon", "limit")
     answer = at.toot("One")
     assert answer.status_code == 429
@@ -342,7 +342,7 @@ def test_a_rate_limit_says_when_it_ends(at: At) -> None:
     assert "1 refused" in at.read().texts("sums")[1]
 
 
-def test_a_dropped_answer_is_to_a_post_that_is_there(at: At) -> None:
+def test_a_dropped_answer_is_to_a_post_that_is_there(at: SandboxPage) -> None:
     at.flip("mastodon", "dropped")
     with pytest.raises(requests.ConnectionError):
         at.toot("One")
@@ -353,13 +353,13 @@ def test_a_dropped_answer_is_to_a_post_that_is_there(at: At) -> None:
     at.session.get(at.board.sandbox.url("mastodon") + "/api/v2/instance", timeout=TIMEOUT)
 
 
-def test_a_duplicate_is_refused_once(at: At) -> None:
+def test_a_duplicate_is_refused_once(at: SandboxPage) -> None:
     at.flip("twitter", "duplicate")
     assert [at.tweet("One").status_code, at.tweet("Two").status_code] == [403, 403]
     assert at.tweet("One").status_code == 401  # the network's own word: it was not signed
 
 
-def test_credits_run_out(at: At) -> None:
+def test_credits_run_out(at: SandboxPage) -> None:
     at.flip("twitter", "credits")
     assert at.tweet("One").status_code == 402
 
@@ -368,7 +368,7 @@ def test_credits_run_out(at: At) -> None:
     ("network", "fault"),
     [("mastodon", "credits"), ("mastodon", "nothing"), ("nowhere", "outage"), ("", "")],
 )
-def test_a_fault_that_is_none_is_refused(at: At, network: str, fault: str) -> None:
+def test_a_fault_that_is_none_is_refused(at: SandboxPage, network: str, fault: str) -> None:
     assert at.flip(network, fault) == 404
 
 
@@ -380,7 +380,7 @@ def test_a_network_without_a_stand_in_has_no_faults() -> None:
 # -- Live ------------------------------------------------------------------------------------------
 
 
-def test_an_event_tells_of_every_change(at: At) -> None:
+def test_an_event_tells_of_every_change(at: SandboxPage) -> None:
     with at.session.get(at.url + "/events", stream=True, timeout=TIMEOUT) as stream:
         lines = stream.iter_lines(decode_unicode=True)
         assert next(lines) == "retry: 1000"
@@ -390,7 +390,7 @@ def test_an_event_tells_of_every_change(at: At) -> None:
         assert "event: change" in (next(lines) for _ in range(10))
 
 
-def test_a_quiet_line_is_held(at: At, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quiet_line_is_held(at: SandboxPage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "_LOOK", 0.01)
     monkeypatch.setattr(web, "_HEARTBEAT", 0.015)
     with at.session.get(at.url + "/events", stream=True, timeout=TIMEOUT) as stream:
@@ -408,7 +408,7 @@ def test_the_events_end_with_the_page() -> None:
         socket.create_connection((HOST, int(at.url.rpartition(":")[2])), TIMEOUT)
 
 
-def test_script_and_icon_are_our_own(at: At) -> None:
+def test_script_and_icon_are_our_own(at: SandboxPage) -> None:
     script = at.get("/live.js")
     assert script.headers["content-type"].startswith("text/javascript")
     assert "http" not in re.sub(r"//.*", "", script.text)
@@ -418,7 +418,7 @@ def test_script_and_icon_are_our_own(at: At) -> None:
 # -- Whose it is -----------------------------------------------------------------------------------
 
 
-def test_every_answer_is_dressed(at: At) -> None:
+def test_every_answer_is_dressed(at: SandboxPage) -> None:
     for path in ("/", "/live.js", "/nothing"):
         headers = at.get(path).headers
         policy = headers["content-security-policy"]
@@ -431,7 +431,7 @@ def test_every_answer_is_dressed(at: At) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "[::1]", ""])
-def test_another_name_for_this_machine_is_not_answered(at: At, host: str) -> None:
+def test_another_name_for_this_machine_is_not_answered(at: SandboxPage, host: str) -> None:
     assert at.get(Host=host).status_code in (400, 421)
     answer = at.session.post(
         at.url + "/fault",
@@ -443,19 +443,19 @@ def test_another_name_for_this_machine_is_not_answered(at: At, host: str) -> Non
     assert not at.board.switches.is_on(Network.MASTODON, "outage")
 
 
-def test_a_browser_may_say_that_a_form_comes_from_here(at: At) -> None:
+def test_a_browser_may_say_that_a_form_comes_from_here(at: SandboxPage) -> None:
     # with no-referrer it would say "null", and be refused
     assert at.get().headers["referrer-policy"] == "same-origin"
     metas = [e.attributes for e in at.read().named("meta")]
     assert {"name": "referrer", "content": "same-origin"} in metas
 
 
-def test_localhost_is_this_machine(at: At) -> None:
+def test_localhost_is_this_machine(at: SandboxPage) -> None:
     assert at.get(Host=f"LocalHost:{at.url.rpartition(':')[2]}").status_code == 200
 
 
 @pytest.mark.parametrize("token", ["", "x", "é"])
-def test_a_form_without_the_token_changes_nothing(at: At, token: str) -> None:
+def test_a_form_without_the_token_changes_nothing(at: SandboxPage, token: str) -> None:
     assert at.flip("mastodon", "outage", token=token) == 403
     assert not at.board.switches.is_on(Network.MASTODON, "outage")
 
@@ -469,13 +469,13 @@ def test_a_form_without_the_token_changes_nothing(at: At, token: str) -> None:
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_a_form_from_elsewhere_changes_nothing(at: At, headers: dict[str, str]) -> None:
+def test_a_form_from_elsewhere_changes_nothing(at: SandboxPage, headers: dict[str, str]) -> None:
     form = {"token": at.board.token, "network": "mastodon", "fault": "outage", "on": "yes"}
     assert at.send("/fault", headers, **form) == 403
     assert at.send("/fault", {"Origin": at.url}, **form) == 303
 
 
-def test_at_port_80_browsers_leave_the_port_out(at: At) -> None:
+def test_at_port_80_browsers_leave_the_port_out(at: SandboxPage) -> None:
     # without a server: only root may open that port
     app = web.application(at.board, 80, lambda: True)
     body = urlencode(
@@ -499,15 +499,15 @@ def test_at_port_80_browsers_leave_the_port_out(at: At) -> None:
     assert at.board.switches.is_on(Network.MASTODON, "outage")
 
 
-def test_a_form_that_is_too_long_is_not_read(at: At) -> None:
+def test_a_form_that_is_too_long_is_not_read(at: SandboxPage) -> None:
     assert at.send("/fault", token=at.board.token, more="x" * 20_000) == 403
 
 
-def test_a_fault_cannot_be_had_by_a_link(at: At) -> None:
+def test_a_fault_cannot_be_had_by_a_link(at: SandboxPage) -> None:
     assert at.get(f"/fault?token={at.board.token}").status_code == 405
 
 
-def test_two_pages_have_two_tokens(at: At) -> None:
+def test_two_pages_have_two_tokens(at: SandboxPage) -> None:
     with opened() as other:
         assert other.board.token != at.board.token
 

@@ -13,8 +13,8 @@ import pytest
 
 from bot.sandbox.mastodon.behaviour import MASTODON, MASTODON_4_5, MASTODON_4_6
 from bot.sandbox.x import answers as x_answers
-from tests.helpers.recorded_answers import API, faulty, inside, load, recorded, unlike
-from tests.helpers.sandbox_clients import M, X, mastodon, x
+from tests.helpers.recorded_answers import API, differences, load, recorded, schema_errors, value_at
+from tests.helpers.sandbox_clients import MastodonClient, XClient, mastodon_client, x_client
 
 pytestmark = pytest.mark.skipif(
     not API.is_dir(), reason="the recordings of the real services are not beside this clone"
@@ -25,16 +25,16 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def on_x() -> Iterator[X]:
-    with x() as it:
+def on_x() -> Iterator[XClient]:
+    with x_client() as it:
         yield it
 
 
 def recorded_x(name: str, number: int = 0) -> tuple[object, Mapping[str, object]]:
     page = load(API / "recorded" / "tweepy" / "decoded.json")
-    headers = inside(page, f"test_client_{name}.yaml", number, "headers")
+    headers = value_at(page, f"test_client_{name}.yaml", number, "headers")
     assert isinstance(headers, dict)
-    return inside(page, f"test_client_{name}.yaml", number, "body"), headers
+    return value_at(page, f"test_client_{name}.yaml", number, "body"), headers
 
 
 @pytest.mark.parametrize(
@@ -47,22 +47,22 @@ def recorded_x(name: str, number: int = 0) -> tuple[object, Mapping[str, object]
         ("get_users_tweets", 0, "GET /2/users/{user}/tweets?max_results=5"),
     ],
 )
-def test_x_answers_as_recorded(on_x: X, name: str, number: int, path: str) -> None:
+def test_x_answers_as_recorded(on_x: XClient, name: str, number: int, path: str) -> None:
     body, headers = recorded_x(name, number)
     posts = [on_x.post(str(text)) for text in range(6)]
     method, _, target = path.partition(" ")
     answer = on_x.call(method, target.format(id=posts[0], user=on_x.rules.account))
-    assert list(unlike(answer.json(), body)) == []
-    assert list(unlike(body, answer.json())) == []
+    assert list(differences(answer.json(), body)) == []
+    assert list(differences(body, answer.json())) == []
     limits = {name for name in headers if name.startswith("x-rate-limit")}
     assert limits <= {name.lower() for name in answer.headers}
 
 
-def test_x_creates_as_recorded(on_x: X) -> None:
+def test_x_creates_as_recorded(on_x: XClient) -> None:
     body, headers = recorded_x("create_and_delete_tweet")
     answer = on_x.call("POST", "/2/tweets", json={"text": "Test Tweet"})
-    assert list(unlike(body, answer.json())) == []
-    assert answer.json()["data"]["text"] == inside(body, "data", "text")
+    assert list(differences(body, answer.json())) == []
+    assert answer.json()["data"]["text"] == value_at(body, "data", "text")
     pattern = re.sub(r"\d+$", r"\\d+", str(headers["location"]))
     assert re.fullmatch(pattern, answer.headers["location"])
 
@@ -85,7 +85,7 @@ def test_x_refuses_in_the_words_on_record(case: str, name: str) -> None:
 
 
 def test_x_has_no_credits_under_the_title_on_record() -> None:
-    title = inside(x_answers.NO_CREDITS.value(), "title")
+    title = value_at(x_answers.NO_CREDITS.value(), "title")
     assert title == "CreditsDepleted"
     assert title in (API / "x" / "observed_errors.json").read_text("utf-8")
 
@@ -94,19 +94,19 @@ def test_x_has_no_credits_under_the_title_on_record() -> None:
 
 
 @pytest.fixture(params=[MASTODON, MASTODON_4_6, MASTODON_4_5], ids=lambda each: each.version)
-def server(request: pytest.FixtureRequest) -> Iterator[M]:
-    with mastodon(request.param) as it:
+def server(request: pytest.FixtureRequest) -> Iterator[MastodonClient]:
+    with mastodon_client(request.param) as it:
         yield it
 
 
-def test_mastodon_publishes_and_deletes_as_recorded(server: M) -> None:
+def test_mastodon_publishes_and_deletes_as_recorded(server: MastodonClient) -> None:
     posted, headers = recorded("status_reply")
     deleted, other = recorded("status_reply", 3)
     answer = server.call("POST", "/api/v1/statuses", data={"status": "Toot, finally!"})
-    assert list(unlike(answer.json(), posted)) == []
-    assert answer.json()["content"] == inside(posted, "content")
+    assert list(differences(answer.json(), posted)) == []
+    assert answer.json()["content"] == value_at(posted, "content")
     gone = server.call("DELETE", f"/api/v1/statuses/{answer.json()['id']}")
-    assert list(unlike(gone.json(), deleted)) == []
+    assert list(differences(gone.json(), deleted)) == []
     assert "content" not in gone.json().keys() | set(deleted)  # type: ignore[call-overload]
     for ours, theirs in ((answer.headers, headers), (gone.headers, other)):
         assert [ours["X-RateLimit-Limit"]] == theirs["x-ratelimit-limit"]
@@ -122,14 +122,16 @@ def test_mastodon_publishes_and_deletes_as_recorded(server: M) -> None:
         ("instance_v1", 0, "/api/v1/instance/"),
     ],
 )
-def test_mastodon_shows_what_was_recorded(server: M, name: str, number: int, path: str) -> None:
+def test_mastodon_shows_what_was_recorded(
+    server: MastodonClient, name: str, number: int, path: str
+) -> None:
     body, headers = recorded(name, number)
     answer = server.call("GET", path.format(id=server.post("a")))
-    assert list(unlike(answer.json(), body)) == []
+    assert list(differences(answer.json(), body)) == []
     assert ("deprecation" in headers) == ("deprecation" in answer.headers)
 
 
-def test_mastodon_refuses_a_token_as_recorded(server: M) -> None:
+def test_mastodon_refuses_a_token_as_recorded(server: MastodonClient) -> None:
     body, headers = recorded("unauthed_home_tl_throws", 1)
     answer = server.call(
         "GET", "/api/v1/accounts/verify_credentials", headers={"Authorization": ""}
@@ -138,10 +140,10 @@ def test_mastodon_refuses_a_token_as_recorded(server: M) -> None:
     assert headers["www-authenticate"][0].startswith(answer.headers["www-authenticate"])
 
 
-def test_the_server_describes_itself_as_recorded(server: M) -> None:
+def test_the_server_describes_itself_as_recorded(server: MastodonClient) -> None:
     answer = server.call("GET", "/api/v2/instance")
     theirs = load(API / "mastodon" / "instance_v2_4.6.4.json")
-    assert list(unlike(answer.json(), theirs)) == []
+    assert list(differences(answer.json(), theirs)) == []
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,9 @@ def test_the_server_describes_itself_as_recorded(server: M) -> None:
         ("V1Instance", "/api/v1/instance"),
     ],
 )
-def test_objects_are_what_the_description_says(server: M, schema: str, path: str) -> None:
+def test_objects_are_what_the_description_says(
+    server: MastodonClient, schema: str, path: str
+) -> None:
     description = load(API / "mastodon" / "openapi.json")
     server.rules.media.add("7")
     root = server.post("See #arXiv")
@@ -164,18 +168,18 @@ def test_objects_are_what_the_description_says(server: M, schema: str, path: str
     for each in (root, str(reply.id)):
         answer = server.call("GET", path.format(id=each)).json()
         reference = {"$ref": f"#/components/schemas/{schema}"}
-        assert list(faulty(answer, reference, description)) == []
+        assert list(schema_errors(answer, reference, description)) == []
 
 
 def test_the_checks_themselves_find_what_is_wrong() -> None:
-    assert list(unlike({"a": 1, "b": []}, {"a": "1", "b": []})) == [".a is int and not str"]
-    assert list(unlike({"a": [{"b": 1}]}, {"a": [{}]})) == [".a[].b is not there"]
+    assert list(differences({"a": 1, "b": []}, {"a": "1", "b": []})) == [".a is int and not str"]
+    assert list(differences({"a": [{"b": 1}]}, {"a": [{}]})) == [".a[].b is not there"]
     schema = {
         "type": "object",
         "required": ["a"],
         "properties": {"b": {"items": {"type": "string"}}},
     }
-    assert list(faulty({"b": [1]}, schema, {})) == [
+    assert list(schema_errors({"b": [1]}, schema, {})) == [
         ".a is missing",
         ".b[] is 1 and not ['string']",
     ]

@@ -24,21 +24,27 @@ from bot.sandbox.script import Record, Stage
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Request, Response, reply
 from bot.sandbox.x.rules import XRules
-from tests.helpers.sandbox_clients import Clock, M, X, mastodon, x
+from tests.helpers.sandbox_clients import (
+    MastodonClient,
+    StillClock,
+    XClient,
+    mastodon_client,
+    x_client,
+)
 
 TIMEOUT = 30.0
 GET = b"GET /api/v1/instance HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
 @pytest.fixture
-def it() -> Iterator[X]:
-    with x() as started:
+def it() -> Iterator[XClient]:
+    with x_client() as started:
         yield started
 
 
 @pytest.fixture
-def other() -> Iterator[M]:
-    with mastodon(SNAC2) as started:  # it counts no requests: all its answers are alike
+def other() -> Iterator[MastodonClient]:
+    with mastodon_client(SNAC2) as started:  # it counts no requests: all its answers are alike
         yield started
 
 
@@ -95,7 +101,7 @@ def test_while_no_file_can_be_opened_it_rests_and_then_goes_on() -> None:
 # -- the log ---------------------------------------------------------------------------------------
 
 
-def test_the_log_tells_what_became_of_each_request(it: X) -> None:
+def test_the_log_tells_what_became_of_each_request(it: XClient) -> None:
     post = it.post("a")
     it.client.get_me()
     it.call("POST", "/2/tweets", json={"text": "a"})
@@ -116,7 +122,7 @@ def test_the_log_tells_what_became_of_each_request(it: X) -> None:
 
 
 def test_each_network_counts_for_itself() -> None:
-    clock = Clock()
+    clock = StillClock()
     rules = {"a": MastodonRules(clock), "b": MastodonRules(clock)}
     with Sandbox(rules) as sandbox:
         for network in ("a", "b", "a"):
@@ -130,7 +136,7 @@ def test_each_network_counts_for_itself() -> None:
         assert (sandbox.connections("a"), sandbox.connections("b")) == (2, 1)
 
 
-def test_one_may_wait_for_the_log(it: X) -> None:
+def test_one_may_wait_for_the_log(it: XClient) -> None:
     assert not it.sandbox.wait(lambda log: len(log) == 1, timeout=0)
     thread = threading.Thread(target=it.post, args=("a",))
     thread.start()
@@ -141,7 +147,7 @@ def test_one_may_wait_for_the_log(it: X) -> None:
 # -- the script ------------------------------------------------------------------------------------
 
 
-def test_a_fault_meets_the_request_it_is_meant_for(it: X) -> None:
+def test_a_fault_meets_the_request_it_is_meant_for(it: XClient) -> None:
     it.sandbox.script(faults.server_error(503), network="mastodon", times=None)
     it.sandbox.script(faults.server_error(500), network="twitter", at=2)
     it.sandbox.script(faults.server_error(502), when=lambda each: each.method == "GET", times=2)
@@ -152,7 +158,7 @@ def test_a_fault_meets_the_request_it_is_meant_for(it: X) -> None:
     assert answers == [201, 500, 502, 201, 502, 400]
 
 
-def test_earlier_lines_come_first_and_a_question_before_them(it: X) -> None:
+def test_earlier_lines_come_first_and_a_question_before_them(it: XClient) -> None:
     asked: list[Record] = []
 
     def decide(record: Record) -> Fault | None:
@@ -174,7 +180,7 @@ def test_earlier_lines_come_first_and_a_question_before_them(it: X) -> None:
 
 def test_answers_take_their_time_by_the_sleep_passed_in() -> None:
     slept: list[float] = []
-    rules = {"mastodon": MastodonRules(Clock())}
+    rules = {"mastodon": MastodonRules(StillClock())}
     with Sandbox(rules, latency=0.1, sleep=slept.append) as sandbox, requests.Session() as session:
         sandbox.script(faults.slow(2.5), at=2)
         for _ in range(3):
@@ -182,7 +188,7 @@ def test_answers_take_their_time_by_the_sleep_passed_in() -> None:
     assert slept == [0.1, 2.6, 0.1]
 
 
-def test_a_held_request_goes_on_when_it_is_released(it: X) -> None:
+def test_a_held_request_goes_on_when_it_is_released(it: XClient) -> None:
     for fault in (faults.HUNG_BEFORE, faults.HUNG_AFTER):
         it.sandbox.script(fault)
         found: list[str] = []
@@ -202,7 +208,7 @@ def test_a_held_request_goes_on_when_it_is_released(it: X) -> None:
 # -- connections -----------------------------------------------------------------------------------
 
 
-def test_a_connection_is_kept_until_somebody_closes_it(it: X) -> None:
+def test_a_connection_is_kept_until_somebody_closes_it(it: XClient) -> None:
     for _ in range(3):
         it.client.get_me()
     assert it.sandbox.connections("twitter") == 1
@@ -217,7 +223,7 @@ def test_a_connection_is_kept_until_somebody_closes_it(it: X) -> None:
     assert [each.connection for each in it.sandbox.requests] == [1, 1, 1, 1, 2, 2, 3]
 
 
-def test_a_network_can_go_away_and_come_back(it: X) -> None:
+def test_a_network_can_go_away_and_come_back(it: XClient) -> None:
     it.post("a")
     with it.sandbox.down("twitter"):
         for _ in range(2):
@@ -240,7 +246,7 @@ def test_a_client_that_comes_as_the_door_shuts_is_sent_away() -> None:
 
 
 def test_a_port_can_be_chosen_and_may_be_taken() -> None:
-    rules = {"a": MastodonRules(Clock()), "b": MastodonRules(Clock())}
+    rules = {"a": MastodonRules(StillClock()), "b": MastodonRules(StillClock())}
     with Sandbox(rules) as sandbox:
         port = port_of(sandbox, "a")
         with pytest.raises(OSError, match="in use"), Sandbox(rules, ports={"b": port}):
@@ -251,7 +257,7 @@ def test_a_port_can_be_chosen_and_may_be_taken() -> None:
 
 def test_nothing_is_left_behind() -> None:
     before = set(threading.enumerate())
-    rules = {"twitter": XRules(Clock()), "mastodon": MastodonRules(Clock())}
+    rules = {"twitter": XRules(StillClock()), "mastodon": MastodonRules(StillClock())}
     with ExitStack() as clients, Sandbox(rules) as sandbox:
         sandbox.script(faults.HUNG_BEFORE)
         hung, idle, _ = [
@@ -269,7 +275,7 @@ def test_nothing_is_left_behind() -> None:
         assert hung.recv(1) == b""
 
 
-def test_a_client_that_does_not_wait_for_its_answer_harms_nobody(other: M) -> None:
+def test_a_client_that_does_not_wait_for_its_answer_harms_nobody(other: MastodonClient) -> None:
     other.sandbox.script(faults.HUNG_AFTER)
     with socket.create_connection(("127.0.0.1", port_of(other.sandbox))) as client:
         client.sendall(GET)
@@ -297,14 +303,14 @@ def test_a_client_that_does_not_wait_for_its_answer_harms_nobody(other: M) -> No
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
     ],
 )
-def test_what_is_no_whole_request_is_not_answered(other: M, sent: bytes) -> None:
+def test_what_is_no_whole_request_is_not_answered(other: MastodonClient, sent: bytes) -> None:
     # What the server has not read when it closes makes the kernel send a reset.
     with suppress(OSError):
         assert talk(other.sandbox, sent) == b""
     assert other.sandbox.requests == ()
 
 
-def test_requests_follow_each_other_on_a_connection(other: M) -> None:
+def test_requests_follow_each_other_on_a_connection(other: MastodonClient) -> None:
     one = talk(other.sandbox, GET[:20], GET[20:])
     assert one.startswith(b"HTTP/1.1 200 OK\r\n")
     assert one.count(b"HTTP/1.1") == 1
@@ -313,7 +319,7 @@ def test_requests_follow_each_other_on_a_connection(other: M) -> None:
 
 @pytest.mark.parametrize("change", [(b"1.1", b"1.0"), (b"Host: h", b"Connection: Close")])
 def test_a_client_that_wants_one_answer_gets_one_and_the_end(
-    other: M, change: tuple[bytes, bytes]
+    other: MastodonClient, change: tuple[bytes, bytes]
 ) -> None:
     with socket.create_connection(("127.0.0.1", port_of(other.sandbox))) as client:
         client.sendall(GET.replace(*change))
@@ -331,7 +337,7 @@ def test_an_answer_has_its_length_and_phrase() -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(after=st.integers(0, 3000))
-def test_an_answer_can_be_cut_at_any_byte(other: M, after: int) -> None:
+def test_an_answer_can_be_cut_at_any_byte(other: MastodonClient, after: int) -> None:
     whole = talk(other.sandbox, GET)
     head = len(whole.partition(b"\r\n\r\n")[0]) + 4
     other.sandbox.script(faults.cut_head(after))
@@ -351,4 +357,4 @@ def test_a_request_shows_its_parts() -> None:
 
 def test_a_fault_says_no_answer_where_there_is_none() -> None:
     fault = Fault("lost")
-    assert fault.answer(Request("GET", "/"), None, Clock()()).status == 504
+    assert fault.answer(Request("GET", "/"), None, StillClock()()).status == 504

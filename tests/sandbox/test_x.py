@@ -14,9 +14,9 @@ from bot.sandbox.wire import Request, Response
 from bot.sandbox.x.behaviour import Duplicates, Names, Prices, Replies, XBehaviour, XLimits
 from bot.sandbox.x.oauth1 import Keys
 from bot.sandbox.x.rules import XRules
-from tests.helpers.sandbox_clients import X_HOST, Clock, X, oauth, x
+from tests.helpers.sandbox_clients import X_HOST, StillClock, XClient, oauth, x_client
 
-Start = Callable[..., X]
+Start = Callable[..., XClient]
 DAY = 24
 LINK = "https://arxiv.org/abs/2106.10934"
 
@@ -25,7 +25,7 @@ LINK = "https://arxiv.org/abs/2106.10934"
 def start() -> Iterator[Start]:
     """Starts X with a behaviour, and stops it after the test."""
     with ExitStack() as stack:
-        yield lambda **behaviour: stack.enter_context(x(XBehaviour(**behaviour)))
+        yield lambda **behaviour: stack.enter_context(x_client(XBehaviour(**behaviour)))
 
 
 def said(answer: requests.Response) -> tuple[int, object]:
@@ -60,7 +60,7 @@ def test_a_token_without_a_signature_does_not_come_in(start: Start) -> None:
 
 
 def test_a_signature_covers_query_and_form_and_may_be_made_out_to_either_host() -> None:
-    rules = XRules(Clock(), XBehaviour(signed_for=("https://api.x.com",)))
+    rules = XRules(StillClock(), XBehaviour(signed_for=("https://api.x.com",)))
     path = "https://api.x.com/2/users/me?expansions=a%20b%2Cc&expansions=~"
     session = requests.Session()
     prepared = session.prepare_request(
@@ -387,7 +387,7 @@ def test_a_post_can_be_read_by_id_and_in_the_timeline_at_different_times(start: 
     assert it.rules.waiting() == 0
 
 
-def _reads(it: X, post: str) -> tuple[bool, bool]:
+def _reads(it: XClient, post: str) -> tuple[bool, bool]:
     one = it.client.get_tweet(post, user_auth=True).data
     timeline = it.client.get_users_tweets(it.rules.account, user_auth=True).data
     return one is not None, timeline is not None
@@ -530,7 +530,7 @@ def test_a_late_request_may_be_refused_as_a_duplicate_by_then(start: Start) -> N
     assert it.texts() == ["same"]
 
 
-def _signed(it: X, path: str) -> dict[str, str]:
+def _signed(it: XClient, path: str) -> dict[str, str]:
     request = requests.Request("POST", X_HOST + path, auth=oauth(it.rules.keys))
     with requests.Session() as session:
         headers = session.prepare_request(request).headers

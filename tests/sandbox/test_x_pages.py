@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from bot.sandbox.service import Stored
 from bot.sandbox.x.behaviour import XBehaviour
 from bot.sandbox.x.text import shown
-from tests.helpers.sandbox_clients import Clock, X, x
+from tests.helpers.sandbox_clients import StillClock, XClient, x_client
 
 COUNT = 12
 
 
 @pytest.fixture
-def it() -> Iterator[X]:
+def it() -> Iterator[XClient]:
     """X with twelve posts, a minute apart; every third is a reply."""
-    with x() as started:
+    with x_client() as started:
         parent = None
         for number in range(COUNT):
             parent = started.post(f"post {number}", parent if number % 3 == 2 else None)
@@ -29,17 +29,17 @@ def it() -> Iterator[X]:
         yield started
 
 
-def numbers(it: X, **asked: object) -> list[int]:
+def numbers(it: XClient, **asked: object) -> list[int]:
     answer = it.client.get_users_tweets(it.rules.account, user_auth=True, **asked)
     return [int(each.text.removeprefix("post ")) for each in answer.data or []]
 
 
-def test_the_timeline_is_newest_first_and_ten_long(it: X) -> None:
+def test_the_timeline_is_newest_first_and_ten_long(it: XClient) -> None:
     assert numbers(it) == [11, 10, 9, 8, 7, 6, 5, 4, 3, 2]
     assert numbers(it, max_results=100) == list(range(11, -1, -1))
 
 
-def test_the_page_tells_where_it_ends(it: X) -> None:
+def test_the_page_tells_where_it_ends(it: XClient) -> None:
     answer = it.client.get_users_tweets(it.rules.account, max_results=5, user_auth=True)
     every = [post.id for post in it.rules.every()]
     assert answer.meta["newest_id"] == every[11]
@@ -52,14 +52,14 @@ def test_the_page_tells_where_it_ends(it: X) -> None:
 
 
 @pytest.mark.parametrize("size", [5, 6, 7, 11, 12, 100])
-def test_paging_shows_each_post_once(it: X, size: int) -> None:
+def test_paging_shows_each_post_once(it: XClient, size: int) -> None:
     pages = tweepy.Paginator(
         it.client.get_users_tweets, it.rules.account, max_results=size, user_auth=True
     )
     assert [each.text for each in pages.flatten()] == [f"post {n}" for n in range(11, -1, -1)]
 
 
-def test_ids_and_times_bound_what_is_shown(it: X) -> None:
+def test_ids_and_times_bound_what_is_shown(it: XClient) -> None:
     every = it.rules.every()
     assert numbers(it, since_id=every[8].id) == [11, 10, 9]
     assert numbers(it, until_id=every[2].id) == [1, 0]
@@ -70,7 +70,7 @@ def test_ids_and_times_bound_what_is_shown(it: X) -> None:
     assert numbers(it, end_time="2026-03-01T12:02:00") == [1, 0]
 
 
-def test_a_token_and_until_id_both_hold(it: X) -> None:
+def test_a_token_and_until_id_both_hold(it: XClient) -> None:
     every = it.rules.every()
     page = it.client.get_users_tweets(it.rules.account, max_results=5, user_auth=True)
     token = page.meta["next_token"]
@@ -78,18 +78,18 @@ def test_a_token_and_until_id_both_hold(it: X) -> None:
     assert numbers(it, pagination_token=token, until_id=every[10].id)[0] == 6
 
 
-def test_replies_can_be_left_out(it: X) -> None:
+def test_replies_can_be_left_out(it: XClient) -> None:
     assert numbers(it, exclude=["replies"]) == [10, 9, 7, 6, 4, 3, 1, 0]
     assert numbers(it, exclude=["retweets"], max_results=5) == [11, 10, 9, 8, 7]
 
 
-def test_the_timeline_reaches_back_only_so_far(it: X) -> None:
+def test_the_timeline_reaches_back_only_so_far(it: XClient) -> None:
     it.rules.behaviour = XBehaviour(depth=7, depth_without_replies=4)
     assert numbers(it, max_results=100) == [11, 10, 9, 8, 7, 6, 5]
     assert numbers(it, max_results=100, exclude=["replies"]) == [10, 9]
 
 
-def test_the_timeline_shows_what_is_there_and_ours(it: X) -> None:
+def test_the_timeline_shows_what_is_there_and_ours(it: XClient) -> None:
     it.rules.write("post 90", author="2")
     it.rules.write("post 91")
     it.rules.remove(it.rules.every()[11].id)
@@ -100,7 +100,7 @@ def test_the_timeline_shows_what_is_there_and_ours(it: X) -> None:
     assert numbers(it, max_results=5) == [91, 10, 9, 8, 7]
 
 
-def test_another_users_timeline_is_not_here(it: X) -> None:
+def test_another_users_timeline_is_not_here(it: XClient) -> None:
     answer = it.client.get_users_tweets("2", user_auth=True)
     assert (answer.data, answer.errors[0]["resource_type"]) == (None, "user")
 
@@ -119,7 +119,7 @@ def test_another_users_timeline_is_not_here(it: X) -> None:
         "referenced=1",
     ],
 )
-def test_what_is_out_of_bounds_is_a_400(it: X, query: str) -> None:
+def test_what_is_out_of_bounds_is_a_400(it: XClient, query: str) -> None:
     answer = it.call("GET", f"/2/users/{it.rules.account}/tweets?{query}")
     assert answer.status_code == 400
     assert query.partition("=")[0] in answer.json()["errors"][0]["parameters"]
@@ -128,7 +128,7 @@ def test_what_is_out_of_bounds_is_a_400(it: X, query: str) -> None:
 @given(st.text(alphabet=st.sampled_from("a &<>.\n/@#é😀") | st.characters(), max_size=80))
 @example("see http://a.com &amp; cs.AI < https://b.org/é")
 def test_a_text_can_be_had_back_from_what_x_makes_of_it(text: str) -> None:
-    look = shown(Stored("1", text, "1", Clock()()))
+    look = shown(Stored("1", text, "1", StillClock()()))
     back, at = "", 0
     for link in look.urls:
         start, end = link["start"], link["end"]

@@ -36,7 +36,7 @@ DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Line:
+class CronLine:
     """A line, and what it means, said by somebody else than the code under test."""
 
     text: str
@@ -51,18 +51,18 @@ def numbers(*some: int) -> frozenset[int]:
 
 ANY_HOUR = frozenset(range(24))
 DAILY = [
-    Line("30 1 * * *", numbers(30), numbers(1), lambda _: True),
-    Line("30 2 * * *", numbers(30), numbers(2), lambda _: True),
-    Line("0 0 * * *", numbers(0), numbers(0), lambda _: True),
-    Line("0 9 * * 1-5", numbers(0), numbers(9), lambda day: day.isoweekday() <= 5),
-    Line("0 12 29 2 *", numbers(0), numbers(12), lambda day: (day.month, day.day) == (2, 29)),
-    Line(
+    CronLine("30 1 * * *", numbers(30), numbers(1), lambda _: True),
+    CronLine("30 2 * * *", numbers(30), numbers(2), lambda _: True),
+    CronLine("0 0 * * *", numbers(0), numbers(0), lambda _: True),
+    CronLine("0 9 * * 1-5", numbers(0), numbers(9), lambda day: day.isoweekday() <= 5),
+    CronLine("0 12 29 2 *", numbers(0), numbers(12), lambda day: (day.month, day.day) == (2, 29)),
+    CronLine(
         "0 8 1,15 * MON", numbers(0), numbers(8), lambda d: d.day in (1, 15) or d.isoweekday() == 1
     ),
 ]
 OFTEN = [
-    Line("*/30 * * * *", numbers(0, 30), ANY_HOUR, lambda _: True),
-    Line("15,45 1-3 * * *", numbers(15, 45), numbers(1, 2, 3), lambda _: True),
+    CronLine("*/30 * * * *", numbers(0, 30), ANY_HOUR, lambda _: True),
+    CronLine("15,45 1-3 * * *", numbers(15, 45), numbers(1, 2, 3), lambda _: True),
 ]
 
 
@@ -98,7 +98,7 @@ def moment_of(local: datetime, zone: ZoneInfo) -> datetime:
     return shown.get(local) or shown[min(here for here in shown if here > local)]
 
 
-def rings(line: Line, zone: ZoneInfo, start: datetime) -> Iterator[datetime]:
+def rings(line: CronLine, zone: ZoneInfo, start: datetime) -> Iterator[datetime]:
     """Every time to ring after `start`."""
     clock = [time(hour, minute) for hour in sorted(line.hours) for minute in sorted(line.minutes)]
     day, last = start.astimezone(zone).date() - DAY, start
@@ -121,7 +121,7 @@ def changes(zone: ZoneInfo) -> list[date]:
 
 @pytest.mark.parametrize("line", DAILY, ids=lambda line: line.text)
 @pytest.mark.parametrize("name", ZONES)
-def test_ten_years_ring_as_the_clocks_show(name: str, line: Line) -> None:
+def test_ten_years_ring_as_the_clocks_show(name: str, line: CronLine) -> None:
     schedule, moment = Schedule(read_line(line.text), read_zone(name)), START
     for expected in rings(line, ZoneInfo(name), START):
         moment = schedule.after(moment)
@@ -133,7 +133,7 @@ def test_ten_years_ring_as_the_clocks_show(name: str, line: Line) -> None:
 @pytest.mark.parametrize("line", OFTEN, ids=lambda line: line.text)
 @pytest.mark.parametrize("name", [*ZONES, *OTHERS])
 def test_what_rings_often_rings_right_about_every_change_of_ten_years(
-    name: str, line: Line
+    name: str, line: CronLine
 ) -> None:
     schedule, zone = Schedule(line.text, name), ZoneInfo(name)
     days = changes(zone)
@@ -157,7 +157,9 @@ def test_what_rings_often_rings_right_on_any_day_of_ten_years(name: str) -> None
 
 @pytest.mark.parametrize("line", OFTEN, ids=lambda line: line.text)
 @pytest.mark.parametrize("name", [*ZONES[1:6], *OTHERS])
-def test_within_an_hour_that_comes_again_the_next_ring_is_after_it(name: str, line: Line) -> None:
+def test_within_an_hour_that_comes_again_the_next_ring_is_after_it(
+    name: str, line: CronLine
+) -> None:
     schedule, zone = Schedule(line.text, name), ZoneInfo(name)
     starts = [datetime.combine(day, time(), UTC) for day in changes(zone)]
     moments = (start + minute * MINUTE for start in starts for minute in range(0, 1440, 7))
@@ -261,7 +263,7 @@ WEEKDAYS = ["sun", "Mon", "TUE", "wed", "thu", "fri", "sat"]
 
 
 @dataclass(frozen=True)
-class Numbers:
+class CronField:
     """A field of a line, and the numbers it stands for."""
 
     text: str
@@ -273,7 +275,7 @@ class Numbers:
 
 
 @st.composite
-def fields(draw: st.DrawFn, every: range, low: int, high: int, names: list[str]) -> Numbers:
+def fields(draw: st.DrawFn, every: range, low: int, high: int, names: list[str]) -> CronField:
     """A list of parts with numbers from `low` to `high`, where `*` is `every` number."""
     texts: list[str] = []
     held: set[int] = set()
@@ -296,11 +298,11 @@ def fields(draw: st.DrawFn, every: range, low: int, high: int, names: list[str])
         )
         texts.append(text)
         held.update(means)
-    return Numbers(",".join(texts), frozenset(held))
+    return CronField(",".join(texts), frozenset(held))
 
 
 @st.composite
-def lines(draw: st.DrawFn) -> Line:
+def lines(draw: st.DrawFn) -> CronLine:
     """A line that comes: every month has the days up to 28."""
     minutes = draw(fields(range(60), 0, 59, []))
     hours = draw(fields(range(24), 0, 23, []))
@@ -317,7 +319,7 @@ def lines(draw: st.DrawFn) -> Line:
         )
 
     text = " ".join(each.text for each in (minutes, hours, days, months, weekdays))
-    return Line(text, minutes.held, hours.held, on)
+    return CronLine(text, minutes.held, hours.held, on)
 
 
 MOMENTS = st.integers(0, 14 * 365 * 86_400).map(
@@ -337,7 +339,7 @@ def times(draw: st.DrawFn) -> tuple[str, datetime]:
 
 @given(lines(), times())
 def test_any_line_rings_next_when_its_clocks_first_show_it(
-    line: Line, at: tuple[str, datetime]
+    line: CronLine, at: tuple[str, datetime]
 ) -> None:
     name, moment = at
     schedule = Schedule(read_line(line.text), name)

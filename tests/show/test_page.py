@@ -18,7 +18,7 @@ from bot.model import Account, Card, Media, Network, Post, Span, State, Thread, 
 from bot.show.page import plans, posts, render
 from bot.show.page.views import PageView, PostView, ThreadView, Tone
 from tests.helpers.fake_world import digest
-from tests.helpers.html_page import Page, harmless
+from tests.helpers.html_page import HtmlPage, check_harmless
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ABS = "https://arxiv.org/abs/2602.10001"
@@ -79,9 +79,9 @@ def first(made: PageView) -> PostView:
     return only(made).posts[0]
 
 
-def read(made: PageView) -> Page:
-    page = Page(render.html(made))
-    harmless(page)
+def read(made: PageView) -> HtmlPage:
+    page = HtmlPage(render.html(made))
+    check_harmless(page)
     return page
 
 

@@ -28,7 +28,7 @@ from bot.worker.alarm.raising import Told, report
 from bot.worker.alarm.teller import Ask, Line, serve
 from bot.worker.alarm.troubles import Trouble
 from bot.worker.watching.blot import blotter
-from tests.helpers.http_server import Answering, Reply, Request, Server, dripping
+from tests.helpers.http_server import HttpServer, Reply, ReplySource, Request, dripping
 from tests.helpers.ledger_setup import MINUTE, T0, real_proc
 from tests.helpers.paths import ROOT
 
@@ -47,12 +47,12 @@ FAST = Reply(b"{}")
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as running:
         yield running
 
 
-def address(server: Server, path: str = "/take", *answers: Answering) -> str:
+def address(server: HttpServer, path: str = "/take", *answers: ReplySource) -> str:
     """An address of Apprise's that posts JSON to the server, a token in it."""
     if answers:
         server.route(path, *answers)
@@ -65,14 +65,14 @@ def alerts(
     return Alerts(Secret(", ".join(addresses)), environment or {}, str, seconds)
 
 
-def taken(server: Server) -> list[dict[str, str]]:
+def taken(server: HttpServer) -> list[dict[str, str]]:
     return [json.loads(request.body) for request in server.requests]
 
 
 # What arrives
 
 
-def test_one_message_lists_what_is_new_and_what_is_over(server: Server) -> None:
+def test_one_message_lists_what_is_new_and_what_is_over(server: HttpServer) -> None:
     source = replace(HELD, key="source", account="", what="source", subject="posts/", told_at=T0)
     told = alerts(address(server, "/take", FAST)).tell([HELD], [source])
     assert told == Told(frozenset({HELD.key, "source"}))
@@ -90,7 +90,7 @@ def test_one_message_lists_what_is_new_and_what_is_over(server: Server) -> None:
     )
 
 
-def test_an_end_is_good_news(server: Server) -> None:
+def test_an_end_is_good_news(server: HttpServer) -> None:
     alerts(address(server, "/take", FAST)).tell([], [HELD])
     (message,) = taken(server)
     assert (message["type"], message["title"][:10]) == ("success", "bot: over:")
@@ -101,7 +101,7 @@ def test_where_there_is_nothing_to_tell_nobody_is_asked(monkeypatch: pytest.Monk
     assert alerts("json://127.0.0.1").tell([], []) == Told()
 
 
-def test_chats_with_markup_get_plain_text_and_no_more_than_they_take(server: Server) -> None:
+def test_chats_with_markup_get_plain_text_and_no_more_than_they_take(server: HttpServer) -> None:
     """Mattermost, Rocket.Chat (1,000 characters) and Misskey (512) on servers of one's own."""
     host = f"127.0.0.1:{server.port}"
     chats = {
@@ -119,7 +119,7 @@ def test_chats_with_markup_get_plain_text_and_no_more_than_they_take(server: Ser
         assert b"<!" not in request.body
 
 
-def test_a_secret_of_ours_is_told_to_nobody(server: Server) -> None:
+def test_a_secret_of_ours_is_told_to_nobody(server: HttpServer) -> None:
     where = address(server, "/take", FAST)
     row = replace(HELD, message=f"401 for {PLANTED}, says {where}")
     assert Alerts(Secret(where), {}, blotter([where])).tell([row], []).keys == KEYS
@@ -139,7 +139,7 @@ FAILING: dict[str, tuple[Reply, str]] = {
 
 
 @pytest.mark.parametrize("how", FAILING)
-def test_what_a_receiver_does_not_take_is_not_delivered(server: Server, how: str) -> None:
+def test_what_a_receiver_does_not_take_is_not_delivered(server: HttpServer, how: str) -> None:
     answer, reason = FAILING[how]
     server.route("/elsewhere", FAST)
     told = alerts(address(server, "/take", answer)).tell([HELD], [])
@@ -148,7 +148,7 @@ def test_what_a_receiver_does_not_take_is_not_delivered(server: Server, how: str
     assert server.requests[0].path == "/take"
 
 
-def test_one_address_is_enough_and_the_others_are_named(server: Server) -> None:
+def test_one_address_is_enough_and_the_others_are_named(server: HttpServer) -> None:
     slow = address(server, "/slow", Reply(dripping(b""))) + "?rto=0.2"
     told = alerts(slow, "nonsense://x", address(server, "/take", FAST)).tell([HELD], [])
     assert told.keys == KEYS
@@ -158,14 +158,14 @@ def test_one_address_is_enough_and_the_others_are_named(server: Server) -> None:
     )
 
 
-def test_a_receiver_that_hangs_is_left_when_the_time_is_up(server: Server) -> None:
+def test_a_receiver_that_hangs_is_left_when_the_time_is_up(server: HttpServer) -> None:
     hung = address(server, "/hang", Reply(dripping(b" ")))
     told = alerts(hung, seconds=2.0).tell([HELD], [])
     assert told.keys == frozenset()
     assert len(told.reasons) == 1
 
 
-def test_a_program_that_must_end_leaves_at_once_and_sends_no_more(server: Server) -> None:
+def test_a_program_that_must_end_leaves_at_once_and_sends_no_more(server: HttpServer) -> None:
     def stop(_: Request) -> Reply:
         told_by.stop()
         return Reply(dripping(b" "))
@@ -178,7 +178,7 @@ def test_a_program_that_must_end_leaves_at_once_and_sends_no_more(server: Server
     assert len(server.requests) == 1
 
 
-def test_a_stop_that_comes_while_the_process_starts_is_heeded(server: Server) -> None:
+def test_a_stop_that_comes_while_the_process_starts_is_heeded(server: HttpServer) -> None:
     told_by = alerts(address(server, "/take", FAST))
     told_by.stop()
     assert told_by._run(b"{}", 20.0) == b""
@@ -217,7 +217,7 @@ def test_a_system_without_room_for_a_process_is_no_crash(monkeypatch: pytest.Mon
 # At start
 
 
-def test_addresses_that_can_be_used_are_said_to_be_and_nothing_is_sent(server: Server) -> None:
+def test_addresses_that_can_be_used_are_said_to_be_and_nothing_is_sent(server: HttpServer) -> None:
     commas = f"mailto://user:{PLANTED}@example.com?to=a@example.com,b@example.com"
     both = alerts(address(server), commas + "\n", "\tjsons://example.com/a,b;c")
     assert both.check() == ""
@@ -252,7 +252,7 @@ def test_an_address_that_cannot_be_used_is_named_by_place_and_scheme(
     assert PLANTED not in "".join(traceback.format_exception(refused.value))
 
 
-def test_no_address_at_all_is_said(server: Server) -> None:
+def test_no_address_at_all_is_said(server: HttpServer) -> None:
     none = alerts(" ,;\n")
     with pytest.raises(SettingsError, match="holds no address"):
         none.check()
@@ -275,7 +275,7 @@ def test_without_apprise_it_is_said_how_to_install_it(tmp_path: Path) -> None:
 
 @real_proc
 def test_nothing_of_an_address_is_seen_anywhere(
-    server: Server, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    server: HttpServer, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[bytes] = []
 
@@ -306,7 +306,7 @@ def test_nothing_of_an_address_is_seen_anywhere(
 
 
 def test_each_trouble_is_told_once_over_restarts_and_failing_receivers(
-    tmp_path: Path, server: Server
+    tmp_path: Path, server: HttpServer
 ) -> None:
     server.route("/take", Reply(status=503), FAST, FAST, Reply(status=500), FAST)
     held = Trouble("held:mastodon:a", "mastodon", "held", "a", "post 3 is held", "Settle it.")
@@ -343,7 +343,7 @@ def said() -> Iterator[list[Line]]:
 
 
 @in_process
-def test_the_teller_says_how_each_address_fares(server: Server, said: list[Line]) -> None:
+def test_the_teller_says_how_each_address_fares(server: HttpServer, said: list[Line]) -> None:
     good, bad = address(server, "/take", FAST), address(server, "/bad", Reply(status=401))
     serve(asked(f"{good} {bad} nonsense://x dbus://["), said.append)
     assert {line for line in said if line[3] == "begun"} == {
@@ -360,7 +360,7 @@ def test_the_teller_says_how_each_address_fares(server: Server, said: list[Line]
 
 
 @in_process
-def test_the_teller_only_looks_where_there_is_no_text(server: Server, said: list[Line]) -> None:
+def test_the_teller_only_looks_where_there_is_no_text(server: HttpServer, said: list[Line]) -> None:
     serve(asked(f"what? {address(server)} slack://x json://a,slack:/x", text=""), said.append)
     assert sorted(said) == [
         (1, 4, "", "unusable", 0),
@@ -384,7 +384,7 @@ def test_the_teller_without_apprise_says_that(
 
 @in_process
 def test_the_teller_is_a_script_that_ends_itself(
-    server: Server,
+    server: HttpServer,
     said: list[Line],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -400,7 +400,7 @@ def test_the_teller_is_a_script_that_ends_itself(
     assert said == [(1, 1, "json", "begun", 0), (1, 1, "json", "told", 0)]
 
 
-def test_a_teller_that_has_outlived_us_is_ended_by_its_own_clock(server: Server) -> None:
+def test_a_teller_that_has_outlived_us_is_ended_by_its_own_clock(server: HttpServer) -> None:
     ask = asked(address(server, "/hang", Reply(dripping(b" ")))) | {"seconds": 1}
     done = subprocess.run(
         [sys.executable, "-P", teller.__file__],

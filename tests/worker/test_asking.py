@@ -32,7 +32,7 @@ def found(source: Digest, memory: Memory = NOTHING) -> Reading:
 
 
 @dataclass
-class Script:
+class ScriptedSource:
     """A source that gives what the test says, and notes what it was asked."""
 
     answers: list[Reading] = field(default_factory=list)
@@ -51,25 +51,25 @@ class Script:
         raise AssertionError(wanted)
 
 
-def asking(source: Script, catch_up: CatchUp = CatchUp.LATEST) -> Asking:
+def asking(source: ScriptedSource, catch_up: CatchUp = CatchUp.LATEST) -> Asking:
     return Asking(source, Rules(timedelta(days=3), catch_up), lambda: NOW)
 
 
 def test_an_unchanged_source_gives_what_it_gave() -> None:
     first = found(of_day(0), SEEN)
-    source = Script([first, Reading(Outcome.UNCHANGED, "posts", memory=SEEN)])
+    source = ScriptedSource([first, Reading(Outcome.UNCHANGED, "posts", memory=SEEN)])
     ask = asking(source)
     assert [ask.ask(), ask.ask()] == [first, first]
     assert source.asked == [NOTHING, SEEN]
 
 
 def test_a_source_that_was_never_read_has_nothing_to_be_unchanged() -> None:
-    ask = asking(Script([Reading(Outcome.UNCHANGED, "posts")]))
+    ask = asking(ScriptedSource([Reading(Outcome.UNCHANGED, "posts")]))
     assert ask.ask().outcome is Outcome.UNCHANGED
 
 
 def test_a_silent_source_is_asked_after_growing_waits_until_it_answers() -> None:
-    source = Script([*[SILENT] * 8, found(of_day(0))])
+    source = ScriptedSource([*[SILENT] * 8, found(of_day(0))])
     ask = asking(source)
     waits = []
     for _ in range(8):
@@ -84,14 +84,14 @@ def test_a_silent_source_is_asked_after_growing_waits_until_it_answers() -> None
 
 def test_what_was_read_survives_silence() -> None:
     kept = found(of_day(0), SEEN)
-    source = Script([kept, replace(SILENT, memory=SEEN), Reading(Outcome.UNCHANGED, "p")])
+    source = ScriptedSource([kept, replace(SILENT, memory=SEEN), Reading(Outcome.UNCHANGED, "p")])
     ask = asking(source)
     assert [ask.ask().outcome for _ in range(3)] == ["found", "unreachable", "found"]
     assert source.asked == [NOTHING, SEEN, SEEN]
 
 
 def test_text_that_is_no_digest_is_a_failure_and_needs_no_hurry() -> None:
-    ask = asking(Script([Reading(Outcome.MALFORMED, "posts/x.md")]))
+    ask = asking(ScriptedSource([Reading(Outcome.MALFORMED, "posts/x.md")]))
     ask.ask()
     assert (ask.failing_since, ask.retry()) == (NOW, None)
 
@@ -108,7 +108,9 @@ def test_text_that_is_no_digest_is_a_failure_and_needs_no_hurry() -> None:
 def test_no_digest_is_a_failure_where_there_was_one_or_there_is_no_such_place(
     problem: NoDigest, *, gave: bool, fails: bool
 ) -> None:
-    ask = asking(Script([Reading(Outcome.NONE, "posts", problem=problem), found(of_day(0))]))
+    ask = asking(
+        ScriptedSource([Reading(Outcome.NONE, "posts", problem=problem), found(of_day(0))])
+    )
     ask.gave = gave
     ask.ask()
     assert (ask.failing_since is not None) is fails
@@ -123,7 +125,7 @@ def test_waits_grow_to_half_an_hour_and_no_number_is_too_large() -> None:
 
 
 def test_the_latest_alone_is_offered_and_nothing_else_is_read() -> None:
-    source = Script(archive=(of_day(2), of_day(1)))
+    source = ScriptedSource(archive=(of_day(2), of_day(1)))
     latest = found(of_day(0))
     assert asking(source).offer(latest, of_day(5).day) == (latest,)
     assert asking(source, CatchUp.ALL).offer(latest, None) == (latest,)
@@ -142,7 +144,7 @@ def test_the_latest_alone_is_offered_and_nothing_else_is_read() -> None:
 )
 def test_where_the_latest_is_of_no_use_those_before_it_are_offered(useless: Reading) -> None:
     archive = (of_day(3), of_day(2), of_day(1))
-    source = Script(archive=archive)
+    source = ScriptedSource(archive=archive)
     offer = asking(source).offer(useless, of_day(3).day)
     assert offer == (*map(found, archive), useless)
     # without history: no further back than a digest may be old
@@ -157,7 +159,7 @@ def test_where_the_latest_cannot_be_read_for_long_those_before_it_are_offered(
     catch_up: CatchUp,
 ) -> None:
     archive = (of_day(2), of_day(1))
-    ask = asking(Script([SILENT], archive=archive), catch_up)
+    ask = asking(ScriptedSource([SILENT], archive=archive), catch_up)
     ask.ask()
     assert ask.offer(SILENT, of_day(3).day) == (SILENT,)
     ask.clock = lambda: NOW + PATIENCE_WITH_SOURCE
@@ -166,7 +168,7 @@ def test_where_the_latest_cannot_be_read_for_long_those_before_it_are_offered(
 
 def test_catching_up_offers_all_since_the_last_and_others_of_its_day() -> None:
     archive = tuple(of_day(n) for n in range(9, -1, -1))
-    source = Script(archive=archive)
+    source = ScriptedSource(archive=archive)
     ask = asking(source, CatchUp.ALL)
     latest = found(of_day(0))
     assert ask.offer(latest, of_day(4).day) == tuple(map(found, archive[5:]))
@@ -180,7 +182,7 @@ def test_catching_up_offers_all_since_the_last_and_others_of_its_day() -> None:
 
 def test_the_newest_of_use_is_found_however_long_an_age_is_allowed() -> None:
     archive = tuple(of_day(n) for n in range(300, 40, -1))
-    source = Script(archive=archive)
+    source = ScriptedSource(archive=archive)
     ask = Asking(source, Rules(timedelta(days=365)), lambda: NOW)
     offer = ask.offer(Reading(Outcome.MALFORMED, "posts/x.md"), None)
     assert offer[-2] == found(of_day(41))
@@ -189,17 +191,17 @@ def test_the_newest_of_use_is_found_however_long_an_age_is_allowed() -> None:
 
 def test_catching_up_gets_past_many_that_are_of_no_use() -> None:
     drafts = tuple(of_day(n, draft=True) for n in range(90, 10, -1))
-    source = Script(archive=(*drafts, of_day(5)))
+    source = ScriptedSource(archive=(*drafts, of_day(5)))
     offer = asking(source, CatchUp.ALL).offer(found(of_day(5)), of_day(91).day)
     assert offer[-1] == found(of_day(5))
 
 
 def test_catching_up_on_one_day_of_a_whole_page_comes_to_an_end() -> None:
     same = tuple(of_day(3, slug=f"draft-{n}", draft=True) for n in range(40))
-    offer = asking(Script(archive=same), CatchUp.ALL).offer(found(of_day(0)), of_day(9).day)
+    offer = asking(ScriptedSource(archive=same), CatchUp.ALL).offer(found(of_day(0)), of_day(9).day)
     assert 0 < len(offer) <= 40
 
 
 def test_catching_up_with_nothing_listed_offers_the_latest() -> None:
     latest = found(of_day(0))
-    assert asking(Script(), CatchUp.ALL).offer(latest, of_day(4).day) == (latest,)
+    assert asking(ScriptedSource(), CatchUp.ALL).offer(latest, of_day(4).day) == (latest,)

@@ -28,7 +28,7 @@ from bot.worker.watching.health import (
 )
 from bot.worker.watching.metrics import metrics
 from bot.worker.watching.watch import AccountHealth, AtWork, Moment, Snapshot, Watch
-from tests.helpers.watched_worker import NOON, Clocks, Life
+from tests.helpers.watched_worker import NOON, FakeClocks, WatchedWorker
 
 NOW = Moment(NOON, 100_000.0)
 TWITTER = AccountHealth("twitter", Network.TWITTER, able=True)
@@ -40,7 +40,7 @@ def ago(seconds: float, wall: float | None = None) -> Moment:
     return Moment(NOON - timedelta(seconds=there), NOW.seconds - seconds)
 
 
-RESTED = replace(Clocks().watch().snapshot(), now=NOW, ticked=NOW, due=None)
+RESTED = replace(FakeClocks().watch().snapshot(), now=NOW, ticked=NOW, due=None)
 
 
 def reasons(snapshot: Snapshot) -> list[str]:
@@ -92,102 +92,102 @@ def test_the_reasons_say_what_and_for_how_long() -> None:
 # A worker's life, told as the worker tells it
 
 
-def status(life: Life) -> int:
-    return healthz(life.watch.snapshot())[0]
+def status(worker: WatchedWorker) -> int:
+    return healthz(worker.watch.snapshot())[0]
 
 
 def test_right_after_the_start_all_is_well() -> None:
-    life = Life()
-    assert status(life) == 200
-    life.watch.begun(["twitter"])
-    life.go(4)
-    assert status(life) == 200
+    worker = WatchedWorker()
+    assert status(worker) == 200
+    worker.watch.begun(["twitter"])
+    worker.advance(4)
+    assert status(worker) == 200
 
 
 def test_a_start_that_never_comes_to_a_pass_is_stuck() -> None:
-    life = Life()
-    life.go(9.5)
-    assert status(life) == 200
-    life.go(0.5)
-    assert status(life) == 503
+    worker = WatchedWorker()
+    worker.advance(9.5)
+    assert status(worker) == 200
+    worker.advance(0.5)
+    assert status(worker) == 503
 
 
 def test_a_timer_that_is_wedged_is_stuck_and_well_again_once_it_ticks() -> None:
-    life = Life()
-    life.make_a_pass()
-    life.go(4.5, ticking=False)
-    assert status(life) == 200
-    life.go(0.5, ticking=False)
-    assert status(life) == 503
-    life.watch.ticked()
-    assert status(life) == 200
+    worker = WatchedWorker()
+    worker.run_pass()
+    worker.advance(4.5, ticking=False)
+    assert status(worker) == 200
+    worker.advance(0.5, ticking=False)
+    assert status(worker) == 503
+    worker.watch.ticked()
+    assert status(worker) == 200
 
 
 def test_a_pass_that_hangs_is_stuck_and_one_that_waits_for_long_is_not() -> None:
-    life = Life()
-    life.watch.begun(["twitter"])
-    life.watch.sign(15 * 60)
-    life.go(19.5)
-    assert status(life) == 200
-    life.go(0.5)
-    assert status(life) == 503
-    life.watch.sign()
-    assert status(life) == 200
+    worker = WatchedWorker()
+    worker.watch.begun(["twitter"])
+    worker.watch.sign(15 * 60)
+    worker.advance(19.5)
+    assert status(worker) == 200
+    worker.advance(0.5)
+    assert status(worker) == 503
+    worker.watch.sign()
+    assert status(worker) == 200
 
 
 def test_a_pass_that_is_longer_than_the_schedule_is_not_stuck_not_even_as_it_ends() -> None:
-    life = Life()
-    life.make_a_pass()
-    life.go(30)
-    life.watch.begun(["twitter"])
+    worker = WatchedWorker()
+    worker.run_pass()
+    worker.advance(30)
+    worker.watch.begun(["twitter"])
     for _ in range(30):
-        life.go(4)
-        life.watch.sign()
-        assert status(life) == 200
-    life.watch.ended(good=True)
-    assert status(life) == 200
-    life.watch.next_run(life.clocks.at + timedelta(minutes=30))
-    assert status(life) == 200
+        worker.advance(4)
+        worker.watch.sign()
+        assert status(worker) == 200
+    worker.watch.ended(good=True)
+    assert status(worker) == 200
+    worker.watch.next_run(worker.clocks.at + timedelta(minutes=30))
+    assert status(worker) == 200
 
 
 def test_a_run_that_nobody_takes_up_is_stuck() -> None:
-    life = Life()
-    life.make_a_pass()
-    life.go(39.5)
-    assert status(life) == 200
-    life.go(0.5)
-    assert status(life) == 503
+    worker = WatchedWorker()
+    worker.run_pass()
+    worker.advance(39.5)
+    assert status(worker) == 200
+    worker.advance(0.5)
+    assert status(worker) == 503
 
 
 def test_a_loop_that_ends_between_two_passes_is_stuck() -> None:
-    life = Life()
-    life.watch.begun(["twitter"])
-    life.watch.ended(good=True)
-    life.go(10)
-    assert status(life) == 503
-    life.watch.next_run(None)  # the schedule has no other
-    life.go(60 * 24)
-    assert status(life) == 200
+    worker = WatchedWorker()
+    worker.watch.begun(["twitter"])
+    worker.watch.ended(good=True)
+    worker.advance(10)
+    assert status(worker) == 503
+    worker.watch.next_run(None)  # the schedule has no other
+    worker.advance(60 * 24)
+    assert status(worker) == 200
 
 
 @pytest.mark.parametrize("jump", [3_600, 86_400 * 400, -3_600, -86_400 * 400])
 def test_a_clock_that_is_set_makes_nothing_stuck(jump: float) -> None:
-    life = Life()
-    life.clocks.put(jump)
-    assert status(life) == 200
-    life.watch.begun(["twitter"])
-    life.watch.sign(60)
-    life.clocks.put(jump)
-    assert status(life) == 200
-    life.clocks.put(-jump)
-    life.make_a_pass()
-    life.clocks.put(jump)
-    life.go(39)
-    assert status(life) == 200
+    worker = WatchedWorker()
+    worker.clocks.set_wall(jump)
+    assert status(worker) == 200
+    worker.watch.begun(["twitter"])
+    worker.watch.sign(60)
+    worker.clocks.set_wall(jump)
+    assert status(worker) == 200
+    worker.clocks.set_wall(-jump)
+    worker.run_pass()
+    worker.clocks.set_wall(jump)
+    worker.advance(39)
+    assert status(worker) == 200
 
 
 def test_no_trouble_that_a_restart_does_not_mend_is_503() -> None:
-    life = Life()
+    worker = WatchedWorker()
     limit = Limit("twitter", "post", NOON + timedelta(hours=1), "429")
     for number, bad in enumerate(
         (
@@ -197,11 +197,11 @@ def test_no_trouble_that_a_restart_does_not_mend_is_503() -> None:
             replace(TWITTER, limits=(limit,)),
         )
     ):
-        life.make_a_pass(good=False, reason="refused: the token was revoked")
-        life.watch.account(replace(bad, name=f"twitter-{number}"))
-    life.watch.source("unreachable", ok=False)
-    life.go(29)
-    answer, body = healthz(life.watch.snapshot())
+        worker.run_pass(good=False, reason="refused: the token was revoked")
+        worker.watch.account(replace(bad, name=f"twitter-{number}"))
+    worker.watch.source("unreachable", ok=False)
+    worker.advance(29)
+    answer, body = healthz(worker.watch.snapshot())
     assert (answer, body["status"], body["reasons"]) == (HTTPStatus.OK, "ok", [])
     assert body["last_good_pass"] is None
 
@@ -210,12 +210,12 @@ def test_no_trouble_that_a_restart_does_not_mend_is_503() -> None:
 
 
 def test_healthz_says_all_that_is_known() -> None:
-    clocks = Clocks()
+    clocks = FakeClocks()
     watch = clocks.watch()
     watch.begun(["twitter", "mastodon"])
-    clocks.go(2.5)
+    clocks.advance(2.5)
     watch.ended(good=True)
-    clocks.go(60)
+    clocks.advance(60)
     watch.begun(["twitter", "mastodon"])
     watch.source("found", ok=True, digest="hot-papers-2026-11-19")
     watch.account(
@@ -239,7 +239,7 @@ def test_healthz_says_all_that_is_known() -> None:
     watch.ended(good=False, reason="refused: the token was revoked")
     watch.next_run(NOON + timedelta(minutes=30))
     watch.begun(["mastodon"])
-    clocks.go(7)
+    clocks.advance(7)
     answer, body = healthz(watch.snapshot())
     assert answer == 200
     assert json.loads(json.dumps(body)) == {
@@ -297,7 +297,7 @@ def test_healthz_says_all_that_is_known() -> None:
 
 
 def test_healthz_of_a_worker_that_just_began() -> None:
-    watch = Clocks().watch()
+    watch = FakeClocks().watch()
     watch.account(TWITTER)
     watch.source("unreachable", ok=False)
     body = json.loads(json.dumps(healthz(watch.snapshot())[1]))
@@ -358,10 +358,10 @@ def figures(watch: Watch) -> dict[str, float]:
 
 
 def test_metrics_are_figures_of_the_same() -> None:
-    clocks = Clocks()
+    clocks = FakeClocks()
     watch = clocks.watch()
     watch.begun(["twitter"])
-    clocks.go(2)
+    clocks.advance(2)
     watch.ended(good=True)
     watch.count("sent", "twitter")
     watch.count("sent", "twitter")
@@ -384,7 +384,7 @@ def test_metrics_are_figures_of_the_same() -> None:
             limits=limits,
         )
     )
-    clocks.go(8)
+    clocks.advance(8)
     noon = NOON.timestamp()
     who = (("account", "twitter"), ("network", "twitter"))
     assert parsed(metrics(watch.snapshot())) == {
@@ -424,7 +424,7 @@ def test_metrics_are_figures_of_the_same() -> None:
 
 
 def test_what_is_not_known_is_no_figure_and_nothing_is_said_of_the_process() -> None:
-    watch = Clocks().watch()
+    watch = FakeClocks().watch()
     watch.account(replace(TWITTER, able=None))
     assert "next_run" not in metrics(watch.snapshot())
     assert figures(watch) == {
@@ -439,11 +439,11 @@ def test_what_is_not_known_is_no_figure_and_nothing_is_said_of_the_process() -> 
 
 
 def test_stuck_is_a_figure_too() -> None:
-    life = Life()
-    life.make_a_pass()
-    assert figures(life.watch)["bot_stuck"] == 0
-    life.go(5, ticking=False)
-    assert figures(life.watch)["bot_stuck"] == 1
+    worker = WatchedWorker()
+    worker.run_pass()
+    assert figures(worker.watch)["bot_stuck"] == 0
+    worker.advance(5, ticking=False)
+    assert figures(worker.watch)["bot_stuck"] == 1
 
 
 @given(
@@ -454,7 +454,7 @@ def test_stuck_is_a_figure_too() -> None:
     )
 )
 def test_whatever_the_names_are_metrics_parse_back(counts: list[tuple[str, str, int]]) -> None:
-    watch = Clocks().watch()
+    watch = FakeClocks().watch()
     for event, account, number in counts:
         for _ in range(number):
             watch.count(event, account)
@@ -485,7 +485,7 @@ def test_whatever_an_account_is_both_pages_can_be_read(
     accounts: list[AccountHealth],
     ended: bool,  # noqa: FBT001 - hypothesis passes it
 ) -> None:
-    watch = Clocks().watch()
+    watch = FakeClocks().watch()
     for account in accounts:
         watch.account(account)
     tell: Callable[[], None] = (

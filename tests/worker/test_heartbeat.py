@@ -13,15 +13,15 @@ from bot.errors import Unreachable
 from bot.settings.secret import Secret
 from bot.worker.watching import heartbeat as module
 from bot.worker.watching.heartbeat import Heartbeat, failing
-from tests.helpers.http_server import Reply, Request, Server, dripping
+from tests.helpers.http_server import HttpServer, Reply, Request, dripping
 
 TOKEN = "4f1b2c3d-0000-4000-8000-1234567890ab"
 OK = Reply(b"OK")
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as running:
         yield running
 
 
@@ -34,11 +34,11 @@ def beat(url: str, *, good: bool = True, seconds: float = 10.0) -> str:
     return reason
 
 
-def paths(server: Server) -> list[str]:
+def paths(server: HttpServer) -> list[str]:
     return [request.path for request in server.requests]
 
 
-def test_a_good_pass_is_one_get(server: Server) -> None:
+def test_a_good_pass_is_one_get(server: HttpServer) -> None:
     assert not beat(server.route(f"/{TOKEN}", OK))
     (request,) = server.requests
     assert (request.method, request.path, request.body) == ("GET", f"/{TOKEN}", b"")
@@ -46,7 +46,7 @@ def test_a_good_pass_is_one_get(server: Server) -> None:
     assert "authorization" not in request.headers
 
 
-def test_a_bad_pass_is_one_get_of_fail(server: Server) -> None:
+def test_a_bad_pass_is_one_get_of_fail(server: HttpServer) -> None:
     url = server.route(f"/{TOKEN}", OK)
     server.route(f"/{TOKEN}/fail", OK)
     assert not beat(url, good=False)
@@ -72,12 +72,12 @@ def test_fail_stands_at_the_end_of_the_path(url: str, found: str) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
-def test_every_2xx_is_good(server: Server, status: int) -> None:
+def test_every_2xx_is_good(server: HttpServer, status: int) -> None:
     assert not beat(server.route(f"/{TOKEN}", Reply(status=status)))
 
 
 @pytest.mark.parametrize("status", [304, 400, 403, 404, 410, 429])
-def test_what_is_refused_is_said_and_not_tried_again(server: Server, status: int) -> None:
+def test_what_is_refused_is_said_and_not_tried_again(server: HttpServer, status: int) -> None:
     reason = beat(server.route(f"/{TOKEN}", Reply(status=status)))
     assert reason == f"127.0.0.1: it answers {status}"
     assert len(server.requests) == 1
@@ -86,23 +86,23 @@ def test_what_is_refused_is_said_and_not_tried_again(server: Server, status: int
 @pytest.mark.parametrize(
     "first", [Reply(status=503), Reply(raw=True, reset=True), Reply(b"x", raw=True)]
 )
-def test_what_fails_in_passing_is_tried_once_more(server: Server, first: Reply) -> None:
+def test_what_fails_in_passing_is_tried_once_more(server: HttpServer, first: Reply) -> None:
     assert not beat(server.route(f"/{TOKEN}", first, OK))
     assert len(server.requests) == 2
 
 
-def test_and_never_a_third_time(server: Server) -> None:
+def test_and_never_a_third_time(server: HttpServer) -> None:
     assert beat(server.route(f"/{TOKEN}", Reply(status=500))) == "127.0.0.1: it answers 500"
     assert len(server.requests) == 2
 
 
-def test_what_the_second_try_says_counts(server: Server) -> None:
+def test_what_the_second_try_says_counts(server: HttpServer) -> None:
     url = server.route(f"/{TOKEN}", Reply(raw=True, reset=True), Reply(status=404))
     assert beat(url) == "127.0.0.1: it answers 404"
 
 
 def test_nobody_listens() -> None:
-    with Server() as gone:
+    with HttpServer() as gone:
         url = f"{gone.url}/{TOKEN}"
     assert beat(url) == "127.0.0.1: the connection is refused"
 
@@ -120,13 +120,13 @@ def test_what_may_not_be_fetched_is_not(url: str, why: str) -> None:
     assert beat(url) == f"hc.example: {why}"
 
 
-def test_tls_that_is_none(server: Server) -> None:
+def test_tls_that_is_none(server: HttpServer) -> None:
     url = f"https://127.0.0.1:{server.port}/{TOKEN}"
     assert "its certificate or its TLS is not accepted" in beat(url)
     assert not server.requests
 
 
-def test_redirects_are_followed_as_far_as_everywhere(server: Server) -> None:
+def test_redirects_are_followed_as_far_as_everywhere(server: HttpServer) -> None:
     for hop in range(HOPS):
         server.route(f"/{hop}", Reply(status=302, headers={"Location": f"/{hop + 1}"}))
     server.route(f"/{HOPS}", OK)
@@ -136,20 +136,20 @@ def test_redirects_are_followed_as_far_as_everywhere(server: Server) -> None:
     assert len(server.requests) == (1 + HOPS) + 2 * (1 + HOPS)
 
 
-def test_a_redirect_leads_to_nowhere_unsafe(server: Server) -> None:
+def test_a_redirect_leads_to_nowhere_unsafe(server: HttpServer) -> None:
     there = {"Location": f"http://hc.example/secret/{TOKEN}"}
     reason = beat(server.route("/x", Reply(status=302, headers=there)))
     assert reason == "127.0.0.1: only https is allowed, and http to this machine itself"
 
 
 @pytest.mark.parametrize("body", ["body", "head"])
-def test_a_server_that_drips_is_left_at_the_deadline(server: Server, body: str) -> None:
+def test_a_server_that_drips_is_left_at_the_deadline(server: HttpServer, body: str) -> None:
     slow = Reply(dripping(b"HTTP/1.1 200 OK\r\nX: y\r\n" if body == "head" else b"x"), raw=True)
     reason = beat(server.route(f"/{TOKEN}", slow), seconds=0.2)
     assert reason.startswith("127.0.0.1: ")
 
 
-def test_a_server_that_hangs_is_left_at_the_deadline(server: Server) -> None:
+def test_a_server_that_hangs_is_left_at_the_deadline(server: HttpServer) -> None:
     let_go = threading.Event()
 
     def hang(_: Request) -> Reply:

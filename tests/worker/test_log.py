@@ -32,7 +32,7 @@ from tests.helpers.watched_worker import NOON
 SECRET = "s3cr3t/To+ken=%\"'&<1>"
 
 
-class Bad:
+class Unprintable:
     def __str__(self) -> str:
         raise ValueError("no words")
 
@@ -95,7 +95,7 @@ def test_values_are_written_in_one_way() -> None:
         error=ValueError("one\n  two"),
         nothing=ValueError(),
         token=Secret("abcdefgh"),
-        bad=Bad(),
+        bad=Unprintable(),
     )
     del line["time"], line["level"], line["event"]
     assert line == {
@@ -151,7 +151,7 @@ SCALARS = st.one_of(
     st.dates(),
     st.timedeltas(),
     st.builds(ValueError, st.text(ANY)),
-    st.builds(Bad),
+    st.builds(Unprintable),
     st.binary(),
 )
 FIELDS = st.dictionaries(
@@ -393,7 +393,7 @@ def test_unicode_secrets_are_found_in_their_escapes() -> None:
 
 
 @dataclass
-class Broken(io.StringIO):
+class FailingStream(io.StringIO):
     """An output that fails as it is told to, and then works."""
 
     failures: list[Exception]
@@ -412,7 +412,7 @@ class Broken(io.StringIO):
     [OSError(28, "no space"), BrokenPipeError(), ValueError("closed"), RuntimeError("whatever")],
 )
 def test_lines_that_are_lost_are_counted_and_the_work_goes_on(error: Exception) -> None:
-    stream = Broken([error] * 3)
+    stream = FailingStream([error] * 3)
     log = Log(stream, json=True, clock=lambda: NOON)
     for number in range(5):
         log("x", number=number)
@@ -579,7 +579,7 @@ def test_what_sdks_whisper_is_never_heard(name: str) -> None:
 def test_a_record_that_cannot_be_worded_is_shown_as_it_is() -> None:
     with captured() as told:
         handed(msg="%d of %s", args=("many",))
-        handed(msg=Bad())
+        handed(msg=Unprintable())
         handed(exc_info=(None, None, None))
     assert [line["reason"] for line in told()] == ["%d of %s", "<Bad>", "x"]
 

@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from tests.helpers.long_run import Months, months, one_by_one
+from tests.helpers.long_run import LongRun, long_run, serve_accounts_in_turn
 from tests.helpers.long_run_events import BEGIN, DAY, NETWORKS, calendar
 
 DAYS = 400
@@ -24,8 +24,8 @@ quiet = pytest.mark.filterwarnings("ignore:Endpoint")  # a faulty answer may hav
 def test_the_latest_digest_goes_out_once_for_400_days(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one_by_one(monkeypatch)
-    with months(seed, DAYS, "latest", NETWORKS if MANY else NETWORKS[1:]) as lived:
+    serve_accounts_in_turn(monkeypatch)
+    with long_run(seed, DAYS, "latest", NETWORKS if MANY else NETWORKS[1:]) as lived:
         lived.live()
         saw_much(lived)
 
@@ -35,13 +35,13 @@ def test_the_latest_digest_goes_out_once_for_400_days(
 def test_every_digest_goes_out_once_for_400_days_where_all_are_made_up_for(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one_by_one(monkeypatch)
-    with months(seed, DAYS, "all", NETWORKS if MANY else NETWORKS[:1]) as lived:
+    serve_accounts_in_turn(monkeypatch)
+    with long_run(seed, DAYS, "all", NETWORKS if MANY else NETWORKS[:1]) as lived:
         lived.live()
         saw_much(lived)
 
 
-def saw_much(lived: Months) -> None:
+def saw_much(lived: LongRun) -> None:
     """What was meant to happen did: the laws were put to the test."""
     tally = lived.tally
     # not every life has a post that is held, nor one on a single network what has to be settled
@@ -55,15 +55,15 @@ def saw_much(lived: Months) -> None:
 
 
 def test_a_seed_repeats_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
-    one_by_one(monkeypatch)
+    serve_accounts_in_turn(monkeypatch)
     lives = []
     for _ in range(2):
-        with months(7, 12, "latest") as lived:
+        with long_run(7, 12, "latest") as lived:
             lived.live()
             posts = [
-                (post.id, post.text, post.created) for n in NETWORKS for post in lived.on.live(n)
+                (post.id, post.text, post.created) for n in NETWORKS for post in lived.world.live(n)
             ]
-            asked = [(each.path, each.fault) for each in lived.on.sandbox.requests]
+            asked = [(each.path, each.fault) for each in lived.world.sandbox.requests]
             lives.append((posts, asked, lived.tally))
     assert lives[0] == lives[1]
     assert lives[0][0]

@@ -23,20 +23,20 @@ from bot.errors import SettingsError
 from bot.worker.watching import pages as module
 from bot.worker.watching.pages import MOST_CLIENTS, Pages, page
 from bot.worker.watching.watch import Snapshot
-from tests.helpers.watched_worker import Life
+from tests.helpers.watched_worker import WatchedWorker
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PATIENT = 60.0  # a client's time where a test is not about it
 
 
 @pytest.fixture
-def life() -> Life:
-    return Life()
+def worker() -> WatchedWorker:
+    return WatchedWorker()
 
 
 @pytest.fixture
-def served(life: Life) -> Iterator[Pages]:
-    with Pages(0, life.watch.snapshot, seconds=PATIENT) as pages:
+def served(worker: WatchedWorker) -> Iterator[Pages]:
+    with Pages(0, worker.watch.snapshot, seconds=PATIENT) as pages:
         yield pages
 
 
@@ -79,30 +79,34 @@ def got(pages: Pages, path: str, method: str = "GET") -> tuple[int, http.client.
 # What is there
 
 
-def test_healthz_is_json_and_says_whether_a_restart_helps(served: Pages, life: Life) -> None:
+def test_healthz_is_json_and_says_whether_a_restart_helps(
+    served: Pages, worker: WatchedWorker
+) -> None:
     status, headers, text = got(served, "/healthz")
     assert (status, headers["Content-Type"]) == (200, "application/json")
     assert json.loads(text)["status"] == "ok"
-    life.go(5, ticking=False)
+    worker.advance(5, ticking=False)
     status, _, text = got(served, "/healthz")
     assert (status, json.loads(text)["status"]) == (503, "stuck")
-    life.watch.ticked()
+    worker.watch.ticked()
     assert got(served, "/healthz")[0] == 200
 
 
-def test_a_real_wedge_is_503_and_a_revoked_token_is_not(served: Pages, life: Life) -> None:
-    life.make_a_pass(good=False, reason="refused: 401, the token was revoked")
-    life.watch.source("unreachable", ok=False)
+def test_a_real_wedge_is_503_and_a_revoked_token_is_not(
+    served: Pages, worker: WatchedWorker
+) -> None:
+    worker.run_pass(good=False, reason="refused: 401, the token was revoked")
+    worker.watch.source("unreachable", ok=False)
     assert got(served, "/healthz")[0] == 200
-    life.watch.begun(["twitter"])
-    life.go(5)
+    worker.watch.begun(["twitter"])
+    worker.advance(5)
     status, _, text = got(served, "/healthz")
     assert status == 503
     assert "the pass that began at" in json.loads(text)["reasons"][0]
 
 
-def test_metrics_are_for_prometheus(served: Pages, life: Life) -> None:
-    life.watch.count("sent", "twitter")
+def test_metrics_are_for_prometheus(served: Pages, worker: WatchedWorker) -> None:
+    worker.watch.count("sent", "twitter")
     status, headers, text = got(served, "/metrics")
     assert (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     samples = {s.name: s.value for f in text_string_to_metric_families(text) for s in f.samples}
@@ -221,21 +225,21 @@ def test_it_listens_on_every_address(served: Pages) -> None:
 
 
 def test_a_page_that_cannot_be_made_is_500_and_a_line_in_the_log(
-    caplog: pytest.LogCaptureFixture, life: Life, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture, worker: WatchedWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: Snapshot) -> str:
         raise LookupError("no metrics today")
 
     monkeypatch.setattr(module, "metrics", fail)
-    with Pages(0, life.watch.snapshot) as pages:
+    with Pages(0, worker.watch.snapshot) as pages:
         assert status(pages, b"GET /metrics HTTP/1.1\r\n\r\n") == 500
         assert status(pages) == 200
     (record,) = caplog.records
     assert (record.levelno, record.getMessage()) == (logging.ERROR, "/metrics could not be made")
 
 
-def test_a_page_is_made_of_a_path_and_what_is_known(life: Life) -> None:
-    known = life.watch.snapshot()
+def test_a_page_is_made_of_a_path_and_what_is_known(worker: WatchedWorker) -> None:
+    known = worker.watch.snapshot()
     assert page("/nowhere", known).text == "404 Not Found\n"
     assert page("/healthz", known) == page("/healthz", known)
 
@@ -270,15 +274,17 @@ HOSTILE: dict[str, Callable[[socket.socket], None]] = {
 
 @pytest.mark.parametrize("how", HOSTILE)
 @pytest.mark.parametrize("most", [50, MOST_CLIENTS])
-def test_two_hundred_bad_clients_at_once_keep_nobody_out(how: str, most: int, life: Life) -> None:
-    with Pages(0, life.watch.snapshot, PATIENT, most) as pages:
+def test_two_hundred_bad_clients_at_once_keep_nobody_out(
+    how: str, most: int, worker: WatchedWorker
+) -> None:
+    with Pages(0, worker.watch.snapshot, PATIENT, most) as pages:
         threads = threading.active_count()
         with ExitStack() as stack:
             for _ in range(200):
                 HOSTILE[how](stack.enter_context(client(pages)))
             assert status(pages) == 200
             assert threading.active_count() == threads
-        life.go(5, ticking=False)
+        worker.advance(5, ticking=False)
         assert status(pages) == 503
 
 
@@ -295,8 +301,8 @@ def test_whoever_sends_more_than_anybody_reads_is_hung_up_on(served: Pages) -> N
     assert status(served) == 200
 
 
-def test_too_many_clients_and_the_oldest_must_go(life: Life) -> None:
-    with Pages(0, life.watch.snapshot, seconds=PATIENT, most=3) as pages, ExitStack() as stack:
+def test_too_many_clients_and_the_oldest_must_go(worker: WatchedWorker) -> None:
+    with Pages(0, worker.watch.snapshot, seconds=PATIENT, most=3) as pages, ExitStack() as stack:
         first, *others = [stack.enter_context(client(pages)) for _ in range(4)]
         assert not told(first)
         for sock in others[1:]:
@@ -320,37 +326,37 @@ SLOW = ("says nothing", "stops in the headers", "does not take the answer")
 
 
 @pytest.mark.parametrize("how", SLOW)
-def test_a_client_has_only_so_much_time(how: str, life: Life) -> None:
-    with Pages(0, life.watch.snapshot, seconds=0.05) as pages, client(pages) as sock:
+def test_a_client_has_only_so_much_time(how: str, worker: WatchedWorker) -> None:
+    with Pages(0, worker.watch.snapshot, seconds=0.05) as pages, client(pages) as sock:
         HOSTILE[how](sock)
         told(sock)  # which ends
         assert status(pages) == 200
 
 
-def test_a_client_that_drips_has_no_more_time_than_others(life: Life) -> None:
-    with Pages(0, life.watch.snapshot, seconds=0.1) as pages, client(pages) as sock:
+def test_a_client_that_drips_has_no_more_time_than_others(worker: WatchedWorker) -> None:
+    with Pages(0, worker.watch.snapshot, seconds=0.1) as pages, client(pages) as sock:
         drip(sock)  # which ends
         assert status(pages) == 200
 
 
-def test_the_worker_goes_on_while_pages_are_asked_for(served: Pages, life: Life) -> None:
+def test_the_worker_goes_on_while_pages_are_asked_for(served: Pages, worker: WatchedWorker) -> None:
     asking = [threading.Thread(target=status, args=(served,)) for _ in range(8)]
     for thread in asking:
         thread.start()
     for _ in range(200):
-        life.watch.count("sent", "twitter")
+        worker.watch.count("sent", "twitter")
     for thread in asking:
         thread.join()
-    assert life.watch.snapshot().counts == (("sent", "twitter", 200),)
+    assert worker.watch.snapshot().counts == (("sent", "twitter", 200),)
 
 
 # Begin and end
 
 
 def test_a_port_that_is_taken_is_said() -> None:
-    life = Life()
-    with Pages(0, life.watch.snapshot) as pages, pytest.raises(SettingsError) as caught:
-        Pages(pages.port, life.watch.snapshot)
+    worker = WatchedWorker()
+    with Pages(0, worker.watch.snapshot) as pages, pytest.raises(SettingsError) as caught:
+        Pages(pages.port, worker.watch.snapshot)
     assert caught.value.message == (
         f"PORT: {pages.port} cannot be used: another program listens there, perhaps another worker"
     )
@@ -373,11 +379,11 @@ def test_a_port_that_may_not_be_had_is_said(
 
     monkeypatch.setattr(socket, "create_server", refused)
     with pytest.raises(SettingsError, match=f"PORT: 80 cannot be used: {why}"):
-        Pages(80, Life().watch.snapshot)
+        Pages(80, WatchedWorker().watch.snapshot)
 
 
 def test_a_system_without_ipv6_is_served_on_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
-    life, make = Life(), socket.create_server
+    worker, make = WatchedWorker(), socket.create_server
 
     def only_four(*where: tuple[str, int], **how: object) -> socket.socket:
         if how.get("family") == socket.AF_INET6:
@@ -387,7 +393,7 @@ def test_a_system_without_ipv6_is_served_on_ipv4(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(socket, "create_server", only_four)
     for dual in (True, False):
         monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda dual=dual: dual)
-        with Pages(0, life.watch.snapshot) as pages:
+        with Pages(0, worker.watch.snapshot) as pages:
             assert status(pages) == 200
 
 
@@ -398,11 +404,11 @@ def descriptors() -> int:
 
 
 def test_the_end_is_prompt_whoever_is_there_and_gives_everything_back() -> None:
-    life = Life()
+    worker = WatchedWorker()
     before = descriptors()
     threads = threading.active_count()
     with ExitStack() as stack:
-        pages = Pages(0, life.watch.snapshot, seconds=PATIENT)
+        pages = Pages(0, worker.watch.snapshot, seconds=PATIENT)
         for how in SLOW:
             HOSTILE[how](stack.enter_context(client(pages)))
         assert status(pages) == 200
@@ -415,9 +421,9 @@ def test_the_end_is_prompt_whoever_is_there_and_gives_everything_back() -> None:
 
 
 def test_the_port_is_free_again_at_once() -> None:
-    life = Life()
-    with Pages(0, life.watch.snapshot) as pages:
+    worker = WatchedWorker()
+    with Pages(0, worker.watch.snapshot) as pages:
         port = pages.port
         assert status(pages) == 200
-    with Pages(port, life.watch.snapshot) as pages:
+    with Pages(port, worker.watch.snapshot) as pages:
         assert status(pages) == 200

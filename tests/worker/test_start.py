@@ -23,15 +23,15 @@ from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.settings import Secret, Settings
 from bot.worker.run import Worker
 from bot.worker.start import Clocks, started
-from tests.helpers.fake_world import Stage, check_once, stage
-from tests.helpers.worker_world import numbered, put, settings_of
+from tests.helpers.fake_world import FakeWorld, check_once, fake_world
+from tests.helpers.worker_world import numbered_digest, publish_file, worker_settings
 
 TOOTS = Network.MASTODON
 SECONDS = 30.0  # what hangs fails then
 HOUR = timedelta(hours=1)
 
 
-class Out(io.StringIO):
+class WaitableLog(io.StringIO):
     """A log that can be waited for."""
 
     def __init__(self) -> None:
@@ -61,10 +61,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(on: Stage, settings: Settings) -> Iterator[tuple[Worker, Out]]:
+def running(world: FakeWorld, settings: Settings) -> Iterator[tuple[Worker, WaitableLog]]:
     """A worker at work in a thread, from `with` to its end."""
-    out = Out()
-    clocks = Clocks(on.clock, on.clock.monotonic)
+    out = WaitableLog()
+    clocks = Clocks(world.clock, world.clock.monotonic)
     with started(settings, settings.accounts, {}, out, clocks) as worker:
         thread = threading.Thread(target=worker.run)
         thread.start()
@@ -86,47 +86,47 @@ def healthz(port: int) -> tuple[int, dict[str, object]]:
 
 
 def test_it_posts_is_rung_for_and_stops(tmp_path: Path) -> None:
-    with stage(tmp_path) as on:
-        settings = settings_of(on)
-        source = numbered(1, on.clock.wall - HOUR)
-        with running(on, settings) as (worker, out):
+    with fake_world(tmp_path) as world:
+        settings = worker_settings(world)
+        source = numbered_digest(1, world.clock.wall - HOUR)
+        with running(world, settings) as (worker, out):
             out.until("pass.ended")
-            put(on.folder / "posts", source)
+            publish_file(world.folder / "posts", source)
             worker.due.ring("mastodon")
             out.until("pass.ended", 2)
-            assert len(on.live(TOOTS)) == 4
-            assert on.live(Network.TWITTER) == [], "rung for one account alone"
-            worker.timer.at(on.clock.wall, "twitter")
+            assert len(world.live(TOOTS)) == 4
+            assert world.live(Network.TWITTER) == [], "rung for one account alone"
+            worker.timer.at(world.clock.wall, "twitter")
             out.until("pass.ended", 3)
         assert out.lines()[-1]["event"] == "worker.stopped"
-        for network, thread in on.planned(source, settings).items():
-            check_once(on.live(network), thread)
+        for network, thread in world.planned(source, settings).items():
+            check_once(world.live(network), thread)
 
 
 def test_a_timer_that_is_wedged_is_503_and_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with stage(tmp_path) as on:
+    with fake_world(tmp_path) as world:
         port, let_go = free_port(), threading.Event()
-        settings = settings_of(on, [TOOTS], PORT=str(port))
-        with running(on, settings) as (worker, out):
+        settings = worker_settings(world, [TOOTS], PORT=str(port))
+        with running(world, settings) as (worker, out):
             out.until("pass.ended")
             assert healthz(port)[0] == 200
 
             def wedged(_self: object, _moment: datetime) -> datetime:
                 let_go.wait(SECONDS)
-                return on.clock.wall + HOUR
+                return world.clock.wall + HOUR
 
             monkeypatch.setattr("bot.settings.schedule.Schedule.after", wedged)
-            on.clock.sleep(3600)  # the next run is due, and what it asks for never comes
-            worker.timer.at(on.clock.wall - HOUR, "")
-            on.clock.sleep(301)
+            world.clock.sleep(3600)  # the next run is due, and what it asks for never comes
+            worker.timer.at(world.clock.wall - HOUR, "")
+            world.clock.sleep(301)
             status, body = healthz(port)
             # whoever has not yet been wedged has ticked meanwhile; then it takes five minutes more
             for _ in range(100):
                 if status == 503:
                     break
-                on.clock.sleep(301)
+                world.clock.sleep(301)
                 status, body = healthz(port)
             assert status == 503, body
             assert "timer" in str(body["reasons"])
@@ -136,21 +136,21 @@ def test_a_timer_that_is_wedged_is_503_and_told_once(
 def test_a_pass_that_hangs_is_503_and_heard_of_in_every_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with stage(tmp_path) as on:
+    with fake_world(tmp_path) as world:
         port, let_go, entered = free_port(), threading.Event(), threading.Event()
-        settings = settings_of(on, [TOOTS], PORT=str(port))
+        settings = worker_settings(world, [TOOTS], PORT=str(port))
 
         def hangs(_self: object) -> None:
             entered.set()
             let_go.wait(SECONDS)
             raise ZeroDivisionError
 
-        with running(on, settings) as (worker, out):
+        with running(world, settings) as (worker, out):
             out.until("pass.ended")
             monkeypatch.setattr("bot.worker.asking.Asking.ask", hangs)
             worker.due.ring("")
             assert entered.wait(SECONDS)
-            on.clock.sleep(15 * 60 + 5 * 60 + 1)
+            world.clock.sleep(15 * 60 + 5 * 60 + 1)
             worker.signs.tick()
             worker.signs.tick()
             status, body = healthz(port)
@@ -164,13 +164,13 @@ def test_a_pass_that_hangs_is_503_and_heard_of_in_every_way(
 
 
 def test_refused_tokens_are_told_and_are_no_503(tmp_path: Path) -> None:
-    with stage(tmp_path) as on:
+    with fake_world(tmp_path) as world:
         port = free_port()
-        settings = settings_of(on, [TOOTS], PORT=str(port))
-        on.sandbox.script(
+        settings = worker_settings(world, [TOOTS], PORT=str(port))
+        world.sandbox.script(
             refusal("401", mastodon_answers.UNAUTHORIZED), network="mastodon", times=1000
         )
-        with running(on, settings) as (_, out):
+        with running(world, settings) as (_, out):
             out.until("pass.ended")
             status, body = healthz(port)
         assert status == 200
@@ -182,67 +182,69 @@ def test_refused_tokens_are_told_and_are_no_503(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["BOT_HEARTBEAT_URL", "BOT_NOTIFY_URLS", "MASTODON_ACCESS_TOKEN"])
 def test_no_secret_is_in_the_log(tmp_path: Path, name: str) -> None:
-    with stage(tmp_path) as on:
-        settings = settings_of(on, [TOOTS])
+    with fake_world(tmp_path) as world:
+        settings = worker_settings(world, [TOOTS])
         planted = "https://hc.test/planted-secret-1234"
         if name == "BOT_HEARTBEAT_URL":
             settings = replace(settings, heartbeat_url=Secret(planted))
         elif name == "BOT_NOTIFY_URLS":
             settings = replace(settings, notify_urls=Secret("json://127.0.0.1:1/planted-secret-1"))
-        put(on.folder / "posts", numbered(1, on.clock.wall), "no digest")
-        with running(on, settings) as (_, out):
+        publish_file(world.folder / "posts", numbered_digest(1, world.clock.wall), "no digest")
+        with running(world, settings) as (_, out):
             out.until("pass.ended")
         assert "planted-secret" not in out.getvalue()
-        assert on.mastodon.token not in out.getvalue()
+        assert world.mastodon.token not in out.getvalue()
 
 
 def test_a_heartbeat_is_told_of_each_pass(tmp_path: Path) -> None:
-    with stage(tmp_path) as on:
+    with fake_world(tmp_path) as world:
         port = free_port()
-        settings = settings_of(on, [TOOTS])
+        settings = worker_settings(world, [TOOTS])
         # the stand-in answers anything: a 404 is a beat that failed, and is told in the log
         url = f"http://127.0.0.1:{port}/beat"
         settings = replace(settings, heartbeat_url=Secret(url))
-        with running(on, settings) as (_, out):
+        with running(world, settings) as (_, out):
             line = out.until("heartbeat.failed")
         assert "beat" not in str(line["reason"]).replace("heartbeat", "")
 
 
 def test_settings_that_cannot_work_end_it_before_the_first_pass(tmp_path: Path) -> None:
-    with stage(tmp_path) as on:
+    with fake_world(tmp_path) as world:
         templates = tmp_path / "mine" / "default"
         templates.mkdir(parents=True)
         (templates / "entry.txt.j2").write_text("{{ nonsense }}")
-        settings = settings_of(on, [TOOTS], BOT_TEMPLATES=str(tmp_path / "mine"))
+        settings = worker_settings(world, [TOOTS], BOT_TEMPLATES=str(tmp_path / "mine"))
         with (
             pytest.raises(SettingsError, match="nonsense"),
             started(settings, settings.accounts, {}, io.StringIO()),
         ):
             raise AssertionError
-        assert not on.sandbox.requests
+        assert not world.sandbox.requests
 
 
 def test_what_may_mend_itself_is_a_line_in_the_log(tmp_path: Path) -> None:
-    with stage(tmp_path) as on:
-        settings = settings_of(on, [TOOTS])
-        put(on.folder / "posts", numbered(1, on.clock.wall), "no digest")
-        with running(on, settings) as (_, out):
+    with fake_world(tmp_path) as world:
+        settings = worker_settings(world, [TOOTS])
+        publish_file(world.folder / "posts", numbered_digest(1, world.clock.wall), "no digest")
+        with running(world, settings) as (_, out):
             assert out.until("check.warning")
             out.until("pass.ended")
 
 
 def test_an_address_that_apprise_cannot_use_ends_it(tmp_path: Path) -> None:
-    with stage(tmp_path) as on:
-        settings = replace(settings_of(on, [TOOTS]), notify_urls=Secret("nope://planted-secret"))
-        with pytest.raises(SettingsError) as caught, running(on, settings):
+    with fake_world(tmp_path) as world:
+        settings = replace(
+            worker_settings(world, [TOOTS]), notify_urls=Secret("nope://planted-secret")
+        )
+        with pytest.raises(SettingsError) as caught, running(world, settings):
             raise AssertionError
         assert "planted" not in str(caught.value)
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
-    with stage(tmp_path) as on, socket.create_server(("", 0)) as taken:
-        settings = settings_of(on, [TOOTS], PORT=str(taken.getsockname()[1]))
-        with pytest.raises(SettingsError, match="PORT"), running(on, settings):
+    with fake_world(tmp_path) as world, socket.create_server(("", 0)) as taken:
+        settings = worker_settings(world, [TOOTS], PORT=str(taken.getsockname()[1]))
+        with pytest.raises(SettingsError, match="PORT"), running(world, settings):
             raise AssertionError
 
 
@@ -250,13 +252,13 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
 def test_the_watch_waits_as_long_as_one_post_may_take(
     tmp_path: Path, network: Network, answers: int
 ) -> None:
-    with stage(tmp_path) as on:
-        settings = settings_of(on, [network], BOT_HTTP_TIMEOUT="600")
-        clocks = Clocks(on.clock, on.clock.monotonic)
-        with started(settings, settings.accounts, {}, Out(), clocks) as worker:
+    with fake_world(tmp_path) as world:
+        settings = worker_settings(world, [network], BOT_HTTP_TIMEOUT="600")
+        clocks = Clocks(world.clock, world.clock.monotonic)
+        with started(settings, settings.accounts, {}, WaitableLog(), clocks) as worker:
             watch = worker.signs.watch
             watch.begun([network.value])
             worker.passes.service.around.clock()
             work = watch.snapshot().at_work
             assert work
-            assert work.due - on.clock.monotonic() == answers * 600
+            assert work.due - world.clock.monotonic() == answers * 600

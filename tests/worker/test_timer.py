@@ -26,7 +26,7 @@ HALF_HOURLY = Schedule("*/30 * * * *", "UTC")
 BOTH = frozenset({"one", "two"})
 
 
-class Hand:
+class HandClock:
     """A clock that is set by hand, and a timer by it; `look` has the scheduler look at it once."""
 
     def __init__(self, now: datetime = NOON) -> None:
@@ -45,14 +45,14 @@ class Hand:
 
 
 @pytest.fixture
-def hand() -> Iterator[Hand]:
-    hand = Hand()
+def hand() -> Iterator[HandClock]:
+    hand = HandClock()
     hand.timer.start()
     yield hand
     hand.timer.stop()
 
 
-class Soon:
+class ConstantSchedule:
     """A schedule that rings all the time."""
 
     def after(self, moment: datetime) -> datetime:
@@ -122,7 +122,7 @@ def test_the_zone_of_the_scheduler_tells_the_time_and_moves_no_moment() -> None:
 def test_the_scheduler_rings_again_and_again_and_stops() -> None:
     due = Due()
     timer = Timer(due.ring, wall)
-    timer.every(Soon(), BOTH)
+    timer.every(ConstantSchedule(), BOTH)
     timer.start()
     for _ in range(3):
         assert due.wait(PATIENCE) == BOTH
@@ -151,7 +151,7 @@ def test_stopping_is_possible_at_any_time() -> None:
     assert timer.next_run() is None
 
 
-def test_nothing_is_logged(hand: Hand, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_logged(hand: HandClock, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         hand.timer.every(HALF_HOURLY, BOTH)
         assert hand.look(NOON + HOUR)
@@ -162,7 +162,7 @@ def test_nothing_is_logged(hand: Hand, caplog: pytest.LogCaptureFixture) -> None
 # Schedules ---------------------------------------------------------------------------------------
 
 
-def test_a_schedule_rings_when_it_is_time(hand: Hand) -> None:
+def test_a_schedule_rings_when_it_is_time(hand: HandClock) -> None:
     hand.timer.every(HALF_HOURLY, BOTH)
     assert hand.timer.next_run() == NOON + 20 * MINUTE
     assert hand.look(NOON + 19 * MINUTE) == []
@@ -172,7 +172,7 @@ def test_a_schedule_rings_when_it_is_time(hand: Hand) -> None:
     assert hand.look(NOON + 51 * MINUTE) == [("one", "two")]
 
 
-def test_what_is_due_together_rings_in_one(hand: Hand) -> None:
+def test_what_is_due_together_rings_in_one(hand: HandClock) -> None:
     hand.timer.every(HALF_HOURLY, BOTH)
     hand.timer.every(Schedule("0 * * * *", "Asia/Kolkata"), frozenset({"three"}))
     hand.timer.at(NOON + 20 * MINUTE, "four")
@@ -180,7 +180,7 @@ def test_what_is_due_together_rings_in_one(hand: Hand) -> None:
     assert hand.look(NOON + 20 * MINUTE) == [("four", "one", "three", "two")]
 
 
-class Counted:
+class CountingSchedule:
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self.asked = 0
@@ -190,8 +190,8 @@ class Counted:
         return self.schedule.after(moment)
 
 
-def test_ten_years_that_were_slept_through_ring_once(hand: Hand) -> None:
-    schedule = Counted(HALF_HOURLY)
+def test_ten_years_that_were_slept_through_ring_once(hand: HandClock) -> None:
+    schedule = CountingSchedule(HALF_HOURLY)
     hand.timer.every(schedule, BOTH)
     late = NOON + timedelta(days=3653)
     assert hand.look(late) == [("one", "two")]
@@ -201,7 +201,7 @@ def test_ten_years_that_were_slept_through_ring_once(hand: Hand) -> None:
 
 
 def test_what_became_due_before_the_start_rings_at_the_start() -> None:
-    hand = Hand()
+    hand = HandClock()
     assert hand.timer.next_run() is None
     hand.timer.every(HALF_HOURLY, BOTH)
     hand.timer.at(NOON + 40 * MINUTE, "three")
@@ -222,7 +222,7 @@ def test_what_became_due_before_the_start_rings_at_the_start() -> None:
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=5), st.booleans())
 def test_of_several_moments_the_earliest_rings(minutes: list[int], started: bool) -> None:  # noqa: FBT001 - drawn
-    hand = Hand()
+    hand = HandClock()
     if started:
         hand.timer.start()
     for minute in minutes:
@@ -237,7 +237,7 @@ def test_of_several_moments_the_earliest_rings(minutes: list[int], started: bool
     hand.timer.stop()
 
 
-def test_each_name_has_a_moment_of_its_own_and_may_ask_again(hand: Hand) -> None:
+def test_each_name_has_a_moment_of_its_own_and_may_ask_again(hand: HandClock) -> None:
     hand.timer.at(NOON + MINUTE, "")
     hand.timer.at(NOON + 2 * MINUTE, "one")
     assert hand.look(NOON + MINUTE) == [("",)]
@@ -258,7 +258,7 @@ def test_a_moment_in_the_past_rings_at_once() -> None:
 # A clock that is set -----------------------------------------------------------------------------
 
 
-def test_a_clock_set_back_by_hours_keeps_ringing(hand: Hand) -> None:
+def test_a_clock_set_back_by_hours_keeps_ringing(hand: HandClock) -> None:
     hand.timer.every(HALF_HOURLY, BOTH)
     hand.timer.every(Schedule("0 10 * * *", "UTC"), frozenset({"daily"}))
     assert hand.look(NOON - 3 * HOUR) == []
@@ -268,13 +268,13 @@ def test_a_clock_set_back_by_hours_keeps_ringing(hand: Hand) -> None:
     assert hand.look(NOON - 2 * HOUR - 10 * MINUTE) == [("daily", "one", "two")]
 
 
-def test_what_was_asked_for_once_rings_when_the_clock_is_set_back(hand: Hand) -> None:
+def test_what_was_asked_for_once_rings_when_the_clock_is_set_back(hand: HandClock) -> None:
     hand.timer.at(NOON + HOUR, "one")
     assert hand.look(NOON - 3 * HOUR) == [("one",)]
     assert hand.look(NOON + 2 * HOUR) == []
 
 
-def test_a_small_step_back_rings_nothing_twice(hand: Hand) -> None:
+def test_a_small_step_back_rings_nothing_twice(hand: HandClock) -> None:
     hand.timer.every(HALF_HOURLY, BOTH)
     hand.timer.at(NOON + HOUR, "one")
     half_past = NOON + 20 * MINUTE
@@ -284,7 +284,7 @@ def test_a_small_step_back_rings_nothing_twice(hand: Hand) -> None:
     assert hand.timer.next_run() == half_past + 30 * MINUTE
 
 
-def test_small_steps_back_add_up(hand: Hand) -> None:
+def test_small_steps_back_add_up(hand: HandClock) -> None:
     hand.timer.every(HALF_HOURLY, BOTH)
     hand.look(NOON)
     for minutes in (10, 20, 30):
@@ -292,7 +292,7 @@ def test_small_steps_back_add_up(hand: Hand) -> None:
     assert hand.timer.next_run() == NOON - 10 * MINUTE
 
 
-def test_a_clock_set_forward_and_back_rings_once_each_way(hand: Hand) -> None:
+def test_a_clock_set_forward_and_back_rings_once_each_way(hand: HandClock) -> None:
     hand.timer.every(HALF_HOURLY, BOTH)
     assert hand.look(NOON + timedelta(days=3653)) == [("one", "two")]
     assert hand.look(NOON) == []
@@ -304,7 +304,7 @@ def test_a_clock_set_forward_and_back_rings_once_each_way(hand: Hand) -> None:
 def test_however_the_clock_is_set_it_rings_soon_and_never_for_what_is_to_come(
     steps: list[int],
 ) -> None:
-    hand = Hand()
+    hand = HandClock()
     hand.timer.every(HALF_HOURLY, BOTH)
     hand.timer.start()
     try:
@@ -329,7 +329,9 @@ def sleep_of(timer: Timer) -> float:
     return look()
 
 
-def test_it_never_sleeps_longer_than_a_minute_or_than_its_sign_of_life_allows(hand: Hand) -> None:
+def test_it_never_sleeps_longer_than_a_minute_or_than_its_sign_of_life_allows(
+    hand: HandClock,
+) -> None:
     assert sleep_of(hand.timer) == LONGEST_SLEEP
     hand.timer.at(NOON + HOUR, "one")
     assert sleep_of(hand.timer) == LONGEST_SLEEP

@@ -79,7 +79,7 @@ def test_what_is_over_is_not_over_again_and_is_raised_where_it_comes_back() -> N
 
 
 @dataclass
-class Operator:
+class AlertReceiver:
     """Hears what arrives; `takes` says whether the next alert does."""
 
     takes: bool = True
@@ -93,11 +93,11 @@ class Operator:
         return Told(frozenset(one.key for one in (*raised, *over)))
 
 
-class Broken(LedgerError):
+class BrokenLedger(LedgerError):
     pass
 
 
-class Fragile:
+class FragileBook:
     """A book that breaks at the change of that number, before or after it is made."""
 
     def __init__(self, book: Book, at: int | None = None, *, after: bool = False) -> None:
@@ -125,7 +125,7 @@ class Fragile:
         if not broken or self.after:
             change()
         if broken:
-            raise Broken("the disk is full")
+            raise BrokenLedger("the disk is full")
 
 
 @pytest.fixture(params=["memory", "ledger"])
@@ -138,7 +138,7 @@ def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
 
 
 def test_a_trouble_is_told_once_and_once_when_it_is_over(book: Book) -> None:
-    operator, found = Operator(), [trouble("a"), trouble("b")]
+    operator, found = AlertReceiver(), [trouble("a"), trouble("b")]
     first = report(book, operator, found, every, T0)
     assert (first.raised, first.over) == (tuple(found), ())
     for _ in range(2):
@@ -153,7 +153,7 @@ def test_a_trouble_is_told_once_and_once_when_it_is_over(book: Book) -> None:
 
 
 def test_what_nobody_took_is_told_by_a_later_pass_that_need_not_find_it(book: Book) -> None:
-    operator = Operator(takes=False)
+    operator = AlertReceiver(takes=False)
     said = report(book, operator, [trouble("a")], every, T0)
     assert said.reasons == ("address 1 of 1 gave no answer in time",)
     operator.takes = True
@@ -162,7 +162,7 @@ def test_what_nobody_took_is_told_by_a_later_pass_that_need_not_find_it(book: Bo
 
 
 def test_what_went_before_anybody_heard_of_it_is_told_as_over_alone(book: Book) -> None:
-    operator = Operator(takes=False)
+    operator = AlertReceiver(takes=False)
     report(book, operator, [trouble("a")], every, T0)
     report(book, operator, [], every, T0)
     operator.takes = True
@@ -172,7 +172,7 @@ def test_what_went_before_anybody_heard_of_it_is_told_as_over_alone(book: Book) 
 
 
 def test_what_came_back_before_its_end_was_surely_told_is_told_as_new(book: Book) -> None:
-    operator = Operator()
+    operator = AlertReceiver()
     report(book, operator, [trouble("a")], every, T0)
     operator.takes = False
     report(book, operator, [], every, T0)
@@ -188,21 +188,21 @@ def test_without_anybody_to_tell_what_is_open_waits_for_somebody(book: Book) -> 
     report(book, None, [trouble("a"), trouble("b")], every, T0)
     report(book, None, [trouble("b")], every, T0)
     assert [one.key for one in book.troubles()] == ["b"]
-    operator = Operator()
+    operator = AlertReceiver()
     report(book, operator, [trouble("b")], every, T0)
     assert operator.heard == ["raised b"]
 
 
 def test_a_key_that_no_file_can_hold_is_told_once_all_the_same(book: Book) -> None:
-    operator = Operator()
+    operator = AlertReceiver()
     for _ in range(2):
         report(book, operator, [trouble("held:\ud800")], every, T0)
     assert operator.heard == ["raised held:?"]
 
 
 def test_a_book_that_cannot_be_written_is_the_callers_affair(book: Book) -> None:
-    with pytest.raises(Broken):
-        report(Fragile(book, 0), Operator(), [trouble("a")], every, T0)
+    with pytest.raises(BrokenLedger):
+        report(FragileBook(book, 0), AlertReceiver(), [trouble("a")], every, T0)
     assert book.troubles() == ()
 
 
@@ -220,7 +220,7 @@ def test_both_books_keep_nothing_of_a_key_they_do_not_hold(book: Book) -> None:
 
 
 @dataclass(frozen=True)
-class Pass:
+class PassPlan:
     """What is wrong, what the pass can judge, whether the alert arrives, and where it breaks."""
 
     wrong: frozenset[str]
@@ -232,37 +232,37 @@ class Pass:
 
 some_keys = st.frozensets(st.sampled_from(KEYS))
 judged_keys = st.one_of(st.just(frozenset(KEYS)), some_keys)
-passes = st.lists(st.builds(Pass, some_keys, judged_keys, st.booleans()), max_size=12)
+passes = st.lists(st.builds(PassPlan, some_keys, judged_keys, st.booleans()), max_size=12)
 breaking = st.lists(
     st.builds(
-        *(Pass, some_keys, judged_keys, st.booleans()),
+        *(PassPlan, some_keys, judged_keys, st.booleans()),
         *(st.one_of(st.none(), st.integers(0, 6)), st.booleans()),
     ),
     max_size=12,
 )
-QUIET = Pass(frozenset())
+QUIET = PassPlan(frozenset())
 
 
-class Play:
+class PassSequence:
     """Passes one after another on one ledger, each by a worker that has just been started."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "bot.db"
-        self.operator = Operator()
+        self.operator = AlertReceiver()
         self.open: set[str] = set()
         self.begun: Counter[str] = Counter()
         self.gone: Counter[str] = Counter()
 
-    def go(self, one: Pass) -> bool:
+    def go(self, one: PassPlan) -> bool:
         """Whether the pass came to its end."""
         self.operator.takes = one.takes
         over = (self.open - one.wrong) & one.judged
         with Ledger.open(self.path) as ledger:
-            book = Fragile(ledger, one.breaks_at, after=one.after)
+            book = FragileBook(ledger, one.breaks_at, after=one.after)
             found = [trouble(key) for key in KEYS if key in one.wrong]
             try:
                 report(book, self.operator, found, one.judged.__contains__, T0)
-            except Broken:
+            except BrokenLedger:
                 self.open = {each.key for each in ledger.troubles() if not each.over_at}
                 return False
         self.gone.update(over)
@@ -278,53 +278,55 @@ class Play:
 
 
 @contextmanager
-def a_play() -> Iterator[Play]:
+def pass_sequence() -> Iterator[PassSequence]:
     with TemporaryDirectory() as folder:
-        yield Play(Path(folder))
+        yield PassSequence(Path(folder))
 
 
 @settings(max_examples=60, deadline=None)
 @given(passes)
-@example([Pass(frozenset(KEYS)), QUIET, Pass(frozenset(KEYS), takes=False), QUIET])
-@example([Pass(frozenset(KEYS)), replace(QUIET, takes=False), Pass(frozenset(KEYS))])
-@example([Pass(frozenset(KEYS)), replace(QUIET, judged=frozenset()), Pass(frozenset(KEYS))])
-def test_each_trouble_is_told_once_and_its_end_once_whatever_fails(sequence: list[Pass]) -> None:
-    with a_play() as play:
+@example([PassPlan(frozenset(KEYS)), QUIET, PassPlan(frozenset(KEYS), takes=False), QUIET])
+@example([PassPlan(frozenset(KEYS)), replace(QUIET, takes=False), PassPlan(frozenset(KEYS))])
+@example([PassPlan(frozenset(KEYS)), replace(QUIET, judged=frozenset()), PassPlan(frozenset(KEYS))])
+def test_each_trouble_is_told_once_and_its_end_once_whatever_fails(
+    sequence: list[PassPlan],
+) -> None:
+    with pass_sequence() as passes:
         for one in [*sequence, QUIET, QUIET]:
-            assert play.go(one)
+            assert passes.go(one)
             for key in KEYS:
-                told = play.told(key)
-                assert told.count("raised") <= play.begun[key]
-                assert told.count("over") <= play.gone[key]
+                told = passes.told(key)
+                assert told.count("raised") <= passes.begun[key]
+                assert told.count("over") <= passes.gone[key]
                 if one.takes:
-                    ended = "over" if play.gone[key] else "nothing"
-                    assert play.last(key) == ("raised" if key in play.open else ended)
+                    ended = "over" if passes.gone[key] else "nothing"
+                    assert passes.last(key) == ("raised" if key in passes.open else ended)
                 if all(each.takes for each in sequence):
-                    assert told.count("raised") == play.begun[key]
-                    assert told.count("over") == play.gone[key]
-        with Ledger.open(play.path) as ledger:
+                    assert told.count("raised") == passes.begun[key]
+                    assert told.count("over") == passes.gone[key]
+        with Ledger.open(passes.path) as ledger:
             assert ledger.troubles() == ()
 
 
-LOST_END = (Pass(frozenset(KEYS)), replace(QUIET, breaks_at=4), Pass(frozenset(KEYS[:1])))
+LOST_END = (PassPlan(frozenset(KEYS)), replace(QUIET, breaks_at=4), PassPlan(frozenset(KEYS[:1])))
 
 
 @settings(max_examples=60, deadline=None)
 @given(breaking)
 @example([*LOST_END])
-@example([Pass(frozenset(KEYS), breaks_at=5), Pass(frozenset(KEYS), takes=False), QUIET])
-@example([Pass(frozenset(KEYS), breaks_at=5, after=True), replace(QUIET, breaks_at=2)])
+@example([PassPlan(frozenset(KEYS), breaks_at=5), PassPlan(frozenset(KEYS), takes=False), QUIET])
+@example([PassPlan(frozenset(KEYS), breaks_at=5, after=True), replace(QUIET, breaks_at=2)])
 def test_nothing_is_lost_where_the_ledger_fails_in_the_midst_of_a_pass(
-    sequence: list[Pass],
+    sequence: list[PassPlan],
 ) -> None:
-    with a_play() as play:
+    with pass_sequence() as passes:
         for one in [*sequence, QUIET]:
-            if play.go(one) and one.takes:
-                for key in play.open:
-                    assert play.last(key) == "raised"
+            if passes.go(one) and one.takes:
+                for key in passes.open:
+                    assert passes.last(key) == "raised"
         for key in KEYS:
-            assert play.last(key) in {"over", "nothing"}
-        with Ledger.open(play.path) as ledger:
+            assert passes.last(key) in {"over", "nothing"}
+        with Ledger.open(passes.path) as ledger:
             assert ledger.troubles() == ()
 
 

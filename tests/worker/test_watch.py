@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from bot.ledger.rows import Limit
 from bot.model import Network
 from bot.worker.watching.watch import AccountHealth, Moment, Watch
-from tests.helpers.watched_worker import NOON, Clocks
+from tests.helpers.watched_worker import NOON, FakeClocks
 
 MASTODON = AccountHealth("mastodon", Network.MASTODON, able=True)
 
 
 def test_at_first_a_pass_is_due_and_nothing_else_is_known() -> None:
-    clocks = Clocks()
+    clocks = FakeClocks()
     known = clocks.watch().snapshot()
     start = Moment(NOON, 1_000.0)
     assert (known.now, known.started, known.ticked, known.due) == (start,) * 4
@@ -30,22 +30,22 @@ def test_at_first_a_pass_is_due_and_nothing_else_is_known() -> None:
 
 
 def test_a_moment_is_past_by_both_clocks_or_not_at_all() -> None:
-    clocks = Clocks()
+    clocks = FakeClocks()
     due = Moment(clocks.wall(), clocks.monotonic())
 
     def now() -> Moment:
         return Moment(clocks.wall(), clocks.monotonic())
 
-    clocks.go(60)
+    clocks.advance(60)
     assert (now().since(due), now().past(due)) == (60, 60)
-    clocks.put(3_600)
+    clocks.set_wall(3_600)
     assert (now().since(due), now().past(due)) == (60, 60)
-    clocks.put(-7_200)
+    clocks.set_wall(-7_200)
     assert (now().since(due), now().past(due)) == (60, 60 - 3_600)
 
 
 def test_a_pass_is_at_work_from_its_begin_to_its_end() -> None:
-    clocks = Clocks()
+    clocks = FakeClocks()
     watch = clocks.watch()
     watch.begun(["mastodon", "twitter"])
     work = watch.snapshot().at_work
@@ -56,14 +56,14 @@ def test_a_pass_is_at_work_from_its_begin_to_its_end() -> None:
         1_000.0,
     )
     assert watch.snapshot().due is None
-    clocks.go(90)
+    clocks.advance(90)
     watch.ended(good=True)
     known = watch.snapshot()
     assert known.at_work is None
     assert known.last is not None
     assert known.last is known.last_good
     assert (known.last.seconds, known.last.good, known.last.reason) == (90, True, "")
-    clocks.go(10)
+    clocks.advance(10)
     watch.begun(())
     watch.ended(good=False, reason="held: post 3")
     known = watch.snapshot()
@@ -75,7 +75,7 @@ def test_a_pass_is_at_work_from_its_begin_to_its_end() -> None:
 
 
 def test_an_end_without_a_begin_is_kept_all_the_same() -> None:
-    watch = Clocks().watch()
+    watch = FakeClocks().watch()
     watch.ended(good=False, reason="it broke off")
     known = watch.snapshot()
     assert known.last is not None
@@ -83,7 +83,7 @@ def test_an_end_without_a_begin_is_kept_all_the_same() -> None:
 
 
 def test_of_all_promises_the_one_that_reaches_furthest_holds() -> None:
-    clocks = Clocks()
+    clocks = FakeClocks()
     watch = clocks.watch()
 
     def due() -> float:
@@ -96,21 +96,21 @@ def test_of_all_promises_the_one_that_reaches_furthest_holds() -> None:
     assert due() == 0
     watch.sign(900)
     assert due() == 900
-    clocks.go(60)
+    clocks.advance(60)
     watch.sign()
     watch.sign(30)
     assert due() == 840
-    clocks.go(1_000)
+    clocks.advance(1_000)
     assert due() == -160
     watch.sign()
     assert due() == 0
 
 
 def test_a_run_is_due_as_soon_as_a_pass_is_over_and_then_when_it_is_said() -> None:
-    clocks = Clocks()
+    clocks = FakeClocks()
     watch = clocks.watch()
     watch.begun(())
-    clocks.go(5)
+    clocks.advance(5)
     watch.ended(good=True)
     assert watch.snapshot().due == Moment(clocks.at, clocks.seconds)
     assert watch.snapshot().next_run is None
@@ -126,17 +126,17 @@ def test_a_run_is_due_as_soon_as_a_pass_is_over_and_then_when_it_is_said() -> No
 
 
 def test_the_timer_ticks() -> None:
-    clocks = Clocks()
+    clocks = FakeClocks()
     watch = clocks.watch()
-    clocks.go(30)
+    clocks.advance(30)
     watch.ticked()
-    clocks.go(12)
+    clocks.advance(12)
     known = watch.snapshot()
     assert known.now.since(known.ticked) == 12
 
 
 def test_a_source_is_well_or_not_since_a_time() -> None:
-    clocks = Clocks()
+    clocks = FakeClocks()
     watch = clocks.watch()
     told = []
     for state, ok in [("found", True), ("unchanged", True), ("unreachable", False)] * 2:
@@ -144,7 +144,7 @@ def test_a_source_is_well_or_not_since_a_time() -> None:
         source = watch.snapshot().source
         assert source is not None
         told.append((source.state, source.ok, source.digest, source.asked.since(source.since)))
-        clocks.go(60)
+        clocks.advance(60)
     assert (
         told
         == [
@@ -157,7 +157,7 @@ def test_a_source_is_well_or_not_since_a_time() -> None:
 
 
 def test_accounts_stand_in_the_order_they_came_each_as_it_was_told_last() -> None:
-    watch = Clocks().watch()
+    watch = FakeClocks().watch()
     twitter = AccountHealth("twitter", Network.TWITTER, able=False, reason="401")
     for one in (MASTODON, twitter, replace(MASTODON, held=2, spent_usd=Decimal("0.2"))):
         watch.account(one)
@@ -166,14 +166,14 @@ def test_accounts_stand_in_the_order_they_came_each_as_it_was_told_last() -> Non
 
 
 def test_events_are_counted_by_name_and_account() -> None:
-    watch = Clocks().watch()
+    watch = FakeClocks().watch()
     for event, account in [("sent", "b"), ("sent", "a"), ("sent", "b"), ("pass", "")]:
         watch.count(event, account)
     assert watch.snapshot().counts == (("pass", "", 1), ("sent", "a", 1), ("sent", "b", 2))
 
 
 def test_secrets_are_blotted_out_of_all_words() -> None:
-    clocks = Clocks()
+    clocks = FakeClocks()
     watch = Watch(clocks.wall, clocks.monotonic, lambda text: text.replace("hunter2", "***"))
     watch.begun(())
     watch.ended(good=False, reason="refused hunter2")
@@ -185,7 +185,7 @@ def test_secrets_are_blotted_out_of_all_words() -> None:
 
 
 def test_a_snapshot_is_frozen_and_does_not_follow() -> None:
-    watch = Clocks().watch()
+    watch = FakeClocks().watch()
     watch.count("sent")
     before = watch.snapshot()
     watch.count("sent")
@@ -213,12 +213,12 @@ ACTS: dict[str, Callable[[Watch], None]] = {
 def test_whatever_is_told_in_whatever_order_fits_together(
     acts: list[tuple[str, int, int]],
 ) -> None:
-    clocks = Clocks()
+    clocks = FakeClocks()
     watch = clocks.watch()
     told = []
     for act, seconds, jump in acts:
-        clocks.go(seconds)
-        clocks.put(jump * 1_000)
+        clocks.advance(seconds)
+        clocks.set_wall(jump * 1_000)
         ACTS[act](watch)
         told.append(act)
         known = watch.snapshot()
@@ -230,7 +230,7 @@ def test_whatever_is_told_in_whatever_order_fits_together(
 
 
 def test_every_thread_may_tell_and_nothing_is_lost() -> None:
-    watch = Clocks().watch()
+    watch = FakeClocks().watch()
     watch.begun(())
 
     def tell(number: int) -> None:
