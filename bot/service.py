@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.delivery.terms import End, Surroundings
@@ -78,12 +79,21 @@ class Service:
     _tokens: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def publish(
-        self, digest: Digest, threads: Sequence[Thread], wishes: Wishes
+        self,
+        digest: Digest,
+        threads: Sequence[Thread],
+        wishes: Wishes,
+        reorder: Callable[[Account, Sequence[str | None]], Thread] | None = None,
     ) -> tuple[Served, ...]:
-        """Deliver each thread to its account, all of them side by side; in the order given."""
+        """Deliver each thread to its account, all of them side by side; in the order given.
+
+        `reorder` words an account's thread with its papers in another order.
+        """
 
         def serve(thread: Thread) -> Served:
-            return self.serve(thread.account, lambda desk: desk.publish(digest, thread, wishes))
+            account = thread.account
+            own = partial(reorder, account) if reorder else None
+            return self.serve(account, lambda desk: desk.publish(digest, thread, wishes, own))
 
         return side_by_side(serve, threads)
 

@@ -179,7 +179,7 @@ class CannotRead(BotError):
     out): then nothing can be settled by reading.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what follows from a read that failed
         self,
         message: str,
         mend: str = "",

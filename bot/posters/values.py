@@ -45,7 +45,7 @@ def wait(headers: Mapping[str, str], families: Sequence[str], now: datetime) -> 
     Of several limits those count that have nothing left, and of these the last to end. `Date` tells
     how far the server's clock is from ours. A time that is past or far off is none.
     """
-    there = _http_date(headers.get("date", "")) or now
+    there = http_date(headers.get("date", "")) or now
     spent = [name for name in families if headers.get(f"{name}-remaining", "").strip() == "0"]
     resets = (_moment(headers.get(f"{name}-reset", "")) for name in spent or families[:1])
     ends = max(filter(None, resets), default=None) or _retry_after(headers, there)
@@ -64,7 +64,8 @@ def _moment(text: str) -> datetime | None:
         return None
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """Return the time in a header such as Date; None where it cannot be read."""
     try:
         return _aware(parsedate_to_datetime(text))
     except (ValueError, IndexError, OverflowError):
@@ -75,7 +76,7 @@ def _retry_after(headers: Mapping[str, str], there: datetime) -> datetime | None
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         return there + timedelta(seconds=int(text))
-    return _http_date(text)
+    return http_date(text)
 
 
 def _aware(moment: datetime) -> datetime:

@@ -17,8 +17,9 @@ from pathlib import Path
 from bot import app
 from bot.delivery.terms import Event, Surroundings
 from bot.desk import Served, Wishes
+from bot.ledger.rows import PlannedPost, PlannedThread
 from bot.ledger.store import Ledger
-from bot.model import Digest, Metrics, Network, Paper, Thread
+from bot.model import Account, Digest, Metrics, Network, Paper, Thread
 from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
 from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.mastodon.behaviour import MASTODON, MastodonBehaviour
@@ -95,6 +96,7 @@ class FakeWorld:
     sky: BlueskyRules
     events: list[Event] = field(default_factory=list)
     stop: bool = False
+    history: bool = True
 
     def rules(self, network: Network) -> XRules | MastodonRules | BlueskyRules:
         each: Mapping[Network, XRules | MastodonRules | BlueskyRules] = {
@@ -147,8 +149,22 @@ class FakeWorld:
     @contextmanager
     def service(self, settings: Settings) -> Iterator[Service]:
         numbers = itertools.count()
+        self.add_history(settings)
         with Ledger.open(settings.database) as ledger:
             yield Service(settings, ledger, self.surroundings(), lambda: f"token-{next(numbers)}")
+
+    def add_history(self, settings: Settings) -> None:
+        """Let a new ledger know of an older post on X, unless a test is about new ledgers.
+
+        A ledger that knows nothing of the account waits on X before its first post.
+        """
+        accounts = [each for each in settings.accounts if each.network is Network.TWITTER]
+        if not self.history or not accounts or settings.database.exists():
+            return
+        with Ledger.open(settings.database) as ledger:
+            for account in accounts:
+                number = ledger.plan(_older_thread(account), self.clock()).number
+                ledger.adopt(number, 0, "1", "", MORNING - timedelta(days=30))
 
     def post(
         self, source: Digest, settings: Settings, wishes: Wishes = NO_WISHES
@@ -180,6 +196,22 @@ class FakeWorld:
     def live(self, network: Network) -> list[Stored]:
         own = self.rules(network).account
         return [post for post in self.rules(network).live() if post.author == own]
+
+
+def _older_thread(account: Account) -> PlannedThread:
+    return PlannedThread(
+        account=account.name,
+        network=account.network,
+        digest="older",
+        day=date(2026, 1, 1),
+        generation=0,
+        title="Older",
+        published=MORNING - timedelta(days=31),
+        fingerprint="",
+        language="en",
+        visibility="public",
+        posts=(PlannedPost(0, "opening", "older", "Older", "Older"),),
+    )
 
 
 @contextmanager

@@ -196,6 +196,7 @@ class FaultScenario:
         """The service of one process, which may crash."""
         self.crash, settings = crash or Crash(), self.settings
         self.runs += 1
+        self.world.add_history(settings)
         with ExitStack() as closed:
             ledger = closed.enter_context(closing(CrashingLedger.open(settings.database)))
             ledger.crash = self.crash
@@ -222,6 +223,7 @@ class FaultScenario:
     def lose_ledger(self) -> None:
         """Delete the ledger, as a deployment does that replaces the disk."""
         self.ledgers += 1
+        self.world.history = False
         for path in self.settings.database.parent.glob(f"{self.settings.database.name}*"):
             path.unlink()
 
