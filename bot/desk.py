@@ -298,6 +298,7 @@ class Desk:
             "application": profile.application,
             "limit": str(profile.limit or ""),
             "url": profile.url,
+            "server": profile.server,
             "asked as": identity(self.settings, self.account),
         }
         if twin := self.ledger.introduce(self.account.name, facts, self._others()):
@@ -401,13 +402,16 @@ def known_profile(settings: Settings, ledger: Ledger, account: Account) -> Profi
     """What the ledger remembers of an account; None where it was never asked, or as another."""
     if ledger.fact(account.name, "asked as") != identity(settings, account):
         return None
-    limit = ledger.fact(account.name, "limit")
+    limit, server = ledger.fact(account.name, "limit"), ledger.fact(account.name, "server")
+    if server is None:  # it was asked by a version that did not keep this
+        return None
     return Profile(
         id=ledger.fact(account.name, "id") or "",
         handle="",
         url=ledger.fact(account.name, "url") or "",
         limit=int(limit) if limit else None,
         application=ledger.fact(account.name, "application") or "",
+        server=server,
     )
 
 

@@ -56,6 +56,11 @@ class Visibility(StrEnum):
     PRIVATE = "private"
     DIRECT = "direct"
 
+    @property
+    def is_private(self) -> bool:
+        """Whether only followers see it, or only those it names."""
+        return self in {Visibility.PRIVATE, Visibility.DIRECT}
+
 
 @dataclass(frozen=True, slots=True)
 class Metrics:

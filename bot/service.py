@@ -37,6 +37,7 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and wh
     clock: Callable[[], datetime],
     account_id: str = "",
     keeper: Keeper | None = None,
+    server: str = "",
 ) -> Poster:
     """The poster of an account; nothing is sent yet. Raises SettingsError for none we have."""
     secrets = {role: secret.reveal() for role, secret in credentials.secrets.items()}
@@ -61,7 +62,7 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and wh
     from bot.posters import mastodon  # noqa: PLC0415 - loads at first use
 
     return mastodon.open_poster(
-        account, credentials.base_url, secrets["access_token"], timeout, clock, account_id
+        account, credentials.base_url, secrets["access_token"], timeout, clock, account_id, server
     )
 
 
@@ -154,6 +155,7 @@ class Service:
             around.clock,
             known.id if known else "",
             keeper(settings, ledger, account),
+            known.server if known else "",
         )
         with closing(poster):
             lease = self._lease_time(account)

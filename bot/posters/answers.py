@@ -72,11 +72,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request, and the answer where there is one; `trouble` says in words why there is none."""
+    """One request, and the answer where there is one; `trouble` says in words why there is none.
+
+    `broke` says that the connection ended before the answer did, and not for want of time.
+    """
 
     fate: Fate
     reply: Reply | None = None
     trouble: str = ""
+    broke: bool = False
 
 
 @dataclass(frozen=True, slots=True)

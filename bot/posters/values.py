@@ -47,15 +47,15 @@ def wait(headers: Mapping[str, str], families: Sequence[str], now: datetime) -> 
     """
     there = http_date(headers.get("date", "")) or now
     spent = [name for name in families if headers.get(f"{name}-remaining", "").strip() == "0"]
-    resets = (_moment(headers.get(f"{name}-reset", "")) for name in spent or families[:1])
+    resets = (moment(headers.get(f"{name}-reset", "")) for name in spent or families[:1])
     ends = max(filter(None, resets), default=None) or _retry_after(headers, there)
     if ends is None or not timedelta(0) < ends - there <= _LONGEST_WAIT:
         return None
     return now + (ends - there)
 
 
-def _moment(text: str) -> datetime | None:
-    """Read seconds since 1970, or ISO 8601."""
+def moment(text: str) -> datetime | None:
+    """Read seconds since 1970, or ISO 8601; None where it is neither."""
     try:
         if re.fullmatch(r"[0-9]{1,11}(?:\.[0-9]{1,9})?", text):
             return datetime.fromtimestamp(float(text), UTC)
@@ -65,7 +65,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def http_date(text: str) -> datetime | None:
-    """Return the time in a header such as Date; None where it cannot be read."""
+    """Read a time as HTTP's headers have it; None where it is none."""
     try:
         return _aware(parsedate_to_datetime(text))
     except (ValueError, IndexError, OverflowError):
@@ -85,7 +85,7 @@ def _aware(moment: datetime) -> datetime:
 
 def created_at(value: object, *path: str) -> datetime | None:
     """Return the time at a path, which must be in ISO 8601; None where there is none."""
-    return _moment(text) if "T" in (text := text_at(value, *path)) else None
+    return moment(text) if "T" in (text := text_at(value, *path)) else None
 
 
 def at(value: object, *path: str) -> object:

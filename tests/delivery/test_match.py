@@ -17,7 +17,7 @@ from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Digest, Network, State
 from bot.posters import mastodon_answers, twitter_answers
 from bot.posters.poster import Seen
-from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, SNAC2, MastodonBehaviour
+from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, TAKAHE, MastodonBehaviour
 from bot.sandbox.mastodon.pages import Place, Profile, status
 from bot.sandbox.service import Stored
 from bot.sandbox.x.behaviour import Names
@@ -138,7 +138,9 @@ def test_what_comes_back_altered_is_ours(network: Network, source: Digest, sent:
     assert adopted(thread, chain(thread)) == unknown
 
 
-@pytest.mark.parametrize("server", [MASTODON, GOTOSOCIAL, SNAC2], ids=lambda server: server.version)
+@pytest.mark.parametrize(
+    "server", [MASTODON, GOTOSOCIAL, TAKAHE], ids=lambda server: server.version
+)
 def test_html_of_each_server_is_undone(server: MastodonBehaviour) -> None:
     thread = stored(awkward(), M)
     place = Place("https://example.social", server, Profile(), "1")

@@ -45,8 +45,8 @@ def it() -> Iterator[XClient]:
 
 @pytest.fixture
 def other() -> Iterator[MastodonClient]:
-    # it counts no requests: all its answers are alike
-    with mastodon_client(replace(SNAC2, hangs_up=False)) as started:
+    alike = replace(SNAC2, hangs_up=False)  # it counts no requests, and keeps its connections
+    with mastodon_client(alike) as started:
         yield started
 
 
