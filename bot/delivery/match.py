@@ -115,7 +115,8 @@ class Reading:
             if post.id in known or post.id in self.others:
                 continue
             match, position = self._best(post, self.thread.posts)
-            if match >= Match.NAMED and not self._hangs_elsewhere(post):
+            is_other = position == 0 and not post.parent and not self._is_opening(post)
+            if match >= Match.NAMED and not is_other and not self._hangs_elsewhere(post):
                 yield position, post
 
     def doubles(self) -> Iterator[tuple[int, Seen]]:
@@ -189,8 +190,8 @@ class Reading:
         return match is Match.WHOLE or in_doubt or (match is Match.NAMED and self._holds_ours(post))
 
     def _holds_ours(self, root: Seen) -> bool:
-        entries = self.thread.posts[1:]
-        return any(self._best(each, entries)[0] for each in self._below.get(root.id, ()))
+        below = self._below.get(root.id, ())
+        return any(self._best(each, self._entries)[0] for each in below)
 
     def _is_of_another_digest(self, root: Seen) -> bool:
         papers = any(_PAPER.search(each.text) for each in self._below.get(root.id, ()))

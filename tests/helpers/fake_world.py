@@ -33,6 +33,7 @@ from bot.service import Service
 from bot.settings import Settings, load
 
 NO_WISHES = Wishes()
+DAY = date(2026, 2, 28)
 MORNING = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
@@ -56,27 +57,28 @@ class FakeClock:
         self.seconds += seconds
 
 
-def paper(rank: int) -> Paper:
+def paper(rank: int, day: date = DAY) -> Paper:
+    number = f"{10_000 + rank + 100 * (day - DAY).days:05}"  # no two days have a paper in common
     return Paper(
         rank=rank,
         title=f"Learning & Unlearning, Part {rank}: <Why> It's Hard",
         authors=("Ada Lovelace", "Grace Hopper"),
         metrics=Metrics(5000 - rank, 60 + rank, MORNING - timedelta(hours=2)),
-        arxiv_id=f"2602.1{rank:04}",
-        abs_url=f"https://arxiv.org/abs/2602.1{rank:04}",
+        arxiv_id=f"2602.{number}",
+        abs_url=f"https://arxiv.org/abs/2602.{number}",
         categories=("cs.LG", "cs.AI"),
         abstract="We show one thing. It has consequences for others.",
     )
 
 
-def digest(papers: int = 3, day: date = date(2026, 2, 28), **fields: object) -> Digest:
+def digest(papers: int = 3, day: date = DAY, **fields: object) -> Digest:
     made = Digest(
         slug=f"hot-papers-{day}",
         title=f"Hot Papers {day}",
         day=day,
         last_day=day,
         published=MORNING - timedelta(hours=1),
-        papers=tuple(paper(rank) for rank in range(1, papers + 1)),
+        papers=tuple(paper(rank, day) for rank in range(1, papers + 1)),
     )
     return replace(made, **fields)  # type: ignore[arg-type] # each test knows the fields
 
