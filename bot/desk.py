@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.delivery.decide import Policy
@@ -50,15 +50,13 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One account being served, under its lease."""
+    """One account being served, under its lock."""
 
     settings: Settings
     ledger: Ledger
     around: Surroundings
     account: Account
     poster: Poster
-    token: str
-    lease: timedelta
 
     def publish(self, digest: Digest, thread: Thread, wishes: Wishes) -> Served:
         """Plan the thread if it is new, and carry it on."""
@@ -257,8 +255,6 @@ class Desk:
             policy=policy,
             patience=settings.patience.total_seconds(),
             pause=settings.pause.total_seconds(),
-            lease=self.lease,
-            token=self.token,
             unsent=unsent,
             application=self.ledger.fact(self.account.name, "application") or "",
             allows=lambda thread: self._allows(thread.posts),

@@ -108,9 +108,7 @@ class Play:
 
     `ahead` is how far the worker's wall clock is from the network's; with each thing that happens
     it jumps to the next of `jumps`. `words` are a thread's that no template made, `on_event` is
-    told what happens. `token` is that of the lease: a run with the same one takes up
-    a lease that a crash left, as if the process were known to be gone. `ledgers` is how many there
-    were so far, those of other workers too.
+    told what happens. `ledgers` is how many there were so far, those of other workers too.
     """
 
     on: Stage
@@ -119,7 +117,6 @@ class Play:
     more: Mapping[str, str] = field(default_factory=dict)
     ahead: timedelta = timedelta(0)
     death: Death = field(default_factory=Death)
-    token: str = "token"
     runs: int = 0
     crashes: int = 0
     ledgers: int = 1
@@ -196,7 +193,7 @@ class Play:
         with ExitStack() as closed:
             ledger = closed.enter_context(closing(Mortal.open(settings.database)))
             ledger.death = self.death
-            yield Service(settings, ledger, self.around(), lambda: self.token)
+            yield Service(settings, ledger, self.around())
 
     def around(self) -> Surroundings:
         clock = self.on.clock

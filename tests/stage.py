@@ -5,7 +5,6 @@ Sleeping moves the clock and nothing else, so that a run that waits two minutes 
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -146,9 +145,8 @@ class Stage:
 
     @contextmanager
     def service(self, settings: Settings) -> Iterator[Service]:
-        numbers = itertools.count()
         with Ledger.open(settings.database) as ledger:
-            yield Service(settings, ledger, self.around(), lambda: f"token-{next(numbers)}")
+            yield Service(settings, ledger, self.around())
 
     def post(
         self, source: Digest, settings: Settings, wishes: Wishes = NOTHING

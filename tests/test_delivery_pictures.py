@@ -713,7 +713,7 @@ def test_another_ledger_s_opening_is_taken_for_ours_whatever_it_shows(ours: bool
     with illustrated(B) as on, tempfile.TemporaryDirectory() as folder:
         elsewhere = str(Path(folder) / "bot.db")
         more = {"BOT_DATABASE": elsewhere}
-        other = Play(on.on, B, on.source, more, words=on.words, token="another")
+        other = Play(on.on, B, on.source, more, words=on.words)
         uploading = [on]
         on.on.sandbox.decide(
             lambda record: (
@@ -974,41 +974,20 @@ def test_one_that_was_planned_is_not_begun_either() -> None:
 @pytest.mark.parametrize("seconds", [0.0, 200.0])
 def test_two_workers_send_one_thread_with_one_picture(network: Network, seconds: float) -> None:
     with illustrated(network) as on:
-        other = Play(on.on, network, on.source, words=on.words, token="another")
+        other = Play(on.on, network, on.source, words=on.words)
         came: list[Served] = []
 
         def meet(event: Event) -> None:
             if event.what == "waiting" and not came:
-                on.on.clock.sleep(seconds)  # 200 s are past the end of the first one's lease
+                on.on.clock.sleep(seconds)
                 came.append(other.run())
 
         once(on, faults.server_error(502), is_upload)
         on.on_event = meet
         first = on.run()
         (second,) = came
-        if seconds:
-            assert (first.end, second.end) == (End.LATER, End.DONE)
-            assert first.reason == "somebody else sends for this account now"
-        else:
-            assert (first.end, second.end) == (End.DONE, End.LATER)
+        assert (first.end, second.end) == (End.DONE, End.LATER)
         whole(on, on.until_settled(), WITH)
-
-
-@pytest.mark.parametrize("network", NETWORKS)
-def test_the_lease_is_kept_however_long_the_waits_are(network: Network) -> None:
-    # One wait of 50 s would outlast the lease of 40 s that these time limits give.
-    with illustrated(network, BOT_RETRY_WAIT="25") as on:
-        once(on, faults.server_error(502), is_upload)
-        whole(on, on.run(), WITH)
-
-
-@pytest.mark.parametrize(("network", "seconds"), [(X, 15.0), (M, 9.0), (B, 9.0)])
-def test_the_lease_outlasts_answers_that_are_slow_together(
-    network: Network, seconds: float
-) -> None:
-    with illustrated(network) as on:
-        always(on, faults.slow(seconds), lambda request: not is_opening(request))
-        whole(on, on.run(), WITH)
 
 
 # The worker --------------------------------------------------------------------------------------

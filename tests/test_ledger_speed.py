@@ -8,10 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from ledgers import FAR, MINUTE, T0, TOKEN, opened, planned
+from ledgers import FAR, MINUTE, T0, opened, planned
 from places import ROOT
 
-from bot.ledger.leases import holder, is_alive
 from bot.ledger.rows import Attempt, Limit, Spending
 from bot.ledger.store import Ledger
 
@@ -36,23 +35,23 @@ def statements(tmp_path: Path) -> Iterator[tuple[Ledger, list[str]]]:
 
 def a_delivery(ledger: Ledger) -> None:
     number = ledger.plan(planned(digest="another"), T0).number
-    ledger.acquire("twitter", TOKEN, holder(), T0, MINUTE, is_alive)
     ledger.looked(number, T0)
     for position in range(3):
-        ledger.begin(number, position, TOKEN, T0, FAR)
+        ledger.begin(number, position, T0)
         ledger.doubt(number, position, "timed out", T0)
         ledger.missed(number, position, 1.0, T0)
         ledger.absent(number, position, T0)
-        ledger.begin(number, position, TOKEN, T0, FAR, absent=True)
+        ledger.begin(number, position, T0, absent=True)
         ledger.attempt(number, Attempt(T0, "send", position, "sent"))
         ledger.spend(Spending("twitter", T0, "post", Decimal("0.2")))
         ledger.sent(number, position, f"id {position}", "", T0)
     ledger.hold(number, 0, "gone", T0)
     ledger.adopt(number, 0, "id 9", "", T0)
     ledger.limit(Limit("twitter", "posts", FAR, "429"))
-    ledger.renew("twitter", TOKEN, T0, FAR)
     ledger.checked(number, T0)
-    ledger.release("twitter", TOKEN)
+    ledger.sender("twitter", T0)
+    with ledger.sending("mastodon", T0):
+        pass
 
 
 def a_look_around(ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledgers import FAR, MINUTE, T0, TOKEN, opened, planned, post
+from ledgers import MINUTE, T0, opened, planned, post
 
 from bot.ledger.columns import moment, stamp
 from bot.ledger.errors import LedgerError
@@ -136,7 +136,7 @@ def test_changes_together_are_kept_together_or_not_at_all(path: Path) -> None:
                 if not ledger.fact("twitter", "calm"):
                     raise KeyboardInterrupt
 
-        ledger.begin(number, 0, TOKEN, T0, FAR)
+        ledger.begin(number, 0, T0)
         with pytest.raises(KeyboardInterrupt):
             record()
         assert post(ledger.refresh(number)).state is State.SENDING
@@ -150,7 +150,7 @@ def test_changes_together_are_kept_together_or_not_at_all(path: Path) -> None:
 def test_begin_is_never_part_of_a_longer_transaction(path: Path) -> None:
     with opened(path) as (ledger, thread):
         with pytest.raises(RuntimeError, match="before the request leaves"), ledger.together():
-            ledger.begin(thread.number, 0, TOKEN, T0, FAR)
+            ledger.begin(thread.number, 0, T0)
         assert ledger.refresh(thread.number) == thread
 
 

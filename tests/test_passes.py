@@ -12,8 +12,7 @@ from works import Operator, Pulse, Works, numbered, put, settings_of, works
 
 from bot.digests.folder import read_bytes
 from bot.digests.reading import Outcome, Reading
-from bot.errors import Locked, Unreachable
-from bot.ledger.leases import holder
+from bot.errors import Unreachable
 from bot.ledger.store import Ledger
 from bot.model import Account, Digest, Network, State
 from bot.sandbox import faults
@@ -644,25 +643,6 @@ def test_a_turn_that_broke_off_is_over_with_the_next_that_does_not(
             assert operator.over == ["failed:mastodon"]
 
 
-def test_a_lease_that_cannot_be_given_back_spoils_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with stage(tmp_path) as on:
-        settings, operator = settings_of(on, [TOOTS]), Operator()
-        source = publish(on, 1)
-
-        def locked(*_: object) -> None:
-            raise Locked("the ledger is locked by another process")
-
-        with works(on, settings, operator) as worker:
-            with monkeypatch.context() as patch:
-                patch.setattr(Ledger, "release", locked)
-                worker.run()
-            [line] = worker.lines("thread.done")
-        assert line["digest"] == source.slug
-        assert operator.raised == []
-
-
 def test_a_digest_that_a_person_posts_meanwhile_is_pending_no_more(tmp_path: Path) -> None:
     broken = tmp_path / "templates" / "default" / "entry.txt.j2"
     broken.parent.mkdir(parents=True)
@@ -688,12 +668,11 @@ def test_a_digest_that_a_person_posts_meanwhile_is_pending_no_more(tmp_path: Pat
 def test_a_digest_that_another_was_busy_with_is_pending_no_more(tmp_path: Path) -> None:
     with stage(tmp_path) as on:
         settings, operator = settings_of(on, [TOOTS]), Operator()
-        source, minute = publish(on, 1), timedelta(minutes=1)
+        source = publish(on, 1)
         with works(on, settings, operator) as worker:
-            worker.ledger.acquire("mastodon", "other", holder(), on.clock.wall, minute, bool)
-            worker.run()
+            with worker.ledger.sending("mastodon", on.clock.wall):
+                worker.run()
             assert len(worker.lines("thread.later")) == 1
-            worker.ledger.release("mastodon", "other")
             assert on.post(source, settings)[TOOTS].end == "done"
             for _ in range(5):
                 later(on, DAY)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -114,7 +113,7 @@ def works(
 
     `kept` is the kind of ledger: one whose process can die, for instance.
     """
-    out, numbers = io.StringIO(), itertools.count()
+    out = io.StringIO()
     log = Log(out, json=True, clock=on.clock)
     watch = Watch(on.clock, on.clock.monotonic)
     with kept.open(settings.database) as ledger:
@@ -131,7 +130,7 @@ def works(
             stopping=lambda: on.stop,
         )
         around = replace(on.around(), tell=signs.event)
-        service = Service(settings, ledger, around, lambda: f"token-{next(numbers)}")
+        service = Service(settings, ledger, around)
         rules = {
             account.name: Rules(
                 settings.max_age,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def retract(
     ledger: Ledger, poster: Poster, thread: StoredThread, terms: Terms, around: Surroundings
 ) -> Result:
-    """Delete what is out of `thread`; the caller holds the account's lease.
+    """Delete what is out of `thread`; the caller holds the account's lock.
 
     The network is asked first what is there. Only posts that we sent or that were recognised are
     deleted. What cannot be deleted now is left, with all before it, for the next run.
@@ -44,7 +44,6 @@ def _take_back(book: Book, poster: Poster) -> None:
         if post.state is State.RETRACTED:
             continue
         if post.id:
-            book.keep()
             _delete(book, poster, post)
         book.retracted(post.position)
 
