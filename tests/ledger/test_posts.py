@@ -358,6 +358,4 @@ class Posts(RuleBasedStateMachine):
 
 
 def test_whatever_happens_the_ledger_and_the_model_agree() -> None:
-    run_state_machine_as_test(
-        Posts, settings=settings(max_examples=40, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(Posts, settings=settings(max_examples=40, stateful_step_count=40))
