@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from places import ROOT
 
 from bot.cli import Surroundings, cli, run
 from bot.delivery.terms import End
@@ -19,6 +18,7 @@ from bot.formatter.views import DigestView, PaperView
 from bot.model import Network
 from bot.settings import accounts, options, table
 from bot.worker.signs import _QUIET
+from tests.helpers.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -1,4 +1,7 @@
-"""The house of README, "Layout": who may import whom, and which file may import which library."""
+"""The house of README, "Layout": who may import whom, and which file may import which library.
+
+And the layout of the tests: their folders are those of bot/, and no test module imports another.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from places import ROOT
+from hypothesis import HealthCheck, settings
+
+from tests.helpers.paths import ROOT
 
 WORDS = {"model", "errors"}
 # A room may import the rooms named here, and itself; the way of the data runs from top to bottom.
@@ -162,3 +167,43 @@ def test_a_dry_run_of_plain_text_loads_no_http_and_no_repair() -> None:
     loaded = loads(script)
     assert "jinja2" in loaded
     assert not loaded & {"requests", "urllib3", "dotenv", "tomllib", "defusedxml", "sqlite3"}
+
+
+# The tests ----------------------------------------------------------------------------------------
+
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+TEST_MODULES = [path for path in TESTS if path.name.startswith("test_")]
+NOT_A_ROOM = {"browser", "golden", "helpers"}
+
+
+def test_what_two_test_modules_share_is_a_helper() -> None:
+    for path in TESTS:
+        for module in imported(path):
+            own = module.split(".")[0] == "tests"
+            assert not own or module.startswith("tests.helpers"), f"{path} imports {module}"
+
+
+def test_the_folders_of_the_tests_are_the_rooms() -> None:
+    rooms = {path.parent.name for path in (ROOT / "bot").glob("*/__init__.py")}
+    folders = {path.parent.name for path in TEST_MODULES if path.parent != ROOT / "tests"}
+    assert folders - NOT_A_ROOM == rooms
+    assert {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()} - {
+        "__pycache__"
+    } == rooms | NOT_A_ROOM
+
+
+def test_helpers_hold_no_tests_and_other_folders_nothing_else() -> None:
+    for path in TESTS:
+        is_test = path.name.startswith("test_")
+        assert is_test is not (path.parent.name == "helpers" or path.name == "conftest.py"), path
+
+
+def test_no_test_is_judged_by_the_speed_of_the_machine() -> None:
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check
+    for path in TEST_MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("settings"):
+                assert "deadline" not in {each.arg for each in node.keywords}, path
+        if path != Path(__file__):
+            assert "HealthCheck" not in path.read_text(encoding="utf-8"), path

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from places import ROOT, SAMPLES
 
 from bot import __version__
+from tests.helpers.paths import ROOT, SAMPLES
 
 
 @pytest.fixture(scope="module")

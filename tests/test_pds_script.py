@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from places import ROOT
+
+from tests.helpers.paths import ROOT
 
 PINS = ROOT / ".ci" / "pds.d"
 

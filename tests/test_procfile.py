@@ -23,9 +23,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from places import ROOT
-from stage import check_once, check_safe
-from works import numbered, put
 
 from bot import app
 from bot.model import Network, Thread
@@ -34,6 +31,9 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.service import Stored
 from bot.sandbox.x.rules import XRules
 from bot.settings import load
+from tests.helpers.fake_world import check_once, check_safe
+from tests.helpers.paths import ROOT
+from tests.helpers.worker_world import numbered_digest, publish_file
 
 PYTHON = Path(os.environ.get("BOT_TEST_PYTHON") or sys.executable)
 SECONDS = 90.0  # what hangs fails then; the minute of cron is waited for
@@ -43,7 +43,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Running:
+class HonchoRun:
     """The Procfile's processes under honcho, and what they say."""
 
     def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
@@ -94,13 +94,13 @@ def _processes() -> list[int]:
 
 
 @contextmanager
-def honcho(folder: Path, environ: dict[str, str], port: int) -> Iterator[Running]:
+def honcho(folder: Path, environ: dict[str, str], port: int) -> Iterator[HonchoRun]:
     """The Procfile's processes, from `with` to its end, when the worker is told to stop."""
     command = [sys.executable, "-m", "honcho", "--no-prefix", "start", "-p", str(port)]
     with subprocess.Popen(
         command, cwd=folder, env=environ, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
-        running = Running(process, folder)
+        running = HonchoRun(process, folder)
         try:
             yield running
             running.terminate()
@@ -143,7 +143,7 @@ def test_it_posts_by_itself_and_survives_what_a_platform_does(checkout: Path) ->
             "MASTODON_ACCESS_TOKEN": toots.token,
         }
         environ = settings | {"PATH": f"{PYTHON.parent}:{os.environ['PATH']}"}
-        source = numbered(1, now() - timedelta(hours=1), papers=4)
+        source = numbered_digest(1, now() - timedelta(hours=1), papers=4)
 
         def live() -> dict[Network, list[Stored]]:
             with sandbox.lock:
@@ -162,7 +162,7 @@ def test_it_posts_by_itself_and_survives_what_a_platform_does(checkout: Path) ->
             page = f"http://127.0.0.1:{port}/healthz"
             with urllib.request.urlopen(page, timeout=SECONDS) as answer:
                 assert json.load(answer)["status"] == "ok"
-            put(checkout / "posts", source)
+            publish_file(checkout / "posts", source)
             worker.until("post.sent", account="mastodon", position=1)
         for network, posts in live().items():
             assert 0 < len(posts) < len(threads[network].posts), "told to stop in the middle"

@@ -13,7 +13,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from desk import SLUG, Desk, desk
 
 from bot.cli import Surroundings, run
 from bot.model import Network
@@ -21,6 +20,7 @@ from bot.posters import mastodon_answers, twitter_answers
 from bot.sandbox import faults
 from bot.sandbox.x import answers as x_answers
 from bot.sandbox.x.oauth1 import Keys
+from tests.helpers.cli_world import SLUG, CliWorld, cli_world
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
 MARK = "PLANTED"
@@ -73,10 +73,10 @@ def around(text: str) -> str:
     return repr(text[max(at - 60, 0) : at + 40])
 
 
-class Listening:
-    """A desk whose every word is kept: stdout, stderr, and all logs at their most talkative."""
+class RecordedCli:
+    """Keeps all that a `CliWorld` prints: stdout, stderr, and the logs at their most verbose."""
 
-    def __init__(self, bot: Desk, heard: io.StringIO) -> None:
+    def __init__(self, bot: CliWorld, heard: io.StringIO) -> None:
         self.bot = bot
         self.heard = heard
         self.statuses: list[int] = []
@@ -102,7 +102,7 @@ class Listening:
 
 
 @pytest.fixture
-def bot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Listening]:
+def bot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[RecordedCli]:
     heard = io.StringIO()
     handler = logging.StreamHandler(heard)
     loggers = [logging.getLogger(name) for name in TALKATIVE]
@@ -111,8 +111,8 @@ def bot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Listenin
         logger.setLevel(logging.DEBUG)
     logging.getLogger().addHandler(handler)
     try:
-        with desk(tmp_path, capsys, keys=KEYS, token=TOKEN) as made:
-            listening = Listening(made, heard)
+        with cli_world(tmp_path, capsys, keys=KEYS, token=TOKEN) as made:
+            listening = RecordedCli(made, heard)
             yield listening
             listening.search_what_is_left()
     finally:
@@ -132,7 +132,7 @@ def test_the_search_finds_what_it_is_to_find() -> None:
 
 
 def test_the_logs_are_heard_and_would_give_them_away(
-    bot: Listening, monkeypatch: pytest.MonkeyPatch
+    bot: RecordedCli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without what the posters do about it, the libraries' own DEBUG lines hold tokens."""
     monkeypatch.setattr(logging.Filterer, "addFilter", lambda *_: None)
@@ -149,7 +149,7 @@ def test_the_logs_are_heard_and_would_give_them_away(
 
 
 def test_the_stand_ins_take_the_planted_secrets_and_nothing_of_them_is_left(
-    bot: Listening,
+    bot: RecordedCli,
 ) -> None:
     assert bot("post", BLUESKY_APP_PASSWORD="") == 0
     assert len(bot.bot.live(X)) == len(bot.bot.live(TOOTS)) == 4
@@ -167,7 +167,7 @@ def test_the_stand_ins_take_the_planted_secrets_and_nothing_of_them_is_left(
         bot(*command)
 
 
-def test_nothing_of_them_is_told_by_refusals(bot: Listening) -> None:
+def test_nothing_of_them_is_told_by_refusals(bot: RecordedCli) -> None:
     other = {
         "TWITTER_ACCESS_TOKEN_SECRET": f"{MARK}another0011",
         "MASTODON_ACCESS_TOKEN": f"{MARK}another0012",
@@ -195,7 +195,7 @@ def test_nothing_of_them_is_told_by_refusals(bot: Listening) -> None:
     ids=lambda fault: fault.name,
 )
 def test_nothing_of_them_is_told_by_what_goes_wrong_on_the_way(
-    bot: Listening, fault: faults.Fault
+    bot: RecordedCli, fault: faults.Fault
 ) -> None:
     bot.bot.sandbox.script(fault, times=None)
     for command in (["post"], ["check"], ["post", "--json"]):
@@ -206,7 +206,7 @@ def test_nothing_of_them_is_told_by_what_goes_wrong_on_the_way(
 
 
 def test_nothing_of_them_is_told_by_a_server_that_repeats_what_it_was_sent(
-    bot: Listening,
+    bot: RecordedCli,
 ) -> None:
     """A refusal in words is shown to people, and some servers quote the request in it."""
 
@@ -220,7 +220,7 @@ def test_nothing_of_them_is_told_by_a_server_that_repeats_what_it_was_sent(
         bot(*command)
 
 
-def test_nothing_of_them_is_told_by_networks_that_are_not_there(bot: Listening) -> None:
+def test_nothing_of_them_is_told_by_networks_that_are_not_there(bot: RecordedCli) -> None:
     nowhere = {
         "TWITTER_API_URL": "http://127.0.0.1:9",
         "MASTODON_API_BASE_URL": "http://127.0.0.1:9",
@@ -230,7 +230,7 @@ def test_nothing_of_them_is_told_by_networks_that_are_not_there(bot: Listening) 
     bot("post", MASTODON_API_BASE_URL="https://no-such-host.invalid")
 
 
-def test_nothing_of_them_is_told_by_the_source(bot: Listening) -> None:
+def test_nothing_of_them_is_told_by_the_source(bot: RecordedCli) -> None:
     for place in ("http://127.0.0.1:9", bot.bot.sandbox.url("mastodon")):
         for command in (["post"], ["post", "--dry-run"], ["check"]):
             bot(*command, BOT_DIGESTS="github:owner/repo/posts", BOT_GITHUB_API_URL=place)
@@ -256,12 +256,12 @@ def test_nothing_of_them_is_told_by_the_source(bot: Listening) -> None:
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_nothing_of_them_is_told_by_wrong_settings(bot: Listening, wrong: dict[str, str]) -> None:
+def test_nothing_of_them_is_told_by_wrong_settings(bot: RecordedCli, wrong: dict[str, str]) -> None:
     for command in (["post", "--dry-run"], ["post", SLUG], ["check", "--offline"], ["status"]):
         bot(*command, **wrong)
 
 
-def test_nothing_of_them_is_told_of_secrets_in_the_files(bot: Listening) -> None:
+def test_nothing_of_them_is_told_of_secrets_in_the_files(bot: RecordedCli) -> None:
     """What a person wrote into .env and bot.toml is theirs; it comes out nowhere else."""
     env = bot.bot.folder / ".env"
     env.write_text(f"SECOND_TOKEN={MARK}fromfile\nTWITTER_CONSUMER_SECRET={MARK}fromfile\n")
@@ -280,7 +280,7 @@ def test_nothing_of_them_is_told_of_secrets_in_the_files(bot: Listening) -> None
 
 @pytest.mark.parametrize("answers", [twitter_answers, mastodon_answers], ids=["x", "mastodon"])
 def test_nothing_of_them_is_in_the_traceback_of_a_crash(
-    bot: Listening, monkeypatch: pytest.MonkeyPatch, answers: object
+    bot: RecordedCli, monkeypatch: pytest.MonkeyPatch, answers: object
 ) -> None:
     """A mistake of our own, in the very place where a request has just been made."""
 

@@ -1,0 +1,287 @@
+"""Every state a thread can be in, and what is done next: by enumeration, then by example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.delivery.decide import (
+    LONGEST_DOUBT,
+    MOST_TRIES,
+    READS_OF_ABSENCE,
+    Action,
+    Check,
+    Finished,
+    Hold,
+    Look,
+    Policy,
+    Read,
+    Send,
+    Stopped,
+    Wait,
+    decide,
+    is_absent,
+    next_read,
+)
+from bot.ledger.rows import StoredPost, StoredThread
+from bot.model import State
+from tests.helpers.stored_threads import NOW, post, thread
+
+POLICY = Policy(settle=120.0, retry_wait=2.0)
+SETTLE = POLICY.settle
+OUT = (State.SENT, State.RETRACTED)
+IN_DOUBT = (State.SENDING, State.UNKNOWN)
+YOUNG = LONGEST_DOUBT - timedelta(seconds=1)
+BOTH = (False, True)
+
+
+def histories() -> Iterator[StoredPost]:
+    """All that can be known of one post, around every border that counts."""
+    for tries, misses, after, age in product(
+        range(MOST_TRIES + 1),
+        range(4),
+        (0.0, SETTLE - 0.5, SETTLE, SETTLE + 0.5),
+        (None, timedelta(0), YOUNG, LONGEST_DOUBT),
+    ):
+        since = None if age is None else NOW - age
+        yield post(
+            State.PLANNED,
+            tries=tries,
+            misses=misses,
+            missed_after=after,
+            doubted_at=since,
+            tried_at=since,
+        )
+
+
+def act(
+    made: StoredThread,
+    policy: Policy = POLICY,
+    *,
+    now: datetime = NOW,
+    looked: bool = True,
+    gone: float = 0.0,
+) -> Action:
+    return decide(made, now, policy, looked=looked, gone=gone)
+
+
+def first_open(posts: Sequence[StoredPost]) -> StoredPost | None:
+    return next((each for each in posts if each.state not in OUT), None)
+
+
+def check_laws(made: StoredThread, policy: Policy, action: Action, *, looked: bool) -> None:
+    """The laws that hold whatever the state: see README, "Exactly once"."""
+    current = first_open(made.posts)
+    if current is None:
+        unread = policy.checks and made.checked_at is None
+        assert isinstance(action, Check if unread else Finished)
+        return
+    assert not isinstance(action, Check | Finished)
+    if current.state is State.HELD:
+        assert action == Stopped(current.position, current.reason)
+        return
+    assert not isinstance(action, Stopped)
+    if policy.reads and not looked:
+        assert action == Look(), "sent, or waited, before the account was read"
+        return
+    assert not isinstance(action, Look)
+    if isinstance(action, Send | Read | Hold):
+        assert action.position == current.position, "not the first post that is not out"
+    if isinstance(action, Wait):
+        assert action.seconds > 0
+    if isinstance(action, Read | Wait):
+        assert policy.reads
+        assert current.state in IN_DOUBT
+    if isinstance(action, Send):
+        check_send(current, policy, action)
+
+
+def check_send(current: StoredPost, policy: Policy, action: Send) -> None:
+    assert current.tries < MOST_TRIES
+    assert action.absent == (current.state in IN_DOUBT)
+    if action.absent:
+        assert policy.reads, "absence cannot be proven without reading"
+        assert current.misses >= READS_OF_ABSENCE >= 2
+        assert current.missed_after >= policy.settle
+        assert current.doubted_at is None or NOW - current.doubted_at < LONGEST_DOUBT
+
+
+def test_the_laws_hold_for_every_history_of_a_post_in_every_state() -> None:
+    tried = set()
+    for known, state, looked, reads, gone in product(
+        histories(), State, BOTH, BOTH, (0.0, SETTLE, 1e9)
+    ):
+        policy = replace(POLICY, reads=reads)
+        made = thread(post(State.SENT), replace(known, state=state))
+        action = act(made, policy, looked=looked, gone=gone)
+        check_laws(made, policy, action, looked=looked)
+        tried.add(type(action))
+    assert tried == {Look, Send, Read, Wait, Hold, Check, Stopped}
+
+
+def test_the_laws_hold_for_every_thread_of_three_posts() -> None:
+    proven = {"misses": 2, "missed_after": SETTLE, "tries": 1, "tried_at": NOW}
+    fresh: dict[str, object] = {}
+    seen = 0
+    for states, history, looked, reads, checks, checked in product(
+        product(State, repeat=3), (fresh, proven), BOTH, BOTH, BOTH, BOTH
+    ):
+        policy = replace(POLICY, reads=reads, checks=checks)
+        made = thread(*(post(state, **history) for state in states), checked=checked)
+        check_laws(made, policy, act(made, policy, looked=looked), looked=looked)
+        seen += 1
+    assert seen == 6**3 * 2**5
+
+
+def test_what_lies_behind_the_first_open_post_changes_nothing() -> None:
+    for states in product(State, repeat=3):
+        made = thread(*(post(state) for state in states))
+        current = first_open(made.posts)
+        for later in State if current else ():
+            assert current
+            cut = [*made.posts[: current.position + 1], post(later), post(later)]
+            assert act(thread(*cut)) == act(made)
+
+
+def test_nothing_is_left_to_do_exactly_when_every_post_is_out_or_taken_back() -> None:
+    for states in product(State, repeat=3):
+        made = thread(*(post(state) for state in states), checked=True)
+        assert (act(made) == Finished()) == all(state in OUT for state in states)
+
+
+def test_a_wall_clock_that_jumps_never_sends() -> None:
+    jumps = [timedelta(days=days) for days in (-9000, -2, 2, 9000)]
+    for known, state, gone in product(histories(), IN_DOUBT, (0.0, 60.0, SETTLE)):
+        made = thread(replace(known, state=state))
+        honest = act(made, gone=gone)
+        for jump in jumps:
+            jumped = act(made, now=NOW + jump, gone=gone)
+            if isinstance(honest, Read | Wait):
+                assert isinstance(jumped, type(honest) | Hold), "a jump proved an absence"
+            if isinstance(jumped, Read | Wait) and isinstance(honest, Read | Wait):
+                assert jumped == honest
+
+
+def test_an_absence_without_reads_is_held_however_old() -> None:
+    policy = replace(POLICY, reads=False)
+    for known, state in product(histories(), IN_DOUBT):
+        action = act(thread(replace(known, state=state)), policy, looked=False, gone=1e9)
+        assert action == Hold(0, "it may be out, and nothing may be read: so it was")
+
+
+@pytest.mark.parametrize(
+    ("current", "gone", "action"),
+    [
+        (post(State.PLANNED), 0.0, Send(0)),
+        (post(State.PLANNED, tries=4), 0.0, Send(0)),
+        (post(State.PLANNED, tries=5), 0.0, Hold(0, "tried 5 times: so it was")),
+        (post(State.PLANNED, misses=9, missed_after=1e6), 0.0, Send(0, absent=False)),
+        (post(State.SENDING, tries=1, tried_at=NOW), 0.0, Read(0)),
+        (post(State.UNKNOWN, doubted_at=NOW), 0.0, Read(0)),
+        (post(State.UNKNOWN, misses=1), 1.5, Wait(0.5, "to see whether it is out")),
+        (post(State.UNKNOWN, misses=1), 2.0, Read(0)),
+        (post(State.UNKNOWN, misses=1, missed_after=SETTLE), SETTLE + 2, Read(0)),
+        (post(State.UNKNOWN, misses=2, missed_after=SETTLE - 1), SETTLE, Read(0)),
+        (post(State.UNKNOWN, misses=2, missed_after=SETTLE), 0.0, Send(0, absent=True)),
+        (
+            post(State.UNKNOWN, misses=2, missed_after=SETTLE, tries=5),
+            0.0,
+            Hold(0, "tried 5 times: so it was"),
+        ),
+        (
+            post(State.UNKNOWN, misses=2, missed_after=SETTLE, doubted_at=NOW - LONGEST_DOUBT),
+            0.0,
+            Hold(0, "unknown for 1 day, 0:00:00: so it was"),
+        ),
+        (
+            post(State.SENDING, tried_at=NOW - LONGEST_DOUBT),
+            0.0,
+            Hold(0, "unknown for 1 day, 0:00:00: so it was"),
+        ),
+        (
+            # doubt counts from the first try that is unknown, not from the last
+            post(State.UNKNOWN, doubted_at=NOW - LONGEST_DOUBT, tried_at=NOW),
+            0.0,
+            Hold(0, "unknown for 1 day, 0:00:00: so it was"),
+        ),
+        (post(State.HELD, reason="refused"), 0.0, Stopped(0, "refused")),
+    ],
+)
+def test_by_example(current: StoredPost, gone: float, action: Action) -> None:
+    assert act(thread(current), gone=gone) == action
+
+
+def test_the_account_is_read_once_a_run_and_before_anything_is_settled() -> None:
+    unknown = thread(post(State.SENT), post(State.UNKNOWN, misses=2, missed_after=SETTLE))
+    assert act(unknown, looked=False) == Look()
+    assert act(unknown, looked=True) == Send(1, absent=True)
+    assert act(thread(post(State.PLANNED)), replace(POLICY, reads=False), looked=False) == Send(0)
+
+
+def test_a_finished_thread_is_read_once_more_where_that_is_wanted() -> None:
+    out = (post(State.SENT), post(State.RETRACTED))
+    assert act(thread(*out), looked=False) == Check()
+    assert act(thread(*out, checked=True)) == Finished()
+    assert act(thread(*out), replace(POLICY, checks=False)) == Finished()
+
+
+@pytest.mark.parametrize(
+    ("settle", "retry_wait", "read_at"),
+    [
+        (120.0, 2.0, [0, 2, 6, 14, 30, 62, 120]),
+        (120.0, 50.0, [0, 50, 110, 120]),
+        (1.0, 600.0, [0, 1]),
+        (0.0, 2.0, [0, 2]),
+    ],
+)
+def test_reads_come_at_once_then_later_and_later_until_it_counts_as_absent(
+    settle: float, retry_wait: float, read_at: list[float]
+) -> None:
+    policy = Policy(settle=settle, retry_wait=retry_wait)
+    current, times = post(State.UNKNOWN), []
+    while not is_absent(current, policy):
+        now = next_read(current, policy)
+        if now:
+            step = thread(current)
+            early = act(step, policy, gone=now - 0.25)
+            assert early == Wait(0.25, "to see whether it is out")
+        assert act(thread(current), policy, gone=now) == Read(0)
+        times.append(now)
+        current = replace(current, misses=current.misses + 1, missed_after=now)
+    assert times == read_at
+
+
+@given(
+    misses=st.integers(0, 10**9),
+    after=st.floats(0, 1e7),
+    settle=st.floats(0, 1e6),
+    retry_wait=st.floats(0.001, 600),
+)
+def test_the_next_read_is_never_past_and_never_far(
+    misses: int, after: float, settle: float, retry_wait: float
+) -> None:
+    policy = Policy(settle=settle, retry_wait=retry_wait)
+    current = post(State.UNKNOWN, misses=misses, missed_after=after)
+    following = next_read(current, policy)
+    if not misses:
+        assert following == 0
+        return
+    assert after < following or following == settle
+    assert 0 <= following <= after + policy.longest_wait
+    more = next_read(replace(current, misses=misses + 1), policy)
+    assert more >= following, "waits grow"
+
+
+@given(misses=st.integers(0, 5), after=st.floats(0, 1000), settle=st.floats(0, 1000))
+def test_absence_needs_two_reads_and_the_time_to_settle(
+    misses: int, after: float, settle: float
+) -> None:
+    current = post(State.UNKNOWN, misses=misses, missed_after=after)
+    policy = Policy(settle=settle, retry_wait=2)
+    assert is_absent(current, policy) == (misses > 1 and after >= settle)

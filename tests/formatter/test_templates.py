@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.errors import TemplateError
+from bot.formatter.templates import Templates, package_folder
+from bot.model import Network
+from tests.helpers.paths import ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateValue:
+    name: str
+    count: int = 12345
+
+
+VARIABLES = {
+    "thing": TemplateValue("a thing"),
+    "things": (TemplateValue("one"), TemplateValue("two")),
+}
+
+
+def written(folder: Path, text: str | bytes, name: str = "default/entry.txt.j2") -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def rendered(folder: Path, text: str | bytes) -> str:
+    written(folder, text)
+    return Templates(Network.TWITTER, folder).render("entry", VARIABLES)
+
+
+def refused(folder: Path, text: str | bytes) -> str:
+    with pytest.raises(TemplateError) as caught:
+        rendered(folder, text)
+    path = folder / "default/entry.txt.j2"
+    assert caught.value.message.startswith(f"{path}:")
+    assert caught.value.mend
+    return caught.value.message.removeprefix(f"{path}:")
+
+
+def test_text_keeps_its_lines_and_loses_white_space_at_their_ends(tmp_path: Path) -> None:
+    text = "\n\n  {{ thing.name }}  \n{% if true %}\nyes\t\n{% endif %}\n\n{{ 12345 | number }}\n"
+    assert rendered(tmp_path, text) == "a thing\nyes\n\n12,345"
+
+
+def test_nothing_is_escaped(tmp_path: Path) -> None:
+    assert rendered(tmp_path, "{{ '<a> & \"b\"' }}") == '<a> & "b"'
+
+
+def test_loops_and_includes_work(tmp_path: Path) -> None:
+    written(tmp_path, "- {{ item.name }}", "default/part.txt.j2")
+    text = (
+        "{% for item in things %}{% include 'default/part.txt.j2' %} {{ loop.index }}\n{% endfor %}"
+    )
+    assert rendered(tmp_path, text) == "- one 1\n- two 2"
+
+
+def test_macros_and_ranges_work(tmp_path: Path) -> None:
+    text = "{% macro twice(x) %}{{ x }}{{ x }}{% endmacro %}{{ twice(2) }}{{ range(3) | list }}"
+    assert rendered(tmp_path, text) == "22[0, 1, 2]"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a\n{% if %}", "2: Expected an expression"),
+        ("a\n\n{{ thing.name", "3: unexpected end of template"),
+        ("{% endless %}", "1: Encountered unknown tag 'endless'"),
+        (
+            "a\n{{ papre.title }}",
+            "2: unknown variable `papre`; known here: dict, joiner, namespace",
+        ),
+        ("{% if false %}\n{{ nope }}\n{% endif %}", "2: unknown variable `nope`"),
+        ("a\n{{ thing.titel }}", "2: "),
+        ("{{ thing.titel }}", f"1: '{__name__}.TemplateValue object' has no attribute 'titel'"),
+        ("\n\n{{ thing.__class__.__mro__ }}", "3: access to attribute '__class__'"),
+        ("{{ ''['__class__'] }}", "1: access to attribute '__class__' of 'str' object is unsafe."),
+        ("{{ things.append(1) }}", "1: "),
+        ("{{ 'a'.format() }}", "1: access to attribute 'format' of 'str' object is unsafe."),
+        ("{{ 'a'.center(9999999999) }}", "1: access to attribute 'center'"),
+        ("{{ 'a' * 9999999999 }}", "1: `*` is not available here"),
+        ("{{ 9 ** 9999999999 }}", "1: `**` is not available here"),
+        ("{{ 1 / 0 }}", "1: division by zero"),
+        ("{{ thing.name | number }}", "1: "),
+        ("{{ thing | random }}", "1: No filter named 'random'"),
+        ("{% for i in range(9999) %}{% endfor %}", "1: a range is at most 1,000 long here"),
+        (
+            "\n{% for i in range(999) %}\n{% for j in range(999) %}{% endfor %}\n{% endfor %}",
+            "3: loops, calls or includes more than 20,000 times",
+        ),
+        (
+            "{% for i in range(999) recursive %}{{ loop(range(999)) }}{% endfor %}",
+            "1: recursive loops are not available here",
+        ),
+        ("{% macro m() %}\n{{ m() }}{% endmacro %}{{ m() }}", "2: calls or includes itself"),
+        ("\n{% include 'default/entry.txt.j2' %}", "2: calls or includes itself without end"),
+        ("\n{% include 'default/nowhere' %}", "2: includes default/nowhere, which is nowhere"),
+        (
+            "{% for i in range(900) %}{% for j in range(9) %}aaaaaaaaaaaaa{% endfor %}{% endfor %}",
+            "1: gives more than 100,000 characters",
+        ),
+        (b"a \xff", "1: cannot be read: 'utf-8' codec can't decode byte 0xff"),
+        ("{{ " + "(" * 5000 + ")" * 5000 + " }}", "1: cannot be read: maximum recursion depth"),
+    ],
+)
+def test_a_broken_template_is_refused_with_file_and_line(
+    tmp_path: Path, text: str | bytes, message: str
+) -> None:
+    assert refused(tmp_path, text).startswith(message)
+
+
+def test_a_broken_part_is_named_by_its_own_file_and_line(tmp_path: Path) -> None:
+    for text, line in (("\n{% if %}", 2), ("\n\n{{ 1 / 0 }}", 3)):
+        part = written(tmp_path, text, "default/part.txt.j2")
+        with pytest.raises(TemplateError, match=rf"^{re.escape(str(part))}:{line}: "):
+            rendered(tmp_path, "{% include 'default/part.txt.j2' %}")
+
+
+def test_the_networks_own_file_comes_first_and_the_operators_before_the_packages(
+    tmp_path: Path,
+) -> None:
+    templates = Templates(Network.MASTODON, tmp_path)
+    assert templates.path("entry") == package_folder() / "default/entry.txt.j2"
+    default = written(tmp_path, "x", "default/entry.txt.j2")
+    assert templates.path("entry") == default
+    own = written(tmp_path, "x", "mastodon/entry.txt.j2")
+    assert templates.path("entry") == own
+    assert Templates(Network.TWITTER, tmp_path).path("entry") == default
+    with pytest.raises(TemplateError, match=r"mastodon/nonsense\.txt\.j2: no such template"):
+        templates.path("nonsense")
+
+
+def test_the_packages_templates_lie_at_the_top_of_a_checkout() -> None:
+    assert package_folder() == ROOT / "templates"

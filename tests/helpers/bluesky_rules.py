@@ -1,0 +1,165 @@
+"""Checks the records of a thread on Bluesky: whole records, correct references, no needless call.
+
+The expected records are computed here from the plan and compared with those of the sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bot.delivery.identity import key, record_key
+from bot.model import Card, Digest, Media, Post, Span, Thread
+from bot.sandbox.bluesky.cbor import Data, cid_of
+from bot.sandbox.bluesky.cids import Cid, Codec
+from bot.sandbox.bluesky.data import shown
+from bot.sandbox.bluesky.rules import BlueskyRules
+from bot.sandbox.script import Record
+from bot.sandbox.service import Stored
+
+if TYPE_CHECKING:
+    from bot.ledger.rows import StoredPost, StoredThread
+
+LOGIN = "/xrpc/com.atproto.server.createSession"
+_GENERATIONS = 3
+
+
+def check_records(sky: BlueskyRules, live: Sequence[Stored], thread: Thread, source: Digest) -> int:
+    """Every record is the plan's, under the plan's key; how many plans they were written from.
+
+    `live` is the beginning of the thread, or all of it.
+    """
+    keys = [post.id.rpartition("/")[2] for post in live]
+    assert keys in [
+        keys_of(thread, source, number)[: len(live)] for number in range(_GENERATIONS)
+    ], f"under other keys: {keys}"
+    plans = set()
+    refs: list[Mapping[str, Data]] = []
+    for post, planned in zip(live, thread.posts, strict=False):
+        record = sky.record(post.id)
+        assert record is not None
+        value = dict(record.value)
+        created = value.pop("createdAt")
+        assert isinstance(created, str)
+        plans.add(datetime.fromisoformat(created) - timedelta(milliseconds=planned.position))
+        assert value == wanted(planned, thread.account.language, refs), post.id
+        assert record.cid == cid_of(record.value)
+        refs.append({"uri": record.uri, "cid": str(record.cid)})
+    return len(plans)
+
+
+def wanted(
+    post: Post | StoredPost, language: str, above: Sequence[Mapping[str, Data]]
+) -> dict[str, Data]:
+    """The record of a post below the records `above`, but for when it was written.
+
+    The pictures of a plan from the ledger must have got their bytes back.
+    """
+    made: dict[str, Data] = {
+        "$type": "app.bsky.feed.post",
+        "text": post.text,
+        "langs": [language],
+    }
+    if post.spans:
+        made["facets"] = [_facet(post.text, span) for span in post.spans]
+    if post.media:
+        made["embed"] = _images(post.media)
+    elif post.card:
+        made["embed"] = _card(post.card)
+    if above:
+        made["reply"] = {"root": above[0], "parent": above[-1]}
+    return made
+
+
+def check_times(sky: BlueskyRules, live: Sequence[Stored], thread: StoredThread | None) -> None:
+    """Every record was written when the plan in the ledger says so."""
+    assert thread, "the ledger has no thread"
+    for post, planned in zip(live, thread.posts, strict=False):
+        record = sky.record(post.id)
+        created = record.value["createdAt"] if record else ""
+        assert created == written_at(thread, planned.position)
+
+
+def canonical(value: Mapping[str, Data]) -> bytes:
+    """The one way to write a record as JSON."""
+    return json.dumps(
+        shown(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")
+    ).encode()
+
+
+def written_at(thread: StoredThread, position: int) -> str:
+    """The createdAt of a planned post."""
+    moment = (thread.planned_at + timedelta(milliseconds=position)).astimezone(UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+
+
+def keys_of(thread: Thread, source: Digest, generation: int = 0) -> list[str]:
+    """The record keys of a thread."""
+    name = thread.account.name
+    return [
+        record_key(key(name, source.slug, generation, post.part), source.slug)
+        for post in thread.posts
+    ]
+
+
+def check_nothing_overwritten(sky: BlueskyRules) -> None:
+    """No record took the place of another, nor of one that a person deleted."""
+    counted = Counter(post.id for post in sky.every())
+    assert max(counted.values(), default=0) <= 1, counted
+
+
+def check_requests(asked: Sequence[Record], plans: int) -> None:
+    """A repeat is the same to the byte, as often as there is a plan; and it may never overwrite."""
+    bodies: dict[str, set[bytes]] = defaultdict(set)
+    for each in asked:
+        if each.path.endswith(".putRecord"):
+            assert b'"swapRecord": null' in each.body
+            found = each.body.partition(b'"rkey": "')[2].partition(b'"')[0]
+            bodies[found.decode()].add(each.body)
+    most = max(map(len, bodies.values()), default=0)
+    assert most <= plans, f"{most} records for one key, of {plans} plans"
+
+
+def check_logins(asked: Sequence[Record], needed: int) -> None:
+    """Logins are scarce: one a ledger, and one for each thing that went wrong, at most."""
+    logins = sum(each.path == LOGIN for each in asked)
+    assert logins <= needed, f"{logins} logins, {needed} were needed"
+
+
+def _facet(text: str, span: Span) -> Mapping[str, Data]:
+    shown = text[span.start : span.end]
+    start = len(text[: span.start].encode())
+    if span.tag:
+        assert shown == f"#{span.tag}"
+        feature = {"$type": "app.bsky.richtext.facet#tag", "tag": span.tag}
+    else:
+        assert span.uri.startswith("https://")
+        feature = {"$type": "app.bsky.richtext.facet#link", "uri": span.uri}
+    index = {"byteStart": start, "byteEnd": start + len(shown.encode())}
+    return {"index": index, "features": [feature]}
+
+
+def _images(media: Sequence[Media]) -> Mapping[str, Data]:
+    return {"$type": "app.bsky.embed.images", "images": [_image(each) for each in media]}
+
+
+def _image(media: Media) -> Mapping[str, Data]:
+    blob: Mapping[str, Data] = {
+        "$type": "blob",
+        "ref": Cid.of(media.data, Codec.RAW),
+        "mimeType": media.type,
+        "size": len(media.data),
+    }
+    made: dict[str, Data] = {"alt": media.alt, "image": blob}
+    if media.data[12:16] == b"IHDR":
+        width, height = (int.from_bytes(media.data[at : at + 4]) for at in (16, 20))
+        made["aspectRatio"] = {"width": width, "height": height}
+    return made
+
+
+def _card(card: Card) -> Mapping[str, Data]:
+    shown = {"uri": card.uri, "title": card.title, "description": card.description}
+    return {"$type": "app.bsky.embed.external", "external": shown}

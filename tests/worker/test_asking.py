@@ -1,0 +1,207 @@
+"""What the worker remembers of its source, when it asks again, and what it offers to whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from bot.digests.reading import NOTHING, Memory, Outcome, Reading, Validators
+from bot.errors import NoDigest, Nowhere
+from bot.model import Digest
+from bot.settings.options import CatchUp
+from bot.worker.asking import FIRST_RETRY, LONGEST_RETRY, Asking, growing
+from bot.worker.outcomes import PATIENCE_WITH_SOURCE
+from bot.worker.tick import DAY, Rules
+from tests.helpers.fake_world import digest
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+SEEN: Memory = {"posts": Validators(etag='"1"')}
+SILENT = Reading(Outcome.UNREACHABLE, "posts")
+
+
+def of_day(days_ago: int, **fields: object) -> Digest:
+    published = NOW - timedelta(days=days_ago)
+    made = digest(day=(published - DAY).date(), published=published)
+    return replace(made, **fields)  # type: ignore[arg-type] # each test knows the fields
+
+
+def found(source: Digest, memory: Memory = NOTHING) -> Reading:
+    return Reading(Outcome.FOUND, "posts/x.md", digest=source, memory=memory)
+
+
+@dataclass
+class ScriptedSource:
+    """A source that gives what the test says, and notes what it was asked."""
+
+    answers: list[Reading] = field(default_factory=list)
+    archive: tuple[Digest, ...] = ()
+    asked: list[object] = field(default_factory=list)
+
+    def latest(self, memory: Memory = NOTHING) -> Reading:
+        self.asked.append(memory)
+        return self.answers.pop(0)
+
+    def since(self, day: date, most: int) -> tuple[Reading, ...]:
+        self.asked.append(day)
+        return tuple(found(each) for each in self.archive if each.day > day)[:most]
+
+    def find(self, wanted: date | str) -> Reading:
+        raise AssertionError(wanted)
+
+
+def asking(source: ScriptedSource, catch_up: CatchUp = CatchUp.LATEST) -> Asking:
+    return Asking(source, Rules(timedelta(days=3), catch_up), lambda: NOW)
+
+
+def test_an_unchanged_source_gives_what_it_gave() -> None:
+    first = found(of_day(0), SEEN)
+    source = ScriptedSource([first, Reading(Outcome.UNCHANGED, "posts", memory=SEEN)])
+    ask = asking(source)
+    assert [ask.ask(), ask.ask()] == [first, first]
+    assert source.asked == [NOTHING, SEEN]
+
+
+def test_a_source_that_was_never_read_has_nothing_to_be_unchanged() -> None:
+    ask = asking(ScriptedSource([Reading(Outcome.UNCHANGED, "posts")]))
+    assert ask.ask().outcome is Outcome.UNCHANGED
+
+
+def test_a_silent_source_is_asked_after_growing_waits_until_it_answers() -> None:
+    source = ScriptedSource([*[SILENT] * 8, found(of_day(0))])
+    ask = asking(source)
+    waits = []
+    for _ in range(8):
+        assert ask.ask() is SILENT
+        waits.append((ask.retry() or NOW) - NOW)
+    assert waits == [FIRST_RETRY * n for n in (1, 2, 4, 8, 16, 30, 30, 30)]
+    assert ask.failing_since == NOW
+    ask.ask()
+    assert ask.retry() is None
+    assert ask.failing_since is None
+
+
+def test_what_was_read_survives_silence() -> None:
+    kept = found(of_day(0), SEEN)
+    source = ScriptedSource([kept, replace(SILENT, memory=SEEN), Reading(Outcome.UNCHANGED, "p")])
+    ask = asking(source)
+    assert [ask.ask().outcome for _ in range(3)] == ["found", "unreachable", "found"]
+    assert source.asked == [NOTHING, SEEN, SEEN]
+
+
+def test_text_that_is_no_digest_is_a_failure_and_needs_no_hurry() -> None:
+    ask = asking(ScriptedSource([Reading(Outcome.MALFORMED, "posts/x.md")]))
+    ask.ask()
+    assert (ask.failing_since, ask.retry()) == (NOW, None)
+
+
+@pytest.mark.parametrize(
+    ("problem", "gave", "fails"),
+    [
+        (NoDigest("posts: no digest"), False, False),
+        (NoDigest("posts: no digest"), True, True),
+        (Nowhere("https://x: there is nothing (404)"), False, True),
+    ],
+    ids=["not yet", "no more", "nowhere"],
+)
+def test_no_digest_is_a_failure_where_there_was_one_or_there_is_no_such_place(
+    problem: NoDigest, *, gave: bool, fails: bool
+) -> None:
+    ask = asking(
+        ScriptedSource([Reading(Outcome.NONE, "posts", problem=problem), found(of_day(0))])
+    )
+    ask.gave = gave
+    ask.ask()
+    assert (ask.failing_since is not None) is fails
+    ask.ask()
+    assert ask.failing_since is None
+
+
+def test_waits_grow_to_half_an_hour_and_no_number_is_too_large() -> None:
+    assert growing(1) == FIRST_RETRY
+    assert growing(10**6) == LONGEST_RETRY
+    assert all(growing(n) <= growing(n + 1) for n in range(1, 20))
+
+
+def test_the_latest_alone_is_offered_and_nothing_else_is_read() -> None:
+    source = ScriptedSource(archive=(of_day(2), of_day(1)))
+    latest = found(of_day(0))
+    assert asking(source).offer(latest, of_day(5).day) == (latest,)
+    assert asking(source, CatchUp.ALL).offer(latest, None) == (latest,)
+    assert asking(source, CatchUp.ALL).offer(SILENT, of_day(5).day) == (SILENT,)
+    assert source.asked == []
+
+
+@pytest.mark.parametrize(
+    "useless",
+    [
+        Reading(Outcome.MALFORMED, "posts/x.md"),
+        found(of_day(0, draft=True)),
+        found(of_day(0, papers=())),
+    ],
+    ids=["malformed", "draft", "empty"],
+)
+def test_where_the_latest_is_of_no_use_those_before_it_are_offered(useless: Reading) -> None:
+    archive = (of_day(3), of_day(2), of_day(1))
+    source = ScriptedSource(archive=archive)
+    offer = asking(source).offer(useless, of_day(3).day)
+    assert offer == (*map(found, archive), useless)
+    # without history: no further back than a digest may be old
+    offer = asking(source).offer(useless, None)
+    assert source.asked[-1] == date(2026, 3, 4)
+    assert source.asked == [of_day(3).day - DAY, date(2026, 3, 4)]
+    assert offer[-1] == useless
+
+
+@pytest.mark.parametrize("catch_up", CatchUp)
+def test_where_the_latest_cannot_be_read_for_long_those_before_it_are_offered(
+    catch_up: CatchUp,
+) -> None:
+    archive = (of_day(2), of_day(1))
+    ask = asking(ScriptedSource([SILENT], archive=archive), catch_up)
+    ask.ask()
+    assert ask.offer(SILENT, of_day(3).day) == (SILENT,)
+    ask.clock = lambda: NOW + PATIENCE_WITH_SOURCE
+    assert ask.offer(SILENT, of_day(3).day) == (*map(found, archive), SILENT)
+
+
+def test_catching_up_offers_all_since_the_last_and_others_of_its_day() -> None:
+    archive = tuple(of_day(n) for n in range(9, -1, -1))
+    source = ScriptedSource(archive=archive)
+    ask = asking(source, CatchUp.ALL)
+    latest = found(of_day(0))
+    assert ask.offer(latest, of_day(4).day) == tuple(map(found, archive[5:]))
+    ask.offer(latest, of_day(4).day)
+    assert source.asked == [of_day(4).day - DAY], "asked once for accounts that had the same"
+    source.answers = [latest]
+    ask.ask()
+    ask.offer(latest, of_day(4).day)
+    assert len(source.asked) == 3, "and anew in the next pass"
+
+
+def test_the_newest_of_use_is_found_however_long_an_age_is_allowed() -> None:
+    archive = tuple(of_day(n) for n in range(300, 40, -1))
+    source = ScriptedSource(archive=archive)
+    ask = Asking(source, Rules(timedelta(days=365)), lambda: NOW)
+    offer = ask.offer(Reading(Outcome.MALFORMED, "posts/x.md"), None)
+    assert offer[-2] == found(of_day(41))
+    assert len(offer) < 50
+
+
+def test_catching_up_gets_past_many_that_are_of_no_use() -> None:
+    drafts = tuple(of_day(n, draft=True) for n in range(90, 10, -1))
+    source = ScriptedSource(archive=(*drafts, of_day(5)))
+    offer = asking(source, CatchUp.ALL).offer(found(of_day(5)), of_day(91).day)
+    assert offer[-1] == found(of_day(5))
+
+
+def test_catching_up_on_one_day_of_a_whole_page_comes_to_an_end() -> None:
+    same = tuple(of_day(3, slug=f"draft-{n}", draft=True) for n in range(40))
+    offer = asking(ScriptedSource(archive=same), CatchUp.ALL).offer(found(of_day(0)), of_day(9).day)
+    assert 0 < len(offer) <= 40
+
+
+def test_catching_up_with_nothing_listed_offers_the_latest() -> None:
+    latest = found(of_day(0))
+    assert asking(ScriptedSource(), CatchUp.ALL).offer(latest, of_day(4).day) == (latest,)
