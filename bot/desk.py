@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.delivery.decide import Policy
@@ -67,15 +67,13 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One account being served, under its lease."""
+    """One account being served, under its lock."""
 
     settings: Settings
     ledger: Ledger
     around: Surroundings
     account: Account
     poster: Poster
-    token: str
-    lease: timedelta
 
     def publish(
         self, digest: Digest, thread: Thread, wishes: Wishes, reorder: Reorder | None = None
@@ -89,26 +87,16 @@ class Desk:
         if alike and share >= SAME:
             stored = alike  # the site moved, or the title was corrected
         self.ledger.digest_seen(digest.slug, fingerprint(digest), digest.title, self._now())
-        if stored is None and not thread.posts:
-            return Served(self.account, End.DONE, reason="no paper of it is for this account")
-        if stored and is_retracted(stored) and not wishes.again:
-            reason = "it was retracted; to publish it anew: bot post --again"
-            return Served(self.account, End.DONE, stored, reason)
-        if stored and is_half_retracted(stored):
-            return self._half_retracted(stored)
-        anew = wishes.again and stored is not None and is_retracted(stored)
-        if wishes.again and stored and not anew and not stored.generation:
-            reason = "--again publishes anew what was retracted, and this was not: bot retract"
-            return Served(self.account, End.FAILED, stored, reason)
-        if stored is None or anew:
+        if nothing := self._nothing_to_do(stored, thread, wishes):
+            return nothing
+        if stored is None or (wishes.again and is_retracted(stored)):
             try:
-                refused = self._before_the_first(thread)
+                if refused := self._before_the_first(thread):
+                    return refused
             except Ended as ended:
                 return Served(
                     self.account, ended.end, None, ended.reason, ended.until, stops=ended.stops
                 )
-            if refused:
-                return refused
             stored = self._plan(digest, thread, stored.generation + 1 if stored else 0)
             if alike and not wishes.unsent:
                 return self._held_as_alike(stored, alike, share)
@@ -117,10 +105,25 @@ class Desk:
         if stored.digest == digest.slug:
             return self._deliver(stored, wishes, digest, reorder)
         served = self._deliver(stored, wishes)
-        if served.end is not End.DONE:
-            return served
         reason = f"it is the digest that was published as {stored.digest}"
-        return replace(served, reason=served.reason or reason)
+        return replace(served, reason=reason) if served.end is End.DONE else served
+
+    def _nothing_to_do(
+        self, stored: StoredThread | None, thread: Thread, wishes: Wishes
+    ) -> Served | None:
+        """Why nothing is done for a thread, or nothing may be; None where it is to be carried on."""
+        if stored is None:
+            reason = "no paper of it is for this account"
+            return None if thread.posts else Served(self.account, End.DONE, reason=reason)
+        if is_half_retracted(stored):
+            return self._half_retracted(stored)
+        if is_retracted(stored) and not wishes.again:
+            reason = "it was retracted; to publish it anew: bot post --again"
+            return Served(self.account, End.DONE, stored, reason)
+        if wishes.again and not is_retracted(stored) and not stored.generation:
+            reason = "--again publishes anew what was retracted, and this was not: bot retract"
+            return Served(self.account, End.FAILED, stored, reason)
+        return None
 
     def resume(self, number: int) -> Served:
         """Carry a planned thread on, in its own words, whatever became of its digest."""
@@ -369,8 +372,6 @@ class Desk:
             policy=policy,
             patience=settings.patience.total_seconds(),
             pause=settings.pause.total_seconds(),
-            lease=self.lease,
-            token=self.token,
             unsent=unsent,
             application=self.ledger.fact(self.account.name, "application") or "",
             allows=lambda thread: self._allows(thread.posts),

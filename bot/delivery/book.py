@@ -74,7 +74,7 @@ class Book:
     def resume(self) -> None:
         """Take up where the last run ended, whatever ended it.
 
-        The lease is ours, so nobody else has a request under way: a post that was being sent is in
+        The lock is ours, so nobody else has a request under way: a post that was being sent is in
         doubt. Time between two processes cannot be measured, and does not count.
         """
         post = self.waiting
@@ -88,11 +88,10 @@ class Book:
     # What becomes of a post ----------------------------------------------------------------------
 
     def begin(self, position: int) -> None:
-        """Write down that a request for this post is about to leave, while the lease is ours."""
-        terms, now = self.terms, self.now
+        """Write down that a request for this post is about to leave, while the lock is ours."""
         number = self.thread.number
-        if not self.ledger.begin(number, position, terms.token, now, now + terms.lease):
-            raise Ended(End.LATER, "somebody else sends for this account now")
+        if not self.ledger.begin(number, position, self.now):
+            raise Ended(End.LATER, "the account's lock is lost: another process may send for it")
         self.thread = self.ledger.refresh(number)
         self.count_from(0.0)
 
@@ -239,24 +238,15 @@ class Book:
             self.wait(seconds, reason, until)
 
     def wait(self, seconds: float, reason: str, until: datetime | None = None) -> None:
-        """Wait, if this run has the patience; the lease is kept meanwhile. Else raises Ended."""
+        """Wait, if this run has the patience. Else raises Ended."""
         if self._waited + seconds > self.terms.patience:
             raise Ended(End.LATER, reason, until or self.now + timedelta(seconds=seconds))
         self.tell("waiting", None, f"{seconds:.0f} s: {reason}")
         self._waited += seconds
-        longest = self.terms.lease.total_seconds() / 3
-        while seconds > 0 and not self.around.stopping():
-            self.around.sleep(min(seconds, longest))
-            seconds -= longest
-            self.keep()
+        if not self.around.stopping():
+            self.around.sleep(seconds)
 
     @property
     def patience(self) -> float:
         """How many seconds this run may still wait."""
         return self.terms.patience - self._waited
-
-    def keep(self) -> None:
-        """Hold the lease for longer. Raises Ended where it is not ours any more."""
-        account, token, now = self.thread.account, self.terms.token, self.now
-        if not self.ledger.renew(account, token, now, now + self.terms.lease):
-            raise Ended(End.LATER, "somebody else sends for this account now")

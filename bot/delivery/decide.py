@@ -117,7 +117,7 @@ class Stopped:
 Action = Look | Send | Read | Wait | Hold | Check | Finished | Stopped
 
 
-def decide(  # noqa: PLR0913 - all that the next step depends on
+def decide(  # noqa: PLR0911, PLR0913 - all that the next step depends on, a line a step
     thread: StoredThread,
     policy: Policy,
     *,

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from functools import cached_property, lru_cache
-from os.path import commonprefix
 
 from bot.formatter.render import CLOSING, OPENING
 from bot.ledger.rows import StoredPost, StoredThread
@@ -131,9 +130,9 @@ class Reading:
             if post.id in known or post.id in self.others or post.parent not in known:
                 continue
             match, position = self._best(post, self.thread.posts[1:])
-            if match is Match.TOKEN and position not in strays and not self._is_apart(post):
-                if _alike(post.text, self.thread.posts[position].text):
-                    yield position, post
+            altered = match is Match.TOKEN and _alike(post.text, self.thread.posts[position].text)
+            if altered and position not in strays and not self._is_apart(post):
+                yield position, post
 
     # How sure it is ------------------------------------------------------------------------------
 
@@ -154,7 +153,7 @@ class Reading:
         """
         seen = _normal(post.text)
         matches = [
-            (match, len(commonprefix([seen, _normal(each.text)])), -each.position)
+            (match, _same_beginning(seen, _normal(each.text)), -each.position)
             for each in among
             if (match := self._match(each, post))
         ]
@@ -406,6 +405,12 @@ def _alike(text: str, other: str) -> bool:
     """Whether two texts have at least half of their words in common."""
     words, others = set(_normal(text).split()), set(_normal(other).split())
     return len(words & others) >= _ALIKE * max(len(words | others), 1)
+
+
+def _same_beginning(text: str, other: str) -> int:
+    """How many characters two texts have in common before they differ."""
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(text), len(other)))
 
 
 def _says(post: Seen, token: str) -> bool:

@@ -22,7 +22,7 @@ _MOST_ROUNDS = 10  # of reading and deleting, while another sender goes on
 def retract(
     ledger: Ledger, poster: Poster, thread: StoredThread, terms: Terms, around: Surroundings
 ) -> Result:
-    """Delete what is out of `thread`; the caller holds the account's lease.
+    """Delete what is out of `thread`; the caller holds the account's lock.
 
     The network is asked first what is there, and once more at the end. Only posts that we sent or
     that are recognised by key or whole text are deleted, doubles too. What cannot be deleted now is
@@ -88,7 +88,6 @@ def _delete(
     """Delete one post; an unknown outcome is settled by asking whether it is still there."""
     if book.around.stopping():
         raise Ended(End.LATER, "stopped before all of it was deleted")
-    book.keep()
     outcome = poster.delete(post_id)
     book.attempt("delete", position, outcome.sort.value, outcome.reason)
     book.spend("delete", outcome.cost)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def deliver(
     ledger: Ledger, poster: Poster, thread: StoredThread, terms: Terms, around: Surroundings
 ) -> Result:
-    """Carry `thread` as far as it can be carried now; the caller holds the account's lease.
+    """Carry `thread` as far as it can be carried now; the caller holds the account's lock.
 
     Raises LedgerError, and nothing else that a network or a server can cause.
     """

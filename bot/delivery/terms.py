@@ -86,9 +86,9 @@ def _allow(thread: StoredThread) -> None:
 class Terms:
     """How an account is served.
 
-    `patience` is how many seconds one run waits in all, `pause` those between two posts, `lease`
-    how long the lease runs without renewal, and `token` proves it ours. `unsent` says that a person
-    has looked, and nothing of the thread is out. `application` is the name our posts appear under.
+    `patience` is how many seconds one run waits in all, `pause` those between two posts. `unsent`
+    says that a person has looked, and nothing of the thread is out. `application` is the name our
+    posts appear under.
     `allows` is asked before the first post of a thread goes out, and raises Ended if it must not.
     `as_planned` says that the thread has the order of the chain that was found of it.
     """
@@ -96,8 +96,6 @@ class Terms:
     policy: Policy
     patience: float
     pause: float
-    lease: timedelta
-    token: str
     unsent: bool = False
     application: str = ""
     allows: Callable[[StoredThread], None] = _allow

@@ -120,16 +120,6 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to send for an account, until `expires_at`; `holder` says who has it."""
-
-    account: str
-    token: str
-    holder: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Limit:
     """What a network said of one of its limits: nothing of `kind` before `until`."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import product
 
 import pytest
@@ -60,7 +60,7 @@ def histories() -> Iterator[StoredPost]:
         )
 
 
-def act(
+def act(  # noqa: PLR0913 - all that the next step depends on
     made: StoredThread,
     policy: Policy = POLICY,
     *,

@@ -237,7 +237,7 @@ def test_each_post_is_known_by_its_own_id_whatever_the_others_are(
     assert adopted(thread, chain(thread)) == {1: "2", 2: "3", 3: "4", 4: "5"}
 
 
-@settings(max_examples=25, deadline=None)  # each one is worded by the templates
+@settings(max_examples=25)  # each one is worded by the templates
 @given(
     titles=st.lists(
         st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=60),

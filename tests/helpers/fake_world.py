@@ -5,7 +5,6 @@ To sleep moves the clock and nothing else, so a run that waits for two minutes t
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -150,10 +149,9 @@ class FakeWorld:
 
     @contextmanager
     def service(self, settings: Settings) -> Iterator[Service]:
-        numbers = itertools.count()
         self.add_history(settings)
         with Ledger.open(settings.database) as ledger:
-            yield Service(settings, ledger, self.surroundings(), lambda: f"token-{next(numbers)}")
+            yield Service(settings, ledger, self.surroundings())
 
     def add_history(self, settings: Settings) -> None:
         """Let a new ledger know of an older post on X, unless a test is about new ledgers.

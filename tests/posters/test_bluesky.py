@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from bot.model import Account, Card, Network, Span
 from bot.posters import bluesky, bluesky_client
@@ -44,6 +44,7 @@ from tests.helpers.bluesky_poster import (
     server,
     session,
 )
+from tests.helpers.health_checks import SHARED_FIXTURE
 from tests.helpers.http_server import HttpServer, Reply, Request, dripping
 from tests.helpers.poster_replies import (
     CONTENT,
@@ -1064,9 +1065,7 @@ def test_a_profile_that_cannot_be_read_is_an_error(
 # -- whatever it says ------------------------------------------------------------------------------
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=SHARED_FIXTURE)
 @given(value=any_json, raw=any_body, status=...)
 def test_no_answer_of_any_shape_raises_what_nobody_expects(
     server: HttpServer, opened: Callable[..., Poster], value: object, raw: bytes, *, status: bool
