@@ -23,6 +23,7 @@ from bot.delivery.money import Priced, count_month, over_budget
 from bot.delivery.retract import retract
 from bot.delivery.run import deliver
 from bot.delivery.terms import End, Ended, Replan, Result, Surroundings, Terms
+from bot.errors import BotError
 from bot.ledger.rows import PlannedPost, PlannedThread, Spending, StoredThread
 from bot.model import Account, Digest, Network, State, Thread
 from bot.posters.keeper import Keeper
@@ -111,7 +112,7 @@ class Desk:
     def _nothing_to_do(
         self, stored: StoredThread | None, thread: Thread, wishes: Wishes
     ) -> Served | None:
-        """Why nothing is done for a thread, or nothing may be; None where it is to be carried on."""
+        """Say why nothing is done for a thread; None where it is to be carried on."""
         if stored is None:
             reason = "no paper of it is for this account"
             return None if thread.posts else Served(self.account, End.DONE, reason=reason)
@@ -170,6 +171,25 @@ class Desk:
         if post is not None:
             thread = self.ledger.hold(number, post.position, reason, self._now())
         return Served(self.account, End.HELD, thread, reason)
+
+    def settle(self, number: int, position: int, post_id: str) -> Served:
+        """Write down that a post is out under this id, which is read where reading is free.
+
+        Raises CannotRead, and BotError where it is not there, or another account's.
+        """
+        thread, url = self.ledger.refresh(number), ""
+        if reads_for_free(self.account.network):
+            self._profile()
+            seen = self.poster.read(post_id)
+            owner = self.ledger.fact(self.account.name, "id")
+            if seen is None or (seen.author and seen.author != owner):
+                raise BotError(
+                    f"{self.account.name} has no post {post_id}",
+                    "Give the id or the address of the account's own post.",
+                )
+            url = seen.url
+        thread = self.ledger.settle(number, position, post_id, url, self._now())
+        return Served(self.account, End.DONE, thread)
 
     def try_credentials(self) -> Served:
         """Ask the network who we are, or where that is billed, for nothing. Raises CannotRead."""

@@ -27,6 +27,7 @@ _PAPER = re.compile(r"arxiv\.org/abs/\S|arXiv:\S")
 _NUMBER = re.compile(r"[0-9]+")
 _DIGITS = 4  # of a number of papers
 _ALIKE = 0.5
+_NEARLY = 0.75
 _MOST = 0.5
 
 
@@ -114,8 +115,11 @@ class Reading:
             if post.id in known or post.id in self.others:
                 continue
             match, position = self._best(post, self.thread.posts)
-            is_other = position == 0 and not post.parent and not self._is_opening(post)
-            if match >= Match.NAMED and not is_other and not self._hangs_elsewhere(post):
+            if position == 0 and not post.parent:
+                is_ours = self._is_opening(post) or self._is_nearly_opening(post)
+            else:
+                is_ours = match >= Match.NAMED and not self._hangs_elsewhere(post)
+            if is_ours:
                 yield position, post
 
     def doubles(self) -> Iterator[tuple[int, Seen]]:
@@ -173,9 +177,9 @@ class Reading:
     def _is_opening(self, post: Seen) -> bool:
         """Whether a root is surely the thread's opening.
 
-        Two digests may have one title and day: so our application's name and the title need an
-        entry of ours below, or a try of ours that is in doubt; and what stands below must not be
-        another digest's papers.
+        Two digests may have one title and day: so our application's name and the title, or words
+        that are nearly ours, need an entry of ours below, or a try of ours that is in doubt; and
+        what stands below must not be another digest's papers.
         """
         opening = self.thread.posts[0]
         if post.key and post.key == opening.key:
@@ -185,8 +189,16 @@ class Reading:
             return False
         if self._is_of_another_digest(post):
             return False
-        in_doubt = opening.tries > 0 and self._is_young(post) and _alike(post.text, opening.text)
-        return match is Match.WHOLE or in_doubt or (match is Match.NAMED and self._holds_ours(post))
+        alike = _alike(post.text, opening.text)
+        in_doubt = alike and opening.tries > 0 and not opening.id and self._is_young(post)
+        known = match is Match.NAMED or alike
+        return match is Match.WHOLE or in_doubt or (known and self._holds_ours(post))
+
+    def _is_nearly_opening(self, root: Seen) -> bool:
+        """Whether another root may be a second opening, altered by the network, nothing below."""
+        opening = self.thread.posts[0]
+        bare = bool(opening.id) and not self._below.get(root.id) and not self._is_apart(root)
+        return bare and _alike(root.text, opening.text)
 
     def _holds_ours(self, root: Seen) -> bool:
         below = self._below.get(root.id, ())
@@ -199,17 +211,17 @@ class Reading:
     def _resembles(self, root: Seen) -> str:
         """Say why a root that is not surely the opening may be it, or may hold its papers."""
         opening, entries = self.thread.posts[0], self._entries
-        below = [
-            (*self._best(each, entries), self._is_apart(each))
-            for each in self._below.get(root.id, ())
-        ]
-        held = {at for match, at, apart in below if match is Match.WHOLE or (match and not apart)}
-        if entries and len(held) > _MOST * len(entries):
+        below = self._below.get(root.id, ())
+        found = [(*self._best(each, entries), self._is_apart(each)) for each in below]
+        held = {at for match, at, apart in found if match is Match.WHOLE or (match and not apart)}
+        papers = sum(bool(_PAPER.search(each.text)) for each in below)
+        if held and len(held) > _MOST * min(len(entries), max(papers, len(held))):
             return f"{_place(root)} is a thread with {len(held)} of the {len(entries)} papers"
         if self._is_apart(root) or self._is_of_another_digest(root):
             return ""
         tried = opening.state is not State.PLANNED and self._is_young(root)
-        if _says(root, opening.token) or (tried and _alike(root.text, opening.text)):
+        nearly = _alike(root.text, opening.text, _ALIKE if tried else _NEARLY)
+        if nearly or _says(root, opening.token):
             return (
                 f"{_place(root)} resembles the opening, and its words are others: it may be a "
                 "person's own, or ours from before a template changed"
@@ -401,10 +413,10 @@ def _is_entry(post: StoredPost) -> bool:
     return post.part not in (OPENING, CLOSING)
 
 
-def _alike(text: str, other: str) -> bool:
-    """Whether two texts have at least half of their words in common."""
+def _alike(text: str, other: str, share: float = _ALIKE) -> bool:
+    """Whether two texts have at least this share of their words in common."""
     words, others = set(_normal(text).split()), set(_normal(other).split())
-    return len(words & others) >= _ALIKE * max(len(words | others), 1)
+    return len(words & others) >= share * max(len(words | others), 1)
 
 
 def _same_beginning(text: str, other: str) -> int:

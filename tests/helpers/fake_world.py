@@ -220,8 +220,9 @@ def fake_world(
     x: XBehaviour | None = None,
     mastodon: MastodonBehaviour = MASTODON,
     sky: BlueskyBehaviour = BSKY_SOCIAL,
+    clock: FakeClock | None = None,
 ) -> Iterator[FakeWorld]:
-    clock = FakeClock()
+    clock = clock or FakeClock()
     rules = XRules(clock, x)
     server = MastodonRules(clock, mastodon)
     pds = BlueskyRules(clock, sky)

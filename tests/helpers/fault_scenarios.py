@@ -35,6 +35,7 @@ from bot.service import Service
 from bot.settings import Settings
 from tests.helpers import bluesky_rules
 from tests.helpers.fake_world import (
+    FakeClock,
     FakeWorld,
     check_once,
     check_safe,
@@ -290,13 +291,14 @@ def fault_scenario(
     x: XBehaviour | None = None,
     mastodon: MastodonBehaviour = MASTODON,
     sky: BlueskyBehaviour = BSKY_SOCIAL,
+    clock: FakeClock | None = None,
     **more: str,
 ) -> Iterator[FaultScenario]:
     """One account in a world of its own, in a temporary folder."""
     home = _MEMORY if _MEMORY.is_dir() else None
     with (
         tempfile.TemporaryDirectory(dir=home) as folder,
-        fake_world(Path(folder), x, mastodon, sky) as case,
+        fake_world(Path(folder), x, mastodon, sky, clock) as case,
     ):
         yield FaultScenario(case, network, _source(papers), more)
 
