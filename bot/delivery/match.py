@@ -106,7 +106,9 @@ class Reading:
             for post in self.seen
             if post.id not in self.others
             and found[post.id][0] is Match.WHOLE
-            and (post.parent or not self._is_of_another_digest(post))
+            and not (
+                self._hangs_elsewhere(post) if post.parent else self._is_of_another_digest(post)
+            )
         }
 
     def strays(self, known: Collection[str]) -> Iterator[tuple[int, Seen]]:

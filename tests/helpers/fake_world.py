@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from bot import app
@@ -172,7 +173,8 @@ class FakeWorld:
         """What `bot post` does, in this process."""
         with self.service(settings) as service:
             threads = app.threads(settings, source, settings.accounts, None, service.ledger)
-            served = service.publish(source, threads, wishes)
+            reorder = partial(app.in_order, settings, source)
+            served = service.publish(source, threads, wishes, reorder)
         return {one.account.network: one for one in served}
 
     def post_until_done(

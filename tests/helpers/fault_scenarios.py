@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot import app
 from bot.delivery.terms import End, Event, Surroundings
 from bot.desk import Served, Wishes
 from bot.formatter.render import render
@@ -177,7 +178,8 @@ class FaultScenario:
         """One process from start to end; raises ProcessKilled where it crashes."""
         try:
             with self.service(crash) as service:
-                (served,) = service.publish(self.source, [self.thread], wishes or Wishes())
+                reorder = partial(app.in_order, self.settings, self.source)
+                (served,) = service.publish(self.source, [self.thread], wishes or Wishes(), reorder)
         finally:
             self.crashes += self.crash.happened
         return served
@@ -285,7 +287,7 @@ class FaultScenario:
 
 
 @contextmanager
-def fault_scenario(
+def fault_scenario(  # noqa: PLR0913, PLR0917 - what a test may choose
     network: Network,
     papers: int = 1,
     x: XBehaviour | None = None,

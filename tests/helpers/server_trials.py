@@ -15,6 +15,7 @@ from functools import partial
 from bot.delivery.terms import Event
 from bot.desk import Served
 from bot.model import Digest, Network
+from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL
 from bot.sandbox.faults import CLOSED_AFTER
 from bot.sandbox.mastodon.behaviour import (
     GOTOSOCIAL,
@@ -57,7 +58,7 @@ def two_senders(
     network, mastodon = WITHOUT_KEYS[name]
     clock = SharedClock()
     with fault_scenario(
-        network, papers, TAKES_DUPLICATES, mastodon, clock=clock, **_DEFAULTS, **more
+        network, papers, TAKES_DUPLICATES, mastodon, BSKY_SOCIAL, clock, **_DEFAULTS, **more
     ) as one:
         own = {"BOT_DATABASE": str(one.world.folder / "second" / "bot.db")}
         two = FaultScenario(one.world, network, one.source, {**one.more, **own})
@@ -168,9 +169,7 @@ def private_row(name: str) -> FaultRow:
     for visibility in ("private", "direct"):
         for lost, post in ((lost, post) for lost in (False, True) for post in range(4)):
             _, mastodon = WITHOUT_KEYS[name]
-            with fault_scenario(
-                M, 2, None, mastodon, MASTODON_VISIBILITY=visibility
-            ) as case:
+            with fault_scenario(M, 2, None, mastodon, MASTODON_VISIBILITY=visibility) as case:
                 if lost:
                     case.send_only(post)
                     case.lose_ledger()
@@ -216,9 +215,7 @@ CHANGES: Mapping[str, Change] = {
     "another title and slug": lambda digest: replace(
         digest, slug="papers-of-the-day", title="Papers of the Day 2026-02-28"
     ),
-    "a date ahead": lambda digest: replace(
-        digest, published=digest.published + timedelta(hours=9)
-    ),
+    "a date ahead": lambda digest: replace(digest, published=digest.published + timedelta(hours=9)),
     "a date corrected": lambda digest: replace(
         digest, published=digest.published + timedelta(days=2)
     ),
