@@ -56,6 +56,11 @@ class Visibility(StrEnum):
     PRIVATE = "private"
     DIRECT = "direct"
 
+    @property
+    def is_private(self) -> bool:
+        """Whether only followers see it, or only those it names."""
+        return self in {Visibility.PRIVATE, Visibility.DIRECT}
+
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
@@ -212,8 +217,13 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """What one account publishes of one digest: each post a reply to the one before."""
+    """What one account publishes of one digest: each post a reply to the one before.
+
+    `papers` are the ids of the papers that the account publishes of the digest, those included
+    that are left out because they went out lately.
+    """
 
     account: Account
     digest: str
     posts: tuple[Post, ...]
+    papers: tuple[str, ...] = ()

@@ -87,16 +87,20 @@ def settle(  # noqa: PLR0913 - an option each
         if not ledger.threads(most=1):
             raise nothing
         thread = app.one_thread(ledger, digest, networks, names)
-        if position >= len(thread.posts):
-            raise BotError(f"{thread.digest} has posts 0 to {len(thread.posts) - 1}")
-        state = thread.posts[position].state
-        if state not in (State.UNKNOWN, State.HELD):
-            message = f"post {position} of {thread.digest} is {state}: there is nothing to settle"
-            raise BotError(message, "To take a thread back: bot retract.")
-        if post_id:
-            owner = ledger.fact(thread.account, "id") or ""
-            post_id = id_of(thread.network, post_id, owner)
-        ledger.settle(thread.number, position, post_id, "", now())
+        with ledger.sending(thread.account, now()):
+            thread = ledger.refresh(thread.number)
+            if position >= len(thread.posts):
+                raise BotError(f"{thread.digest} has posts 0 to {len(thread.posts) - 1}")
+            state = thread.posts[position].state
+            if state not in (State.UNKNOWN, State.HELD):
+                message = (
+                    f"post {position} of {thread.digest} is {state}: there is nothing to settle"
+                )
+                raise BotError(message, "To take a thread back: bot retract.")
+            if post_id:
+                owner = ledger.fact(thread.account, "id") or ""
+                post_id = id_of(thread.network, post_id, owner)
+            ledger.settle(thread.number, position, post_id, "", now())
     decided = f"sent as {post_id}" if post_id else "not out, and planned"
     click.echo(f"Post {position} of {thread.digest} on {thread.account} is {decided}.")
     click.echo("Go on with: bot post " + thread.digest)

@@ -90,7 +90,9 @@ class Outcome:
     names what is wrong with what was SENT: another parent than asked for, an upload without its
     alternative text. `bare` says that a post was SENT and its media are missing. `cost` is what the
     network bills for a request to delete or to upload, in US dollars. `ready` is False for an
-    upload that no post may take yet.
+    upload that no post may take yet. `duplicate` says that this try surely published nothing, since
+    the network has such a post already (UNKNOWN): perhaps ours, from an earlier try or another
+    sender.
     """
 
     sort: Sort
@@ -103,6 +105,7 @@ class Outcome:
     cost: Decimal = Decimal(0)
     ready: bool = True
     bare: str = ""
+    duplicate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +131,15 @@ class Seen:
 class Look:
     """The account's own posts, newest first, from one or more requests.
 
-    `complete` says that reading reached the post or the time it was asked to go back to. `cost` is
-    what the network bills for it, in US dollars.
+    `complete` says that reading reached the post or the time it was asked to go back to; only then
+    does it prove that a post is absent. `cost` is what the network bills for it, in US dollars.
+    `clock` is the network's own time when it answered, None where it did not say.
     """
 
     posts: tuple[Seen, ...]
     complete: bool
     cost: Decimal = Decimal(0)
+    clock: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,8 @@ class Profile:
 
     `id` is the account's own. `limit` is the longest post the server takes, None where it does not
     say. `advice` are sentences for the operator, such as that the account is not marked as a bot.
+    `server` is the software of the server in lower case (`mastodon`, `gotosocial`, `snac`,
+    `takahe`, `hollo`), empty where that is not known.
     """
 
     id: str
@@ -151,6 +158,7 @@ class Profile:
     limit: int | None = None
     application: str = ""
     advice: tuple[str, ...] = ()
+    server: str = ""
 
     @property
     def who(self) -> str:
@@ -166,10 +174,12 @@ class CannotRead(BotError):
 
     `until` says when to try again, None where the network did not say. `final` means that trying
     again will not help: the credentials or the plan do not allow it. `stops` says that it is about
-    the account as a whole, which then can do nothing: its credentials, its address.
+    the account as a whole, which then can do nothing: its credentials, its address. `blind` says
+    that the account can post, but no read shows what it posts (the server leaves private posts
+    out): then nothing can be settled by reading.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what follows from a read that failed
         self,
         message: str,
         mend: str = "",
@@ -177,11 +187,13 @@ class CannotRead(BotError):
         until: datetime | None = None,
         final: bool = False,
         stops: bool = False,
+        blind: bool = False,
     ) -> None:
         super().__init__(message, mend)
         self.until = until
         self.final = final
         self.stops = stops
+        self.blind = blind
 
 
 class Poster(Protocol):

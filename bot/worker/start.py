@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -81,7 +80,7 @@ def started(
             stopping=stop.is_set,
         )
         around = _around(settings, clocks, watch, stop, signs)
-        service = Service(settings, ledger, around, lambda: secrets.token_hex(16))
+        service = Service(settings, ledger, around)
         rules = {account.name: _rules(settings, account) for account in accounts}
         asking = Asking(app.source(settings), next(iter(rules.values())), clocks.now)
         port = None

@@ -111,9 +111,7 @@ class FaultScenario:
 
     `ahead` is how far the worker's wall clock is from the network's; with each thing that happens
     it jumps to the next of `jumps`. `words` are a thread's that no template made, `on_event` is
-    told what happens. `token` is that of the lease: a run with the same one takes up
-    a lease that a crash left, as if the process were known to be gone. `ledgers` is how many there
-    were so far, those of other workers too.
+    told what happens. `ledgers` is how many there were so far, those of other workers too.
     """
 
     world: FakeWorld
@@ -122,7 +120,6 @@ class FaultScenario:
     more: Mapping[str, str] = field(default_factory=dict)
     ahead: timedelta = timedelta(0)
     crash: Crash = field(default_factory=Crash)
-    token: str = "token"
     runs: int = 0
     crashes: int = 0
     ledgers: int = 1
@@ -196,10 +193,11 @@ class FaultScenario:
         """The service of one process, which may crash."""
         self.crash, settings = crash or Crash(), self.settings
         self.runs += 1
+        self.world.add_history(settings)
         with ExitStack() as closed:
             ledger = closed.enter_context(closing(CrashingLedger.open(settings.database)))
             ledger.crash = self.crash
-            yield Service(settings, ledger, self.surroundings(), lambda: self.token)
+            yield Service(settings, ledger, self.surroundings())
 
     def surroundings(self) -> Surroundings:
         clock = self.world.clock
@@ -222,6 +220,7 @@ class FaultScenario:
     def lose_ledger(self) -> None:
         """Delete the ledger, as a deployment does that replaces the disk."""
         self.ledgers += 1
+        self.world.history = False
         for path in self.settings.database.parent.glob(f"{self.settings.database.name}*"):
             path.unlink()
 
