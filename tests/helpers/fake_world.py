@@ -136,7 +136,7 @@ class FakeWorld:
 
     def settings(self, networks: Sequence[Network] = (), **more: str) -> Settings:
         chosen = networks or (Network.TWITTER, Network.MASTODON)
-        environ = {"BOT_HTTP_TIMEOUT": "5", "BOT_PAUSE": "0", "BOT_DIGESTS": "unused"}
+        environ = {"BOT_HTTP_TIMEOUT": "30", "BOT_PAUSE": "0", "BOT_DIGESTS": "unused"}
         return load(environ | self.variables(chosen) | more, self.folder)
 
     def surroundings(self) -> Surroundings:
