@@ -15,7 +15,7 @@ from bot.digests.urls import shown
 from bot.errors import BotError, SettingsError, Unreachable
 from bot.formatter.select import tidied
 from bot.formatter.tidy import tidy
-from bot.model import Account, Digest, Network
+from bot.model import Account, Digest, Network, Syntax
 from bot.posters.poster import CannotRead, Poster
 from bot.service import open_poster
 from bot.settings import Settings, one_account, same_papers
@@ -92,6 +92,8 @@ def _way_to(settings: Settings, name: str) -> str:
     return f"Set all of them, or none. {way}{' Set it under that name.' if name in drafts else ''}"
 
 
+_MARKDOWN = frozenset({"snac", "hollo"})
+"""Servers that read posts as Markdown, whatever they are told; GoToSocial is told not to."""
 _WAYS = {
     Network.TWITTER: "bot login twitter says how to get an app, and obtains the access token.",
     Network.MASTODON: "bot login mastodon obtains the access token.",
@@ -231,6 +233,10 @@ def _credentials(
         message = f"the server takes {profile.limit} characters, and threads are made for more"
         mend = f"Set MASTODON_MAX_CHARACTERS={profile.limit}."
         yield _failed(account.name, SettingsError(message, mend))
+    if profile.server in _MARKDOWN and account.dialect is Syntax.PLAIN:
+        message = f"{profile.server} reads posts as Markdown: ranks, signs and line breaks get lost"
+        mend = "Set MASTODON_DIALECT=markdown; bot post --dry-run shows what that changes."
+        yield Finding(Level.WARNING, account.name, message, mend)
     if blind:
         yield Finding(Level.WARNING, account.name, blind.message, blind.mend)
     for advice in profile.advice:

@@ -48,6 +48,13 @@ class Links(StrEnum):
     NONE = "none"
 
 
+class Syntax(StrEnum):
+    """How a server reads the words of a post: as they are, or as Markdown."""
+
+    PLAIN = "plain"
+    MARKDOWN = "markdown"
+
+
 class Visibility(StrEnum):
     """Who sees the first post of a Mastodon thread, in Mastodon's own words."""
 
@@ -166,11 +173,11 @@ class Account:
     """One account of ours on a network, and the taste its threads are written to.
 
     `top` is how many papers a thread holds, 0 for all. `max_characters` is the limit its posts are
-    rendered to, in the network's own count. `templates` is a folder of the operator's, searched
-    first. `categories` lets only papers through that have one of them; `exclude` (arXiv ids,
-    authors, words) keeps papers out. `hashtags` of None takes them from the digest's tags.
-    `schedule` is the cron line by which the worker looks for a new digest. `picture` says whether
-    the opening post carries a picture of the ranking.
+    rendered to, in the network's own count. `dialect` is how its server reads them. `templates` is
+    a folder of the operator's, searched first. `categories` lets only papers through that have one
+    of them; `exclude` (arXiv ids, authors, words) keeps papers out. `hashtags` of None takes them
+    from the digest's tags. `schedule` is the cron line by which the worker looks for a new digest.
+    `picture` says whether the opening post carries a picture of the ranking.
     """
 
     name: str
@@ -179,6 +186,7 @@ class Account:
     style: Style = Style.THREAD
     links: Links = Links.EVERY
     visibility: Visibility = Visibility.PUBLIC
+    dialect: Syntax = Syntax.PLAIN
     max_characters: int = 280
     monthly_budget: Decimal | None = None
     templates: Path | None = None

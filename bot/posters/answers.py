@@ -74,7 +74,7 @@ class Reply:
 class Exchange:
     """One request, and the answer where there is one; `trouble` says in words why there is none.
 
-    `broke` says that the connection ended before the answer did, and not for want of time.
+    `broke` says that a connection ended that had been kept, and not for want of time.
     """
 
     fate: Fate

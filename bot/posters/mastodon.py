@@ -83,8 +83,9 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and ho
 class _Mastodon:
     """See `Poster`. One request a call, but for `look` and `profile`, which make several.
 
-    A request that changes something has a connection of its own. One that reads is made again where
-    a connection that was kept breaks: snac2 closes them without a word. Where a refusal gives no
+    A request that reads is made again where its connection breaks: snac2 closes those it kept
+    without a word. So one that changes something has a connection of its own, but for servers that
+    are known to be steady. Where a refusal gives no
     reason the account is asked for, to tell a bad token from a bad post.
     """
 
@@ -249,7 +250,7 @@ class _Mastodon:
         return self._line.once(ask, fresh=True) if exchange.broke else exchange
 
     def _write(self, ask: Callable[[], object]) -> Exchange:
-        return self._line.once(ask, fresh=True)
+        return self._line.once(ask, fresh=self._server not in answers.STEADY)
 
     def _told(self, exchange: Exchange, outcome: Outcome) -> Outcome:
         """Tell a bad token from a bad post, where the server refuses either without a word."""

@@ -43,6 +43,8 @@ LISTED = frozenset({"mastodon", "gotosocial", "hollo"})
 """Servers that list an account's private and direct posts among its others, for itself."""
 AT_HOME = frozenset({"snac"})
 """Those that show them in its home timeline alone."""
+STEADY = LISTED | {"takahe"}
+"""Those that keep a connection open, or say that they close it; snac does neither."""
 _SOFTWARE = re.compile(
     r"\b(snac|takahe|hollo|gotosocial|pleroma|akkoma|pixelfed|mitra|iceshrimp|sharkey|friendica)\b",
     re.IGNORECASE,
