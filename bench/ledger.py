@@ -2,8 +2,8 @@
 
     python bench/ledger.py
 
-One delivery: open, plan 24 posts, write down 24 tries and their answers, renew the lease, read what
-`bot status` shows, close. The two ledgers take turns, so that a busy machine slows both alike.
+One delivery: open, plan 24 posts, write down 24 tries and their answers, read what `bot status`
+shows, close. The two ledgers take turns, so that a busy machine slows both alike.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bot.ledger.leases import holder, is_alive
 from bot.ledger.rows import Attempt, Limit, PlannedPost, PlannedThread, Spending
 from bot.ledger.store import Ledger
 from bot.model import Network
@@ -29,7 +28,6 @@ ROUNDS = 40
 POSTS = 24
 THREADS = 20_000  # with 24 posts, 24 attempts and one spending each: 1,000,000 rows
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-TTL = timedelta(minutes=2)
 TEXT = "3. A title of the usual length\nFirst et al.\n1,317 retweets, 401 likes\n" * 2
 COLUMNS = {
     "threads": "number, account, network, digest, day, generation, title, published, fingerprint,"
@@ -83,18 +81,15 @@ def deliver(path: Path, name: str) -> float:
     start = time.perf_counter()
     with Ledger.open(path) as ledger:
         number = ledger.plan(planned, NOW).number
-        ledger.acquire("twitter", name, holder(), NOW, TTL, is_alive)
-        for position in range(POSTS):
-            assert ledger.begin(number, position, name, NOW, NOW + TTL)
-            with ledger.together():
-                ledger.attempt(number, Attempt(NOW, "send", position, "sent"))
-                ledger.spend(Spending("twitter", NOW, "post", Decimal("0.2")))
-                ledger.sent(number, position, f"{name}-{position}", "https", NOW)
-        for _ in range(4):
-            ledger.renew("twitter", name, NOW, NOW + TTL)
-        ledger.limit(Limit("twitter", "posts", NOW + TTL, "429"))
-        read(ledger, number)
-        ledger.release("twitter", name)
+        with ledger.sending("twitter", NOW):
+            for position in range(POSTS):
+                assert ledger.begin(number, position, NOW)
+                with ledger.together():
+                    ledger.attempt(number, Attempt(NOW, "send", position, "sent"))
+                    ledger.spend(Spending("twitter", NOW, "post", Decimal("0.2")))
+                    ledger.sent(number, position, f"{name}-{position}", "https", NOW)
+            ledger.limit(Limit("twitter", "posts", NOW + timedelta(minutes=2), "429"))
+            read(ledger, number)
     return time.perf_counter() - start
 
 

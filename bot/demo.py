@@ -8,7 +8,6 @@ account does so for its network alone.
 
 from __future__ import annotations
 
-import secrets
 import socket
 import threading
 import time
@@ -266,7 +265,7 @@ class Show:
 
         clock, name = self.clocks[thread.account.network], thread.account.name
         around = Surroundings(clock.now, clock.monotonic, clock.sleep, self.stop.is_set, self._tell)
-        service = Service(settings, ledger, around, lambda: secrets.token_hex(16))
+        service = Service(settings, ledger, around)
         while not self.stop.is_set():
             (served,) = service.publish(digest, [thread], Wishes())
             self._say(name, *outcome(served))

@@ -11,6 +11,7 @@
     │  └─ Unreachable        the source does not answer now; trying again later may help
     ├─ LedgerError           the ledger cannot be used, or cannot do what was asked of it
     │  ├─ Locked             another process holds it; trying again later helps
+    │  │  └─ Busy            ... the lock of one account, for which it sends
     │  ├─ Replaced           its file was moved or replaced while it was in use
     │  └─ WrongState         a post is in no state that allows the change
     └─ CannotRead            (bot/posters/poster.py) an account's posts cannot be read
@@ -78,6 +79,17 @@ class LedgerError(BotError):
 
 class Locked(LedgerError):
     """Another process holds the ledger; trying again later helps."""
+
+
+class Busy(Locked):
+    """Another process, or another thread of this one, sends for the account: `sender` says who."""
+
+    def __init__(self, account: str, sender: str) -> None:
+        super().__init__(
+            f"{sender} sends for {account} at this moment",
+            "Wait until that process is done, or stop it.",
+        )
+        self.sender = sender
 
 
 class Replaced(LedgerError):

@@ -225,8 +225,13 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """What one account publishes of one digest: each post a reply to the one before."""
+    """What one account publishes of one digest: each post a reply to the one before.
+
+    `papers` are the ids of the papers that the account publishes of the digest, those included
+    that are left out because they went out lately.
+    """
 
     account: Account
     digest: str
     posts: tuple[Post, ...]
+    papers: tuple[str, ...] = ()

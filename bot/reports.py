@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from bot import app
 from bot.delivery.money import month_of
-from bot.ledger.leases import describe, is_alive
 from bot.model import Account, Network, State
 from bot.settings import Settings
 from bot.show.status import AccountStatus, ThreadStatus, WorkerStatus
@@ -88,13 +87,11 @@ def _account(
     ]
     if held and not reason:
         reason = f"held: {', '.join(held)}"
-    lease = ledger.lease(account.name)
-    busy = lease is not None and lease.expires_at > now and is_alive(lease.holder)
     return AccountStatus(
         account=account,
         ready=not missing,
         reason=reason,
         spent=ledger.spent(account.name, month_of(now)),
         limits=limits,
-        sender=describe(lease.holder) if lease and busy else "",
+        sender=ledger.sender(account.name, now),
     )

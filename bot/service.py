@@ -1,6 +1,6 @@
 """Serving our accounts: opens ledger and posters, and delivers to every account side by side.
 
-One account's trouble never stops another's: each is served in a thread of its own, under a lease of
+One account's trouble never stops another's: each is served in a thread of its own, under a lock of
 its own, and whatever happens to it ends in its own result.
 """
 
@@ -9,17 +9,18 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.delivery.terms import End, Surroundings
 from bot.desk import Desk, Served, Wishes, keeper, known_profile
-from bot.errors import BotError, LedgerError
+from bot.errors import BotError, Busy
 from bot.model import Account, Digest, Network, Thread
 from bot.posters.keeper import Keeper
-from bot.posters.poster import MOST_ANSWERS, CannotRead, Poster
+from bot.posters.poster import CannotRead, Poster
 from bot.settings import Credentials, Settings
 
 if TYPE_CHECKING:
@@ -67,24 +68,28 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and wh
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """All accounts, one ledger, and what they are served with.
-
-    `token` makes the secret of a lease.
-    """
+    """All accounts, one ledger, and what they are served with."""
 
     settings: Settings
     ledger: Ledger
     around: Surroundings
-    token: Callable[[], str]
-    _tokens: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def publish(
-        self, digest: Digest, threads: Sequence[Thread], wishes: Wishes
+        self,
+        digest: Digest,
+        threads: Sequence[Thread],
+        wishes: Wishes,
+        reorder: Callable[[Account, Sequence[str | None]], Thread] | None = None,
     ) -> tuple[Served, ...]:
-        """Deliver each thread to its account, all of them side by side; in the order given."""
+        """Deliver each thread to its account, all of them side by side; in the order given.
+
+        `reorder` words an account's thread with its papers in another order.
+        """
 
         def serve(thread: Thread) -> Served:
-            return self.serve(thread.account, lambda desk: desk.publish(digest, thread, wishes))
+            account = thread.account
+            own = partial(reorder, account) if reorder else None
+            return self.serve(account, lambda desk: desk.publish(digest, thread, wishes, own))
 
         return side_by_side(serve, threads)
 
@@ -108,34 +113,19 @@ class Service:
         return side_by_side(serve, accounts)
 
     def serve(self, account: Account, work: Callable[[Desk], Served]) -> Served:
-        """Do `work` under the account's lease; its errors become its own result."""
-        from bot.ledger.leases import Busy, describe, holder, is_alive  # noqa: PLC0415 - first use
-
-        # the one used before, so that a lease that could not be given back is known for ours; taken
-        # out of its place, so that no two threads have the same
-        token = self._tokens.pop(account.name, "") or self.token()
-        ttl = self._lease_time(account)
+        """Do `work` under the account's lock; its errors become its own result."""
         try:
-            now = self.around.clock()
-            taken = self.ledger.acquire(account.name, token, holder(), now, ttl, is_alive)
-            if isinstance(taken, Busy):
-                lease = taken.lease
-                reason = f"{describe(lease.holder)} sends for it at this moment"
-                return Served(account, End.LATER, reason=reason, until=lease.expires_at)
-            try:
-                return self._at_desk(account, token, work)
-            finally:
-                with suppress(LedgerError):  # it ends by itself, and what was done is done
-                    self.ledger.release(account.name, token)
+            with self.ledger.sending(account.name, self.around.clock()):
+                return self._at_desk(account, work)
+        except Busy as error:
+            return Served(account, End.LATER, reason=f"{error.sender} sends for it at this moment")
         except CannotRead as error:
             end = End.FAILED if error.final else End.LATER
             return Served(account, end, reason=str(error), until=error.until, stops=error.stops)
         except BotError as error:
             return Served(account, End.FAILED, reason=str(error))
-        finally:
-            self._tokens[account.name] = token
 
-    def _at_desk(self, account: Account, token: str, work: Callable[[Desk], Served]) -> Served:
+    def _at_desk(self, account: Account, work: Callable[[Desk], Served]) -> Served:
         settings, ledger, around = self.settings, self.ledger, self.around
         known = known_profile(settings, ledger, account)
         poster = open_poster(
@@ -148,13 +138,7 @@ class Service:
             known.server if known else "",
         )
         with closing(poster):
-            lease = self._lease_time(account)
-            return work(Desk(settings, ledger, around, account, poster, token, lease))
-
-    def _lease_time(self, account: Account) -> timedelta:
-        """Longer than all answers can take, so that no request outlives the right to send it."""
-        answers = MOST_ANSWERS[account.network]
-        return timedelta(seconds=answers * self.settings.http_timeout + 30)
+            return work(Desk(settings, ledger, around, account, poster))
 
 
 def side_by_side(serve: Callable[[T], R], each: Sequence[T]) -> tuple[R, ...]:

@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.helpers.paths import ROOT
 
@@ -195,3 +196,14 @@ def test_helpers_hold_no_tests_and_other_folders_nothing_else() -> None:
     for path in TESTS:
         is_test = path.name.startswith("test_")
         assert is_test is not (path.parent.name == "helpers" or path.name == "conftest.py"), path
+
+
+def test_no_test_is_judged_by_the_speed_of_the_machine() -> None:
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check
+    for path in TEST_MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("settings"):
+                assert "deadline" not in {each.arg for each in node.keywords}, path
+        if path != Path(__file__):
+            assert "HealthCheck" not in path.read_text(encoding="utf-8"), path

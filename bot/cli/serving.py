@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import signal
 import sys
 import threading
@@ -69,7 +68,7 @@ def serving(settings: Settings, *, told: bool, verbose: bool = False) -> Iterato
         tell=_teller(verbose=verbose) if told else lambda _: None,
     )
     with Ledger.open(settings.database) as ledger, _interruptible(stop):
-        yield Service(settings, ledger, around, lambda: secrets.token_hex(16))
+        yield Service(settings, ledger, around)
 
 
 def _teller(*, verbose: bool) -> Callable[[Event], None]:

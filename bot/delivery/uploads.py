@@ -96,7 +96,6 @@ class Uploads:
         book, tries = self.book, 0
         while True:
             tries += 1
-            book.keep()  # the readings before it, and what it takes, may be long together
             outcome = self.poster.upload(upload)
             with book.ledger.together():
                 book.attempt("upload", position, outcome.sort.value, outcome.reason or outcome.flaw)

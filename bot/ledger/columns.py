@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_UP, Decimal
 from functools import lru_cache
 
-from bot.ledger.rows import Attempt, Lease, StoredPost, StoredThread
+from bot.ledger.rows import Attempt, StoredPost, StoredThread
 from bot.model import Card, Media, Network, Span, State
 
 _MILLIONTH = Decimal("0.000001")
@@ -92,6 +92,8 @@ def read_post(row: sqlite3.Row) -> StoredPost:
         reason=row["reason"],
         spans=_spans(row["rich"]),
         card=_card(row["rich"]),
+        refusals=row["refusals"],
+        place=row["place"],
     )
 
 
@@ -113,6 +115,8 @@ def read_thread(row: sqlite3.Row, posts: Sequence[sqlite3.Row]) -> StoredThread:
         looked_at=moment(row["looked_at"]),
         checked_at=moment(row["checked_at"]),
         posts=tuple(map(read_post, posts)),
+        papers=tuple(row["papers"].split()),
+        owner=row["owner"],
     )
 
 
@@ -120,9 +124,3 @@ def read_attempt(row: sqlite3.Row) -> Attempt:
     """A row of `attempts`."""
     at = datetime.fromisoformat(row["at"])
     return Attempt(at, row["kind"], row["position"], row["outcome"], row["detail"])
-
-
-def read_lease(row: sqlite3.Row) -> Lease:
-    """A row of `leases`."""
-    expires_at = datetime.fromisoformat(row["expires_at"])
-    return Lease(row["account"], row["token"], row["holder"], expires_at)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.errors import LedgerError, Locked, Replaced, WrongState
+from bot.errors import Busy, LedgerError, Locked, Replaced, WrongState
 
-__all__ = ["LedgerError", "Locked", "Replaced", "WrongState", "border"]
+__all__ = ["Busy", "LedgerError", "Locked", "Replaced", "WrongState", "border"]
 
 _ELSEWHERE = "Set BOT_DATABASE to another file, or move this one away."
 _DAMAGED = (

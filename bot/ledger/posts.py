@@ -11,12 +11,13 @@ from bot.ledger.columns import stamp, words
 from bot.ledger.errors import LedgerError, WrongState
 from bot.ledger.reader import Value
 from bot.ledger.rows import StoredThread
+from bot.ledger.senders import Senders
 from bot.ledger.threads import Threads
 from bot.model import State
 
-_OURS = (
-    "EXISTS (SELECT 1 FROM leases WHERE leases.account = posts.account"
-    " AND leases.token = :token AND leases.expires_at > :at)"
+_NO_LEASE = (  # of a process of an earlier release, which knows of no lock
+    "NOT EXISTS (SELECT 1 FROM leases WHERE leases.account = posts.account"
+    " AND leases.expires_at > :at)"
 )
 _NOBODYS = (
     "NOT EXISTS (SELECT 1 FROM posts AS other WHERE other.account = posts.account"
@@ -24,7 +25,11 @@ _NOBODYS = (
 )
 _UNSEEN = "misses = 0, missed_after = 0.0"
 _TRY = f"state = 'sending', tries = tries + 1, tried_at = :at, {_UNSEEN}, reason = ''"
-_OUT = "state = 'sent', id = :id, url = :url, sent_at = :at, doubted_at = NULL, reason = ''"
+_OUT = (
+    "state = 'sent', id = :id, url = :url, sent_at = :at, doubted_at = NULL, reason = '',"
+    " place = coalesce(place, (SELECT coalesce(max(coalesce(other.place, other.position)), -1) + 1"
+    " FROM posts AS other WHERE other.thread = posts.thread AND other.state = 'sent'))"
+)
 _STANDING = frozenset(State) - {State.RETRACTED}
 
 
@@ -39,8 +44,8 @@ class Move:
 
 MOVES: Mapping[str, Move] = MappingProxyType(
     {
-        "begin": Move(frozenset({State.PLANNED}), _TRY, _OURS),
-        "begin absent": Move(frozenset({State.PLANNED, State.UNKNOWN}), _TRY, _OURS),
+        "begin": Move(frozenset({State.PLANNED}), _TRY, _NO_LEASE),
+        "begin absent": Move(frozenset({State.PLANNED, State.UNKNOWN}), _TRY, _NO_LEASE),
         # an answer with an id is true however late it comes, but a second id is a second post
         "sent": Move(_STANDING, _OUT, f"(state <> 'sent' OR id = :id) AND {_NOBODYS}"),
         "adopt": Move(_STANDING, _OUT, _NOBODYS),
@@ -49,8 +54,15 @@ MOVES: Mapping[str, Move] = MappingProxyType(
             "state = 'unknown', doubted_at = coalesce(doubted_at, tried_at), reason = :reason",
         ),
         "suspect": Move(
-            frozenset({State.PLANNED}),
-            f"state = 'unknown', doubted_at = :at, reason = :reason, {_UNSEEN}",
+            frozenset({State.PLANNED, State.UNKNOWN}),
+            "state = 'unknown', doubted_at = coalesce(doubted_at, :at), reason = :reason,"
+            f" {_UNSEEN}",
+        ),
+        # this try surely published nothing: whoever finds the post knows that another sender did
+        "refuse as there": Move(
+            frozenset({State.SENDING}),
+            "state = 'unknown', doubted_at = coalesce(doubted_at, tried_at), reason = :reason,"
+            " tries = tries - 1, refusals = refusals + 1",
         ),
         "missed": Move(frozenset({State.UNKNOWN}), "misses = misses + 1, missed_after = :after"),
         "absent": Move(
@@ -75,8 +87,8 @@ MOVES: Mapping[str, Move] = MappingProxyType(
         "settle sent": Move(frozenset({State.UNKNOWN, State.HELD}), f"{_OUT}, {_UNSEEN}", _NOBODYS),
         "settle unsent": Move(
             frozenset({State.UNKNOWN, State.HELD}),
-            "state = 'planned', id = '', url = '', sent_at = NULL, doubted_at = NULL,"
-            f" tries = 0, reason = '', {_UNSEEN}",
+            "state = 'planned', id = '', url = '', sent_at = NULL, doubted_at = NULL, place = NULL,"
+            f" tries = 0, refusals = 0, reason = '', {_UNSEEN}",
         ),
     }
 )
@@ -97,45 +109,29 @@ def _statement(move: Move) -> str:
 _STATEMENTS = {name: _statement(move) for name, move in MOVES.items()}
 
 
-class Posts(Threads):
+class Posts(Threads, Senders):
     """The part of the ledger about single posts.
 
     But for `begin`, each returns the thread as it is then, and raises WrongState where `MOVES` does
     not let the post go that way.
     """
 
-    def begin(  # noqa: PLR0913 - the contract of delivery
-        self,
-        number: int,
-        position: int,
-        token: str,
-        at: datetime,
-        expires_at: datetime,
-        *,
-        absent: bool = False,
-    ) -> bool:
-        """Before a request: the post is `sending`, and the lease lasts to `expires_at`.
+    def begin(self, number: int, position: int, at: datetime, *, absent: bool = False) -> bool:
+        """Before a request: the post is `sending`.
 
-        False, and nothing changed, unless the post is planned and the account's lease is held with
-        `token` at `at`. With `absent` an unknown post that was not found may be begun too; it stays
-        in doubt until it is found or `absent` says otherwise. When this returns, it is on the disk;
-        so it may not be called within `together`.
+        False, and nothing changed, unless the post is planned and the account's lock is held here:
+        its file may have been removed or replaced since. With `absent` an unknown post that was not
+        found may be begun too; it stays in doubt until it is found or `absent` says otherwise. When
+        this returns, it is on the disk; so it may not be called within `together`.
         """
         with self._turn:
             if self._file.inside:
                 raise RuntimeError("begin must be on the disk before the request leaves")
             with self._writing():
                 move = "begin absent" if absent else "begin"
-                if self._moved(move, number, position, at, token=token) != 1:
-                    return False
-                self._change(
-                    "UPDATE leases SET expires_at = :expires_at WHERE token = :token"
-                    " AND account = (SELECT account FROM threads WHERE number = :number)",
-                    expires_at=stamp(expires_at),
-                    token=token,
-                    number=number,
-                )
-                return True
+                rows = self._fetch("SELECT account FROM threads WHERE number = :n", n=number)
+                held = any(self._holds(row["account"]) for row in rows)
+                return held and self._moved(move, number, position, at) == 1
 
     def sent(
         self,
@@ -153,8 +149,17 @@ class Posts(Threads):
         return self._move("doubt", number, position, at, reason=words(reason))
 
     def suspect(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
-        """A planned post may be out, or on its way, though this ledger knows of no try."""
+        """A post may be out, or on its way, though no try of this ledger published it.
+
+        The reads that did not find it so far count no more.
+        """
         return self._move("suspect", number, position, at, reason=words(reason))
+
+    def refuse_as_there(
+        self, number: int, position: int, reason: str, at: datetime
+    ) -> StoredThread:
+        """The network refused this try because it has such a post already."""
+        return self._move("refuse as there", number, position, at, reason=words(reason))
 
     def missed(self, number: int, position: int, after: float, at: datetime) -> StoredThread:
         """A read did not find an unknown post, `after` so many seconds since its last try."""

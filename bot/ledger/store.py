@@ -13,7 +13,6 @@ from typing import Self
 
 from bot.ledger.accounts import Accounts
 from bot.ledger.errors import LedgerError, border
-from bot.ledger.leases import Leases
 from bot.ledger.migrations import LATEST
 from bot.ledger.pictures import Pictures
 from bot.ledger.posts import Posts
@@ -26,7 +25,7 @@ __all__ = ["Ledger", "LedgerError"]
 _WAIT = 10.0
 
 
-class Ledger(Posts, Leases, Accounts, Troubles, Pictures):
+class Ledger(Posts, Accounts, Troubles, Pictures):
     """An open ledger; use it in a `with` statement. Threads may share one.
 
     Every method raises LedgerError where the file cannot be used, and Locked, which is one, where

@@ -176,6 +176,7 @@ def seen(status: object, created: datetime | None = None) -> Seen | None:
         created=created,
         application=text_at(status, "application", "name"),
         media=len(items_at(status, "media_attachments")),
+        author=id_at(status, "account", "id"),
     )
 
 

@@ -82,7 +82,7 @@ def illustrated(
     sky: BlueskyBehaviour = BSKY_SOCIAL,
     **more: str,
 ) -> Iterator[FaultScenario]:
-    with fault_scenario(network, 1, x, mastodon, sky, **more) as case:
+    with fault_scenario(network, 1, x, mastodon, sky, None, **more) as case:
         yield carries(case)
 
 
@@ -719,7 +719,7 @@ def test_another_ledger_s_opening_is_taken_for_ours_whatever_it_shows(ours: bool
     with illustrated(B) as case, tempfile.TemporaryDirectory() as folder:
         elsewhere = str(Path(folder) / "bot.db")
         more = {"BOT_DATABASE": elsewhere}
-        other = FaultScenario(case.world, B, case.source, more, words=case.words, token="another")
+        other = FaultScenario(case.world, B, case.source, more, words=case.words)
         uploading = [case]
         case.world.sandbox.decide(
             lambda record: (
@@ -980,41 +980,20 @@ def test_one_that_was_planned_is_not_begun_either() -> None:
 @pytest.mark.parametrize("seconds", [0.0, 200.0])
 def test_two_workers_send_one_thread_with_one_picture(network: Network, seconds: float) -> None:
     with illustrated(network) as case:
-        other = FaultScenario(case.world, network, case.source, words=case.words, token="another")
+        other = FaultScenario(case.world, network, case.source, words=case.words)
         came: list[Served] = []
 
         def meet(event: Event) -> None:
             if event.what == "waiting" and not came:
-                case.world.clock.sleep(seconds)  # 200 s are past the end of the first one's lease
+                case.world.clock.sleep(seconds)
                 came.append(other.run())
 
         once(case, faults.server_error(502), is_upload)
         case.on_event = meet
         first = case.run()
         (second,) = came
-        if seconds:
-            assert (first.end, second.end) == (End.LATER, End.DONE)
-            assert first.reason == "somebody else sends for this account now"
-        else:
-            assert (first.end, second.end) == (End.DONE, End.LATER)
+        assert (first.end, second.end) == (End.DONE, End.LATER)
         whole(case, case.run_until_settled(), WITH)
-
-
-@pytest.mark.parametrize("network", NETWORKS)
-def test_the_lease_is_kept_however_long_the_waits_are(network: Network) -> None:
-    # One wait of 50 s would outlast the lease of 40 s that these time limits give.
-    with illustrated(network, BOT_RETRY_WAIT="25") as world:
-        once(world, faults.server_error(502), is_upload)
-        whole(world, world.run(), WITH)
-
-
-@pytest.mark.parametrize(("network", "seconds"), [(X, 15.0), (M, 9.0), (B, 9.0)])
-def test_the_lease_outlasts_answers_that_are_slow_together(
-    network: Network, seconds: float
-) -> None:
-    with illustrated(network) as world:
-        always(world, faults.slow(seconds), lambda request: not is_opening(request))
-        whole(world, world.run(), WITH)
 
 
 # The worker --------------------------------------------------------------------------------------

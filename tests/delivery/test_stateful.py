@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -61,7 +61,6 @@ def test_a_crash_at_every_commit_and_request(network: Network) -> None:
     assert len(points) >= 2 * requests + 3 * 3, "three posts, and three commits at least for each"
     for kind, at in points:
         with fault_scenario(network) as case:
-            case.token = f"{kind}-{at}"
             if kind != "commit":
                 case.crash_at(CLOSED_BEFORE if kind == "request" else CLOSED_AFTER, at)
             with pytest.raises(ProcessKilled):
@@ -149,11 +148,6 @@ class Deliveries(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.fault_scenario.world.clock.sleep(seconds)
 
-    @rule(left=st.integers(0, 3))
-    def leave_a_lease(self, left: int) -> None:
-        """From here on a crash's lease is somebody's until it runs out."""
-        self.fault_scenario.token = f"token-{left}"
-
     def run(self, crash: Crash | None) -> None:
         try:
             served = self.fault_scenario.run(crash)
@@ -192,6 +186,4 @@ TestDeliveries = Deliveries.TestCase
 TestDeliveries.settings = settings(
     max_examples=40,
     stateful_step_count=8,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
 )

@@ -161,7 +161,7 @@ def holds(source: Source, expected: Sequence[tuple[date, Said]], day: date, most
 
 
 @SHELVES
-@settings(max_examples=30, deadline=None)  # a machine under load is no failure
+@settings(max_examples=30)
 @given(archives, days, most)
 @example(
     [DrawnDigest(n, JUNE_21, 0, hour, "good") for n, hour in enumerate((3, 1, 2))], date.min, 3
@@ -177,7 +177,7 @@ def test_a_shelf_gives_all_of_later_days_in_their_order(
         holds(source, expected, day, most)
 
 
-@settings(max_examples=30, deadline=None)  # a machine under load is no failure
+@settings(max_examples=30)
 @given(archives, days, most)
 def test_a_feed_gives_all_of_later_days_in_their_order(
     server: HttpServer, issues: list[DrawnDigest], day: date, most: int

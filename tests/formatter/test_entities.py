@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.formatter.entities import Entity, Kind, cashtags, entities, hashtags, mentions, urls
@@ -18,7 +18,6 @@ suite_only = pytest.mark.skipif(
     not SUITE.is_dir(), reason="X's conformance suite is not beside this clone"
 )
 
-law = settings(deadline=None)  # a slow machine proves nothing
 LONG = "a" * 63
 
 
@@ -183,7 +182,6 @@ texts = st.lists(st.sampled_from(PIECES) | st.characters(exclude_categories=()),
 )
 
 
-@law
 @given(texts)
 def test_entities_lie_in_the_text_and_never_overlap(text: str) -> None:
     end = 0
@@ -193,14 +191,12 @@ def test_entities_lie_in_the_text_and_never_overlap(text: str) -> None:
         end = entity.end
 
 
-@law
 @given(texts)
 def test_every_entity_is_found_by_its_own_function(text: str) -> None:
     alone = {*urls(text), *mentions(text), *hashtags(text), *cashtags(text)}
     assert alone >= set(entities(text))
 
 
-@law
 @given(texts)
 def test_a_link_is_dropped_only_for_an_entity_that_begins_before_it(text: str) -> None:
     kept = entities(text)
@@ -208,14 +204,12 @@ def test_a_link_is_dropped_only_for_an_entity_that_begins_before_it(text: str) -
         assert any(entity.start < url.start < entity.end for entity in kept)
 
 
-@law
 @given(texts)
 def test_space_around_a_text_changes_nothing(text: str) -> None:
     moved = [(entity.kind, entity.start + 1, entity.text) for entity in entities(text)]
     assert [(e.kind, e.start, e.text) for e in entities(f" {text} ")] == moved
 
 
-@law
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz ABCXYZ 0123456789 ,;!?'()-"))
 def test_plain_words_hold_no_entities(text: str) -> None:
     assert entities(text) == ()

@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 import regex
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mastodon import Mastodon
 
@@ -35,7 +35,6 @@ suite_only = pytest.mark.skipif(
     not SUITE.is_dir(), reason="X's conformance suite is not beside this clone"
 )
 
-law = settings(deadline=None)  # a slow machine proves nothing
 
 ARXIV = "https://arxiv.org/abs/2106.10934"
 FAMILY = "👨‍👩‍👧‍👦"
@@ -182,7 +181,6 @@ texts = st.lists(st.sampled_from(PIECES) | st.characters(exclude_categories=()),
 networks = st.sampled_from(Network)
 
 
-@law
 @given(texts)
 def test_bluesky_counts_grapheme_clusters(text: str) -> None:
     assert bluesky_length(text) == len(regex.findall(r"\X", text))
@@ -217,25 +215,21 @@ def test_what_is_counted_without_asking_stands_alone() -> None:
     assert not regex.search(r"[\p{M}\u200c\u200d\p{Emoji_Modifier}\p{RI}]", alone)
 
 
-@law
 @given(networks, st.text(alphabet="abc XYZ,;'\"-", max_size=30), texts)
 def test_a_line_before_a_text_adds_its_own_length(network: Network, line: str, text: str) -> None:
     assert length(network, f"{line}\n{text}") == len(line) + 1 + length(network, text)
 
 
-@law
 @given(st.text(alphabet="abc XYZ,;'\"-", max_size=30), texts)
 def test_words_before_a_text_add_their_own_length_at_x(words: str, text: str) -> None:
     assert twitter_length(f"{words} {text}") == len(words) + 1 + twitter_length(text)
 
 
-@law
 @given(networks, texts)
 def test_a_length_is_never_negative_and_only_nothing_has_none(network: Network, text: str) -> None:
     assert length(network, text) >= bool(text)
 
 
-@law
 @given(
     st.sampled_from([Network.TWITTER, Network.BLUESKY]),
     st.text(alphabet="aéoußÅΩ e\u0301\u0308\u0323日", max_size=20),
@@ -245,7 +239,6 @@ def test_the_form_of_an_accent_does_not_matter(network: Network, text: str) -> N
     assert length(network, composed) == length(network, apart)
 
 
-@law
 @given(
     st.sampled_from([twitter_length, mastodon_length]),
     st.text(alphabet="abcXYZ0189_/~=", max_size=99),
@@ -254,7 +247,6 @@ def test_how_long_a_link_is_does_not_matter(count: Callable[[str], int], path: s
     assert count(f"see https://a.org/{path}x now") == len("see  now") + 23
 
 
-@law
 @given(texts)
 def test_no_server_with_this_api_counts_more_than_we(text: str) -> None:
     # Mastodon counts as the first, GoToSocial and Takahe as the second
@@ -275,7 +267,6 @@ def test_a_link_counts_in_full_and_never_less_than_23(text: str, expected: int) 
     assert length(Network.MASTODON, text) == expected
 
 
-@law
 @given(texts)
 def test_x_counts_no_less_than_its_links_and_no_more_than_all_heavy(text: str) -> None:
     composed = unicodedata.normalize("NFC", text)
@@ -296,7 +287,6 @@ oracle_texts = st.lists(
 ).map("".join)
 
 
-@law
 @given(oracle_texts)
 def test_mastodon_py_counts_the_same(text: str) -> None:
     assert mastodon_length(text) == Mastodon.get_status_length(text)

@@ -79,7 +79,7 @@ def test_macros_and_ranges_work(tmp_path: Path) -> None:
         ),
         ("{% if false %}\n{{ nope }}\n{% endif %}", "2: unknown variable `nope`"),
         ("a\n{{ thing.titel }}", "2: "),
-        ("{{ thing.titel }}", "1: 'test_templates.Thing object' has no attribute 'titel'"),
+        ("{{ thing.titel }}", f"1: '{__name__}.TemplateValue object' has no attribute 'titel'"),
         ("\n\n{{ thing.__class__.__mro__ }}", "3: access to attribute '__class__'"),
         ("{{ ''['__class__'] }}", "1: access to attribute '__class__' of 'str' object is unsafe."),
         ("{{ things.append(1) }}", "1: "),

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot import app
 from bot.delivery.terms import End, Event, Surroundings
 from bot.desk import Served, Wishes
 from bot.formatter.render import render
@@ -35,6 +36,7 @@ from bot.service import Service
 from bot.settings import Settings
 from tests.helpers import bluesky_rules
 from tests.helpers.fake_world import (
+    FakeClock,
     FakeWorld,
     check_once,
     check_safe,
@@ -111,9 +113,7 @@ class FaultScenario:
 
     `ahead` is how far the worker's wall clock is from the network's; with each thing that happens
     it jumps to the next of `jumps`. `words` are a thread's that no template made, `on_event` is
-    told what happens. `token` is that of the lease: a run with the same one takes up
-    a lease that a crash left, as if the process were known to be gone. `ledgers` is how many there
-    were so far, those of other workers too.
+    told what happens. `ledgers` is how many there were so far, those of other workers too.
     """
 
     world: FakeWorld
@@ -122,7 +122,6 @@ class FaultScenario:
     more: Mapping[str, str] = field(default_factory=dict)
     ahead: timedelta = timedelta(0)
     crash: Crash = field(default_factory=Crash)
-    token: str = "token"
     runs: int = 0
     crashes: int = 0
     ledgers: int = 1
@@ -179,7 +178,8 @@ class FaultScenario:
         """One process from start to end; raises ProcessKilled where it crashes."""
         try:
             with self.service(crash) as service:
-                (served,) = service.publish(self.source, [self.thread], wishes or Wishes())
+                reorder = partial(app.in_order, self.settings, self.source)
+                (served,) = service.publish(self.source, [self.thread], wishes or Wishes(), reorder)
         finally:
             self.crashes += self.crash.happened
         return served
@@ -196,10 +196,11 @@ class FaultScenario:
         """The service of one process, which may crash."""
         self.crash, settings = crash or Crash(), self.settings
         self.runs += 1
+        self.world.add_history(settings)
         with ExitStack() as closed:
             ledger = closed.enter_context(closing(CrashingLedger.open(settings.database)))
             ledger.crash = self.crash
-            yield Service(settings, ledger, self.surroundings(), lambda: self.token)
+            yield Service(settings, ledger, self.surroundings())
 
     def surroundings(self) -> Surroundings:
         clock = self.world.clock
@@ -222,6 +223,7 @@ class FaultScenario:
     def lose_ledger(self) -> None:
         """Delete the ledger, as a deployment does that replaces the disk."""
         self.ledgers += 1
+        self.world.history = False
         for path in self.settings.database.parent.glob(f"{self.settings.database.name}*"):
             path.unlink()
 
@@ -285,19 +287,20 @@ class FaultScenario:
 
 
 @contextmanager
-def fault_scenario(
+def fault_scenario(  # noqa: PLR0913, PLR0917 - what a test may choose
     network: Network,
     papers: int = 1,
     x: XBehaviour | None = None,
     mastodon: MastodonBehaviour = MASTODON,
     sky: BlueskyBehaviour = BSKY_SOCIAL,
+    clock: FakeClock | None = None,
     **more: str,
 ) -> Iterator[FaultScenario]:
     """One account in a world of its own, in a temporary folder."""
     home = _MEMORY if _MEMORY.is_dir() else None
     with (
         tempfile.TemporaryDirectory(dir=home) as folder,
-        fake_world(Path(folder), x, mastodon, sky) as case,
+        fake_world(Path(folder), x, mastodon, sky, clock) as case,
     ):
         yield FaultScenario(case, network, _source(papers), more)
 

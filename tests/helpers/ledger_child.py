@@ -1,7 +1,7 @@
 """A script that uses a ledger in a process of its own, for tests that kill it or run several.
 
 python ledger_child.py PATH deliver STATEMENT    end itself before the n-th statement
-python ledger_child.py PATH take ROUNDS          take turns at the lease with others
+python ledger_child.py PATH take ROUNDS          take turns at the lock with others
 python ledger_child.py PATH open                 open it, and say which thread was planned
 """
 
@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from datetime import timedelta
+from contextlib import suppress
 from pathlib import Path
 
-from bot.ledger.leases import holder, is_alive
-from bot.ledger.rows import Attempt, Lease
+from bot.ledger.errors import Busy
+from bot.ledger.rows import Attempt
 from bot.ledger.store import Ledger
-from tests.helpers.ledger_setup import FAR, T0, TOKEN, planned_thread
+from tests.helpers.ledger_setup import T0, planned_thread
 
 
 def deliver(path: Path, fatal: int) -> None:
@@ -34,31 +34,28 @@ def deliver(path: Path, fatal: int) -> None:
         ledger._file.connection.set_trace_callback(count_down)  # type: ignore[union-attr] # a Writer
         thread = ledger.plan(planned_thread(2), T0)
         print("planned", flush=True)
-        ledger.acquire("twitter", TOKEN, holder(), T0, FAR - T0, is_alive)
-        print("leased", flush=True)
-        for position in range(2):
-            ledger.begin(thread.number, position, TOKEN, T0, FAR)
-            print("sending", position, flush=True)
-            with ledger.together():
-                ledger.attempt(thread.number, Attempt(T0, "send", position, "sent"))
-                ledger.sent(thread.number, position, str(position + 1), "", T0)
-            print("sent", position, flush=True)
+        with ledger.sending("twitter", T0):
+            print("locked", flush=True)
+            for position in range(2):
+                ledger.begin(thread.number, position, T0)
+                print("sending", position, flush=True)
+                with ledger.together():
+                    ledger.attempt(thread.number, Attempt(T0, "send", position, "sent"))
+                    ledger.sent(thread.number, position, str(position + 1), "", T0)
+                print("sent", position, flush=True)
     print("statements", count, flush=True)
 
 
 def take(path: Path, rounds: int) -> None:
-    """Take the lease, look that nobody else has it, and give it back, over and over."""
-    mine = str(os.getpid())
+    """Take the lock, look that nobody else has it, and give it back, over and over."""
     marker = path.with_name("taken")
     won = 0
     with Ledger.open(path) as ledger:
         while won < rounds:
-            lease = ledger.acquire("twitter", mine, holder(), T0, timedelta(minutes=1), is_alive)
-            if isinstance(lease, Lease):
-                # fails if the file is there: two would have the lease at once
+            with suppress(Busy), ledger.sending("twitter", T0):
+                # fails if the file is there: two would have the lock at once
                 marker.touch(exist_ok=False)
                 marker.unlink()
-                ledger.release("twitter", mine)
                 won += 1
     print("won", won, flush=True)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger.leases import Busy
 from bot.ledger.rows import PlannedPost, PlannedThread, StoredPost, StoredThread
 from bot.ledger.store import Ledger
 from bot.model import Media, Network
@@ -17,7 +16,6 @@ from bot.model import Media, Network
 T0 = datetime(2021, 6, 23, 10, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 FAR = T0 + timedelta(days=1)
-TOKEN = "ours"
 
 real_proc = pytest.mark.skipif(
     not Path("/proc/self/ns/pid").exists(), reason="this system has no /proc to ask"
@@ -58,20 +56,13 @@ def planned_thread(
     )
 
 
-def take_lease(ledger: Ledger, account: str = "twitter", token: str = TOKEN) -> None:
-    taken = ledger.acquire(account, token, "{}", T0, FAR - T0, alive=lambda _: True)
-    assert not isinstance(taken, Busy)
-
-
 @contextmanager
 def opened_ledger(
     path: Path, posts: int = 3, *, account: str = "twitter"
 ) -> Iterator[tuple[Ledger, StoredThread]]:
-    """A ledger with one planned thread, whose account's lease is ours."""
-    with Ledger.open(path) as ledger:
-        thread = ledger.plan(planned_thread(posts, account=account), T0)
-        take_lease(ledger, account)
-        yield ledger, thread
+    """A ledger with one planned thread, whose account's lock is ours."""
+    with Ledger.open(path) as ledger, ledger.sending(account, T0):
+        yield ledger, ledger.plan(planned_thread(posts, account=account), T0)
 
 
 def post_at(thread: StoredThread, position: int = 0) -> StoredPost:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -113,7 +112,7 @@ def worker_world(
 
     `kept` is the kind of ledger: one whose process can die, for instance.
     """
-    out, numbers = io.StringIO(), itertools.count()
+    out = io.StringIO()
     log = Log(out, json=True, clock=world.clock)
     watch = Watch(world.clock, world.clock.monotonic)
     with kept.open(settings.database) as ledger:
@@ -130,7 +129,7 @@ def worker_world(
             stopping=lambda: world.stop,
         )
         around = replace(world.surroundings(), tell=signs.event)
-        service = Service(settings, ledger, around, lambda: f"token-{next(numbers)}")
+        service = Service(settings, ledger, around)
         rules = {
             account.name: Rules(
                 settings.max_age,

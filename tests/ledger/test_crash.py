@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger.leases import describe, holder, is_alive
 from bot.ledger.rows import Attempt
 from bot.ledger.store import Ledger
 from bot.model import State
-from tests.helpers.ledger_setup import MINUTE, T0, planned_thread, real_proc
+from tests.helpers.ledger_setup import T0, planned_thread
 from tests.helpers.paths import ROOT
 
 CHILD = ROOT / "tests" / "helpers" / "ledger_child.py"
@@ -43,7 +43,7 @@ def path(tmp_path: Path) -> Path:
 STEPS = {
     "": None,
     "planned": (State.PLANNED, State.PLANNED),
-    "leased": (State.PLANNED, State.PLANNED),
+    "locked": (State.PLANNED, State.PLANNED),
     "sending 0": (State.SENDING, State.PLANNED),
     "sent 0": (State.SENT, State.PLANNED),
     "sending 1": (State.SENT, State.SENDING),
@@ -117,20 +117,18 @@ def test_processes_that_open_a_new_ledger_at_once_make_one(path: Path) -> None:
         assert len(ledger.threads()) == 1
 
 
-def test_of_two_processes_one_has_the_lease(path: Path) -> None:
+def test_of_two_processes_one_has_the_lock(path: Path) -> None:
     Ledger.open(path).close()
     racers = [start(path, "take", 60) for _ in range(2)]
     assert [finish(racer) for racer in racers] == [["won 60"], ["won 60"]]
 
 
-@real_proc
-def test_the_lease_of_a_killed_process_is_free_at_once(path: Path, statements: int) -> None:
+def test_the_lock_of_a_killed_process_is_free_at_once(path: Path, statements: int) -> None:
     process = start(path, "deliver", statements - 3)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    with Ledger.open(path) as ledger:
-        lease = ledger.lease("twitter")
-        assert lease is not None
-        assert describe(lease.holder).startswith(f"process {process.pid} on")
-        taken = ledger.acquire("twitter", "mine", holder(), T0, MINUTE, is_alive)
-        assert taken == ledger.lease("twitter")
+    [lock] = path.parent.glob("*.lock")
+    assert f'"pid": {process.pid},' in lock.read_text()
+    with Ledger.open(path) as ledger, ledger.sending("twitter", T0):
+        assert ledger.sender("twitter", T0).startswith(f"process {os.getpid()} on ")
+    assert not lock.exists()

@@ -23,10 +23,8 @@ from bot.ledger.store import Ledger
 from bot.ledger.writer import Writer
 from bot.model import State
 from tests.helpers.ledger_setup import (
-    FAR,
     MINUTE,
     T0,
-    TOKEN,
     file_names,
     opened_ledger,
     planned_thread,
@@ -68,7 +66,8 @@ def test_a_new_ledger_is_for_us_alone_and_safe_on_the_disk(path: Path, odd_umask
     path.parent.mkdir(mode=0o755)
     path.parent.chmod(0o755)
     with opened_ledger(path) as (ledger, _):
-        assert file_names(path.parent) == {"bot.db", "bot.db-shm", "bot.db-wal"}
+        beside = {"bot.db-shm", "bot.db-wal", "bot.db.twitter.lock"}
+        assert file_names(path.parent) == {"bot.db", *beside}
         for each in path.parent.iterdir():
             assert stat.S_IMODE(each.stat().st_mode) == 0o600
         settings = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
@@ -83,7 +82,7 @@ def test_a_ledger_that_others_may_read_is_shut_before_it_is_used(path: Path) -> 
     left_by_a_crash(path)
     for each in path.parent.iterdir():
         each.chmod(0o664)
-    with Ledger.open(path):
+    with Ledger.open(path) as ledger, ledger.sending("twitter", T0):
         for each in path.parent.iterdir():
             assert stat.S_IMODE(each.stat().st_mode) == 0o600, each
 
@@ -412,7 +411,7 @@ def test_a_connection_that_may_not_write_is_refused(path: Path) -> None:
     with opened_ledger(path) as (ledger, thread):
         ledger._fetch("PRAGMA query_only = ON")
         with pytest.raises(LedgerError, match=r"it is read-only .*\n.*writable"):
-            ledger.begin(thread.number, 0, TOKEN, T0, FAR)
+            ledger.begin(thread.number, 0, T0)
         assert ledger.refresh(thread.number) == thread
         assert isinstance(ledger._file, Writer)
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
@@ -465,7 +464,7 @@ from pathlib import Path
 from bot.ledger.errors import LedgerError
 from bot.ledger.rows import Attempt
 from bot.ledger.store import Ledger
-from tests.helpers.ledger_setup import T0, FAR, TOKEN
+from tests.helpers.ledger_setup import T0, FAR
 limit = int(sys.argv[2])
 if limit < 50_000:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -516,18 +515,20 @@ def test_a_disk_that_is_full_from_the_start_is_an_error(path: Path) -> None:
 
 
 def test_a_ledger_that_another_process_holds_is_waited_for_and_then_named(path: Path) -> None:
-    with opened_ledger(path) as (_, thread), closing(connect(path)) as other:
+    with opened_ledger(path) as (_, thread):
+        pass
+    with closing(connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Locked, match=r"locked by another process .*\n.*Wait"):
             Ledger.open(path, wait=0.05)
         other.execute("ROLLBACK")
-        with Ledger.open(path, wait=0.05) as ledger:
+        with Ledger.open(path, wait=0.05) as ledger, ledger.sending("twitter", T0):
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(Locked):
-                ledger.begin(thread.number, 0, TOKEN, T0, FAR)
+                ledger.begin(thread.number, 0, T0)
             assert ledger.refresh(thread.number) == thread
             other.execute("ROLLBACK")
-            assert ledger.begin(thread.number, 0, TOKEN, T0, FAR)
+            assert ledger.begin(thread.number, 0, T0)
 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
@@ -537,7 +538,7 @@ def test_a_ledger_taken_away_while_in_use_takes_nothing_more(path: Path, how: st
         if how == "replaced":
             path.write_bytes(b"")
         with pytest.raises(Replaced, match=r"moved or replaced while it was in use"):
-            ledger.begin(thread.number, 0, TOKEN, T0, FAR)
+            ledger.begin(thread.number, 0, T0)
 
 
 def test_threads_may_share_a_ledger_and_take_turns(path: Path) -> None:
@@ -580,7 +581,7 @@ def test_looking_leaves_no_trace_of_itself(path: Path) -> None:
         assert looking.threads(unfinished=True) == (thread,)
         assert file_names(path.parent) == {"bot.db"}
         for change in (
-            lambda: looking.begin(thread.number, 0, TOKEN, T0, FAR),
+            lambda: looking.begin(thread.number, 0, T0),
             lambda: looking.plan(planned_thread(digest="another"), T0),
             lambda: looking.remember("twitter", "id", "1"),
         ):
@@ -594,7 +595,7 @@ def test_looking_sees_what_a_running_worker_commits_as_it_comes_and_goes(path: P
     with opened_ledger(path) as (worker, thread):
         looking = Ledger.peek(path)
         assert looking is not None
-        worker.begin(thread.number, 0, TOKEN, T0, FAR)
+        worker.begin(thread.number, 0, T0)
         assert post_at(looking.refresh(thread.number)).state is State.SENDING
         worker.sent(thread.number, 0, "1", "", T0)
         assert post_at(looking.refresh(thread.number)).state is State.SENT
@@ -607,8 +608,8 @@ def test_looking_sees_what_a_running_worker_commits_as_it_comes_and_goes(path: P
     with looking:
         assert post_at(looking.refresh(thread.number), 1).state is State.PLANNED
         assert file_names(path.parent) == {"bot.db"}
-        with Ledger.open(path) as worker:
-            worker.begin(thread.number, 1, TOKEN, T0, FAR)
+        with Ledger.open(path) as worker, worker.sending("twitter", T0):
+            worker.begin(thread.number, 1, T0)
             assert post_at(looking.refresh(thread.number), 1).state is State.SENDING
         assert post_at(looking.refresh(thread.number), 1).state is State.SENDING
         with Ledger.open(path) as worker:

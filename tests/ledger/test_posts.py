@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,11 +27,9 @@ from tests.helpers.ledger_setup import (
     FAR,
     MINUTE,
     T0,
-    TOKEN,
     opened_ledger,
     planned_thread,
     post_at,
-    take_lease,
 )
 
 LATER = T0 + MINUTE
@@ -56,8 +55,8 @@ settle unsent -        -        planned  -     planned  -
 
 Change = Callable[[Ledger, int], StoredThread | bool]
 CHANGES: dict[str, Change] = {
-    "begin": lambda ledger, n: ledger.begin(n, 0, TOKEN, LATER, FAR),
-    "begin absent": lambda ledger, n: ledger.begin(n, 0, TOKEN, LATER, FAR, absent=True),
+    "begin": lambda ledger, n: ledger.begin(n, 0, LATER),
+    "begin absent": lambda ledger, n: ledger.begin(n, 0, LATER, absent=True),
     "sent": lambda ledger, n: ledger.sent(n, 0, "1", "https://x.test/1", LATER),
     "adopt": lambda ledger, n: ledger.adopt(n, 0, "1", "https://x.test/1", LATER),
     "doubt": lambda ledger, n: ledger.doubt(n, 0, "timed out", LATER),
@@ -127,7 +126,7 @@ def test_each_change_from_each_state(
 
 def test_a_try_is_counted_and_its_answer_kept(path: Path) -> None:
     with opened_ledger(path) as (ledger, thread):
-        assert ledger.begin(thread.number, 0, TOKEN, T0, FAR)
+        assert ledger.begin(thread.number, 0, T0)
         tried = post_at(ledger.refresh(thread.number))
         assert (tried.tries, tried.tried_at, tried.doubted_at) == (1, T0, None)
         sent = post_at(ledger.sent(thread.number, 0, "17", "https://x.test/17", LATER))
@@ -135,24 +134,22 @@ def test_a_try_is_counted_and_its_answer_kept(path: Path) -> None:
         assert ledger.last_known("twitter") == ("17", LATER)
 
 
-def test_only_who_holds_the_lease_begins_and_it_lasts_longer_then(path: Path) -> None:
-    with opened_ledger(path) as (ledger, thread):
-        number = thread.number
-        assert not ledger.begin(number, 0, "theirs", T0, FAR + MINUTE)
-        assert not ledger.begin(number, 0, TOKEN, FAR, FAR + MINUTE)
-        assert ledger.refresh(number) == thread
-        assert ledger.begin(number, 0, TOKEN, FAR - MINUTE, FAR + MINUTE)
-        lease = ledger.lease("twitter")
-        assert lease is not None
-        assert lease.expires_at == FAR + MINUTE
-        ledger.release("twitter", TOKEN)
-        assert not ledger.begin(number, 1, TOKEN, T0, FAR)
+def test_only_who_holds_the_lock_begins(path: Path) -> None:
+    with Ledger.open(path) as ledger:
+        thread = ledger.plan(planned_thread(), T0)
+        assert not ledger.begin(thread.number, 0, T0)
+        with ledger.sending("mastodon", T0):
+            assert not ledger.begin(thread.number, 0, T0)
+        assert ledger.refresh(thread.number) == thread
+        with ledger.sending("twitter", T0):
+            assert ledger.begin(thread.number, 0, T0)
+        assert not ledger.begin(thread.number, 1, T0)
 
 
 def test_a_doubt_begins_with_the_first_try_and_ends_with_proof(path: Path) -> None:
     with opened_ledger(path) as (ledger, thread):
         number = thread.number
-        ledger.begin(number, 0, TOKEN, T0, FAR)
+        ledger.begin(number, 0, T0)
         doubted = post_at(ledger.doubt(number, 0, "timed out", LATER))
         assert (doubted.doubted_at, doubted.reason) == (T0, "timed out")
         ledger.missed(number, 0, 1.5, LATER)
@@ -161,7 +158,7 @@ def test_a_doubt_begins_with_the_first_try_and_ends_with_proof(path: Path) -> No
         assert post_at(ledger.doubt(number, 0, "still", FAR)).doubted_at == T0
         proven = post_at(ledger.absent(number, 0, FAR))
         assert (proven.state, proven.doubted_at, proven.tries) == (State.PLANNED, None, 1)
-        ledger.begin(number, 0, TOKEN, LATER, FAR)
+        ledger.begin(number, 0, LATER)
         again = post_at(ledger.refresh(number))
         assert (again.misses, again.missed_after, again.tries) == (0, 0.0, 2)
         refused = post_at(ledger.unsent(number, 0, "429", FAR))
@@ -172,7 +169,7 @@ def test_a_refusal_speaks_only_of_its_own_try(path: Path) -> None:
     with opened_ledger(path) as (ledger, thread):
         number = thread.number
         reach(ledger, number, State.UNKNOWN)
-        assert ledger.begin(number, 0, TOKEN, LATER + MINUTE, FAR, absent=True)
+        assert ledger.begin(number, 0, LATER + MINUTE, absent=True)
         refused = post_at(ledger.unsent(number, 0, "403", FAR))
         assert (refused.state, refused.doubted_at) == (State.UNKNOWN, LATER)
         assert (refused.tries, refused.tried_at) == (1, LATER + MINUTE)
@@ -276,19 +273,23 @@ class Posts(RuleBasedStateMachine):
     def begin(self) -> None:
         self.folder = TemporaryDirectory()
         self.path = Path(self.folder.name) / "bot.db"
-        self.ledger = Ledger.open(self.path)
+        self.open()
         self.number = self.ledger.plan(planned_thread(3), T0).number
-        take_lease(self.ledger)
         self.model = [Model()] * 3
         self.now = T0
 
+    def open(self) -> None:
+        with ExitStack() as stack:
+            self.ledger = stack.enter_context(Ledger.open(self.path))
+            stack.enter_context(self.ledger.sending("twitter", T0))
+            self.close = stack.pop_all().close
+
     def change(self, name: str, position: int, id: str) -> bool:  # noqa: A002
         ledger, number, now = self.ledger, self.number, self.now
-        token = id if name.startswith("begin") else ""
         match name:
             case "begin" | "begin absent":
                 absent = name == "begin absent"
-                return ledger.begin(number, position, token, now, FAR, absent=absent)
+                return ledger.begin(number, position, now, absent=absent)
             case "sent" | "adopt":
                 getattr(ledger, name)(number, position, id, "", now)
             case "settle sent":
@@ -306,9 +307,8 @@ class Posts(RuleBasedStateMachine):
     @rule(name=st.sampled_from(sorted(MOVES)), position=PLACES, second=st.booleans())
     def do(self, name: str, position: int, *, second: bool) -> None:
         before = self.model[position]
-        begins = name.startswith("begin")
-        id = ("theirs" if second else TOKEN) if begins else f"{position}{'b' * second}"  # noqa: A001
-        after = None if begins and second else before.after(name, id)
+        id = f"{position}{'b' * second}"  # noqa: A001
+        after = before.after(name, id)
         self.now += MINUTE / 60
         try:
             done = self.change(name, position, id)
@@ -332,7 +332,8 @@ class Posts(RuleBasedStateMachine):
     def crash_before_the_commit(self, position: int) -> None:
         with pytest.raises(LedgerError, match="closed"):
             self.change_and_close(position)
-        self.ledger = Ledger.open(self.path)
+        self.close()
+        self.open()
 
     def change_and_close(self, position: int) -> None:
         sql = "UPDATE posts SET state = 'sent', id = 'lost', tries = 9 WHERE position = :p"
@@ -343,8 +344,8 @@ class Posts(RuleBasedStateMachine):
     @precondition(lambda self: self.now < FAR)
     @rule()
     def reopen(self) -> None:
-        self.ledger.close()
-        self.ledger = Ledger.open(self.path)
+        self.close()
+        self.open()
 
     @invariant()
     def the_ledger_holds_what_the_model_says(self) -> None:
@@ -353,11 +354,9 @@ class Posts(RuleBasedStateMachine):
             assert (each.doubted_at is not None) == model.doubted
 
     def teardown(self) -> None:
-        self.ledger.close()
+        self.close()
         self.folder.cleanup()
 
 
 def test_whatever_happens_the_ledger_and_the_model_agree() -> None:
-    run_state_machine_as_test(
-        Posts, settings=settings(max_examples=40, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(Posts, settings=settings(max_examples=40, stateful_step_count=40))

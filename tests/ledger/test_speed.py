@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger.leases import holder, is_alive
 from bot.ledger.rows import Attempt, Limit, Spending
 from bot.ledger.store import Ledger
-from tests.helpers.ledger_setup import FAR, MINUTE, T0, TOKEN, opened_ledger, planned_thread
+from tests.helpers.ledger_setup import FAR, MINUTE, T0, opened_ledger, planned_thread
 from tests.helpers.paths import ROOT
 
 PASSES_OVER = re.compile(
@@ -36,23 +35,23 @@ def statements(tmp_path: Path) -> Iterator[tuple[Ledger, list[str]]]:
 
 def a_delivery(ledger: Ledger) -> None:
     number = ledger.plan(planned_thread(digest="another"), T0).number
-    ledger.acquire("twitter", TOKEN, holder(), T0, MINUTE, is_alive)
     ledger.looked(number, T0)
     for position in range(3):
-        ledger.begin(number, position, TOKEN, T0, FAR)
+        ledger.begin(number, position, T0)
         ledger.doubt(number, position, "timed out", T0)
         ledger.missed(number, position, 1.0, T0)
         ledger.absent(number, position, T0)
-        ledger.begin(number, position, TOKEN, T0, FAR, absent=True)
+        ledger.begin(number, position, T0, absent=True)
         ledger.attempt(number, Attempt(T0, "send", position, "sent"))
         ledger.spend(Spending("twitter", T0, "post", Decimal("0.2")))
         ledger.sent(number, position, f"id {position}", "", T0)
     ledger.hold(number, 0, "gone", T0)
     ledger.adopt(number, 0, "id 9", "", T0)
     ledger.limit(Limit("twitter", "posts", FAR, "429"))
-    ledger.renew("twitter", TOKEN, T0, FAR)
     ledger.checked(number, T0)
-    ledger.release("twitter", TOKEN)
+    ledger.sender("twitter", T0)
+    with ledger.sending("mastodon", T0):
+        pass
 
 
 def a_look_around(ledger: Ledger) -> None:

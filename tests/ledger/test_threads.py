@@ -15,10 +15,8 @@ from bot.ledger.rows import Attempt, PlannedThread
 from bot.ledger.store import Ledger
 from bot.model import Media, Network, State
 from tests.helpers.ledger_setup import (
-    FAR,
     MINUTE,
     T0,
-    TOKEN,
     opened_ledger,
     planned_thread,
     post_at,
@@ -144,7 +142,7 @@ def test_changes_together_are_kept_together_or_not_at_all(path: Path) -> None:
                 if not ledger.fact("twitter", "calm"):
                     raise KeyboardInterrupt
 
-        ledger.begin(number, 0, TOKEN, T0, FAR)
+        ledger.begin(number, 0, T0)
         with pytest.raises(KeyboardInterrupt):
             record()
         assert post_at(ledger.refresh(number)).state is State.SENDING
@@ -158,7 +156,7 @@ def test_changes_together_are_kept_together_or_not_at_all(path: Path) -> None:
 def test_begin_is_never_part_of_a_longer_transaction(path: Path) -> None:
     with opened_ledger(path) as (ledger, thread):
         with pytest.raises(RuntimeError, match="before the request leaves"), ledger.together():
-            ledger.begin(thread.number, 0, TOKEN, T0, FAR)
+            ledger.begin(thread.number, 0, T0)
         assert ledger.refresh(thread.number) == thread
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.digests.parse import parse
@@ -198,8 +198,8 @@ def test_a_count_that_is_none_leaves_the_other_bars_to_be_seen() -> None:
 
 def test_a_digest_is_drawn_the_same_by_any_process() -> None:
     script = (
-        "import sys; sys.path[:0] = ['tests', '.']\n"
-        "from drawing import SCRIPTS; from bot.picture.draw import draw\n"
+        "import sys; sys.path.insert(0, '.')\n"
+        "from tests.helpers.picture_samples import SCRIPTS; from bot.picture.draw import draw\n"
         "picture = draw(SCRIPTS); sys.stdout.buffer.write(picture.data + picture.alt.encode())"
     )
     drawn = {
@@ -237,7 +237,7 @@ def test_hard_digests_are_drawn_and_small(source: Digest) -> None:
     assert len(picture.data) < SMALL
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(digests(max_papers=12), st.integers(0, 12))
 def test_any_digest_is_drawn(source: Digest, top: int) -> None:
     ready = tidied(source)
@@ -252,7 +252,7 @@ def test_any_digest_is_drawn(source: Digest, top: int) -> None:
     assert len(picture.data) < SMALL
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.text(max_size=400), st.text(max_size=100))
 def test_even_text_that_nobody_tidied_is_drawn(title: str, author: str) -> None:
     source = digest(paper(title=title, authors=(author,)), title=title)

@@ -130,7 +130,7 @@ class Repository(RuleBasedStateMachine):
             assert value["cid"] == str(cid_of(record(text)))
 
 
-Repository.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+Repository.TestCase.settings = settings(max_examples=40, stateful_step_count=25)
 TestRepository = Repository.TestCase
 
 

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 
 import pytest
 import requests
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.sandbox import faults
@@ -25,6 +25,7 @@ from bot.sandbox.script import Record, Stage
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Request, Response, reply
 from bot.sandbox.x.rules import XRules
+from tests.helpers.health_checks import SHARED_FIXTURE
 from tests.helpers.sandbox_clients import (
     MastodonClient,
     StillClock,
@@ -337,7 +338,7 @@ def test_an_answer_has_its_length_and_phrase() -> None:
     assert head_of(Response(599)) == b"HTTP/1.1 599 Unknown\r\ncontent-length: 0\r\n\r\n"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=SHARED_FIXTURE)
 @given(after=st.integers(0, 3000))
 def test_an_answer_can_be_cut_at_any_byte(other: MastodonClient, after: int) -> None:
     whole = talk(other.sandbox, GET)

@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote
 
 import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from bot.model import State
@@ -110,7 +110,7 @@ def test_values_are_written_in_one_way() -> None:
         "error": "one two",
         "nothing": "ValueError",
         "token": "***",
-        "bad": "<Bad>",
+        "bad": "<Unprintable>",
     }
     assert words(accounts=["a", "b"], good=True).endswith("accounts=a,b good=true\n")
 
@@ -264,7 +264,6 @@ SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8
 @given(SECRETS, st.text(ANY), st.text(ANY))
 @example('"\\/\\"\\/\\', "", "\\")
 @example("%25%25%25", "%25", "25")
-@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_a_secret_is_blotted_out_of_every_form_of_it(secret: str, before: str, after: str) -> None:
     blot = blotter([secret])
     for form in FORMS:
@@ -559,7 +558,7 @@ def test_libraries_speak_in_the_same_shape() -> None:
     )
     assert (second["level"], second["event"]) == ("error", "library.failed")
     assert third["reason"] == "a job failed"
-    assert re.fullmatch(r"ValueError: no such row, at test_worker_log.py:\d+", str(third["error"]))
+    assert re.fullmatch(r"ValueError: no such row, at test_log.py:\d+", str(third["error"]))
 
 
 @pytest.mark.parametrize("name", ["tweepy.client", "oauthlib", "mastodon", "urllib3", "root"])
@@ -581,7 +580,7 @@ def test_a_record_that_cannot_be_worded_is_shown_as_it_is() -> None:
         handed(msg="%d of %s", args=("many",))
         handed(msg=Unprintable())
         handed(exc_info=(None, None, None))
-    assert [line["reason"] for line in told()] == ["%d of %s", "<Bad>", "x"]
+    assert [line["reason"] for line in told()] == ["%d of %s", "<Unprintable>", "x"]
 
 
 def test_warnings_are_lines() -> None:
@@ -602,7 +601,7 @@ def test_a_thread_that_dies_is_a_line_and_one_that_exits_is_none() -> None:
         threading.excepthook(threading.ExceptHookArgs((OSError, OSError("x"), None, None)))
     first, second, third = told()
     assert (first["level"], first["event"], first["thread"]) == ("error", "thread.died", "pages")
-    assert str(first["reason"]).startswith("RuntimeError: no more, at test_worker_log.py:")
+    assert str(first["reason"]).startswith("RuntimeError: no more, at test_log.py:")
     assert "reason" not in second
     assert third["reason"] == "OSError: x"
 

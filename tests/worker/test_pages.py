@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -23,6 +23,7 @@ from bot.errors import SettingsError
 from bot.worker.watching import pages as module
 from bot.worker.watching.pages import MOST_CLIENTS, Pages, page
 from bot.worker.watching.watch import Snapshot
+from tests.helpers.health_checks import SHARED_FIXTURE
 from tests.helpers.watched_worker import WatchedWorker
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -203,9 +204,7 @@ def test_what_is_http_and_what_is_not(served: Pages, request_: bytes, found: int
 
 @given(garbage=st.binary(max_size=300))
 @example(garbage=b"GET /healthz HTTP/1.1\r\nA: b")
-@settings(
-    max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=50, suppress_health_check=SHARED_FIXTURE)
 def test_garbage_gets_one_answer_of_http_and_no_more(served: Pages, garbage: bytes) -> None:
     with client(served) as sock:
         with suppress(ConnectionError):

@@ -10,8 +10,7 @@ import pytest
 
 from bot.digests.folder import read_bytes
 from bot.digests.reading import Outcome, Reading
-from bot.errors import Locked, Unreachable
-from bot.ledger.leases import holder
+from bot.errors import Unreachable
 from bot.ledger.store import Ledger
 from bot.model import Account, Digest, Network, State
 from bot.sandbox import faults
@@ -658,25 +657,6 @@ def test_a_turn_that_broke_off_is_over_with_the_next_that_does_not(
             assert operator.over == ["failed:mastodon"]
 
 
-def test_a_lease_that_cannot_be_given_back_spoils_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with fake_world(tmp_path) as world:
-        settings, operator = worker_settings(world, [TOOTS]), FakeOperator()
-        source = publish(world, 1)
-
-        def locked(*_: object) -> None:
-            raise Locked("the ledger is locked by another process")
-
-        with worker_world(world, settings, operator) as worker:
-            with monkeypatch.context() as patch:
-                patch.setattr(Ledger, "release", locked)
-                worker.run()
-            [line] = worker.lines("thread.done")
-        assert line["digest"] == source.slug
-        assert operator.raised == []
-
-
 def test_a_digest_that_a_person_posts_meanwhile_is_pending_no_more(tmp_path: Path) -> None:
     broken = tmp_path / "templates" / "default" / "entry.txt.j2"
     broken.parent.mkdir(parents=True)
@@ -702,12 +682,11 @@ def test_a_digest_that_a_person_posts_meanwhile_is_pending_no_more(tmp_path: Pat
 def test_a_digest_that_another_was_busy_with_is_pending_no_more(tmp_path: Path) -> None:
     with fake_world(tmp_path) as world:
         settings, operator = worker_settings(world, [TOOTS]), FakeOperator()
-        source, minute = publish(world, 1), timedelta(minutes=1)
+        source = publish(world, 1)
         with worker_world(world, settings, operator) as worker:
-            worker.ledger.acquire("mastodon", "other", holder(), world.clock.wall, minute, bool)
-            worker.run()
+            with worker.ledger.sending("mastodon", world.clock.wall):
+                worker.run()
             assert len(worker.lines("thread.later")) == 1
-            worker.ledger.release("mastodon", "other")
             assert world.post(source, settings)[TOOTS].end == "done"
             for _ in range(5):
                 later(world, DAY)

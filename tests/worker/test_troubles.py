@@ -283,7 +283,7 @@ def pass_sequence() -> Iterator[PassSequence]:
         yield PassSequence(Path(folder))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(passes)
 @example([PassPlan(frozenset(KEYS)), QUIET, PassPlan(frozenset(KEYS), takes=False), QUIET])
 @example([PassPlan(frozenset(KEYS)), replace(QUIET, takes=False), PassPlan(frozenset(KEYS))])
@@ -311,7 +311,7 @@ def test_each_trouble_is_told_once_and_its_end_once_whatever_fails(
 LOST_END = (PassPlan(frozenset(KEYS)), replace(QUIET, breaks_at=4), PassPlan(frozenset(KEYS[:1])))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(breaking)
 @example([*LOST_END])
 @example([PassPlan(frozenset(KEYS), breaks_at=5), PassPlan(frozenset(KEYS), takes=False), QUIET])
