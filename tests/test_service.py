@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ from bot.checks import Level, check
 from bot.delivery.identity import fingerprint
 from bot.desk import Desk, Served, Wishes
 from bot.errors import Busy
+from bot.ledger.store import Ledger
 from bot.model import Digest, Network, State
 from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.faults import CLOSED_AFTER, ERRORS_ONLY, refusal, server_error, too_many
@@ -337,6 +340,32 @@ def test_facts_are_asked_once(tmp_path: Path) -> None:
         before = len(world.sandbox.requests)
         publish(world, settings, another(world, 20, slug=digest(2).slug))
         assert asked(world, before) == {}, "a finished thread asks nothing"
+
+
+def test_the_servers_software_is_remembered_and_reaches_the_poster(tmp_path: Path) -> None:
+    with fake_world(tmp_path, mastodon=SNAC2) as world:
+        private = {"MASTODON_VISIBILITY": "private", "MASTODON_DIALECT": "markdown"}
+        settings = world.settings([TOOTS], **private)
+        assert publish(world, settings, digest(2))["mastodon"].end == "done"
+        with Ledger.open(settings.database) as ledger:
+            assert ledger.fact("mastodon", "server") == "snac"
+        # after a restart nobody is asked, and its private posts are read where it shows them
+        before = len(world.sandbox.requests)
+        assert publish(world, settings, another(world, 20))["mastodon"].end == "done"
+        paths = {record.path for record in world.sandbox.requests[before:]}
+        assert not {path for path in paths if "verify" in path or "instance" in path}
+        assert "/api/v1/timelines/home" in paths
+
+
+def test_a_ledger_that_does_not_know_the_software_asks_again(tmp_path: Path) -> None:
+    with fake_world(tmp_path) as world:
+        settings = world.settings([TOOTS])
+        publish(world, settings, digest(2))
+        with closing(sqlite3.connect(settings.database)) as db, db:
+            db.execute("DELETE FROM facts WHERE name = 'server'")
+        publish(world, settings, another(world, 20))
+        with Ledger.open(settings.database) as ledger:
+            assert ledger.fact("mastodon", "server") == "mastodon"
 
 
 def test_an_account_that_moves_to_another_server_is_asked_anew(tmp_path: Path) -> None:
