@@ -177,6 +177,7 @@ class FaultScenario:
         try:
             with self.service(crash) as service:
                 (served,) = service.publish(self.source, [self.thread], wishes or Wishes())
+                self.crash.check()
         finally:
             self.crashes += self.crash.happened
         return served
