@@ -85,12 +85,36 @@ def threads(  # noqa: PLR0913, PLR0917 - what a thread is made of
     for account in chosen:
         own = _without_repeats(ready, account, settings, ledger)
         thread = render(own, account, Templates(account.network, account.templates))
+        every = selected(ready, account).papers[: account.top or None]
+        thread = replace(thread, papers=tuple(paper.arxiv_id for paper in every))
         if account.picture and thread.posts:
             planned = ledger is not None and _is_planned(ledger, account, digest)
             told = None if planned else undrawn  # what is planned has its picture, or had it
             thread = _illustrated(thread, selected(own, account), told)
         made.append(thread)
     return tuple(made)
+
+
+def in_order(
+    settings: Settings, digest: Digest, account: Account, order: Sequence[str | None]
+) -> Thread:
+    """Word the digest's thread with its papers in this order, each ranked by its place.
+
+    None stands for a paper that is out and that the digest does not hold: its place is left out.
+    """
+    page = settings.digest_url
+    if page and not digest.url:
+        digest = replace(digest, url=page.replace("{slug}", digest.slug))
+    ready = tidied(digest)
+    papers = {paper.arxiv_id: paper for paper in ready.papers}
+    placed = tuple(
+        replace(papers[each], rank=rank) for rank, each in enumerate(order, 1) if each in papers
+    )
+    every = replace(account, top=0, categories=(), exclude=())
+    thread = render(
+        replace(ready, papers=placed), every, Templates(account.network, account.templates)
+    )
+    return replace(thread, account=account, papers=tuple(paper.arxiv_id for paper in placed))
 
 
 def _is_planned(ledger: Ledger, account: Account, digest: Digest) -> bool:

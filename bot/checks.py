@@ -15,8 +15,8 @@ from bot.digests.urls import shown
 from bot.errors import BotError, SettingsError, Unreachable
 from bot.formatter.select import tidied
 from bot.formatter.tidy import tidy
-from bot.model import Account, Digest, Network
-from bot.posters.poster import CannotRead
+from bot.model import Account, Digest, Network, Syntax
+from bot.posters.poster import CannotRead, Poster
 from bot.service import open_poster
 from bot.settings import Settings, one_account, same_papers
 from bot.settings.schedule import Schedule
@@ -92,6 +92,8 @@ def _way_to(settings: Settings, name: str) -> str:
     return f"Set all of them, or none. {way}{' Set it under that name.' if name in drafts else ''}"
 
 
+_MARKDOWN = frozenset({"snac", "hollo"})
+"""Servers that read posts as Markdown, whatever they are told; GoToSocial is told not to."""
 _WAYS = {
     Network.TWITTER: "bot login twitter says how to get an app, and obtains the access token.",
     Network.MASTODON: "bot login mastodon obtains the access token.",
@@ -215,6 +217,7 @@ def _credentials(
     poster = open_poster(account, credentials, settings.http_timeout, clock)
     try:
         profile = poster.profile()
+        blind = _blind(poster, account, clock())
     except CannotRead as error:
         wrong = SettingsError if error.final else Unreachable
         yield _failed(account.name, wrong(error.message, error.mend))
@@ -230,8 +233,27 @@ def _credentials(
         message = f"the server takes {profile.limit} characters, and threads are made for more"
         mend = f"Set MASTODON_MAX_CHARACTERS={profile.limit}."
         yield _failed(account.name, SettingsError(message, mend))
+    if profile.server in _MARKDOWN and account.dialect is Syntax.PLAIN:
+        message = f"{profile.server} reads posts as Markdown: ranks, signs and line breaks get lost"
+        mend = "Set MASTODON_DIALECT=markdown; bot post --dry-run shows what that changes."
+        yield Finding(Level.WARNING, account.name, message, mend)
+    if blind:
+        yield Finding(Level.WARNING, account.name, blind.message, blind.mend)
     for advice in profile.advice:
         yield Finding(Level.WARNING, account.name, advice)
+
+
+def _blind(poster: Poster, account: Account, now: datetime) -> CannotRead | None:
+    """Return what is wrong with reading an account whose posts are private; None where it works."""
+    if account.network is not Network.MASTODON or not account.visibility.is_private:
+        return None
+    try:
+        poster.look(now)
+    except CannotRead as error:
+        if not error.blind:
+            raise
+        return error
+    return None
 
 
 def _failed(subject: str, error: BotError) -> Finding:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.delivery.decide import Policy
-from bot.delivery.identity import fingerprint, key, reads_for_free, record_key
+from bot.delivery.identity import (
+    fingerprint,
+    is_half_retracted,
+    is_retracted,
+    key,
+    overlap,
+    papers_of,
+    reads_for_free,
+    record_key,
+)
 from bot.delivery.money import Priced, count_month, over_budget
 from bot.delivery.retract import retract
 from bot.delivery.run import deliver
-from bot.delivery.terms import End, Ended, Result, Surroundings, Terms
+from bot.delivery.terms import End, Ended, Replan, Result, Surroundings, Terms
+from bot.errors import BotError
 from bot.ledger.rows import PlannedPost, PlannedThread, Spending, StoredThread
 from bot.model import Account, Digest, Network, State, Thread
 from bot.posters.keeper import Keeper
@@ -23,6 +33,14 @@ from bot.settings import Settings, one_account
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
+
+
+SAME = 0.8
+ALIKE = 0.4
+"""The share of common papers from which two digests of one day are the same, or may be."""
+
+Reorder = Callable[[Sequence[str | None]], Thread]
+"""Words a thread with its papers in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +76,92 @@ class Desk:
     account: Account
     poster: Poster
 
-    def publish(self, digest: Digest, thread: Thread, wishes: Wishes) -> Served:
-        """Plan the thread if it is new, and carry it on."""
-        stored = self._stored(digest)
+    def publish(
+        self, digest: Digest, thread: Thread, wishes: Wishes, reorder: Reorder | None = None
+    ) -> Served:
+        """Plan the thread if it is new, and carry it on.
+
+        `reorder` words the thread with its papers in another order, for a chain that is found.
+        """
+        stored = self.ledger.thread(self.account.name, digest.slug)
+        alike, share = (None, 0.0) if stored or wishes.again else self._alike(digest, thread)
+        if alike and share >= SAME:
+            stored = alike  # the site moved, or the title was corrected
         self.ledger.digest_seen(digest.slug, fingerprint(digest), digest.title, self._now())
-        if stored is None and not thread.posts:
-            return Served(self.account, End.DONE, reason="no paper of it is for this account")
-        if stored and _is_retracted(stored) and not wishes.again:
-            reason = "it was retracted; to publish it anew: bot post --again"
-            return Served(self.account, End.DONE, stored, reason)
-        anew = wishes.again and stored is not None and _is_retracted(stored)
-        if wishes.again and stored and not anew and not stored.generation:
-            reason = "--again publishes anew what was retracted, and this was not: bot retract"
-            return Served(self.account, End.FAILED, stored, reason)
-        if stored is None or anew:
+        if nothing := self._nothing_to_do(stored, thread, wishes):
+            return nothing
+        if stored is None or (wishes.again and is_retracted(stored)):
             try:
-                refused = self._before_the_first(thread)
+                if refused := self._before_the_first(thread):
+                    return refused
             except Ended as ended:
                 return Served(
                     self.account, ended.end, None, ended.reason, ended.until, stops=ended.stops
                 )
-            if refused:
-                return refused
             stored = self._plan(digest, thread, stored.generation + 1 if stored else 0)
+            if alike and not wishes.unsent:
+                return self._held_as_alike(stored, alike, share)
         if wishes.unsent:
             stored = self._released(stored)
-        return self._deliver(stored, unsent=wishes.unsent)
+        if stored.digest == digest.slug:
+            return self._deliver(stored, wishes, digest, reorder)
+        served = self._deliver(stored, wishes)
+        reason = f"it is the digest that was published as {stored.digest}"
+        return replace(served, reason=reason) if served.end is End.DONE else served
+
+    def _nothing_to_do(
+        self, stored: StoredThread | None, thread: Thread, wishes: Wishes
+    ) -> Served | None:
+        """Say why nothing is done for a thread; None where it is to be carried on."""
+        if stored is None:
+            reason = "no paper of it is for this account"
+            return None if thread.posts else Served(self.account, End.DONE, reason=reason)
+        if is_half_retracted(stored):
+            return self._half_retracted(stored)
+        if is_retracted(stored) and not wishes.again:
+            reason = "it was retracted; to publish it anew: bot post --again"
+            return Served(self.account, End.DONE, stored, reason)
+        if wishes.again and not is_retracted(stored) and not stored.generation:
+            reason = "--again publishes anew what was retracted, and this was not: bot retract"
+            return Served(self.account, End.FAILED, stored, reason)
+        return None
 
     def resume(self, number: int) -> Served:
         """Carry a planned thread on, in its own words, whatever became of its digest."""
-        self._profile()
-        return self._deliver(self.ledger.refresh(number), unsent=False)
+        thread = self.ledger.refresh(number)
+        if is_half_retracted(thread):
+            return self._half_retracted(thread)
+        return self._deliver(thread, Wishes())
+
+    def _alike(self, digest: Digest, thread: Thread) -> tuple[StoredThread | None, float]:
+        """The thread of another digest of these days with most of the same papers, and the share.
+
+        None where the share is too small to be more than chance.
+        """
+        papers = thread.papers or papers_of(thread.posts)
+        shares = [
+            (overlap(papers, other.papers or papers_of(other.posts)), other)
+            for other in self.ledger.neighbours(self.account.name, digest.day)
+        ]
+        share, other = max(shares, key=lambda each: each[0], default=(0.0, None))
+        return (other, share) if share >= ALIKE else (None, 0.0)
+
+    def _held_as_alike(self, stored: StoredThread, other: StoredThread, share: float) -> Served:
+        """Hold a thread, nothing of it sent, for a person to say whether it is another digest's."""
+        where = other.posts[0].url or other.digest
+        reason = (
+            f"{share:.0%} of its papers are in the thread of {other.digest} ({where}): if it is "
+            "another digest, publish it with bot post --assume-unsent"
+        )
+        held = self.ledger.hold(stored.number, 0, reason, self._now())
+        return Served(self.account, End.HELD, held, reason)
+
+    def _half_retracted(self, thread: StoredThread) -> Served:
+        reason = (
+            f"it was retracted in part: bot retract {thread.digest} deletes the rest, then bot "
+            "post --again publishes it again"
+        )
+        return Served(self.account, End.FAILED, thread, reason)
 
     def hold(self, number: int, reason: str) -> Served:
         """Leave the first open post of a thread to a person."""
@@ -98,6 +171,25 @@ class Desk:
         if post is not None:
             thread = self.ledger.hold(number, post.position, reason, self._now())
         return Served(self.account, End.HELD, thread, reason)
+
+    def settle(self, number: int, position: int, post_id: str) -> Served:
+        """Write down that a post is out under this id, which is read where reading is free.
+
+        Raises CannotRead, and BotError where it is not there, or another account's.
+        """
+        thread, url = self.ledger.refresh(number), ""
+        if reads_for_free(self.account.network):
+            self._profile()
+            seen = self.poster.read(post_id)
+            owner = self.ledger.fact(self.account.name, "id")
+            if seen is None or (seen.author and seen.author != owner):
+                raise BotError(
+                    f"{self.account.name} has no post {post_id}",
+                    "Give the id or the address of the account's own post.",
+                )
+            url = seen.url
+        thread = self.ledger.settle(number, position, post_id, url, self._now())
+        return Served(self.account, End.DONE, thread)
 
     def try_credentials(self) -> Served:
         """Ask the network who we are, or where that is billed, for nothing. Raises CannotRead."""
@@ -118,13 +210,53 @@ class Desk:
                 return Served(self.account, End.FAILED, reason=reason)
             stored = self._plan(digest, thread, 0)
         self._profile()
+        if stranger := self._stranger(stored):
+            return Served(self.account, End.FAILED, stored, stranger, stops=True)
         result = retract(self.ledger, self.poster, stored, self._terms(), self.around)
         return _served(self.account, result)
 
-    def _deliver(self, thread: StoredThread, *, unsent: bool) -> Served:
-        terms = self._terms(unsent=unsent)
-        result = deliver(self.ledger, self.poster, thread, terms, self.around)
+    def _deliver(
+        self,
+        thread: StoredThread,
+        wishes: Wishes,
+        digest: Digest | None = None,
+        reorder: Reorder | None = None,
+    ) -> Served:
+        if any(post.state not in (State.SENT, State.RETRACTED) for post in thread.posts):
+            self._profile()
+        if stranger := self._stranger(thread):
+            return Served(self.account, End.FAILED, thread, stranger, stops=True)
+        terms = self._terms(unsent=wishes.unsent)
+        as_planned = replace(terms, as_planned=True)
+        if digest is None or reorder is None:
+            terms = as_planned
+        try:
+            result = deliver(self.ledger, self.poster, thread, terms, self.around)
+        except Replan as found:
+            assert digest is not None and reorder is not None  # noqa: S101, PT018 - see above
+            posts = self._posts(digest, reorder(found.order), thread.generation)
+            thread = self.ledger.replan(thread.number, posts, self._now())
+            result = deliver(self.ledger, self.poster, thread, as_planned, self.around)
         return _served(self.account, result)
+
+    def _stranger(self, thread: StoredThread) -> str:
+        """Why a thread that is half out may not be carried on: the tokens are another account's."""
+        owner = self._owner()
+        begun = any(post.state is not State.PLANNED for post in thread.posts)
+        if not begun or not owner or thread.owner in ("", owner):
+            return ""
+        return (
+            f"the thread was begun as {thread.owner}, and the tokens of {self.account.name} are "
+            f"those of {owner}: set the tokens that it was begun with, or retract it with them"
+        )
+
+    def _owner(self) -> str:
+        """Who the tokens belong to on the network; empty where that is not known."""
+        if self.account.network is not Network.TWITTER:
+            return self.ledger.fact(self.account.name, "who") or ""
+        tokens = self.settings.credentials[self.account.name].secrets
+        user = tokens["access_token"].reveal().partition("-")[0]
+        return user if user.isdecimal() else ""
 
     def _released(self, thread: StoredThread) -> StoredThread:
         """The thread with its held opening planned again: a person has looked."""
@@ -132,9 +264,6 @@ class Desk:
         if first.state is State.HELD and not first.id:
             return self.ledger.settle(thread.number, 0, None, "", self._now())
         return thread
-
-    def _stored(self, digest: Digest) -> StoredThread | None:
-        return self.ledger.thread(self.account.name, digest.slug)
 
     def _before_the_first(self, thread: Thread) -> Served | None:
         """A reason not to begin a thread: a server that takes less than it was made for."""
@@ -192,6 +321,7 @@ class Desk:
             "application": profile.application,
             "limit": str(profile.limit or ""),
             "url": profile.url,
+            "server": profile.server,
             "asked as": identity(self.settings, self.account),
         }
         if twin := self.ledger.introduce(self.account.name, facts, self._others()):
@@ -209,7 +339,25 @@ class Desk:
 
     def _plan(self, digest: Digest, thread: Thread, generation: int) -> StoredThread:
         account = self.account
-        posts = tuple(
+        planned = PlannedThread(
+            account=account.name,
+            network=account.network,
+            digest=digest.slug,
+            day=digest.day,
+            generation=generation,
+            title=digest.title,
+            published=digest.published,
+            fingerprint=fingerprint(digest),
+            language=account.language,
+            visibility=account.visibility.value,
+            posts=self._posts(digest, thread, generation),
+            papers=thread.papers or papers_of(thread.posts),
+            owner=self._owner(),
+        )
+        return self.ledger.plan(planned, self._now())
+
+    def _posts(self, digest: Digest, thread: Thread, generation: int) -> tuple[PlannedPost, ...]:
+        return tuple(
             PlannedPost(
                 position=post.position,
                 part=post.part,
@@ -222,20 +370,6 @@ class Desk:
             )
             for post in thread.posts
         )
-        planned = PlannedThread(
-            account=account.name,
-            network=account.network,
-            digest=digest.slug,
-            day=digest.day,
-            generation=generation,
-            title=digest.title,
-            published=digest.published,
-            fingerprint=fingerprint(digest),
-            language=account.language,
-            visibility=account.visibility.value,
-            posts=posts,
-        )
-        return self.ledger.plan(planned, self._now())
 
     def _key(self, digest: Digest, generation: int, part: str) -> str:
         name = key(self.account.name, digest.slug, generation, part)
@@ -248,7 +382,10 @@ class Desk:
         policy = Policy(
             settle=settings.settle.total_seconds(),
             retry_wait=settings.retry_wait,
+            turn=2 * settings.pause.total_seconds() + settings.http_timeout,
             reads=self._reads(),
+            lags=network is Network.TWITTER,
+            keyed=network is Network.BLUESKY,
             checks=reads_for_free(network),
         )
         return Terms(
@@ -262,10 +399,6 @@ class Desk:
 
     def _now(self) -> datetime:
         return self.around.clock()
-
-
-def _is_retracted(thread: StoredThread) -> bool:
-    return all(post.state is State.RETRACTED for post in thread.posts)
 
 
 def _served(account: Account, result: Result) -> Served:
@@ -290,13 +423,16 @@ def known_profile(settings: Settings, ledger: Ledger, account: Account) -> Profi
     """What the ledger remembers of an account; None where it was never asked, or as another."""
     if ledger.fact(account.name, "asked as") != identity(settings, account):
         return None
-    limit = ledger.fact(account.name, "limit")
+    limit, server = ledger.fact(account.name, "limit"), ledger.fact(account.name, "server")
+    if server is None:  # it was asked by a version that did not keep this
+        return None
     return Profile(
         id=ledger.fact(account.name, "id") or "",
         handle="",
         url=ledger.fact(account.name, "url") or "",
         limit=int(limit) if limit else None,
         application=ledger.fact(account.name, "application") or "",
+        server=server,
     )
 
 

@@ -48,6 +48,13 @@ class Links(StrEnum):
     NONE = "none"
 
 
+class Syntax(StrEnum):
+    """How a server reads the words of a post: as they are, or as Markdown."""
+
+    PLAIN = "plain"
+    MARKDOWN = "markdown"
+
+
 class Visibility(StrEnum):
     """Who sees the first post of a Mastodon thread, in Mastodon's own words."""
 
@@ -55,6 +62,11 @@ class Visibility(StrEnum):
     UNLISTED = "unlisted"
     PRIVATE = "private"
     DIRECT = "direct"
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only followers see it, or only those it names."""
+        return self in {Visibility.PRIVATE, Visibility.DIRECT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +173,11 @@ class Account:
     """One account of ours on a network, and the taste its threads are written to.
 
     `top` is how many papers a thread holds, 0 for all. `max_characters` is the limit its posts are
-    rendered to, in the network's own count. `templates` is a folder of the operator's, searched
-    first. `categories` lets only papers through that have one of them; `exclude` (arXiv ids,
-    authors, words) keeps papers out. `hashtags` of None takes them from the digest's tags.
-    `schedule` is the cron line by which the worker looks for a new digest. `picture` says whether
-    the opening post carries a picture of the ranking.
+    rendered to, in the network's own count. `dialect` is how its server reads them. `templates` is
+    a folder of the operator's, searched first. `categories` lets only papers through that have one
+    of them; `exclude` (arXiv ids, authors, words) keeps papers out. `hashtags` of None takes them
+    from the digest's tags. `schedule` is the cron line by which the worker looks for a new digest.
+    `picture` says whether the opening post carries a picture of the ranking.
     """
 
     name: str
@@ -174,6 +186,7 @@ class Account:
     style: Style = Style.THREAD
     links: Links = Links.EVERY
     visibility: Visibility = Visibility.PUBLIC
+    dialect: Syntax = Syntax.PLAIN
     max_characters: int = 280
     monthly_budget: Decimal | None = None
     templates: Path | None = None
@@ -212,8 +225,13 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """What one account publishes of one digest: each post a reply to the one before."""
+    """What one account publishes of one digest: each post a reply to the one before.
+
+    `papers` are the ids of the papers that the account publishes of the digest, those included
+    that are left out because they went out lately.
+    """
 
     account: Account
     digest: str
     posts: tuple[Post, ...]
+    papers: tuple[str, ...] = ()

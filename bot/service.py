@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.delivery.terms import End, Surroundings
@@ -36,6 +37,7 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and wh
     clock: Callable[[], datetime],
     account_id: str = "",
     keeper: Keeper | None = None,
+    server: str = "",
 ) -> Poster:
     """The poster of an account; nothing is sent yet. Raises SettingsError for none we have."""
     secrets = {role: secret.reveal() for role, secret in credentials.secrets.items()}
@@ -60,7 +62,7 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and wh
     from bot.posters import mastodon  # noqa: PLC0415 - loads at first use
 
     return mastodon.open_poster(
-        account, credentials.base_url, secrets["access_token"], timeout, clock, account_id
+        account, credentials.base_url, secrets["access_token"], timeout, clock, account_id, server
     )
 
 
@@ -73,12 +75,21 @@ class Service:
     around: Surroundings
 
     def publish(
-        self, digest: Digest, threads: Sequence[Thread], wishes: Wishes
+        self,
+        digest: Digest,
+        threads: Sequence[Thread],
+        wishes: Wishes,
+        reorder: Callable[[Account, Sequence[str | None]], Thread] | None = None,
     ) -> tuple[Served, ...]:
-        """Deliver each thread to its account, all of them side by side; in the order given."""
+        """Deliver each thread to its account, all of them side by side; in the order given.
+
+        `reorder` words an account's thread with its papers in another order.
+        """
 
         def serve(thread: Thread) -> Served:
-            return self.serve(thread.account, lambda desk: desk.publish(digest, thread, wishes))
+            account = thread.account
+            own = partial(reorder, account) if reorder else None
+            return self.serve(account, lambda desk: desk.publish(digest, thread, wishes, own))
 
         return side_by_side(serve, threads)
 
@@ -124,6 +135,7 @@ class Service:
             around.clock,
             known.id if known else "",
             keeper(settings, ledger, account),
+            known.server if known else "",
         )
         with closing(poster):
             return work(Desk(settings, ledger, around, account, poster))

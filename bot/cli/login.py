@@ -167,13 +167,17 @@ def _handle(written: str) -> str:
 
 def _granted(waiting: Login, question: str, asking: Callable[[str], str] = ask) -> Granted:
     """Ask for a code until one is taken, three times at most."""
-    from bot.posters.login import WrongCode  # noqa: PLC0415 - loads at first use
+    from bot.posters.login import OtherPage, WrongCode  # noqa: PLC0415 - loads at first use
 
     for _ in range(_TRIES - 1):
         try:
             return waiting.redeem(asking(question))
         except WrongCode as wrong:
             warn(str(wrong))
+        except OtherPage as more:
+            waiting = more.login
+            warn(str(more))
+            say("Open this address as before, and paste the code it shows:", f"\n{waiting.page}\n")
     return waiting.redeem(asking(question))
 
 

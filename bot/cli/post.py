@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -87,7 +88,9 @@ def post(  # noqa: PLR0913 - an option each
 
         digest_of, ledger = reading.digest, service.ledger
         threads = app.threads(settings, digest_of, accounts, top, ledger, warn)
-        served = service.publish(reading.digest, threads, Wishes(again, assume_unsent))
+        wishes = Wishes(again, assume_unsent)
+        reorder = partial(app.in_order, settings, digest_of)
+        served = service.publish(digest_of, threads, wishes, reorder)
     from bot.show import data, progress  # noqa: PLC0415 - loads at first use
 
     if as_json:

@@ -71,7 +71,7 @@ def settle(  # noqa: PLR0913 - an option each
     DIGEST is a slug or a date, POSITION the post's number in bot status, from 0.
     """
     from bot import app  # noqa: PLC0415 - loads at first use
-    from bot.ledger.store import Ledger  # noqa: PLC0415 - loads at first use
+    from bot.delivery.terms import End  # noqa: PLC0415 - loads at first use
     from bot.posters.ids import id_of  # noqa: PLC0415 - loads at first use
 
     if unsent == bool(post_id):
@@ -83,24 +83,32 @@ def settle(  # noqa: PLR0913 - an option each
     )
     if not settings.database.exists():
         raise nothing
-    with Ledger.open(settings.database) as ledger:
+    with serving(settings, told=False) as service:
+        ledger = service.ledger
         if not ledger.threads(most=1):
             raise nothing
         thread = app.one_thread(ledger, digest, networks, names)
-        with ledger.sending(thread.account, now()):
-            thread = ledger.refresh(thread.number)
-            if position >= len(thread.posts):
-                raise BotError(f"{thread.digest} has posts 0 to {len(thread.posts) - 1}")
-            state = thread.posts[position].state
-            if state not in (State.UNKNOWN, State.HELD):
-                message = (
-                    f"post {position} of {thread.digest} is {state}: there is nothing to settle"
-                )
-                raise BotError(message, "To take a thread back: bot retract.")
-            if post_id:
-                owner = ledger.fact(thread.account, "id") or ""
-                post_id = id_of(thread.network, post_id, owner)
-            ledger.settle(thread.number, position, post_id, "", now())
+        if position >= len(thread.posts):
+            raise BotError(f"{thread.digest} has posts 0 to {len(thread.posts) - 1}")
+        state = thread.posts[position].state
+        if state not in (State.UNKNOWN, State.HELD):
+            raise BotError(
+                f"post {position} of {thread.digest} is {state}: there is nothing to settle",
+                "To take a thread back: bot retract.",
+            )
+        if post_id:
+            owner = ledger.fact(thread.account, "id") or ""
+            known_as = post_id = id_of(thread.network, post_id, owner)
+            (account,) = ready_accounts(settings, (), (thread.account,))
+            served = service.serve(
+                account, lambda desk: desk.settle(thread.number, position, known_as)
+            )
+            if served.end is not End.DONE:
+                click.echo(f"{thread.account}: {served.reason}", err=True)
+                return status_of_served([served])
+        else:
+            with ledger.sending(thread.account, now()):
+                ledger.settle(thread.number, position, None, "", now())
     decided = f"sent as {post_id}" if post_id else "not out, and planned"
     click.echo(f"Post {position} of {thread.digest} on {thread.account} is {decided}.")
     click.echo("Go on with: bot post " + thread.digest)

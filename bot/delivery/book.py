@@ -6,11 +6,12 @@ absent is counted by a clock that nobody can set.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NoReturn
 
+from bot.delivery.decide import Policy
 from bot.delivery.terms import End, Ended, Event, Surroundings, Terms
 from bot.ledger.rows import Attempt, Spending, StoredPost, StoredThread
 from bot.model import State
@@ -22,15 +23,26 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Book:
-    """The thread as the ledger has it, and all that this run does to it there."""
+    """The thread as the ledger has it, and all that this run does to it there.
+
+    `unreadable` says why no read shows what the account posts, empty where reads do. `tail` is the
+    id of the chain's last post where that is none of this ledger's.
+    """
 
     ledger: Ledger
     terms: Terms
     around: Surroundings
     thread: StoredThread
+    unreadable: str = field(default="", init=False)
+    tail: str = field(default="", init=False)
     _waited: float = field(default=0.0, init=False)
     _gone_before: float = field(default=0.0, init=False)
     _counting_from: float = field(default=0.0, init=False)
+    _contact: float = field(default=0.0, init=False)
+    _last_out: float | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.contact()
 
     @property
     def now(self) -> datetime:
@@ -38,9 +50,20 @@ class Book:
         return self.around.clock()
 
     @property
+    def is_new(self) -> bool:
+        """Whether the ledger knows of no post of the account that is out, nor of a try of it."""
+        tried = any(post.tries or post.refusals for post in self.thread.posts)
+        return not tried and self.ledger.last_known(self.thread.account) is None
+
+    @property
     def begun(self) -> bool:
         """Whether anything of the thread is known to be out."""
         return any(post.state is State.SENT for post in self.thread.posts)
+
+    @property
+    def policy(self) -> Policy:
+        """How patient this run is, and whether it may read: some accounts turn out unreadable."""
+        return replace(self.terms.policy, reads=False) if self.unreadable else self.terms.policy
 
     @property
     def waiting(self) -> StoredPost | None:
@@ -75,6 +98,8 @@ class Book:
     def sent(self, position: int, post_id: str, url: str) -> None:
         """It is out: the network said so."""
         self.thread = self.ledger.sent(self.thread.number, position, post_id, url, self.now)
+        self.tail = ""
+        self._out()
 
     def doubt(self, position: int, reason: str) -> None:
         """Whether it is out is not known."""
@@ -84,6 +109,11 @@ class Book:
         """It may be out or on its way, though this ledger knows of no try."""
         self.thread = self.ledger.suspect(self.thread.number, position, reason, self.now)
         self.count_from(0.0)
+
+    def refuse_as_there(self, position: int, reason: str) -> None:
+        """The network refused the try because it has such a post already."""
+        number = self.thread.number
+        self.thread = self.ledger.refuse_as_there(number, position, reason, self.now)
 
     def unsent(self, position: int, reason: str) -> None:
         """Its last try surely did not publish it."""
@@ -103,6 +133,7 @@ class Book:
         """It was found on the network."""
         number = self.thread.number
         self.thread = self.ledger.adopt(number, position, seen.id, seen.url, seen.created)
+        self._out()
         self.tell("found", position, seen.url, seen.id)
         if self.thread.posts[position].media and not seen.media:
             self.tell("picture lost", position, "it was found without")
@@ -159,6 +190,15 @@ class Book:
         account, digest = thread.account, thread.digest
         self.around.tell(Event(account, digest, what, position, last, detail, post_id, seconds))
 
+    def missed_before(self, seconds: float) -> bool:
+        """Whether a check of the finished thread missed a post so many seconds ago, or earlier."""
+        times = [
+            each.at
+            for each in self.ledger.attempts(self.thread.number)
+            if (each.kind, each.outcome) == ("check", "missing")
+        ]
+        return bool(times) and (self.now - min(times)).total_seconds() >= seconds
+
     # Time ----------------------------------------------------------------------------------------
 
     @property
@@ -169,6 +209,27 @@ class Book:
     def count_from(self, seconds: float) -> None:
         """From now on count the time since a try, of which so many seconds have passed."""
         self._gone_before, self._counting_from = seconds, self.around.monotonic()
+
+    def contact(self) -> None:
+        """The network was read, or took a post: what is known of it is of this moment."""
+        self._contact = self.around.monotonic()
+
+    def _out(self) -> None:
+        """A post is known to be out from now on."""
+        self._last_out = self.around.monotonic()
+        self.contact()
+
+    @property
+    def idle(self) -> float:
+        """Seconds since this run last read the account or got a post out."""
+        return self.around.monotonic() - self._contact
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait before the next post, for the readers' sake."""
+        if self._last_out is None:
+            return 0.0
+        return self.terms.pause - (self.around.monotonic() - self._last_out)
 
     def wait_until(self, until: datetime, reason: str) -> None:
         """Wait for a time of the wall clock, if this run has the patience."""

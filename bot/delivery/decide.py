@@ -8,7 +8,7 @@ guessing; what cannot be settled is held for a person.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import State
@@ -17,7 +17,7 @@ MOST_TRIES = 5
 """After so many tries of one post a person must decide."""
 
 LONGEST_DOUBT = timedelta(hours=24)
-"""An outcome that is unknown for so long is for a person to decide."""
+"""A post that cannot be looked for for so long, its outcome unknown, is for a person to decide."""
 
 SHORTEST_WAIT = 0.01
 """Seconds; what is left by the rounding of fractions may be less than a clock can show."""
@@ -31,15 +31,33 @@ class Policy:
     """How patient delivery is.
 
     All in seconds: `settle` is how long after a try a post must stay unseen to count as absent,
-    `retry_wait` the first wait between two reads, which doubles up to `longest_wait`. `reads` says
-    whether the account may be read at all, `checks` whether a finished thread is read once more.
+    `retry_wait` the first wait between two reads, which doubles up to `longest_wait`, `turn` the
+    longest time between two posts of a sender that is well. `reads` says whether the account may
+    be read at all, `lags` whether a read may not show yet what was published a moment ago, `keyed`
+    whether the network never takes a second post of the same key, `checks` whether a finished
+    thread is read once more.
     """
 
     settle: float
     retry_wait: float
     longest_wait: float = 60
+    turn: float = 0
     reads: bool = True
+    lags: bool = False
+    keyed: bool = False
     checks: bool = True
+
+    def unseen(self, post: StoredPost) -> float:
+        """Return for how many seconds a post must stay unseen before it counts as absent.
+
+        Where only another sender can have published it, the wait is longer than that sender's own
+        wait by half, so that two senders that watch each other do not end their waits together.
+        """
+        return self.settle if post.tries else 1.5 * max(self.settle, self.turn)
+
+    def is_stale(self, idle: float) -> bool:
+        """Tell whether a read or a post that is `idle` seconds old says nothing of now."""
+        return self.reads and idle > max(self.settle / 2, _SHORTEST_SILENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +117,21 @@ class Stopped:
 Action = Look | Send | Read | Wait | Hold | Check | Finished | Stopped
 
 
-def decide(
-    thread: StoredThread, now: datetime, policy: Policy, *, looked: bool, gone: float
+def decide(  # noqa: PLR0911, PLR0913 - all that the next step depends on, a line a step
+    thread: StoredThread,
+    policy: Policy,
+    *,
+    looked: bool,
+    gone: float,
+    idle: float = 0.0,
+    new: bool = False,
 ) -> Action:
-    """The next step.
+    """Return the next step.
 
-    `looked` says whether the account was read for the thread in this run. `gone` are the seconds
-    that have surely passed since the last try of the post in doubt, measured by clocks that cannot
-    be set: the wall clock may jump, and would then prove an absence that is none.
+    `looked` says whether the account was read for the thread in this run, `new` that the ledger
+    knows of no post of the account. `gone` are the seconds that have surely passed since the last
+    try of the post in doubt, `idle` those since this run's last post or read: both are measured by
+    clocks that cannot be set, since the wall clock may jump, and would then prove an absence.
     """
     post = next((post for post in thread.posts if post.state not in _OUT_OF_THE_WAY), None)
     if post is None:
@@ -116,37 +141,39 @@ def decide(
     if policy.reads and not looked:
         return Look()
     if post.state is State.PLANNED:
-        return _try(post, absent=False)
-    return _settle(post, now, policy, gone)
-
-
-_OUT_OF_THE_WAY = (State.SENT, State.RETRACTED)
-
-
-def _try(post: StoredPost, *, absent: bool) -> Action:
-    if post.tries >= MOST_TRIES:
-        return Hold(post.position, f"tried {post.tries} times: {post.reason}")
-    return Send(post.position, absent)
-
-
-def _settle(post: StoredPost, now: datetime, policy: Policy, gone: float) -> Action:
-    """A post that was tried, and of which nobody knows whether it is out."""
+        if new and not policy.reads:
+            return Hold(post.position, _NEW_AND_BLIND)
+        return _try(post, policy, idle, absent=False)
     if not policy.reads:
         return Hold(post.position, f"it may be out, and nothing may be read: {post.reason}")
-    doubted_at = post.doubted_at or post.tried_at or now
-    if now - doubted_at >= LONGEST_DOUBT:
-        return Hold(post.position, f"unknown for {LONGEST_DOUBT}: {post.reason}")
     if is_absent(post, policy):
-        return _try(post, absent=True)
+        return _try(post, policy, idle, absent=True)
     wait = next_read(post, policy) - gone
     if wait <= 0:
         return Read(post.position)
-    return Wait(max(wait, SHORTEST_WAIT), "to see whether it is out")
+    why = "to see whether it is out" if post.tries else post.reason
+    return Wait(max(wait, SHORTEST_WAIT), why)
+
+
+_OUT_OF_THE_WAY = (State.SENT, State.RETRACTED)
+_SHORTEST_SILENCE = 1.0
+_NEW_AND_BLIND = (
+    "the ledger is new, and the account cannot be read to see whether the thread is out; look "
+    "yourself, and if nothing of it is out, say so with bot post --assume-unsent"
+)
+
+
+def _try(post: StoredPost, policy: Policy, idle: float, *, absent: bool) -> Action:
+    if post.tries + post.refusals >= MOST_TRIES:
+        return Hold(post.position, f"tried {post.tries + post.refusals} times: {post.reason}")
+    if policy.is_stale(idle):
+        return Look()
+    return Send(post.position, absent)
 
 
 def is_absent(post: StoredPost, policy: Policy) -> bool:
     """Whether the post is proven not to be out: seen by no read, and the last one late enough."""
-    return post.misses >= READS_OF_ABSENCE and post.missed_after >= policy.settle
+    return post.misses >= READS_OF_ABSENCE and post.missed_after >= policy.unseen(post)
 
 
 def next_read(post: StoredPost, policy: Policy) -> float:
@@ -158,6 +185,6 @@ def next_read(post: StoredPost, policy: Policy) -> float:
         return 0
     grown = policy.retry_wait * 2.0 ** min(post.misses - 1, 30)
     following = post.missed_after + min(grown, policy.longest_wait)
-    if post.missed_after < policy.settle:
-        return min(following, policy.settle)
+    if post.missed_after < policy.unseen(post):
+        return min(following, policy.unseen(post))
     return following

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
-from bot.model import Digest, Network
+from bot.formatter.render import CLOSING, OPENING
+from bot.ledger.rows import StoredPost, StoredThread
+from bot.model import Digest, Network, Post, State
 from bot.posters.tids import CLOCKS, tid
 
 _MICROSECONDS_A_DAY = 86_400_000_000
@@ -50,6 +53,28 @@ def _day_of(digest: str) -> date:
             return date.fromisoformat(named)
     number = int.from_bytes(hashlib.sha256(digest.encode("utf-8", "surrogatepass")).digest())
     return _OUT_OF_USE + timedelta(days=number % _DAYS_OUT_OF_USE)
+
+
+def overlap(papers: Collection[str], others: Collection[str]) -> float:
+    """Say how much of the smaller of two sets of papers is in the other, from 0 to 1."""
+    smaller = min(len(set(papers)), len(set(others)))
+    return len(set(papers) & set(others)) / smaller if smaller else 0.0
+
+
+def papers_of(posts: Sequence[Post] | Sequence[StoredPost]) -> tuple[str, ...]:
+    """Give the ids of the papers that have a post of their own."""
+    return tuple(post.part for post in posts if post.part not in (OPENING, CLOSING))
+
+
+def is_retracted(thread: StoredThread) -> bool:
+    """Tell whether all of a thread was deleted on purpose."""
+    return all(post.state is State.RETRACTED for post in thread.posts)
+
+
+def is_half_retracted(thread: StoredThread) -> bool:
+    """Tell whether some posts of a thread were deleted on purpose, and others were not."""
+    deleted = any(post.state is State.RETRACTED and not post.reason for post in thread.posts)
+    return deleted and not is_retracted(thread)
 
 
 def fingerprint(digest: Digest) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
 
 from bot.delivery.book import Book
 from bot.delivery.decide import LONGEST_DOUBT
-from bot.delivery.match import Recognised, misplaced, recognise
-from bot.delivery.terms import CLOCKS_APART, End, Ended
+from bot.delivery.match import Reading, place_of
+from bot.delivery.terms import CLOCKS_APART, End, Ended, Replan
 from bot.ledger.rows import StoredPost
 from bot.model import State
 from bot.posters.poster import CannotRead, Look, Poster, Seen
@@ -26,92 +27,124 @@ _GONE = (
     "it was sent and is not there: the server dropped it or a person deleted it; it is not sent "
     "again unasked"
 )
+_OTHER_SENDER = "another sender published the post before it, and may be publishing this one"
+_NEW_LEDGER = "the ledger is new, and the network may show late what an earlier one published"
 
 
 @dataclass(slots=True)
 class Lookout:
-    """Reads, and takes what is ours into the book. `tail` is what the next post replies to."""
+    """Reads the account and writes what is ours into the ledger."""
 
     book: Book
     poster: Poster
-    tail: str = field(default="", init=False)
+    _older: set[str] = field(default_factory=set, init=False)
     _failures: int = field(default=0, init=False)
 
     def look(self) -> bool:
-        """Read before anything is sent; False where it has to be done again."""
+        """Read before anything is sent; False where it has to be done again.
+
+        Raises Replan where a chain was found that holds its papers in an order of its own.
+        """
         book = self.book
-        found = self._find()
-        if found is None:
+        new = book.is_new and book.thread.looked_at is None
+        if not self._find():
             return False
-        for position in found.skipped:
-            book.pass_over(position, "passed over: the chain that was found goes on without it")
-        following = book.waiting
-        if found.adopted and following and following.state is State.PLANNED:
-            # another ledger than ours has begun it, and its next post may be under way
-            book.suspect(following.position, "the thread was found half out")
+        first = book.waiting
+        if new and not book.begun and book.policy.lags and first:
+            # nothing was found, and that is no proof yet
+            book.suspect(first.position, _NEW_LEDGER)
         book.looked()
         return True
 
-    def find(self) -> None:
-        """Take into the book what of the thread is out; asks until it is answered."""
-        while self._find() is None:
-            pass
-
     def read(self, post: StoredPost) -> None:
         """Look for a post whose outcome is unknown."""
-        found = self._find()
-        if found is not None and post.position not in found.adopted:
+        if self._find() and self.book.waiting == post:
             self.book.missed(post.position)
 
-    def _find(self) -> Recognised | None:
-        """Read, and adopt what is ours; None, after a wait, where it could not be read just now.
+    def _find(self) -> bool:
+        """Read, and adopt what is ours; False, perhaps after a wait, where that proves nothing.
 
         Raises Ended, the first open post held, where only a person can tell.
         """
         book, first = self.book, self._first()
         posts = self._posts(first)
         if posts is None:
-            return None
-        if not posts.complete and not book.begun:
-            book.give_up(first.position, f"{_UNREAD_BACK}; {_LOOK_YOURSELF}")
-        found = self._recognised(posts)
+            return False
+        found = self._reading(posts, first).recognise()
         if found.doubtful:
             book.give_up(first.position, f"{found.doubtful}; {_IF_OURS}")
-        for position, one in sorted(found.adopted.items()):
+        if found.order:
+            raise Replan(found.order)
+        by_others = False
+        for position, one in found.adopted.items():
+            by_others |= not book.thread.posts[position].tries
             book.adopt(position, one)
-        if found.adopted or not self.tail:
-            self.tail = found.tail
-        return found
+        for position in found.skipped:
+            book.pass_over(position, "passed over: the chain that was found goes on without it")
+        book.tail = found.tail
+        if by_others and book.waiting:
+            # the sender of what was found may be at work, and its next post under way
+            book.suspect(book.waiting.position, _OTHER_SENDER)
+        if not posts.complete and not found.adopted:
+            if not book.begun:
+                book.give_up(first.position, f"{_UNREAD_BACK}; {_LOOK_YOURSELF}")
+            self._cannot_read(CannotRead(_UNREAD_BACK), first)
+            return False
+        book.contact()
+        if first.state is State.PLANNED and not found.adopted:
+            self._older |= {each.id for each in posts.posts}
+        return True
 
     def check(self) -> None:
-        """Read the finished thread once more: what was said to be sent and is gone is held."""
-        book = self.book
+        """Read the finished thread once more: what was said to be sent and is gone is held.
+
+        What a first read misses is looked for once more, `settle` later: reads may lag.
+        """
+        book, settle = self.book, self.book.policy.settle
+        gone, doubles = self._missing()
+        if gone and not book.missed_before(settle):
+            names = ", ".join(str(post.position) for post in gone)
+            book.attempt("check", None, "missing", names)
+            book.wait(settle, f"to see whether post {names} comes to be shown")
+            gone, doubles = self._missing()
+        for post in gone:
+            book.hold(post.position, _GONE)
+        for position, double in doubles:
+            where = double.url or double.id
+            book.hold(position, f"it is there more than once, the other time as {where}")
+        book.checked()
+
+    def _missing(self) -> tuple[list[StoredPost], list[tuple[int, Seen]]]:
+        """Give the posts that were sent and are not there, and those that are there once more."""
+        book, seen = self.book, Look((), complete=True)
         sent = [post for post in book.thread.posts if post.state is State.SENT]
-        # what was adopted was never tried by this ledger, and may be as old as the digest
-        times = [post.tried_at or book.thread.published for post in sent] or [book.now]
         try:
-            seen = self.poster.look(min(times) - CLOCKS_APART, keys=self._keys()).posts
-            there = {each.id for each in seen}
+            try:
+                seen = self.poster.look(self._sent_since(sent), keys=self._keys())
+            except CannotRead as error:
+                if not error.blind:
+                    raise
+            there = {each.id for each in seen.posts}
             gone = [p for p in sent if p.id not in there and self.poster.read(p.id) is None]
         except CannotRead as error:
             book.attempt("read", None, "failed", error.message)
             reason = f"sent, and not yet checked: {error.message}"
             raise Ended(End.LATER, reason, error.until, stops=error.stops) from error
         book.attempt("read", None, "answered", f"{len(sent) - len(gone)} of {len(sent)} are there")
-        for post in gone:
-            book.hold(post.position, _GONE)
-        for position, double in self._misplaced(seen):
-            where = double.url or double.id
-            book.hold(position, f"it is there more than once, the other time as {where}")
-        book.checked()
+        return gone, [*self._reading(seen, None).doubles()]
 
-    def _posts(self, first: StoredPost) -> Look | None:
-        """Our posts since the last that is known, else since the digest's publication."""
-        book = self.book
-        since = min(book.thread.published, book.now) - CLOCKS_APART
-        sent = [post for post in book.thread.posts if post.state is State.SENT]
-        known = None if sent else book.ledger.last_known(book.thread.account)
-        after = sent[-1].id if sent else known[0] if known and known[1] <= since else ""
+    def _posts(self, first: StoredPost, *, whole: bool = False) -> Look | None:
+        """Read our posts since the last that is known, else since nothing of it can be out.
+
+        With the opening alone out, that is the last before it: another sender may have published
+        one in the same moment.
+        """
+        book, since = self.book, self._since()
+        sent = sorted((p for p in book.thread.posts if p.state is State.SENT), key=place_of)
+        known = book.ledger.last_known(book.thread.account, before=book.thread.number)
+        after = known[0] if known and known[1] <= since else ""
+        if len(sent) > 1 and not whole:
+            after = sent[-1].id
         try:
             posts = self.poster.look(since, after, self._keys())
         except CannotRead as error:
@@ -123,11 +156,31 @@ class Lookout:
         book.spend("read", posts.cost)
         return posts
 
+    def _since(self) -> datetime:
+        """Give the time before which nothing of the thread can have been published.
+
+        A digest's date may lie ahead of its posting, or be corrected later.
+        """
+        thread = self.book.thread
+        midnight = datetime.combine(thread.day, time(), UTC)
+        tried = [at for post in thread.posts for at in (post.tried_at, post.doubted_at) if at]
+        first = min(thread.published, midnight, thread.planned_at, self.book.now, *tried)
+        return first - CLOCKS_APART
+
+    def _sent_since(self, sent: Sequence[StoredPost]) -> datetime:
+        """Give the time since which a finished thread was sent, to read no further back."""
+        times = [post.tried_at for post in sent if post.tried_at and post.tries]
+        whole = len(times) == len(sent)
+        return min([*times, self.book.now]) - CLOCKS_APART if whole else self._since()
+
     def _cannot_read(self, error: CannotRead, first: StoredPost) -> None:
         """Wait before reading again; Ended, where that would be no use."""
-        book, policy = self.book, self.book.terms.policy
+        book, policy = self.book, self.book.policy
         if error.stops:
             raise Ended(End.FAILED, str(error), stops=True) from error
+        if error.blind:
+            book.unreadable = error.message
+            return
         if error.final:
             book.give_up(first.position, f"{error.message}; {_LOOK_YOURSELF}")
         if first.doubted_at and book.now - first.doubted_at >= LONGEST_DOUBT:
@@ -140,20 +193,53 @@ class Lookout:
         self._failures += 1
         book.wait(min(grown, policy.longest_wait), error.message)
 
-    def _misplaced(self, seen: Sequence[Seen]) -> tuple[tuple[int, Seen], ...]:
-        """Posts of ours that the ledger does not know: another worker sent them."""
-        thread = self.book.thread
-        others = self._others(seen)
-        return misplaced(thread, seen, others=others, application=self.book.terms.application)
+    def _reading(self, posts: Look, first: StoredPost | None) -> Reading:
+        book, thread = self.book, self.book.thread
+        ids = [each.id for each in posts.posts]
+        return Reading(
+            thread,
+            posts.posts,
+            others=book.ledger.known_ids(thread.account, thread.number, ids),
+            application=book.terms.application,
+            older=self._older,
+            since=self._tried(first, posts.clock) if first else None,
+            as_planned=book.terms.as_planned,
+        )
 
-    def _others(self, seen: Sequence[Seen]) -> frozenset[str]:
-        thread, ids = self.book.thread, [each.id for each in seen]
-        return self.book.ledger.known_ids(thread.account, thread.number, ids)
+    def _tried(self, post: StoredPost, network: datetime | None) -> datetime | None:
+        """Say when the post in doubt was tried, by the network's clock; None where that is open."""
+        tried, now = post.doubted_at or post.tried_at, self.book.now
+        if tried is None or tried > now:  # the clock was set back since
+            return None
+        return tried + ((network or now) - now) - CLOCKS_APART
 
-    def _recognised(self, posts: Look) -> Recognised:
-        thread, others = self.book.thread, self._others(posts.posts)
-        application = self.book.terms.application
-        return recognise(thread, posts.posts, others=others, application=application)
+    def take_stock(self) -> tuple[Sequence[Seen], str]:
+        """Read whole, adopt what is the thread's; give its doubles, newest first, and what is left.
+
+        What this ledger never tried is known by key or whole text alone: only what is surely the
+        thread's may be deleted. What only resembles it is said in a sentence, empty where nothing
+        does. Raises Ended where the account cannot be read.
+        """
+        book = self.book
+        while (posts := self._posts(book.waiting or book.thread.posts[0], whole=True)) is None:
+            if book.unreadable:
+                return (), ""
+        reading = self._reading(posts, book.waiting)
+        found = reading.recognise()
+        if any(post.tries or post.id for post in book.thread.posts):
+            for position, one in found.adopted.items():
+                if book.thread.posts[position].state is not State.RETRACTED:
+                    book.adopt(position, one)
+        wholes = reading.wholes()
+        for one in reversed(posts.posts):
+            post = book.thread.posts[wholes[one.id]] if one.id in wholes else None
+            if post and not post.id and post.state is not State.RETRACTED:
+                book.adopt(post.position, one)
+        known = {post.id for post in book.thread.posts if post.id}
+        if not known and not posts.complete:
+            book.give_up(0, f"{_UNREAD_BACK}; {_LOOK_YOURSELF}")
+        doubles = [one for one in posts.posts if one.id in wholes and one.id not in known]
+        return doubles, "" if doubles else found.doubtful
 
     def _keys(self) -> tuple[str, ...]:
         return tuple(post.key for post in self.book.thread.posts)

@@ -1,25 +1,43 @@
-"""Which of the posts that a network gives back are ours: pure, and never a guess.
+"""Which of the posts that a network gives back belong to a thread of ours. Pure, and no guesses.
 
-A post is surely ours by its key, by its whole text, or by our own application's name together with
-its token. A token alone is enough only for a reply that the first reading of a thread finds: that
-is how posts look whose ledger was lost and whose template changed since. What merely resembles
-a post of ours is not taken for one: it is reported, and a person decides.
+A post belongs to the thread by its key or its whole text (`Match.WHOLE`), or by our application's
+name together with its token (`Match.NAMED`). A token alone (`Match.TOKEN`) is enough for a reply
+only where another sender may have published it, or where a try of ours may have: then the words may
+be those of another template, or the network altered them. What only resembles a post of ours is not
+taken for one: it is reported, and a person decides.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from functools import cached_property, lru_cache
 
+from bot.formatter.render import CLOSING, OPENING
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import State
 from bot.posters.poster import Seen
 from bot.posters.undo import normal
 
-Fits = Callable[[StoredPost, Seen], bool]
-
+_normal = lru_cache(maxsize=2048)(normal)
 _PAPER = re.compile(r"arxiv\.org/abs/\S|arXiv:\S")
+_NUMBER = re.compile(r"[0-9]+")
+_DIGITS = 4  # of a number of papers
+_ALIKE = 0.5
+_NEARLY = 0.75
+_MOST = 0.5
+
+
+class Match(IntEnum):
+    """How surely a post that was read is a planned one; the higher, the surer."""
+
+    NONE = 0
+    TOKEN = 1
+    NAMED = 2
+    WHOLE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,177 +47,384 @@ class Recognised:
     `adopted` gives, by position, the posts that are ours and that the ledger did not know. `tail`
     is the id of the last post of the chain as it was found, to which the next one replies; empty
     where there is no chain. `skipped` are the positions that the chain went past without them.
-    `doubtful` says, in a sentence, what only a person can decide; then nothing is adopted.
+    `order` is set where a chain that this ledger never tried holds its papers in another order than
+    the thread: the parts of the chain, and after them those that are to follow, None for a paper
+    that the thread does not have; then nothing is adopted. `doubtful` says, in a sentence, what
+    only a person can decide; then nothing is adopted.
     """
 
     adopted: Mapping[int, Seen] = field(default_factory=dict)
     tail: str = ""
     skipped: tuple[int, ...] = ()
+    order: tuple[str | None, ...] = ()
     doubtful: str = ""
 
 
-def recognise(
-    thread: StoredThread,
-    seen: Sequence[Seen],
-    *,
-    others: Collection[str] = (),
-    application: str = "",
-) -> Recognised:
-    """Make out the posts of `thread` among `seen`.
+@dataclass(frozen=True)
+class Reading:
+    """One look at the account, for one thread.
 
-    `others` are ids that the ledger has for posts of other threads, `application` is the name under
-    which our own posts appear.
+    `seen` are the account's own posts, `others` the ids that the ledger has for posts of other
+    threads, `application` the name under which our own posts appear. `older` are the ids that were
+    seen before the post in doubt was tried, `since` the earliest time, by the network's clock, at
+    which that try can have published it; None where that is not known. With `as_planned` a chain
+    is not asked for an order of its own: the thread was planned in its order before.
     """
-    return _Reading(thread, seen, others, application).recognise()
-
-
-def misplaced(
-    thread: StoredThread,
-    seen: Sequence[Seen],
-    *,
-    others: Collection[str] = (),
-    application: str = "",
-) -> tuple[tuple[int, Seen], ...]:
-    """Posts that are surely ours and that the ledger does not know, with the position of each."""
-    reading = _Reading(thread, seen, others, application)
-    known = {post.id for post in thread.posts if post.id}
-    return tuple(reading.strays(known))
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """One look at the account, for one thread."""
 
     thread: StoredThread
     seen: Sequence[Seen]
-    others: Collection[str]
-    application: str
+    others: Collection[str] = ()
+    application: str = ""
+    older: Collection[str] = ()
+    since: datetime | None = None
+    as_planned: bool = False
 
     def recognise(self) -> Recognised:
+        """Make out the chain of the thread, from its opening to the last post that is there."""
         opening = self.thread.posts[0]
         if opening.state is State.SENT:
             return self._follow(opening.id, {})
         roots = [post for post in self.seen if not post.parent and post.id not in self.others]
-        ours = [post for post in roots if self._surely(opening, post)]
+        ours = [post for post in roots if self._is_opening(post)]
         if len(ours) > 1:
-            return Recognised(doubtful=_several(opening, ours))
+            return Recognised(doubtful=_several([(0, post) for post in ours]))
         if ours:
             return self._follow(ours[0].id, {0: ours[0]})
-        alike = [post for post in roots if _says(post, opening.token)]
-        if alike:
-            return Recognised(
-                doubtful=f"{_place(alike[0])} resembles the opening, and its words are others: it "
-                "may be a person's own, or ours from before a template changed"
-            )
+        for post in roots:
+            if doubt := self._resembles(post):
+                return Recognised(doubtful=doubt)
         return self._unless_misplaced(Recognised(), set())
 
+    def wholes(self) -> Mapping[str, int]:
+        """Give the posts that are the thread's by key or whole text, with the position of each.
+
+        An opening only where it is not that of another digest with the same title and day.
+        """
+        found = {post.id: self._best(post, self.thread.posts) for post in self.seen}
+        return {
+            post.id: found[post.id][1]
+            for post in self.seen
+            if post.id not in self.others
+            and found[post.id][0] is Match.WHOLE
+            and not (
+                self._hangs_elsewhere(post) if post.parent else self._is_of_another_digest(post)
+            )
+        }
+
     def strays(self, known: Collection[str]) -> Iterator[tuple[int, Seen]]:
-        """What is surely ours, and neither `known` nor part of another thread."""
-        by_id = {post.id: post for post in self.seen}
+        """Give what is surely ours, and neither `known` nor part of another thread."""
         for post in self.seen:
             if post.id in known or post.id in self.others:
                 continue
-            position = self._position(post, self._surely, anywhere=True)
-            if position >= 0 and not self._hangs_elsewhere(post, by_id):
+            match, position = self._best(post, self.thread.posts)
+            if position == 0 and not post.parent:
+                is_ours = self._is_opening(post) or self._is_nearly_opening(post)
+            else:
+                is_ours = match >= Match.NAMED and not self._hangs_elsewhere(post)
+            if is_ours:
                 yield position, post
 
-    def _hangs_elsewhere(self, post: Seen, by_id: Mapping[str, Seen]) -> bool:
-        """Whether it is in a thread with an opening of its own: a paper may be in two digests."""
-        passed: set[str] = set()
-        while post.parent in by_id and post.id not in passed:
-            passed.add(post.id)
-            post = by_id[post.parent]
-        ours = self._surely(self.thread.posts[0], post)
-        return bool(passed) and not post.parent and not ours
+    def doubles(self) -> Iterator[tuple[int, Seen]]:
+        """Give what is out a second time: strays, and replies within the thread in altered words.
+
+        For a thread that is out: its posts all have ids.
+        """
+        known = {post.id for post in self.thread.posts if post.id}
+        strays = dict(self.strays(known))
+        yield from strays.items()
+        for post in self.seen:
+            if post.id in known or post.id in self.others or post.parent not in known:
+                continue
+            match, position = self._best(post, self.thread.posts[1:])
+            altered = match is Match.TOKEN and _alike(post.text, self.thread.posts[position].text)
+            if altered and position not in strays and not self._is_apart(post):
+                yield position, post
+
+    # How sure it is ------------------------------------------------------------------------------
+
+    def _match(self, planned: StoredPost, post: Seen) -> Match:
+        if post.key and post.key == planned.key:
+            return Match.WHOLE
+        if _normal(post.text) == _normal(planned.text):
+            return Match.WHOLE
+        if not _says(post, planned.token):
+            return Match.NONE
+        by_us = bool(self.application) and post.application == self.application
+        return Match.NAMED if by_us else Match.TOKEN
+
+    def _best(self, post: Seen, among: Sequence[StoredPost]) -> tuple[Match, int]:
+        """Say which of the planned posts it is, by the surest match of all; position -1 for none.
+
+        An entry may name another paper's id: of equal matches the one whose words begin alike.
+        """
+        seen = _normal(post.text)
+        matches = [
+            (match, _same_beginning(seen, _normal(each.text)), -each.position)
+            for each in among
+            if (match := self._match(each, post))
+        ]
+        match, _, position = max(matches, default=(Match.NONE, 0, 1))
+        return match, -position
+
+    def _is_apart(self, post: Seen) -> bool:
+        """Whether the network itself tells the post apart from ours: by its key, or its maker."""
+        if post.key:
+            return all(post.key != each.key for each in self.thread.posts)
+        return bool(self.application and post.application) and (
+            post.application != self.application
+        )
+
+    # The opening ---------------------------------------------------------------------------------
+
+    def _is_opening(self, post: Seen) -> bool:
+        """Whether a root is surely the thread's opening.
+
+        Two digests may have one title and day: so our application's name and the title, or words
+        that are nearly ours, need an entry of ours below, or a try of ours that is in doubt; and
+        what stands below must not be another digest's papers.
+        """
+        opening = self.thread.posts[0]
+        if post.key and post.key == opening.key:
+            return True
+        match = self._match(opening, post)
+        if not match or (match is not Match.WHOLE and self._is_apart(post)):
+            return False
+        if self._is_of_another_digest(post):
+            return False
+        alike = _alike(post.text, opening.text)
+        in_doubt = alike and opening.tries > 0 and not opening.id and self._is_young(post)
+        known = match is Match.NAMED or alike
+        return match is Match.WHOLE or in_doubt or (known and self._holds_ours(post))
+
+    def _is_nearly_opening(self, root: Seen) -> bool:
+        """Whether another root may be a second opening, altered by the network, nothing below."""
+        opening = self.thread.posts[0]
+        bare = bool(opening.id) and not self._below.get(root.id) and not self._is_apart(root)
+        return bare and _alike(root.text, opening.text)
+
+    def _holds_ours(self, root: Seen) -> bool:
+        below = self._below.get(root.id, ())
+        return any(self._best(each, self._entries)[0] for each in below)
+
+    def _is_of_another_digest(self, root: Seen) -> bool:
+        papers = any(_PAPER.search(each.text) for each in self._below.get(root.id, ()))
+        return papers and not self._holds_ours(root)
+
+    def _resembles(self, root: Seen) -> str:
+        """Say why a root that is not surely the opening may be it, or may hold its papers."""
+        opening, entries = self.thread.posts[0], self._entries
+        below = self._below.get(root.id, ())
+        found = [(*self._best(each, entries), self._is_apart(each)) for each in below]
+        held = {at for match, at, apart in found if match is Match.WHOLE or (match and not apart)}
+        papers = sum(bool(_PAPER.search(each.text)) for each in below)
+        if held and len(held) > _MOST * min(len(entries), max(papers, len(held))):
+            return f"{_place(root)} is a thread with {len(held)} of the {len(entries)} papers"
+        if self._is_apart(root) or self._is_of_another_digest(root):
+            return ""
+        tried = opening.state is not State.PLANNED and self._is_young(root)
+        nearly = _alike(root.text, opening.text, _ALIKE if tried else _NEARLY)
+        if nearly or _says(root, opening.token):
+            return (
+                f"{_place(root)} resembles the opening, and its words are others: it may be a "
+                "person's own, or ours from before a template changed"
+            )
+        return ""
+
+    @cached_property
+    def _entries(self) -> Sequence[StoredPost]:
+        return [post for post in self.thread.posts if _is_entry(post)]
+
+    @cached_property
+    def _tops(self) -> Mapping[str, Seen]:
+        """For each post that was read, the highest one above it that was read."""
+        by_id = {post.id: post for post in self.seen}
+        tops: dict[str, Seen] = {}
+        for post in self.seen:
+            top, way = post, dict[str, None]()
+            while top.parent in by_id and top.id not in tops and top.id not in way:
+                way[top.id] = None
+                top = by_id[top.parent]
+            tops |= dict.fromkeys((*way, top.id), tops.get(top.id, top))
+        return tops
+
+    @cached_property
+    def _below(self) -> Mapping[str, Sequence[Seen]]:
+        """The posts below each highest one, however deep."""
+        below: dict[str, list[Seen]] = {}
+        for post in self.seen:
+            if self._tops[post.id] is not post:
+                below.setdefault(self._tops[post.id].id, []).append(post)
+        return below
+
+    # The chain -----------------------------------------------------------------------------------
 
     def _follow(self, root: str, adopted: dict[int, Seen]) -> Recognised:
         """Go along the chain as it was found, from its root to its last post."""
-        posts, tail, reached, passed = self.thread.posts, root, 0, {root}
-        while True:
-            known = posts[reached + 1] if reached + 1 < len(posts) else None
-            if known and known.state is State.SENT:
-                tail, reached = known.id, known.position
-            else:
-                replies = [each for each in self.seen if each.parent == tail]
-                step = self._next([each for each in replies if each.id not in passed], reached)
-                if isinstance(step, str):
-                    return Recognised(doubtful=step)
-                if step is None:
-                    break
-                position, post = step
-                if position > reached:
-                    reached, adopted[position] = position, post
-                tail = post.id
-            passed.add(tail)
-        skipped = (
-            post.position
-            for post in posts[:reached]
-            if post.state is not State.SENT and post.position not in adopted
+        sent = sorted(
+            (post for post in self.thread.posts if post.state is State.SENT), key=place_of
         )
-        return self._unless_misplaced(Recognised(adopted, tail, tuple(skipped)), passed)
+        chain: list[str | None] = [post.part for post in sent if post.position]
+        passed = {root, *(post.id for post in sent)}
+        tail = sent[-1].id if sent else root
+        while True:
+            replies = [each for each in self.seen if each.parent == tail and each.id not in passed]
+            step = self._next([each for each in replies if each.id not in self.others], adopted)
+            if isinstance(step, str):
+                return Recognised(doubtful=step)
+            if step is None:
+                break
+            position, post = step
+            if position > 0:
+                adopted[position] = post
+            chain.append(self.thread.posts[position].part if position > 0 else None)
+            tail = post.id
+            passed.add(tail)
+        if self._is_untried and not self.as_planned and (order := self._order(chain, adopted)):
+            return self._unless_misplaced(Recognised(order=order), passed)
+        skipped = self._surplus(chain, adopted)
+        return self._unless_misplaced(Recognised(adopted, tail, skipped), passed)
 
-    def _next(self, replies: Sequence[Seen], reached: int) -> tuple[int, Seen] | str | None:
-        """The post of the chain among `replies`, and its position (-1: of an earlier plan).
+    def _next(
+        self, replies: Sequence[Seen], adopted: Mapping[int, Seen]
+    ) -> tuple[int, Seen] | str | None:
+        """Find the post of the chain among `replies`, and its position (-1: of an earlier plan).
 
         None where the chain ends; a sentence where only a person can tell.
         """
-        sure = [(self._position(post, self._surely), post) for post in replies]
-        sure = [(position, post) for position, post in sure if position > reached]
-        if len(sure) > 1:
-            return _several(self.thread.posts[sure[0][0]], [post for _, post in sure])
-        if sure:
-            return sure[0]
-        older = [post for post in replies if self._may_be_older(post)]
-        likely = [(self._position(post, _token_of), post) for post in older]
-        likely = [(position, post) for position, post in likely if position > reached]
-        if len(likely) == 1 and likely[0][0] == reached + 1:
-            return likely[0]
+        open_ = [
+            each for each in self.thread.posts if not each.id and each.position not in {0, *adopted}
+        ]
+        found = [(*self._best(each, open_), each) for each in replies]
+        for surest in (Match.WHOLE, Match.NAMED):
+            if sure := [(position, post) for match, position, post in found if match is surest]:
+                return sure[0] if len(sure) == 1 else _several(sure)
+        in_doubt = open_[0] if open_ and open_[0].state is State.UNKNOWN else None
+        older = self._may_be_older
+        mine = [
+            each
+            for each in found
+            if not self._is_apart(each[2]) and (older or (in_doubt and self._is_young(each[2])))
+        ]
+        likely = [(position, post) for match, position, post in mine if match is Match.TOKEN]
         if likely:
-            place = _place(likely[0][1])
-            return f"{place} resembles post {likely[0][0]}, and is not where that belongs"
-        return next(((-1, post) for post in older if _PAPER.search(post.text)), None)
+            return likely[0] if len(likely) == 1 else _several(likely)
+        papers = [post for post in replies if older and self._is_paper(post)]
+        if papers and not (in_doubt and in_doubt.tries):
+            return -1, papers[0]
+        unread = [post for _, _, post in mine if in_doubt and self._is_young(post)]
+        if in_doubt and unread:
+            return (
+                f"{_place(unread[0])} stands where post {in_doubt.position} belongs, and its words "
+                "are others: the network may have altered them"
+            )
+        return (-1, papers[0]) if papers else None
 
-    def _unless_misplaced(self, found: Recognised, passed: Collection[str]) -> Recognised:
-        """What was found, unless something of ours hangs elsewhere: its parent was deleted, say."""
-        known = {post.id for post in self.thread.posts if post.id} | {*passed}
-        for position, post in self.strays(known):
-            what = f"{_place(post)} is post {position} of this thread, and is not where it belongs"
-            return Recognised(doubtful=f"{what}: there twice, or what it replied to was deleted")
-        return found
+    def _is_paper(self, post: Seen) -> bool:
+        """Whether a reply in the chain may be of a paper that the thread does not have."""
+        named = self.application and post.application
+        return not (named and post.application != self.application) and bool(
+            _PAPER.search(post.text)
+        )
 
-    def _surely(self, planned: StoredPost, post: Seen) -> bool:
-        if post.key and post.key == planned.key:
-            return True
-        if normal(post.text) == normal(planned.text):
-            return True
-        by_us = bool(self.application) and post.application == self.application
-        return by_us and _says(post, planned.token)
+    @property
+    def _is_untried(self) -> bool:
+        """Whether this ledger never tried any of the thread, and knows of none that is out."""
+        return all(
+            post.state in (State.PLANNED, State.UNKNOWN) and not post.tries and not post.refusals
+            for post in self.thread.posts
+        )
 
-    def _may_be_older(self, post: Seen) -> bool:
-        """Whether it can be ours from before this plan: then its words may be others.
+    @property
+    def _may_be_older(self) -> bool:
+        """Whether posts of the thread may be another sender's: then their words may be others.
 
         Such posts are met by the first reading, and in a thread of which something was found
         that this ledger never tried. Times would not tell: clocks differ.
         """
-        named = bool(self.application and post.application)
-        by_us = not named or post.application == self.application
-        posts = self.thread.posts
-        found = any(each.state is State.SENT and not each.tries for each in posts)
-        return by_us and (found or self.thread.looked_at is None)
+        found = any(post.state is State.SENT and not post.tries for post in self.thread.posts)
+        return found or self.thread.looked_at is None
 
-    def _position(self, post: Seen, fits: Fits, *, anywhere: bool = False) -> int:
-        """Which post of the thread this is; -1 for none. A paper's id counts before the title.
+    def _is_young(self, post: Seen) -> bool:
+        """Whether a post may come from the try that is in doubt: then it was not there before."""
+        late = self.since is None or post.created >= self.since
+        return late and post.id not in self.older
 
-        A root can only be the opening, and a reply not, unless it may hang `anywhere`: some servers
-        make a root of a reply whose parent was deleted.
+    def _order(
+        self, chain: Sequence[str | None], adopted: Mapping[int, Seen]
+    ) -> tuple[str | None, ...]:
+        """Say in which order the papers stand, where that is not the thread's; else nothing.
+
+        The papers of the chain keep their places. The thread's others follow.
         """
-        opening, replies = self.thread.posts[:1], self.thread.posts[1:]
-        candidates = (*replies, *opening) if anywhere else replies if post.parent else opening
-        return next((each.position for each in candidates if fits(each, post)), -1)
+        entries = [post.part for post in self._entries]
+        skipped = {self.thread.posts[position].part for position in self._surplus(chain, adopted)}
+        papers = [part for part in chain if part is None or part in entries]
+        order = [*papers, *(part for part in entries if part not in {*papers, *skipped})]
+        return () if order == entries else tuple(order)
+
+    def _surplus(self, chain: Sequence[str | None], adopted: Mapping[int, Seen]) -> tuple[int, ...]:
+        """Say which posts are not to be sent: the chain is closed, or has as many as it says."""
+        missing = [
+            post.position
+            for post in self._entries
+            if post.part not in chain and post.state is not State.RETRACTED
+        ]
+        room = 0 if CLOSING in chain else self._total(adopted) - len(chain)
+        return tuple(missing[max(room, 0) :])
+
+    def _total(self, adopted: Mapping[int, Seen]) -> int:
+        """How many papers the opening that was found says there are; as planned if it does not."""
+        planned = _NUMBER.findall(self.thread.posts[0].text)
+        found = _NUMBER.findall(adopted[0].text) if 0 in adopted else []
+        total = len(self._entries)
+        if len(found) != len(planned):
+            return total
+        said = {there for ours, there in zip(planned, found, strict=True) if ours == str(total)}
+        return int(said.pop()[:_DIGITS]) if len(said) == 1 else total
+
+    def _unless_misplaced(self, found: Recognised, passed: Collection[str]) -> Recognised:
+        """Give what was found, unless something of ours hangs elsewhere: its parent is gone, say.
+
+        An opening that is younger than ours is another sender's, who finds ours and stops: this
+        thread goes on, and the check at its end tells of the other.
+        """
+        opening = self.thread.posts[0]
+        known = {post.id for post in self.thread.posts if post.id} | {*passed}
+        ours = next((post for post in self.seen if post.id == opening.id), None)
+        for position, post in self.strays(known):
+            younger = ours is not None and (ours.created, ours.id) < (post.created, post.id)
+            if position == 0 and opening.tries and younger:
+                continue
+            what = f"{_place(post)} is post {position} of this thread, and is not where it belongs"
+            return Recognised(doubtful=f"{what}: there twice, or what it replied to was deleted")
+        return found
+
+    def _hangs_elsewhere(self, post: Seen) -> bool:
+        """Whether it is in a thread with an opening of its own: a paper may be in two digests."""
+        top = self._tops[post.id]
+        ours = top.id == self.thread.posts[0].id or self._is_opening(top)
+        return top is not post and not top.parent and not ours
 
 
-def _token_of(planned: StoredPost, post: Seen) -> bool:
-    return _says(post, planned.token)
+def place_of(post: StoredPost) -> int:
+    """Return the place of a post in its chain: as it went out, which may not be as planned."""
+    return post.position if post.place is None else post.place
+
+
+def _is_entry(post: StoredPost) -> bool:
+    return post.part not in (OPENING, CLOSING)
+
+
+def _alike(text: str, other: str, share: float = _ALIKE) -> bool:
+    """Whether two texts have at least this share of their words in common."""
+    words, others = set(_normal(text).split()), set(_normal(other).split())
+    return len(words & others) >= share * max(len(words | others), 1)
+
+
+def _same_beginning(text: str, other: str) -> int:
+    """How many characters two texts have in common before they differ."""
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(text), len(other)))
 
 
 def _says(post: Seen, token: str) -> bool:
@@ -207,13 +432,13 @@ def _says(post: Seen, token: str) -> bool:
 
     `2106.1093` does not in `2106.10934`, nor a day's title in that of the days from it on.
     """
-    pattern = rf"(?<![\w.]){re.escape(normal(token))}(?!\w|\.\w|\s*[-\u2013]\s*\d)"
-    return bool(re.search(pattern, normal(post.text)))
+    pattern = rf"(?<![\w.]){re.escape(_normal(token))}(?!\w|\.\w|\s*[-\u2013]\s*\d)"
+    return bool(re.search(pattern, _normal(post.text)))
 
 
-def _several(planned: StoredPost, found: Sequence[Seen]) -> str:
-    places = " and ".join(map(_place, found))
-    return f"post {planned.position} is there more than once: {places}"
+def _several(found: Sequence[tuple[int, Seen]]) -> str:
+    places = " and ".join(_place(post) for _, post in found)
+    return f"post {found[0][0]} is there more than once: {places}"
 
 
 def _place(post: Seen) -> str:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from bot.delivery.book import Book
 from bot.delivery.decide import Read, Send, Wait, decide
 from bot.delivery.lookout import Lookout
+from bot.delivery.match import place_of
 from bot.delivery.terms import End, Ended, Result, Surroundings, Terms
-from bot.ledger.rows import StoredPost, StoredThread
+from bot.ledger.rows import StoredThread
 from bot.model import State
 from bot.posters.poster import CannotRead, Poster, Sort
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
+
+_MOST_ROUNDS = 10  # of reading and deleting, while another sender goes on
 
 
 def retract(
@@ -21,8 +24,9 @@ def retract(
 ) -> Result:
     """Delete what is out of `thread`; the caller holds the account's lock.
 
-    The network is asked first what is there. Only posts that we sent or that were recognised are
-    deleted. What cannot be deleted now is left, with all before it, for the next run.
+    The network is asked first what is there, and once more at the end. Only posts that we sent or
+    that are recognised by key or whole text are deleted, doubles too. What cannot be deleted now is
+    left, with all before it, for the next run.
     """
     book = Book(ledger, terms, around, thread)
     try:
@@ -34,29 +38,43 @@ def retract(
 
 def _take_back(book: Book, poster: Poster) -> None:
     book.resume()
-    lookout = Lookout(book, poster)
-    if book.waiting and book.terms.policy.reads:
-        lookout.find()
-    _settle(book, lookout)
-    for post in reversed(book.thread.posts):
-        if book.around.stopping():
-            raise Ended(End.LATER, "stopped before all of it was deleted")
-        if post.state is State.RETRACTED:
-            continue
-        if post.id:
-            _delete(book, poster, post)
-        book.retracted(post.position)
+    lookout, deleted, left = Lookout(book, poster), set[str](), ""
+    for _ in range(_MOST_ROUNDS):
+        found, left = lookout.take_stock() if book.policy.reads else ((), "")
+        _settle(book, lookout)
+        doubles = [one for one in found if one.id not in deleted]
+        there = [
+            post
+            for post in sorted(book.thread.posts, key=place_of, reverse=True)
+            if post.state is not State.RETRACTED
+        ]
+        if deleted and not doubles and not any(post.id for post in there):
+            break
+        for one in doubles:
+            _delete(book, poster, one.id, "a second post of the thread")
+            book.tell("deleted", None, one.url, one.id)
+            deleted.add(one.id)
+        for post in there:
+            if post.id:
+                _delete(book, poster, post.id, f"post {post.position}", post.position)
+                deleted.add(post.id)
+            book.retracted(post.position)
+        if not deleted:
+            break
+    if left:
+        raise Ended(End.HELD, f"{left}; it is left: delete it by hand if it is ours")
 
 
 def _settle(book: Book, lookout: Lookout) -> None:
     """Find out whether a post in doubt is there: what is taken back must not appear afterwards."""
     while (post := book.waiting) and post.state is State.UNKNOWN:
-        action = decide(book.thread, book.now, book.terms.policy, looked=True, gone=book.gone)
-        match action:
+        match decide(book.thread, book.policy, looked=True, gone=book.gone):
             case Read():
-                lookout.read(post)
-            case Wait():
-                book.wait(action.seconds, action.reason)
+                lookout.take_stock()
+                if book.waiting == post:
+                    book.missed(post.position)
+            case Wait() as wait:
+                book.wait(wait.seconds, wait.reason)
             case Send():
                 book.absent(post.position)
             case _:
@@ -64,10 +82,14 @@ def _settle(book: Book, lookout: Lookout) -> None:
                 raise Ended(End.HELD, reason)
 
 
-def _delete(book: Book, poster: Poster, post: StoredPost) -> None:
+def _delete(
+    book: Book, poster: Poster, post_id: str, what: str, position: int | None = None
+) -> None:
     """Delete one post; an unknown outcome is settled by asking whether it is still there."""
-    outcome = poster.delete(post.id)
-    book.attempt("delete", post.position, outcome.sort.value, outcome.reason)
+    if book.around.stopping():
+        raise Ended(End.LATER, "stopped before all of it was deleted")
+    outcome = poster.delete(post_id)
+    book.attempt("delete", position, outcome.sort.value, outcome.reason)
     book.spend("delete", outcome.cost)
     match outcome.sort:
         case Sort.SENT:
@@ -75,11 +97,11 @@ def _delete(book: Book, poster: Poster, post: StoredPost) -> None:
         case Sort.LATER:
             raise Ended(End.LATER, outcome.reason, outcome.until)
         case Sort.REFUSED:
-            raise Ended(End.FAILED, f"post {post.position} is not deleted: {outcome.reason}")
+            raise Ended(End.FAILED, f"{what} is not deleted: {outcome.reason}")
         case Sort.UNKNOWN:
             try:
-                there = poster.read(post.id)
+                there = poster.read(post_id)
             except CannotRead as error:
                 raise Ended(End.LATER, error.message, error.until) from error
             if there:
-                raise Ended(End.LATER, f"post {post.position} is still there: {outcome.reason}")
+                raise Ended(End.LATER, f"{what} is still there: {outcome.reason}")

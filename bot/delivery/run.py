@@ -54,6 +54,7 @@ class _Run:
         self._lookout = Lookout(self._book, poster)
         self._sender = Sender(self._book, poster, Uploads(self._book, poster))
         self._looked = terms.unsent
+        self._new = self._book.is_new and not terms.unsent
 
     def to_the_end(self) -> Result:
         """Step after step, until one raises Ended."""
@@ -70,15 +71,22 @@ class _Run:
         book = self._book
         if book.around.stopping():
             raise Ended(End.LATER, "stopped before it was finished")
-        policy = book.terms.policy
-        action = decide(book.thread, book.now, policy, looked=self._looked, gone=book.gone)
+        action = decide(
+            book.thread,
+            book.policy,
+            looked=self._looked,
+            gone=book.gone,
+            idle=book.idle,
+            new=self._new and not book.begun,
+        )
         match action:
             case Look():
                 self._looked = self._lookout.look()
             case Send():
-                tail = self._lookout.tail
-                if self._sender.send(action.position, tail, absent=action.absent):
-                    self._lookout.tail = ""
+                if self._sender.send(action.position, absent=action.absent):
+                    # two senders that began in one moment find each other before a second post
+                    terms = book.terms
+                    self._looked = action.position > 0 or terms.unsent or terms.policy.keyed
             case Read():
                 self._lookout.read(book.thread.posts[action.position])
             case Wait():

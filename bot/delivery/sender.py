@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bot.delivery.book import Book
+from bot.delivery.match import place_of
 from bot.delivery.terms import UNTOLD_LIMIT, End, Ended
 from bot.delivery.uploads import Uploads, is_for_content
 from bot.ledger.rows import Limit, StoredPost
@@ -36,40 +37,47 @@ class Sender:
     poster: Poster
     uploads: Uploads
     sent: int = field(default=0, init=False)
+    _ready: tuple[int, tuple[str, ...]] | None = field(default=None, init=False)
 
-    def send(self, position: int, tail: str, *, absent: bool) -> bool:
-        """Publish a post; True if it is out.
+    def send(self, position: int, *, absent: bool) -> bool:
+        """Publish a post; True if it is out, False also where something had to be waited for.
 
-        `tail` is the post to reply to where it is not our own last one. `absent` says that an
-        earlier try is proven to have failed. Raises Ended where the run cannot go on.
+        It replies to the last post of the chain. `absent` says that an earlier try is proven to
+        have failed. Raises Ended where the run cannot go on.
         """
         book = self.book
         if not book.begun:
             book.terms.allows(book.thread)
         for limit in book.ledger.limits(book.thread.account, book.now):
             book.wait_until(limit.until, limit.reason)
-        if self.sent:
-            book.around.sleep(book.terms.pause)
-        if book.around.stopping():
+        if book.pause > 0:
+            book.around.sleep(book.pause)
+        if book.around.stopping() or self._is_stale():
             return False
-        media = self.uploads.ids(book.thread.posts[position])
-        if book.around.stopping():
+        if self._ready is None or self._ready[0] != position:
+            self._ready = position, self.uploads.ids(book.thread.posts[position])
+        if book.around.stopping() or self._is_stale():
             return False
+        media, self._ready = self._ready[1], None
         if absent:
             book.absent(position)
         book.begin(position)
         post = book.thread.posts[position]
         book.tell("sending", position)
         begun = book.around.monotonic()
-        outcome = self.poster.publish(self._outgoing(post, tail, media))
+        outcome = self.poster.publish(self._outgoing(post, media))
         outcome = self.uploads.judge(position, media, outcome, absent=absent)
         self._record(post, outcome, media, book.around.monotonic() - begun)
         return outcome.sort is Sort.SENT
 
-    def _outgoing(self, post: StoredPost, tail: str, media: tuple[str, ...]) -> Outgoing:
+    def _is_stale(self) -> bool:
+        """Whether so much time went by that the account must be read before a post goes out."""
+        return self.book.policy.is_stale(self.book.idle)
+
+    def _outgoing(self, post: StoredPost, media: tuple[str, ...]) -> Outgoing:
         thread = self.book.thread
-        before = [each for each in thread.posts[: post.position] if each.state is State.SENT]
-        parent = tail or (before[-1].id if before else "")
+        before = sorted((each for each in thread.posts if each.state is State.SENT), key=place_of)
+        parent = self.book.tail or (before[-1].id if before else "")
         shown = _OF_REPLIES.get(thread.visibility, thread.visibility)
         return Outgoing(
             text=post.text,
@@ -121,6 +129,8 @@ class Sender:
         match outcome.sort:
             case Sort.SENT:
                 book.sent(position, outcome.id, outcome.url)
+            case Sort.UNKNOWN if outcome.duplicate:
+                book.refuse_as_there(position, outcome.reason)
             case Sort.UNKNOWN:
                 book.doubt(position, outcome.reason)
             case Sort.LATER | Sort.REFUSED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -90,6 +90,7 @@ class Terms:
     says that a person has looked, and nothing of the thread is out. `application` is the name our
     posts appear under.
     `allows` is asked before the first post of a thread goes out, and raises Ended if it must not.
+    `as_planned` says that the thread has the order of the chain that was found of it.
     """
 
     policy: Policy
@@ -98,6 +99,19 @@ class Terms:
     unsent: bool = False
     application: str = ""
     allows: Callable[[StoredThread], None] = _allow
+    as_planned: bool = False
+
+
+class Replan(Exception):
+    """Raised where a chain was found that holds the thread's papers in this order.
+
+    `order` are the ids of the papers as they stand and are to follow; None for one that the thread
+    does not have.
+    """
+
+    def __init__(self, order: Sequence[str | None]) -> None:
+        super().__init__()
+        self.order = order
 
 
 class Ended(Exception):  # the way out of a run's loop, and no error

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from itertools import pairwise
 
 from bot.digests import frontmatter
+from bot.digests.moment import moment, plausible
 from bot.digests.papers import Section, read_paper
 from bot.errors import Malformed
 from bot.model import Digest, Paper
@@ -112,20 +113,19 @@ def _identity(
 
 def _published(fields: Mapping[str, frontmatter.Field], where: str) -> datetime:
     text = _required(fields, "date", where)
-    try:
-        # `2021-02-12T09:39:48.Z`: the publisher's program writes a point and no fraction
-        moment = datetime.fromisoformat(re.sub(r"\.(?=Z?$)", "", text))
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
+    published = moment(text)
+    if published is None:
         expected = f"expected a date like 2021-02-12T09:39:48.Z, found {text[:60]!r}"
-        raise Malformed(where, fields["date"].line, expected) from error
+        raise Malformed(where, fields["date"].line, expected)
+    return published
 
 
 def _iso_day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if plausible(day) else None
 
 
 def _sections(lines: Sequence[str], start: int, where: str) -> Iterator[Section]:

@@ -1,8 +1,8 @@
 """How long a text is in each network's own count, and what each network takes.
 
-X: weights of twitter-text 3.1 (config v3); Mastodon: what its server's StatusLengthValidator
-counts; Bluesky: the lexicon app.bsky.feed.post. Pure; any string will do, lone surrogates and
-control characters included.
+X: weights of twitter-text 3.1 (config v3); Mastodon: the most that its server's
+StatusLengthValidator or another server with its API makes of a text; Bluesky: the lexicon
+app.bsky.feed.post. Pure; any string will do, lone surrogates and control characters included.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def twitter_length(text: str) -> int:
 def mastodon_length(text: str) -> int:
     """Return the graphemes of `text` with 23 for a link that has a scheme, `@user` for a mention.
 
-    A content warning counts too: add it to the text.
+    As Mastodon itself counts. A content warning counts too: add it to the text.
     """
     if "://" not in text and "@" not in text:
         return _graphemes(text)  # most of what is measured: the sentences of an abstract
@@ -97,6 +97,16 @@ def mastodon_length(text: str) -> int:
     return _graphemes("".join([*pieces, text[at:]]))
 
 
+def fediverse_length(text: str) -> int:
+    """Return the most that any server with Mastodon's API makes of `text`.
+
+    Mastodon counts graphemes, and 23 for a link; GoToSocial and Takahe count code points, and links
+    whole. Here code points count, and a link is no shorter than 23.
+    """
+    short = (URL_LENGTH - (end - start) for start, end, _ in _mastodon_links(text))
+    return len(text) + sum(lacking for lacking in short if lacking > 0)
+
+
 def bluesky_length(text: str) -> int:
     """Return the graphemes of `text`; a link counts in full."""
     return _graphemes(text)
@@ -105,7 +115,7 @@ def bluesky_length(text: str) -> int:
 _LENGTHS = MappingProxyType(
     {
         Network.TWITTER: twitter_length,
-        Network.MASTODON: mastodon_length,
+        Network.MASTODON: fediverse_length,
         Network.BLUESKY: bluesky_length,
     }
 )

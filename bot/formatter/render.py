@@ -13,6 +13,7 @@ from bot.errors import DoesNotFit, TemplateError
 from bot.formatter.defuse import defuse
 from bot.formatter.fit import Fitted, Measure, fit_list, fit_paper, fit_title
 from bot.formatter.limits import length, within_bytes
+from bot.formatter.markdown import surviving
 from bot.formatter.rich import enrich, shorten
 from bot.formatter.select import selected
 from bot.formatter.templates import Templates
@@ -26,7 +27,7 @@ from bot.formatter.views import (
     hashtags,
     paper_view,
 )
-from bot.model import Account, Card, Digest, Network, Paper, Post, Style, Thread
+from bot.model import Account, Card, Digest, Network, Paper, Post, Style, Syntax, Thread
 
 OPENING = "opening"
 CLOSING = "closing"
@@ -145,7 +146,8 @@ class _Writer:
             "hashtags": self.hashtags,
             "network": self.account.network.value,
         }
-        return self.templates.render(name, shared | variables)
+        text = self.templates.render(name, shared | variables)
+        return surviving(text) if self.account.dialect is Syntax.MARKDOWN else text
 
     def _shown(self, text: str) -> str:
         """The text as readers see it."""
@@ -153,6 +155,7 @@ class _Writer:
 
     def _post(self, template: str, part: str, fitted: Fitted | None, token: str) -> Post:
         account = self.account
+        token = surviving(token) if account.dialect is Syntax.MARKDOWN else token
         if fitted is None:
             raise DoesNotFit(
                 f"account {account.name}: the post {part!r} is over {account.max_characters} "

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.ledger.base import Base
 from bot.ledger.columns import dollars, micros, stamp, words
 from bot.ledger.rows import Limit, Spending, StoredThread
+
+LONGEST_LIMIT = timedelta(days=31)
+"""How long a network's limit lasts at most: X's longest is a month's."""
 
 
 class Accounts(Base):
@@ -26,11 +29,16 @@ class Accounts(Base):
         )
 
     def limits(self, account: str, at: datetime) -> tuple[Limit, ...]:
-        """Return the account's limits that are in force at `at`."""
+        """Return the account's limits that are in force at `at`.
+
+        One that ends later than any network lets wait was kept by a clock that ran ahead.
+        """
         rows = self._fetch(
-            "SELECT * FROM limits WHERE account = :account AND until > :at ORDER BY kind",
+            "SELECT * FROM limits WHERE account = :account AND until > :at AND until <= :latest"
+            " ORDER BY kind",
             account=account,
             at=stamp(at),
+            latest=stamp(at + LONGEST_LIMIT),
         )
         return tuple(
             Limit(account, row["kind"], datetime.fromisoformat(row["until"]), row["reason"])
@@ -106,12 +114,17 @@ class Accounts(Base):
             session=words(session),
         )
 
-    def last_known(self, account: str) -> tuple[str, datetime] | None:
-        """Return id and time of the newest post of the account that is out, over all threads."""
+    def last_known(self, account: str, before: int | None = None) -> tuple[str, datetime] | None:
+        """Return id and time of the newest post of the account that is out, over all threads.
+
+        With `before` those of the thread of this number are left out.
+        """
         rows = self._fetch(
             "SELECT id, sent_at FROM posts WHERE account = :account AND state = 'sent'"
+            " AND thread IS NOT :before"
             " ORDER BY sent_at DESC, thread DESC, position DESC LIMIT 1",
             account=account,
+            before=before,
         )
         return (rows[0]["id"], datetime.fromisoformat(rows[0]["sent_at"])) if rows else None
 

@@ -92,6 +92,8 @@ def read_post(row: sqlite3.Row) -> StoredPost:
         reason=row["reason"],
         spans=_spans(row["rich"]),
         card=_card(row["rich"]),
+        refusals=row["refusals"],
+        place=row["place"],
     )
 
 
@@ -113,6 +115,8 @@ def read_thread(row: sqlite3.Row, posts: Sequence[sqlite3.Row]) -> StoredThread:
         looked_at=moment(row["looked_at"]),
         checked_at=moment(row["checked_at"]),
         posts=tuple(map(read_post, posts)),
+        papers=tuple(row["papers"].split()),
+        owner=row["owner"],
     )
 
 

@@ -120,12 +120,22 @@ def _which_pictures_wait(db: Database) -> None:
     _create(db, "pictures", columns, ("thread", "position"), thread=("threads", "number"))
 
 
+def _who_has_published_what(db: Database) -> None:
+    db.table("posts").add_column("refusals", int, not_null_default=0)
+    db.table("posts").add_column("place", int)
+    threads = db.table("threads")
+    threads.add_column("papers", str, not_null_default="")
+    threads.add_column("owner", str, not_null_default="")
+    threads.create_index(["account", "day"])
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     _what_was_planned_tried_and_sent,
     _what_accounts_may_and_spend,
     _which_troubles_are_known,
     _what_posts_lead_to,
     _which_pictures_wait,
+    _who_has_published_what,
 )
 LATEST = len(STEPS)
 

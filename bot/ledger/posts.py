@@ -25,7 +25,11 @@ _NOBODYS = (
 )
 _UNSEEN = "misses = 0, missed_after = 0.0"
 _TRY = f"state = 'sending', tries = tries + 1, tried_at = :at, {_UNSEEN}, reason = ''"
-_OUT = "state = 'sent', id = :id, url = :url, sent_at = :at, doubted_at = NULL, reason = ''"
+_OUT = (
+    "state = 'sent', id = :id, url = :url, sent_at = :at, doubted_at = NULL, reason = '',"
+    " place = coalesce(place, (SELECT coalesce(max(coalesce(other.place, other.position)), -1) + 1"
+    " FROM posts AS other WHERE other.thread = posts.thread AND other.state = 'sent'))"
+)
 _STANDING = frozenset(State) - {State.RETRACTED}
 
 
@@ -50,8 +54,15 @@ MOVES: Mapping[str, Move] = MappingProxyType(
             "state = 'unknown', doubted_at = coalesce(doubted_at, tried_at), reason = :reason",
         ),
         "suspect": Move(
-            frozenset({State.PLANNED}),
-            f"state = 'unknown', doubted_at = :at, reason = :reason, {_UNSEEN}",
+            frozenset({State.PLANNED, State.UNKNOWN}),
+            "state = 'unknown', doubted_at = coalesce(doubted_at, :at), reason = :reason,"
+            f" {_UNSEEN}",
+        ),
+        # this try surely published nothing: whoever finds the post knows that another sender did
+        "refuse as there": Move(
+            frozenset({State.SENDING}),
+            "state = 'unknown', doubted_at = coalesce(doubted_at, tried_at), reason = :reason,"
+            " tries = tries - 1, refusals = refusals + 1",
         ),
         "missed": Move(frozenset({State.UNKNOWN}), "misses = misses + 1, missed_after = :after"),
         "absent": Move(
@@ -76,8 +87,8 @@ MOVES: Mapping[str, Move] = MappingProxyType(
         "settle sent": Move(frozenset({State.UNKNOWN, State.HELD}), f"{_OUT}, {_UNSEEN}", _NOBODYS),
         "settle unsent": Move(
             frozenset({State.UNKNOWN, State.HELD}),
-            "state = 'planned', id = '', url = '', sent_at = NULL, doubted_at = NULL,"
-            f" tries = 0, reason = '', {_UNSEEN}",
+            "state = 'planned', id = '', url = '', sent_at = NULL, doubted_at = NULL, place = NULL,"
+            f" tries = 0, refusals = 0, reason = '', {_UNSEEN}",
         ),
     }
 )
@@ -138,8 +149,17 @@ class Posts(Threads, Senders):
         return self._move("doubt", number, position, at, reason=words(reason))
 
     def suspect(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
-        """A planned post may be out, or on its way, though this ledger knows of no try."""
+        """A post may be out, or on its way, though no try of this ledger published it.
+
+        The reads that did not find it so far count no more.
+        """
         return self._move("suspect", number, position, at, reason=words(reason))
+
+    def refuse_as_there(
+        self, number: int, position: int, reason: str, at: datetime
+    ) -> StoredThread:
+        """The network refused this try because it has such a post already."""
+        return self._move("refuse as there", number, position, at, reason=words(reason))
 
     def missed(self, number: int, position: int, after: float, at: datetime) -> StoredThread:
         """A read did not find an unknown post, `after` so many seconds since its last try."""

@@ -27,7 +27,9 @@ class PlannedPost:
 class PlannedThread:
     """A thread to be written down. `fingerprint` is the digest's, to see later that it changed.
 
-    `generation` counts how often the digest was published anew by this account, from 0.
+    `generation` counts how often the digest was published again by this account, from 0. `papers`
+    are the ids of the papers that the account publishes of the digest, those that BOT_REPEAT_DAYS
+    leaves out included. `owner` names the network's account that the tokens belong to.
     """
 
     account: str
@@ -41,17 +43,21 @@ class PlannedThread:
     language: str
     visibility: str
     posts: tuple[PlannedPost, ...]
+    papers: tuple[str, ...] = ()
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPost:
     """A planned post and what is known of it.
 
-    `tries` counts requests that may have published it. `tried_at` is when the last of them was
-    begun, `doubted_at` the first whose outcome is still unknown. `misses` are the reads since the
+    `tries` counts requests that may have published it, and `refusals` those that the network
+    refused because it has such a post already. `tried_at` is when the last request was begun,
+    `doubted_at` the first whose outcome is still unknown. `misses` are the reads since the
     last try that did not find it; `missed_after` are the seconds that had surely passed between
     the two when the last of them was made, measured by clocks that cannot be set. `reason` says why
-    it is held, or what the last refusal was.
+    it is held, or what the last refusal was. `place` is where it stands in the chain that is out,
+    None for a post that is not, or that an earlier release sent in its position.
     """
 
     position: int
@@ -71,6 +77,8 @@ class StoredPost:
     reason: str
     spans: tuple[Span, ...] = ()
     card: Card | None = None
+    refusals: int = 0
+    place: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class StoredThread:
     """A thread in the ledger.
 
     `number` is its row. `looked_at` is when the account was first read for it, None before;
-    `checked_at` when it was read whole at the end.
+    `checked_at` when it was read whole at the end. See `PlannedThread` for the other fields.
     """
 
     number: int
@@ -96,6 +104,8 @@ class StoredThread:
     looked_at: datetime | None
     checked_at: datetime | None
     posts: tuple[StoredPost, ...]
+    papers: tuple[str, ...] = ()
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.ledger.base import Base
 from bot.ledger.columns import read_attempt, read_thread, stamp, words, write_media, write_rich
 from bot.ledger.errors import LedgerError
 from bot.ledger.reader import Value
-from bot.ledger.rows import Attempt, PlannedThread, StoredThread
+from bot.ledger.rows import Attempt, PlannedPost, PlannedThread, StoredThread
 from bot.model import Network, State
 
 if TYPE_CHECKING:
@@ -37,10 +38,41 @@ class Threads(Base):
             if stored is None:
                 self._register(db, thread.account, thread.network)
                 number = _insert_thread(db, thread, at)
-                _insert_posts(db, number, thread, at)
-                _insert_pictures(db, number, thread)
+                _insert_posts(db, number, thread.account, thread.posts, at)
+                _insert_pictures(db, number, thread.posts)
                 stored = self.refresh(number)
             return stored
+
+    def replan(self, number: int, posts: Sequence[PlannedPost], at: datetime) -> StoredThread:
+        """Give a thread that was never tried other posts, as the chain found of it wants them.
+
+        Raises LedgerError where anything of it was tried or is out.
+        """
+        with self._writing() as db:
+            old = self.refresh(number)
+            if any(post.state is not State.PLANNED or post.tries for post in old.posts):
+                raise LedgerError(f"{old.digest} on {old.account} was begun: its words stay")
+            for table in ("pictures", "posts"):
+                self._change(f"DELETE FROM {table} WHERE thread = :number", number=number)  # noqa: S608 - names of ours
+            _insert_posts(db, number, old.account, posts, at)
+            _insert_pictures(db, number, posts)
+            return self.refresh(number)
+
+    def neighbours(self, account: str, day: date) -> tuple[StoredThread, ...]:
+        """Return the account's threads of digests of that day, the day before and the day after.
+
+        Of each digest the latest generation, the one planned last first.
+        """
+        rows = self._fetch(
+            "SELECT * FROM threads WHERE account = :account AND day BETWEEN :first AND :last"
+            " AND generation = (SELECT max(generation) FROM threads AS other"
+            " WHERE other.account = threads.account AND other.digest = threads.digest)"
+            " ORDER BY number DESC",
+            account=account,
+            first=_near(day, -1),
+            last=_near(day, 1),
+        )
+        return tuple(map(self._read, rows))
 
     def thread(
         self, account: str, digest: str, generation: int | None = None
@@ -142,6 +174,14 @@ class Threads(Base):
             )
 
 
+def _near(day: date, days: int) -> str:
+    """Return the day so many days away, or the last day there is in that direction."""
+    try:
+        return (day + timedelta(days=days)).isoformat()
+    except OverflowError:
+        return day.isoformat()
+
+
 def _insert_thread(db: Database, thread: PlannedThread, at: datetime) -> int:
     row = {
         "account": thread.account,
@@ -155,16 +195,20 @@ def _insert_thread(db: Database, thread: PlannedThread, at: datetime) -> int:
         "language": thread.language,
         "visibility": thread.visibility,
         "planned_at": stamp(at),
+        "papers": " ".join(thread.papers),
+        "owner": thread.owner,
     }
     return int(db.table("threads").insert(row).last_rowid or 0)
 
 
-def _insert_posts(db: Database, number: int, thread: PlannedThread, at: datetime) -> None:
+def _insert_posts(
+    db: Database, number: int, account: str, posts: Sequence[PlannedPost], at: datetime
+) -> None:
     db.table("posts").insert_all(
         {
             "thread": number,
             "position": post.position,
-            "account": thread.account,
+            "account": account,
             "part": post.part,
             "key": post.key,
             "text": post.text,
@@ -179,15 +223,16 @@ def _insert_posts(db: Database, number: int, thread: PlannedThread, at: datetime
             "missed_after": 0.0,
             "reason": "",
             "changed_at": stamp(at),
+            "refusals": 0,
         }
-        for post in thread.posts
+        for post in posts
     )
 
 
-def _insert_pictures(db: Database, number: int, thread: PlannedThread) -> None:
+def _insert_pictures(db: Database, number: int, posts: Sequence[PlannedPost]) -> None:
     db.table("pictures").insert_all(
         {"thread": number, "position": post.position, "data": media.data}
-        for post in thread.posts
+        for post in posts
         for media in post.media[:1]
         if media.data
     )

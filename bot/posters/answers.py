@@ -16,7 +16,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from bot.posters.poster import CannotRead, Outcome, Refusal, Sort
-from bot.posters.values import clean, items_at, leaves, origin, text_at, wait
+from bot.posters.values import clean, http_date, items_at, leaves, origin, text_at, wait
 
 FINAL = (401, 403)
 """Statuses of a read that trying again does not help."""
@@ -52,6 +52,11 @@ class Reply:
     body: bytes = field(default=b"", repr=False)
 
     @property
+    def clock(self) -> datetime | None:
+        """The network's time when it answered; None where it does not say."""
+        return http_date(self.headers.get("date", ""))
+
+    @property
     def ok(self) -> bool:
         """Tell whether the status says that it worked."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
@@ -67,20 +72,25 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request, and the answer where there is one; `trouble` says in words why there is none."""
+    """One request, and the answer where there is one; `trouble` says in words why there is none.
+
+    `broke` says that a connection ended that had been kept, and not for want of time.
+    """
 
     fate: Fate
     reply: Reply | None = None
     trouble: str = ""
+    broke: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an answer means, and what is said of it to people."""
+    """What an answer means, and what is said of it to people. See `Outcome.duplicate`."""
 
     sort: Sort
     words: str
     refusal: Refusal | None = None
+    duplicate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +170,13 @@ def refused(reply: Reply, rules: Rules, now: datetime, *, is_reply: bool = False
     verdict = _redirect(reply) or _verdict(reply, rules, is_reply=is_reply)
     until = wait(reply.headers, rules.resets, now) if verdict.sort is Sort.LATER else None
     reason = f"{rules.network} answers {reply.status}{quoted(reply)}: {verdict.words}"
-    return Outcome(verdict.sort, reason=reason, refusal=verdict.refusal, until=until)
+    return Outcome(
+        verdict.sort,
+        reason=reason,
+        refusal=verdict.refusal,
+        until=until,
+        duplicate=verdict.duplicate,
+    )
 
 
 def _verdict(reply: Reply, rules: Rules, *, is_reply: bool) -> Verdict:

@@ -161,7 +161,8 @@ class _Bluesky:
             if not cursor or page.last < lowest:
                 break
         newest_first = sorted(found, key=lambda each: (each.created, each.key), reverse=True)
-        return Look(tuple(newest_first), complete=not cursor or page.last < lowest)
+        complete = not cursor or page.last < lowest
+        return Look(tuple(newest_first), complete, clock=page.clock)
 
     def _page(self, cursor: str) -> answers.Page:
         me = self._client.who()

@@ -44,7 +44,11 @@ RULES = Rules(
     resets=("ratelimit",),
     hints=(
         # not a refusal: it says that the post is out, or that another stands in its place
-        Hint((400,), re.compile(r"\berror=InvalidSwap\b"), Verdict(Sort.UNKNOWN, _THERE)),
+        Hint(
+            (400,),
+            re.compile(r"\berror=InvalidSwap\b"),
+            Verdict(Sort.UNKNOWN, _THERE, duplicate=True),
+        ),
         Hint(
             (400, 401),
             TOKENS,
@@ -159,6 +163,7 @@ class Page:
     posts: tuple[tuple[Seen, str], ...]
     last: str
     cursor: str
+    clock: datetime | None
 
 
 def page(reply: Reply, did: str, handle: str) -> Page | None:
@@ -175,7 +180,7 @@ def page(reply: Reply, did: str, handle: str) -> Page | None:
         return None
     posts = [(post, cid_in(each)) for each in records if (post := seen(each, did, handle))]
     last = filed[-1] if filed else ""
-    return Page(tuple(posts), last, text_at(value, "cursor") if filed else "")
+    return Page(tuple(posts), last, text_at(value, "cursor") if filed else "", reply.clock)
 
 
 def profile(did: str, handle: str, scope: str, about: object) -> Profile:

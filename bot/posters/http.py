@@ -22,7 +22,7 @@ from urllib3.poolmanager import PoolManager
 
 from bot.digests.urls import is_loopback
 from bot.posters.answers import Exchange, Fate, Reply
-from bot.posters.troubles import TooLarge, chain, words
+from bot.posters.troubles import TooLarge, chain, is_broken, words
 from bot.posters.wire import Watch, pools
 
 _CAP = 20_000_000
@@ -67,11 +67,15 @@ class Line:
         self.session.mount("https://", self._adapter)
         self.session.mount("http://", self._adapter)
 
-    def once(self, ask: Callable[[], object]) -> Exchange:
+    def once(self, ask: Callable[[], object], *, fresh: bool = False) -> Exchange:
         """Call `ask`, which makes one request of the session, and return what came of that.
 
-        What `ask` returns is not looked at, and what it raises only where there is no answer.
+        What `ask` returns is not looked at, and what it raises only where there is no answer. With
+        `fresh` the request gets a connection of its own: servers close a kept one without a word,
+        and a request that meets such an end may have been carried out.
         """
+        if fresh:
+            self._adapter.disconnect()
         for name in _TALKATIVE:
             logging.getLogger(name).addFilter(_discreet)
         self._adapter.start()
@@ -141,6 +145,7 @@ class _Adapter(HTTPAdapter):
         self._sends = 0
         self._reply: Reply | None = None
         self._trouble = ""
+        self._broke = False
 
     def exchange(self) -> Exchange | None:
         """Return what came of the call; None where it made no request."""
@@ -148,13 +153,19 @@ class _Adapter(HTTPAdapter):
             return Exchange(Fate.ANSWERED, self._reply)
         if not self._sends:
             return None
-        return Exchange(Fate.LOST if self._watch.began else Fate.UNSENT, None, self._trouble)
+        fate = Fate.LOST if self._watch.began else Fate.UNSENT
+        return Exchange(fate, None, self._trouble, broke=self._broke)
 
-    def close(self) -> None:
-        """Close the connections; urllib3 by itself leaves that to the garbage collector."""
+    def disconnect(self) -> None:
+        """Close the connections that are kept; another request makes others."""
         for manager in (self.poolmanager, *self.proxy_manager.values()):
             for key in manager.pools.keys():  # noqa: SIM118 - it is no mapping to iterate over
                 manager.pools[key].close()
+            manager.clear()
+
+    def close(self) -> None:
+        """Close the connections; urllib3 by itself leaves that to the garbage collector."""
+        self.disconnect()
         super().close()
 
     def send(  # noqa: PLR0913, PLR0917 - requests calls it so
@@ -177,6 +188,7 @@ class _Adapter(HTTPAdapter):
         except Exception as error:
             # Its words alone: the error itself would hold on to the connection.
             self._trouble = words(error, self._timeout)
+            self._broke = self._watch.kept and is_broken(error)
             raise
         # The SDK would read the body again, and turn it into objects that nobody looks at: on a
         # thread of 24 posts that is 2.4 ms each, so of what worked it gets an empty one.

@@ -46,6 +46,14 @@ class Granted:
     remarks: tuple[str, ...] = ()
 
 
+class OtherPage(BotError):
+    """What was allowed is not enough for this network: `login` asks for more, on another page."""
+
+    def __init__(self, message: str, mend: str, login: Login) -> None:
+        super().__init__(message, mend)
+        self.login = login
+
+
 class Login(Protocol):
     """A login that waits for its code."""
 
@@ -57,8 +65,8 @@ class Login(Protocol):
     def redeem(self, pasted: str) -> Granted:
         """Trade the code in what the person pasted for tokens.
 
-        Raises WrongCode where another may be brought, Unreachable where the network does not
-        answer now, BotError where this login is over.
+        Raises WrongCode where another may be brought, OtherPage where one of another page is,
+        Unreachable where the network does not answer now, BotError where this login is over.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from bot.model import Account
 from bot.posters import mastodon_answers as answers
 from bot.posters import media_answers
 from bot.posters.answers import FINAL, Exchange, Reply, cannot_read, no_id
+from bot.posters.mastodon_walk import Walk, merged, page, written_at
 from bot.posters.poster import (
     CannotRead,
     Look,
@@ -20,7 +22,9 @@ from bot.posters.poster import (
     Outgoing,
     Poster,
     Profile,
+    Refusal,
     Seen,
+    Sort,
     Upload,
 )
 from bot.posters.values import id_at, is_id, text_at
@@ -36,7 +40,8 @@ _BROKEN = 500
 _GONE = (404, 410)
 _VERSION = "4.0.0"  # whose way of uploading is used
 _TOP = (0.0, 1.0)  # what a timeline that crops a tall picture keeps: its heading
-_BAD_TOKEN = (*FINAL, 422)  # snac2 answers a token it does not know with a bare 422
+_BAD_TOKEN = (*FINAL, 422)
+_HOME = "/api/v1/timelines/home"
 
 
 def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and how to wait
@@ -46,11 +51,14 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and ho
     timeout: float,
     clock: Callable[[], datetime],
     account_id: str = "",
+    server: str = "",
 ) -> Poster:
     """Return the poster of one account on a server; nothing is sent yet.
 
-    `timeout` is in seconds, for one answer. `account_id` is what `profile` gave as the account's
-    id, where it is known; without it the first `look` costs one request more.
+    `timeout` is in seconds, for one answer. `account_id` and `server` are what `profile` gave as
+    the account's id and the server's software, where they are known; without the first `look`
+    costs one request more, without the second private posts must be seen before they are trusted
+    to be shown.
     """
     from mastodon import Mastodon  # noqa: PLC0415 - loads at first use
 
@@ -69,47 +77,81 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and ho
     )
     # Else an upload would first ask for the server's version, and that be its one request.
     client.mastodon_major = int(_VERSION[0])
-    return _Mastodon(account, client, line, clock, account_id)
+    return _Mastodon(account, client, line, clock, account_id, server)
 
 
 class _Mastodon:
-    """See `Poster`. One request a call, but for `look` and `profile`, which make several."""
+    """See `Poster`. One request a call, but for `look` and `profile`, which make several.
 
-    def __init__(
+    A request that reads is made again where its connection breaks: snac2 closes those it kept
+    without a word. So one that changes something has a connection of its own, but for servers that
+    are known to be steady. Where a refusal gives no
+    reason the account is asked for, to tell a bad token from a bad post.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - see `open_poster`
         self,
         account: Account,
         client: Mastodon,
         line: Line,
         clock: Callable[[], datetime],
         account_id: str,
+        server: str,
     ) -> None:
         self._account = account
         self._client = client
         self._line = line
         self._clock = clock
         self._account_id = account_id
+        self._server = server
 
     def publish(self, post: Outgoing) -> Outcome:
-        exchange = self._line.once(
-            lambda: self._client.status_post(
-                post.text,
-                in_reply_to_id=post.parent or None,
-                media_ids=list(post.media) or None,
-                visibility=post.visibility,
-                language=post.language,
-                idempotency_key=post.key,
-            )
-        )
-        return answers.published(exchange, post, self._clock())
+        exchange = self._write(lambda: self._send(post))
+        outcome = self._told(exchange, answers.published(exchange, post, self._clock()))
+        if outcome.refusal is Refusal.CONTENT and answers.is_about_length(exchange):
+            return replace(outcome, reason=f"{outcome.reason}; {self._shorter(post)}")
+        return outcome
+
+    def _send(self, post: Outgoing) -> object:
+        """Post as JSON, which every server takes; mastodon.py has that for polls alone.
+
+        `content_type` keeps a GoToSocial account that writes Markdown from reading it as such;
+        others leave it aside. `sensitive` is left out, as it is false where nobody says it.
+        """
+        post.text.encode()  # JSON would carry half a character, and no server wants one
+        status: dict[str, object] = {
+            "status": post.text,
+            "visibility": post.visibility,
+            "language": post.language,
+            "content_type": "text/plain",
+        }
+        status |= {"in_reply_to_id": post.parent} if post.parent else {}
+        status |= {"media_ids": list(post.media)} if post.media else {}
+        headers = {"Idempotency-Key": post.key}
+        return self._api("POST", "/api/v1/statuses", status, headers=headers, use_json=True)
+
+    def _api(self, *asked: object, **more: object) -> object:
+        """Ask by mastodon.py's own request, what its methods do not."""
+        request: Callable[..., object] = getattr(self._client, "_Mastodon__api_request")  # noqa: B009 - mypy knows no private name
+        return request(*asked, **more)
+
+    def _shorter(self, post: Outgoing) -> str:
+        """Say what to set where a post was refused for its length."""
+        try:
+            limit = answers.limit(self._instance())
+        except CannotRead:
+            limit = None
+        fits = f"={limit}" if limit else f" to less than {len(post.text)}"
+        return f"its {len(post.text)} characters are too many: set MASTODON_MAX_CHARACTERS{fits}"
 
     def delete(self, post_id: str) -> Outcome:
         if not is_id(post_id):
             return no_id(answers.NETWORK, post_id)
-        exchange = self._line.once(lambda: self._client.status_delete(post_id))
-        return answers.deleted(exchange, post_id, self._clock())
+        exchange = self._write(lambda: self._client.status_delete(post_id))
+        return self._told(exchange, answers.deleted(exchange, post_id, self._clock()))
 
     def upload(self, media: Upload) -> Outcome:
-        exchange = self._line.once(
+        exchange = self._write(
             lambda: self._client.media_post(
                 media.data,
                 media.type,
@@ -118,58 +160,83 @@ class _Mastodon:
                 file_name="picture",
             )
         )
-        return media_answers.mastodon_uploaded(exchange, self._clock())
+        return self._told(exchange, media_answers.mastodon_uploaded(exchange, self._clock()))
 
     def media_ready(self, media_id: str) -> Outcome:
         if not is_id(media_id):
             return no_id(answers.NETWORK, media_id)
-        exchange = self._line.once(lambda: self._client.media(media_id))
-        return media_answers.mastodon_uploaded(exchange, self._clock())
+        exchange = self._ask(lambda: self._client.media(media_id))
+        return self._told(exchange, media_answers.mastodon_uploaded(exchange, self._clock()))
 
     def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:  # noqa: ARG002 - it keeps none
         """See `Poster.look`; posts of the same second as `after` are returned with the newer ones.
 
         Some servers keep whole seconds and list what was posted within one in any order, so that
-        what stands behind `after` may be newer than it.
+        what stands behind `after` may be newer than it. An account that posts privately is read at
+        home too, where its own list may lack what it posts.
         """
-        walk = answers.Walk(since.astimezone(UTC), after)
-        for _ in range(_PAGES):
-            walk.take(self._statuses(walk.oldest, after))
-            if walk.ended:
-                break
-        return walk.look()
-
-    def _statuses(self, below: str, above: str) -> Reply:
-        """Read a page of our statuses. Servers are free to look past `below`, `above` and 40."""
         if not self._account_id:
             self._me()
-        account = self._account_id
-        exchange = self._line.once(
+        own = self._walk(self._statuses, since, after)
+        listed = own.shows_private or self._server in answers.LISTED
+        if listed or not self._account.visibility.is_private:
+            return own.look()
+        home = self._walk(self._home, since, after, self._account_id)
+        if not (home.shows_private or self._server in answers.AT_HOME):
+            raise answers.hidden(self._server)
+        return merged(own.look(), home.look())
+
+    def _walk(
+        self, turn: Callable[[str, str], Exchange], since: datetime, after: str, account: str = ""
+    ) -> Walk:
+        """Read page after page; an error on any of them is one of the whole reading."""
+        walk = Walk(since.astimezone(UTC), after, self._clock(), account)
+        for _ in range(_PAGES):
+            exchange = turn(walk.below, after)
+            reply = self._answer(exchange)
+            if page(reply) is None:
+                raise self._cannot_read(exchange)
+            walk.take(reply)
+            if walk.ended:
+                break
+        return walk
+
+    def _statuses(self, below: str, above: str) -> Exchange:
+        """Read a page of our statuses. Servers are free to look past `below`, `above` and 40."""
+        return self._ask(
             lambda: self._client.account_statuses(
-                account, limit=_PAGE, max_id=below or None, since_id=above or None
+                self._account_id, limit=_PAGE, max_id=below or None, since_id=above or None
             )
         )
-        reply = self._answer(exchange)
-        if answers.page(reply) is None:
-            raise self._cannot_read(exchange)
-        return reply
+
+    def _home(self, below: str, above: str) -> Exchange:
+        """Read a page of the home timeline, as `_statuses` does one of the account's own."""
+        asked = {"limit": _PAGE, "max_id": below, "since_id": above}
+        given = {name: value for name, value in asked.items() if value}
+        exchange = self._ask(lambda: self._api("GET", _HOME, given))
+        if exchange.reply and exchange.reply.status in _GONE:
+            raise answers.hidden(self._server)
+        return exchange
 
     def read(self, post_id: str) -> Seen | None:
         if not is_id(post_id):
             return None
-        exchange = self._line.once(lambda: self._client.status(post_id))
+        exchange = self._ask(lambda: self._client.status(post_id))
         if exchange.reply and exchange.reply.status in _GONE:
             return None
-        post = answers.seen(self._answer(exchange).value())
+        status, now = self._answer(exchange).value(), self._clock()
+        post = answers.seen(status, written_at(status, now) or now)
         if post is None:
             raise self._cannot_read(exchange)
         return post
 
     def profile(self) -> Profile:
         me = self._me()
-        application = self._line.once(self._client.app_verify_credentials).reply
+        application = self._ask(self._client.app_verify_credentials).reply
         name = text_at(application.value(), "name") if application and application.ok else ""
-        return answers.profile(me, self._instance(), name)
+        found = answers.profile(me, self._instance(), name)
+        self._server = found.server
+        return found
 
     def cost(self, text: str) -> Decimal:  # noqa: ARG002 - nothing is billed, whatever the text
         return Decimal(0)
@@ -177,24 +244,58 @@ class _Mastodon:
     def close(self) -> None:
         self._line.close()
 
+    def _ask(self, ask: Callable[[], object]) -> Exchange:
+        """Make a request that changes nothing, and once more where its connection broke."""
+        exchange = self._line.once(ask)
+        return self._line.once(ask, fresh=True) if exchange.broke else exchange
+
+    def _write(self, ask: Callable[[], object]) -> Exchange:
+        return self._line.once(ask, fresh=self._server not in answers.STEADY)
+
+    def _told(self, exchange: Exchange, outcome: Outcome) -> Outcome:
+        """Tell a bad token from a bad post, where the server refuses either without a word."""
+        if outcome.sort is not Sort.REFUSED or not answers.is_bare(exchange):
+            return outcome
+        try:
+            self._me()
+        except CannotRead as error:
+            if not error.final:
+                return Outcome(Sort.LATER, reason=f"{outcome.reason}; {error.message}")
+            if error.stops:
+                reason = f"{outcome.reason}; {answers.NOT_ACCEPTED}"
+                return replace(outcome, reason=reason, refusal=Refusal.CREDENTIALS)
+        return replace(outcome, refusal=Refusal.CONTENT)
+
     def _me(self) -> object:
         """Read who we are, and remember the id."""
-        exchange = self._line.once(self._client.account_verify_credentials)
+        exchange = self._ask(self._client.account_verify_credentials)
         reply = exchange.reply
+        if reply is not None and answers.is_bare(exchange):
+            raise answers.bad_token(reply)
         if reply is None or not reply.ok or not id_at(reply.value(), "id"):
             raise self._cannot_read(exchange, _BAD_TOKEN)
         self._account_id = id_at(reply.value(), "id")
         return reply.value()
 
     def _instance(self) -> object:
-        """Read what the server says of itself, by the older way where it lacks the newer."""
-        reply = self._page_or_none(self._client.instance_v2)
-        reply = reply or self._page_or_none(self._client.instance_v1)
+        """Read what the server says of itself, by the older way where it lacks the newer.
+
+        Without the slash that mastodon.py puts at the end: Takahe knows no such address. It is the
+        last thing tried.
+        """
+        asks = (
+            lambda: self._api("GET", "/api/v2/instance"),
+            lambda: self._api("GET", "/api/v1/instance"),
+            self._client.instance_v2,
+            self._client.instance_v1,
+        )
+        pages = (self._page_or_none(ask) for ask in asks)
+        reply = next(filter(None, pages), None)
         return reply.value() if reply else None
 
     def _page_or_none(self, ask: Callable[[], object]) -> Reply | None:
         """Read a page that not every server has; None where it says so in whatever way."""
-        exchange = self._line.once(ask)
+        exchange = self._ask(ask)
         reply = exchange.reply
         if reply is None or reply.status == HTTPStatus.TOO_MANY_REQUESTS or reply.status >= _BROKEN:
             raise self._cannot_read(exchange)
@@ -203,6 +304,8 @@ class _Mastodon:
     def _answer(self, exchange: Exchange) -> Reply:
         """Return the answer to a read. Raises CannotRead where there is none, or a refusal."""
         if exchange.reply is None or not exchange.reply.ok:
+            if answers.is_bare(exchange):
+                self._me()  # raises where it is the token
             raise self._cannot_read(exchange)
         return exchange.reply
 

@@ -8,7 +8,7 @@ texts are translated, so they are judged by status, and by whether the server it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -19,10 +19,11 @@ from bot.posters.answers import (
     Rules,
     Verdict,
     refused,
+    said,
     unanswered,
     unreadable,
 )
-from bot.posters.poster import Look, Outcome, Outgoing, Profile, Refusal, Seen, Sort
+from bot.posters.poster import CannotRead, Outcome, Outgoing, Profile, Refusal, Seen, Sort
 from bot.posters.undo import html_text
 from bot.posters.values import (
     at,
@@ -36,9 +37,25 @@ from bot.posters.values import (
 )
 
 NETWORK = "Mastodon"
+NOT_ACCEPTED = "it does not accept the account's tokens"
+_NEW_TOKEN = "Make a new token (bot login does), set its variable, and try it with bot check."  # noqa: S105 - what to do
+LISTED = frozenset({"mastodon", "gotosocial", "hollo"})
+"""Servers that list an account's private and direct posts among its others, for itself."""
+AT_HOME = frozenset({"snac"})
+"""Those that show them in its home timeline alone."""
+STEADY = LISTED | {"takahe"}
+"""Those that keep a connection open, or say that they close it; snac does neither."""
+_SOFTWARE = re.compile(
+    r"\b(snac|takahe|hollo|gotosocial|pleroma|akkoma|pixelfed|mitra|iceshrimp|sharkey|friendica)\b",
+    re.IGNORECASE,
+)
+_GIT = re.compile(r"0\.[0-9]+\.[0-9]+\S*[+ ](?:git-)?[0-9a-f]{7}", re.ASCII)  # GoToSocial's
+_MAINLINE = re.compile(r"[2-9]\.[0-9]+\.[0-9]+(?:[-+.][\w.+-]*)?", re.ASCII)
+_UNSAID = (400, 401, 422)
+_HTML = re.compile(rb"\s*<")
+_ABOUT_LENGTH = re.compile(r"character limit|exceed|too long|max chars", re.IGNORECASE)
 _IN_JSON = re.compile("^error=")
 _ABOUT_BOTS = re.compile(r"\b(?:bots?|automat\w+)\b", re.IGNORECASE)
-_NEXT = re.compile(r'rel="?next\b', re.IGNORECASE)
 
 RULES = Rules(
     NETWORK,
@@ -87,6 +104,8 @@ def published(exchange: Exchange, post: Outgoing, now: datetime) -> Outcome:
 
 def _flaw(status: object, post: Outgoing) -> str:
     parent = id_at(status, "in_reply_to_id")
+    if at(status, "content") in ("", None) and isinstance(status, dict) and "content" in status:
+        return "the server published it without its text"
     if parent == post.parent:
         return ""
     asked = f"to {post.parent}" if post.parent else "to nothing"
@@ -109,66 +128,44 @@ def deleted(exchange: Exchange, post_id: str, now: datetime) -> Outcome:
     return unreadable(reply, NETWORK) if reply.ok else refused(reply, RULES, now)
 
 
-def page(reply: Reply) -> Sequence[object] | None:
-    """Return the statuses of one page, newest first, as they came; None where it is no page."""
-    value = reply.value()
-    return value if reply.ok and isinstance(value, list) else None
+def is_bare(exchange: Exchange) -> bool:
+    """Tell whether a refusal gives no reason: the token may be what is refused, or the post.
 
-
-class Walk:
-    """Reading back page by page, on servers that honour some of what they are asked, or none of it.
-
-    Ids are never compared but for being the same: some are no numbers, and not in order. What was
-    posted in the second of `after` counts as newer, for some servers know no shorter time. Boosts
-    are left out: the words of one may be those of a post of ours.
+    snac2 and Takahe answer so to a token that was revoked. A page in HTML is not of the server.
     """
-
-    def __init__(self, since: datetime, after: str) -> None:
-        self.oldest = ""
-        self.ended = False
-        self._after = after
-        self._bound = _second(since)
-        self._posts: dict[str, Seen] = {}
-        self._met: set[str] = set()
-        self._whole = True
-        self._arrived = False
-
-    def take(self, reply: Reply) -> None:
-        """Take in a page. Then `ended` tells whether there is more to ask for, below `oldest`."""
-        statuses = page(reply) or ()
-        found = [seen(status) for status in statuses]
-        there = [post for post in found if post]
-        self._whole = self._whole and all(found)
-        self._bound = max(
-            [self._bound, *(_second(p.created) for p in there if p.id == self._after)]
-        )
-        self._arrived = _is_last(reply, statuses) or any(p.created < self._bound for p in there)
-        boosts = {id_at(status, "id") for status in statuses if at(status, "reblog") is not None}
-        self._posts |= {post.id: post for post in there if post.id not in {self._after, *boosts}}
-        # A page of nothing new: the server does not turn pages.
-        self.ended = self._arrived or self._met.issuperset(post.id for post in there)
-        self._met |= {post.id for post in there}
-        self.oldest = there[-1].id if there else ""
-
-    def look(self) -> Look:
-        """Return what was found."""
-        newer = (post for post in self._posts.values() if post.created >= self._bound)
-        return Look(tuple(newer), self._arrived and self._whole)
+    reply = exchange.reply
+    if reply is None or reply.status not in _UNSAID or _HTML.match(reply.body):
+        return False
+    return reply.value() is None
 
 
-def _second(moment: datetime) -> datetime:
-    return moment.replace(microsecond=0)
+def bad_token(reply: Reply) -> CannotRead:
+    """Return the error for a token that the server refuses without a word."""
+    message = f"{NETWORK} cannot be read: it answers {reply.status}: {NOT_ACCEPTED}"
+    return CannotRead(message, _NEW_TOKEN, final=True, stops=True)
 
 
-def _is_last(reply: Reply, statuses: Sequence[object]) -> bool:
-    """Tell whether a page is certainly the last: it is empty, or has links and none to a next."""
-    links = reply.headers.get("link", "")
-    return not statuses or bool(links and not _NEXT.search(links))
+def hidden(server: str) -> CannotRead:
+    """Return the error for private posts that no read shows."""
+    return CannotRead(
+        f"{NETWORK} cannot be read: {server or 'this server'} does not show the account its own "
+        "private posts, so that nobody can tell whether a post is out",
+        "Set MASTODON_VISIBILITY to public or unlisted. With private or direct, a post whose "
+        "answer is lost is held until you look, and a lost ledger holds the whole thread.",
+        final=True,
+        blind=True,
+    )
 
 
-def seen(status: object) -> Seen | None:
-    """Return a status as one of ours; None where it has no id or no time."""
-    status_id, created = id_at(status, "id"), created_at(status, "created_at")
+def is_about_length(exchange: Exchange) -> bool:
+    """Tell whether a post was refused for its length, in words as far as they are known."""
+    reply = exchange.reply
+    return bool(reply and reply.status in _UNSAID and _ABOUT_LENGTH.search(said(reply)))
+
+
+def seen(status: object, created: datetime | None = None) -> Seen | None:
+    """Return a status as one of ours; None where it has no id, or no time and `created` is none."""
+    status_id, created = id_at(status, "id"), created or created_at(status, "created_at")
     if not status_id or created is None:
         return None
     return Seen(
@@ -179,6 +176,7 @@ def seen(status: object) -> Seen | None:
         created=created,
         application=text_at(status, "application", "name"),
         media=len(items_at(status, "media_attachments")),
+        author=id_at(status, "account", "id"),
     )
 
 
@@ -195,13 +193,29 @@ def profile(me: object, instance: object, application: str) -> Profile:
         id=id_at(me, "id"),
         handle=f"{name}@{host}" if host else name,
         url=url,
-        limit=_limit(instance),
+        limit=limit(instance),
         application=application,
         advice=(*_advice(me), *_bot_rules(instance)),
+        server=software(instance),
     )
 
 
-def _limit(instance: object) -> int | None:
+def software(instance: object) -> str:
+    """Return the name of the server's software, in lower case; empty where that is not known.
+
+    Some name themselves in the version, as `4.0.0 (not true; really snac/2.94)`, others in where
+    their source is. Mastodon and what is built on it have a bare version, as `4.7.0+glitch`.
+    """
+    version, source = text_at(instance, "version"), text_at(instance, "source_url")
+    if named := _SOFTWARE.search(f"{version} {source}"):
+        return named[1].lower()
+    if _MAINLINE.fullmatch(version):
+        return "mastodon"
+    return "gotosocial" if _GIT.match(version) else ""
+
+
+def limit(instance: object) -> int | None:
+    """Return the longest post a server takes, from a page about it, v2 or v1; None if unsaid."""
     usual = count_at(instance, "configuration", "statuses", "max_characters")
     return usual or count_at(instance, "max_toot_chars") or None  # the latter is Pleroma's
 

@@ -13,14 +13,24 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
 from bot import __version__
 from bot.errors import BotError, SettingsError
 from bot.posters import mastodon_answers as answers
-from bot.posters.answers import Exchange, Reply, quoted
-from bot.posters.login import AGAIN, Granted, Login, WrongCode, answered, code_in, is_token
+from bot.posters.answers import Exchange, Reply, quoted, said
+from bot.posters.login import (
+    AGAIN,
+    Granted,
+    Login,
+    OtherPage,
+    WrongCode,
+    answered,
+    code_in,
+    is_token,
+)
 from bot.posters.values import clean, count_at, id_at, items_at, origin, text_at
 
 if TYPE_CHECKING:
@@ -31,8 +41,11 @@ if TYPE_CHECKING:
 RIGHTS = ("write:statuses", "write:media", "read:statuses")
 WHO = ("profile", "read:accounts")
 """Either tells who the account is; the first says no more, and came with Mastodon 4.3."""
+ALL = ("read", "write")
+"""What Takahe wants to tell who the account is, and to post."""
 
 _METADATA = "/.well-known/oauth-authorization-server"
+_APPS = "/api/v1/apps"
 _OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 _UNFIT = (400, 422)
 _NOTHING_THERE = (404, 405, 410)
@@ -100,7 +113,7 @@ class _Server:
             "redirect_uris": _OUT_OF_BAND,
             "scopes": " ".join(scopes),
         }
-        return self.answer(self.ask(line, "POST", "/api/v1/apps", form))
+        return self.answer(self.ask(line, "POST", _APPS, form))
 
     def ask(
         self,
@@ -119,11 +132,14 @@ class _Server:
             return request
 
         headers = {"Accept": "application/json", "User-Agent": f"bot/{__version__}"}
-        return line.once(
-            lambda: line.session.request(
-                method, self.base + path, data=form, headers=headers, auth=bearing
-            )
-        )
+
+        def request() -> object:
+            url = self.base + path
+            return line.session.request(method, url, data=form, headers=headers, auth=bearing)
+
+        exchange = line.once(request)
+        again = method == "GET" or path == _APPS  # either may be done twice
+        return line.once(request, fresh=True) if exchange.broke and again else exchange
 
     def answer(self, exchange: Exchange) -> Reply:
         """Return the answer. Raises Unreachable or SettingsError where there is none of use."""
@@ -172,7 +188,7 @@ def _waiting(server: _Server, reply: Reply, scopes: tuple[str, ...], verifier: s
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """See `Login`. `redeem` makes two requests, and a third where the token is of no use."""
+    """See `Login`. `redeem` makes two requests, and two more where the token is of no use."""
 
     page: str
     _server: _Server
@@ -189,7 +205,7 @@ class _Waiting:
             raise BotError(message, _BY_HAND)
         with closing(self._server.line(token, self._secret)) as line:
             try:
-                remarks = [*self._missing(value)]
+                remarks = [*self._missing(value), *self._broad()]
                 who = self._who(line, token)
             except BotError:
                 self._revoke(line, token)
@@ -236,15 +252,37 @@ class _Waiting:
         """Return the account's name; empty where the server cannot say it now."""
         path = "/api/v1/accounts/verify_credentials"
         reply = self._server.ask(line, "GET", path, token=token).reply
+        if reply and _is_out_of_scope(reply) and self._scopes != ALL:
+            raise self._more()
         if reply and reply.status in _BAD_TOKEN:
             message = f"{self._server.where} gave a token and does not accept it: it answers "
             raise BotError(f"{message}{reply.status}{quoted(reply)}", _BY_HAND)
         me = reply.value() if reply and reply.ok else None
         return clean(answers.profile(me, None, "").handle) if id_at(me, "id") else ""
 
+    def _more(self) -> BotError:
+        """Register again, for all there is, and return the error that leads to that login."""
+        server = self._server
+        with closing(server.line()) as line:
+            waiting = _waiting(server, server.register(line, ALL), ALL, self._verifier)
+        return OtherPage(
+            f"{server.where} does not take the narrow scopes that are enough elsewhere",
+            "The application was registered again, and asks for read and write.",
+            waiting,
+        )
+
+    def _broad(self) -> tuple[str, ...]:
+        if self._scopes != ALL:
+            return ()
+        return (f"the token may read and write all of the account: {self._server.where} needs it",)
+
     def _revoke(self, line: Line, token: str) -> None:
         """Give a token back that nobody will use; where that does not work it does no harm."""
         self._server.ask(line, "POST", "/oauth/revoke", self._app(token=token))
+
+
+def _is_out_of_scope(reply: Reply) -> bool:
+    return reply.status == HTTPStatus.FORBIDDEN and "out_of_scope" in said(reply)
 
 
 def _covered(scope: str, given: list[str]) -> bool:

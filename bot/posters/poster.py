@@ -113,8 +113,8 @@ class Seen:
     """A post of ours as the network gives it back.
 
     `text` is plain: t.co links, entities and HTML are undone. `parent` is the id it replies to,
-    empty for a root. `application` is the program that wrote it, `key` its record key, both empty
-    where the network does not say.
+    empty for a root. `application` is the program that wrote it, `key` its record key, `author` the
+    id of the account, all empty where the network does not say.
     """
 
     id: str
@@ -125,6 +125,7 @@ class Seen:
     application: str = ""
     media: int = 0
     key: str = ""
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ class CannotRead(BotError):
     out): then nothing can be settled by reading.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what follows from a read that failed
         self,
         message: str,
         mend: str = "",

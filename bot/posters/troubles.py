@@ -27,6 +27,17 @@ def words(error: BaseException | None, timeout: float) -> str:
     return f"something that was not foreseen ({type(error).__name__})"
 
 
+def is_broken(error: BaseException) -> bool:
+    """Tell whether a connection that was there ended before its answer, and not for want of time.
+
+    urllib3 tells of an end before the first byte as of one of http.client's.
+    """
+    links = [*chain(error)]
+    late = any(isinstance(link, TimeoutError | requests.Timeout) for link in links)
+    ended = (ConnectionResetError, BrokenPipeError, http.client.RemoteDisconnected)
+    return not late and any(isinstance(link, ended) for link in links)
+
+
 _NO_ADDRESS = "no address is known for its host"
 _NO_TLS = "no secure connection: its certificate or its TLS is not accepted"
 # Looked for in this order in an error and its causes.

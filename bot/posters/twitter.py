@@ -181,19 +181,18 @@ class _Twitter:
         billed, token, whole, complete = 0, "", True, False
         for _ in range(_PAGES):
             page = self._page(start, token)
-            if page is None:
-                break
-            posts |= {post.id: post for post in page.posts if post.created >= since}
+            posts |= {post.id: post for post in page.posts if after or post.created >= since}
             billed, token, whole = billed + page.billed, page.token, whole and page.whole
-            reached = any(post.created < since for post in page.posts)
+            reached = not after and any(post.created < since for post in page.posts)
             if reached or not token:
                 # What lies beyond the newest 3,200 is not given, and not said to be missing.
                 complete = whole and (reached or billed <= _DEPTH - _PAGE)
                 break
-        return Look(tuple(posts.values()), complete, billed * PRICES.own_post)
+        cost = billed * PRICES.own_post
+        return Look(tuple(posts.values()), complete, cost, page.clock)
 
-    def _page(self, start: Mapping[str, str], token: str) -> answers.Page | None:
-        """Return a page; None for one that X answers with errors instead, after the first."""
+    def _page(self, start: Mapping[str, str], token: str) -> answers.Page:
+        """Read a page. Raises CannotRead, also where X answers a later page with errors alone."""
         if not self._user.isdecimal():
             raise CannotRead(
                 f"{self._account.name}: the access token does not begin with the account's id",
@@ -204,7 +203,7 @@ class _Twitter:
         params = {"max_results": str(_PAGE), **start, **more}
         exchange = self._get(f"/2/users/{self._user}/tweets", params)
         page = answers.page(self._answer(exchange))
-        if page is None and not token:
+        if page is None:
             raise self._cannot_read(exchange)
         return page
 

@@ -25,7 +25,7 @@ from bot.posters.answers import (
 )
 from bot.posters.poster import Outcome, Outgoing, Profile, Refusal, Seen, Sort
 from bot.posters.undo import x_text
-from bot.posters.values import at, created_at, id_at, items_at, names_somebody, text_at
+from bot.posters.values import at, id_at, items_at, names_somebody, text_at
 
 NETWORK = "X"
 _ID = re.compile(r"[0-9]{1,20}")
@@ -46,7 +46,7 @@ RULES = Rules(
             (403,),
             re.compile(r"duplicate content|status is a duplicate|\bcode=187\b", re.IGNORECASE),
             # Its check may be fuzzy, and does not say which post it means.
-            Verdict(Sort.UNKNOWN, "it has a post of this text, perhaps this one"),
+            Verdict(Sort.UNKNOWN, "it has a post of this text, perhaps this one", duplicate=True),
         ),
         Hint(
             (400, 403, 404),
@@ -130,13 +130,14 @@ class Page:
     """One page of a timeline, newest first. `billed` counts what X returned, reposts included.
 
     `token` asks for the next page and is empty on the last. `whole` is false where something in it
-    could not be read.
+    could not be read. `clock` is X's time.
     """
 
     posts: tuple[Seen, ...]
     billed: int
     token: str
     whole: bool
+    clock: datetime | None
 
 
 def page(reply: Reply) -> Page | None:
@@ -151,6 +152,7 @@ def page(reply: Reply) -> Page | None:
         billed=len(items),
         token=text_at(value, "meta", "next_token"),
         whole=all(posts),
+        clock=reply.clock,
     )
 
 
@@ -164,7 +166,7 @@ def seen(item: object) -> Seen | None:
         url=post_url(post_id),
         text=x_text(item),
         parent=next(_references(item, "replied_to"), ""),
-        created=created_at(item, "created_at") or _minted(post_id),
+        created=_minted(post_id),
         media=len(items_at(item, "attachments", "media_keys")),
     )
 

@@ -45,17 +45,17 @@ def wait(headers: Mapping[str, str], families: Sequence[str], now: datetime) -> 
     Of several limits those count that have nothing left, and of these the last to end. `Date` tells
     how far the server's clock is from ours. A time that is past or far off is none.
     """
-    there = _http_date(headers.get("date", "")) or now
+    there = http_date(headers.get("date", "")) or now
     spent = [name for name in families if headers.get(f"{name}-remaining", "").strip() == "0"]
-    resets = (_moment(headers.get(f"{name}-reset", "")) for name in spent or families[:1])
+    resets = (moment(headers.get(f"{name}-reset", "")) for name in spent or families[:1])
     ends = max(filter(None, resets), default=None) or _retry_after(headers, there)
     if ends is None or not timedelta(0) < ends - there <= _LONGEST_WAIT:
         return None
     return now + (ends - there)
 
 
-def _moment(text: str) -> datetime | None:
-    """Read seconds since 1970, or ISO 8601."""
+def moment(text: str) -> datetime | None:
+    """Read seconds since 1970, or ISO 8601; None where it is neither."""
     try:
         if re.fullmatch(r"[0-9]{1,11}(?:\.[0-9]{1,9})?", text):
             return datetime.fromtimestamp(float(text), UTC)
@@ -64,7 +64,8 @@ def _moment(text: str) -> datetime | None:
         return None
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """Read a time as HTTP's headers have it; None where it is none."""
     try:
         return _aware(parsedate_to_datetime(text))
     except (ValueError, IndexError, OverflowError):
@@ -75,7 +76,7 @@ def _retry_after(headers: Mapping[str, str], there: datetime) -> datetime | None
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         return there + timedelta(seconds=int(text))
-    return _http_date(text)
+    return http_date(text)
 
 
 def _aware(moment: datetime) -> datetime:
@@ -84,7 +85,7 @@ def _aware(moment: datetime) -> datetime:
 
 def created_at(value: object, *path: str) -> datetime | None:
     """Return the time at a path, which must be in ISO 8601; None where there is none."""
-    return _moment(text) if "T" in (text := text_at(value, *path)) else None
+    return moment(text) if "T" in (text := text_at(value, *path)) else None
 
 
 def at(value: object, *path: str) -> object:

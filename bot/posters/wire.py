@@ -24,16 +24,21 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """One request at a time: whether it `began` to leave, and the seconds `left` for its answer."""
+    """One request at a time: whether it `began` to leave, and the seconds `left` for its answer.
+
+    `kept` tells whether its connection was there before.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.began = False
+        self.kept = True
         self._clock = clock
         self._ends = 0.0
 
     def start(self, seconds: float) -> None:
         """Begin to watch a request that has so long."""
         self.began = False
+        self.kept = True
         self._ends = self._clock() + seconds
 
     @property
@@ -57,7 +62,7 @@ def pools(watch: Watch) -> dict[str, type[HTTPConnectionPool]]:
 
         def connect(self) -> None:
             """Find the host, connect, and make TLS and a proxy's tunnel: no request yet."""
-            began = watch.began
+            began, watch.kept = watch.began, False
             try:
                 super().connect()
             finally:

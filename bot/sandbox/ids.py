@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from hashlib import md5
 from typing import TypeAlias
+from uuid import UUID
 
 Ids: TypeAlias = Callable[[datetime], str]
 
@@ -13,6 +14,7 @@ X_EPOCH_MS = 1288834974657
 _X_SHIFT = 22
 _MASTODON_SHIFT = 16
 _ULID_SHIFT = 80
+_UUID_SHIFT = 80
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ULID_LENGTH = 26
 
@@ -33,6 +35,12 @@ def ulids() -> Ids:
     """Return GoToSocial's ULIDs: 26 letters and digits that sort as they grow."""
     count = _growing(_ULID_SHIFT)
     return lambda now: _crockford(count(now))
+
+
+def uuids() -> Ids:
+    """Return Hollo's ids: UUIDs that begin with the time, and so grow with it."""
+    count = _growing(_UUID_SHIFT)
+    return lambda now: str(UUID(int=count(now)))
 
 
 def hex_ids() -> Ids:

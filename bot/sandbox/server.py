@@ -127,6 +127,9 @@ class Sandbox:
             if ending is not Ending.KEEP:
                 client.close(reset=ending is Ending.RESET)
                 return
+            if self._rules[network].hangs_up and client.keep:
+                client.close(reset=client.receive() is not None)
+                return
 
     def _exchange(self, network: str, number: int, client: Connection, request: Request) -> Ending:
         index, fault = self._arrive(network, number, request)

@@ -16,6 +16,7 @@ class Stored:
     """A post as the network keeps it: `text` as sent, `key` the idempotency key it came with.
 
     `application` is the client's name, empty for a person's own post. `deleted` is when it went.
+    `plain` says that its words are no Markdown, whatever the account's usually are.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Stored:
     media: tuple[str, ...] = ()
     application: str = ""
     deleted: datetime | None = None
+    plain: bool = False
 
 
 class Service(ABC):
@@ -46,6 +48,11 @@ class Service(ABC):
         self._posts: dict[str, Stored] = {}
         self._waiting: list[tuple[datetime, Request]] = []
         self._changes = 0
+
+    @property
+    def hangs_up(self) -> bool:
+        """Tell whether a second request on a connection is answered with a reset."""
+        return False
 
     def now(self) -> datetime:
         """Return the network's time."""
@@ -92,6 +99,14 @@ class Service(ABC):
         now = self._catch_up()
         draft = Stored("", text, author or self.account, now, reply_to, visibility=visibility)
         return self._store(draft)
+
+    def edit(self, post_id: str, text: str) -> Stored:
+        """Give a post other words, as a person would. KeyError where none is there."""
+        post = self._find(post_id)
+        if post is None:
+            raise KeyError(post_id)
+        self._posts[post.id] = replace(post, text=text)
+        return self._posts[post.id]
 
     def remove(self, post_id: str) -> Stored:
         """Delete a post as a person would. KeyError where none is there."""

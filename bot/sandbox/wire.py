@@ -88,6 +88,11 @@ class Refused(Exception):
 class NetworkRules(Protocol):
     """A network: what it answers to a request, now or later. No I/O, no threads, no waiting."""
 
+    @property
+    def hangs_up(self) -> bool:
+        """Tell whether a second request on a connection is answered with a reset."""
+        ...
+
     def now(self) -> datetime:
         """Return the network's time, aware, in UTC."""
         ...

@@ -21,6 +21,7 @@ from bot.settings.options import (
     HASHTAGS,
     LANGUAGE,
     MASTODON_API_BASE_URL,
+    MASTODON_DIALECT,
     MASTODON_MAX_CHARACTERS,
     MASTODON_VISIBILITY,
     PICTURE,
@@ -147,6 +148,7 @@ def preferences(
             common,
             max_characters=pick(MASTODON_MAX_CHARACTERS),
             visibility=pick(MASTODON_VISIBILITY),
+            dialect=pick(MASTODON_DIALECT),
         )
     return replace(common, max_characters=LIMITS[Network.BLUESKY])
 

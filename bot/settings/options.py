@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from bot.formatter.limits import LIMITS
-from bot.model import EVERY_HALF_HOUR, Links, Network, Style, Visibility
+from bot.model import EVERY_HALF_HOUR, Links, Network, Style, Syntax, Visibility
 from bot.settings import kinds
 from bot.settings.kinds import Kind
 from bot.settings.secret import Secret
@@ -329,8 +329,17 @@ MASTODON_MAX_CHARACTERS = Option(
     kinds.whole(100, 100_000, "100 to 100000"),
     LIMITS[Network.MASTODON],
     str(LIMITS[Network.MASTODON]),
-    "what threads are rendered to",
+    "what threads are rendered to; a link counts in full, and as 23 where it is shorter",
     "max_characters",
+)
+MASTODON_DIALECT = Option(
+    "MASTODON_DIALECT",
+    kinds.choice(Syntax),
+    Syntax.PLAIN,
+    "`plain`",
+    "or `markdown`, for servers that read posts as Markdown (`bot check` says which): ranks and "
+    "signs are written so that they survive",
+    "dialect",
 )
 BLUESKY_HANDLE: Option[str | None] = Option(
     "BLUESKY_HANDLE",
@@ -362,7 +371,7 @@ TABLE: tuple[Option[object], ...] = (
     TWITTER_READ_BACK,
     MASTODON_API_BASE_URL,
     _token("MASTODON_ACCESS_TOKEN", "the account's token; `bot login mastodon` obtains it"),
-    *(MASTODON_VISIBILITY, MASTODON_MAX_CHARACTERS),
+    *(MASTODON_VISIBILITY, MASTODON_DIALECT, MASTODON_MAX_CHARACTERS),
     BLUESKY_HANDLE,
     _token("BLUESKY_APP_PASSWORD", "an app password, never the account's own"),
     BLUESKY_SERVICE_URL,

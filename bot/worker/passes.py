@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from bot import app
@@ -149,7 +150,7 @@ class Passes:
         for step in steps:
             served = self._do(account, step)
             yield Done(step, served)
-            if isinstance(step, Begin) and served.end is End.DONE and served.thread is None:
+            if isinstance(step, Begin) and _is_past(served, step.digest):
                 had_nothing(self.service.ledger, account.name, step.digest)
                 self._nothing[account.name].add(step.digest.slug)
             waits = served.end not in (End.DONE, End.HELD) and not is_begun(served.thread)
@@ -171,7 +172,10 @@ class Passes:
             threads = app.threads(settings, digest, [account], None, ledger, told)
         except Exception as error:  # noqa: BLE001 - a template may raise what it likes
             return Served(account, End.FAILED, reason=_worded(error))
-        return self._guarded(account, lambda desk: desk.publish(digest, threads[0], Wishes()))
+        reorder = partial(app.in_order, settings, digest, account)
+        return self._guarded(
+            account, lambda desk: desk.publish(digest, threads[0], Wishes(), reorder)
+        )
 
     def _guarded(self, account: Account, work: Callable[[Desk], Served]) -> Served:
         try:
@@ -204,6 +208,12 @@ class Passes:
 
     def _now(self) -> datetime:
         return self.service.around.clock()
+
+
+def _is_past(served: Served, digest: Digest) -> bool:
+    """Whether an account is done with a digest that it has no thread of: nothing, or another's."""
+    own = served.thread is not None and served.thread.digest == digest.slug
+    return served.end is End.DONE and not own
 
 
 def _worded(error: Exception) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from random import Random
 from typing import TextIO
 
 from bot import __version__, app
@@ -35,16 +37,18 @@ from bot.worker.watching.log import Log, capture
 from bot.worker.watching.pages import Pages
 from bot.worker.watching.watch import Watch
 
+_LATEST = 20.0  # seconds
 TICK = 30.0
 """Seconds between two signs of life of the timer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """The wall clock's time (aware, UTC), and seconds that only grow."""
+    """The wall clock's time (aware, UTC), seconds that only grow, and a process's own chance."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
+    seed: Callable[[], str] = lambda: secrets.token_hex(8)
 
 
 @contextmanager
@@ -128,12 +132,24 @@ def _timer(
     settings: Settings, accounts: Sequence[Account], due: Due, signs: Signs, clocks: Clocks
 ) -> Timer:
     """Rings for the accounts of each schedule together."""
-    timer = Timer(due.ring, clocks.now)
+    timer = Timer(due.ring, clocks.now, spread(clocks.seed()))
     for line in sorted({account.schedule for account in accounts}):
         names = frozenset(each.name for each in accounts if each.schedule == line)
         timer.every(Schedule(line, settings.timezone), names)
     timer.tick(TICK, signs.tick)
     return timer
+
+
+def spread(seed: str) -> Callable[[datetime], float]:
+    """Say by how many seconds, up to 20, a pass is late: two workers must not send together.
+
+    It is the same for all accounts that are due at one time, so that one pass serves them.
+    """
+
+    def late(due: datetime) -> float:
+        return Random(f"{seed} {due.isoformat()}").uniform(0, _LATEST)  # noqa: S311 - no secret
+
+    return late
 
 
 def _tell_start(

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
 
+from bot.delivery.identity import is_half_retracted
 from bot.digests.reading import Outcome, Reading
 from bot.digests.source import judge
 from bot.ledger.rows import StoredThread
@@ -145,7 +146,7 @@ def _of(thread: StoredThread, now: datetime, rules: Rules) -> Resume | Leave | S
     """What becomes of a thread: gone on with, left to a person, given up, or nothing."""
     states = {post.state for post in thread.posts}
     over = states <= {State.SENT, State.RETRACTED}
-    if State.HELD in states or thread.digest in rules.skip:
+    if State.HELD in states or thread.digest in rules.skip or is_half_retracted(thread):
         return None
     if over and (not rules.checks or thread.checked_at or states == {State.RETRACTED}):
         return None

@@ -65,12 +65,19 @@ class Timer:
     `ring` is called on the scheduler's thread, once for all that is due together. However late it
     is, what was missed rings once. `clock` may be set: forward, what was passed over rings within a
     minute; back by more than `LONGEST_STEP`, the schedules count anew, and what was asked for once
-    rings within a minute, since its moment was reckoned by a clock that was wrong.
+    rings within a minute, since its moment was reckoned by a clock that was wrong. `late` says by
+    how many seconds it rings after a time of a schedule: two workers must not do so together.
     """
 
-    def __init__(self, ring: Ring, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        ring: Ring,
+        clock: Callable[[], datetime],
+        late: Callable[[datetime], float] = lambda _: 0.0,
+    ) -> None:
         self._ring = ring
         self._clock = clock
+        self._late = late
         self._sign: tuple[float, Callable[[], None]] = (LONGEST_SLEEP, lambda: None)
         self._lock = Lock()
         self._due: set[str] = set()
@@ -80,7 +87,7 @@ class Timer:
 
     def every(self, schedule: Rhythm, names: frozenset[str]) -> None:
         """Ring for these names whenever the schedule says."""
-        trigger = _Again(schedule, self._zone)
+        trigger = _Again(schedule, self._zone, self._late)
         first = trigger.get_next_fire_time(None, self._clock())
         self._scheduler.add_job(self._is_due, trigger, args=(names,), next_run_time=first)
 
@@ -189,9 +196,11 @@ class _Again:
 
     schedule: Rhythm
     zone: _Zone
+    late: Callable[[datetime], float]
 
     def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
-        return self.zone.mark(self.schedule.after(now.replace(tzinfo=UTC)))
+        following = self.schedule.after(now.replace(tzinfo=UTC))
+        return self.zone.mark(following + timedelta(seconds=self.late(following)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from tests.helpers.cli_world import cli_world
 from tests.helpers.html_page import HtmlPage, check_harmless
 from tests.helpers.paths import ROOT, SAMPLES
 
-TIMEOUT = 30.0
+TIMEOUT = 120.0
 PAUSE = 7.0
 
 

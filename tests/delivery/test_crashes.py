@@ -32,7 +32,13 @@ from tests.helpers.crash_trials import (
 from tests.helpers.fake_world import digest, fake_world
 from tests.helpers.ledger_setup import real_proc
 from tests.helpers.process_killed import ProcessKilled
-from tests.helpers.process_world import ALL_NETWORKS, ProcessWorld, clean_run_counts, process_world
+from tests.helpers.process_world import (
+    ALL_NETWORKS,
+    HANG_SECONDS,
+    ProcessWorld,
+    clean_run_counts,
+    process_world,
+)
 
 BY_NETWORK = pytest.mark.parametrize("networks", NETWORK_SETS, ids="-and-".join)
 
@@ -166,7 +172,7 @@ def test_an_interrupt_lets_the_request_in_flight_end(
         process.send_signal(number)
         assert process.stderr.readline() == "Stopping after the request in flight.\n"
         at.world.sandbox.release()
-        said, complained = process.communicate(timeout=60)
+        said, complained = process.communicate(timeout=HANG_SECONDS)
     assert (process.returncode, complained) == (75, "")
     assert "twitter: not finished, 2 of 4 posts are left" in said
     assert "Run it again later; it goes on where it stopped." in said
@@ -189,7 +195,7 @@ def test_a_second_interrupt_ends_at_once(at: ProcessWorld, number: signal.Signal
         process.send_signal(number)
         try:
             # well before the request itself would give up
-            _, complained = process.communicate(timeout=10)
+            _, complained = process.communicate(timeout=HANG_SECONDS)
         finally:
             process.kill()
     assert "Traceback" not in complained
@@ -214,14 +220,16 @@ def test_of_two_processes_on_one_ledger_one_sends(at: ProcessWorld) -> None:
         assert said.count("sends for it at this moment") == len(ALL_NETWORKS)
         assert len(at.world.sandbox.requests) == len(before)
         at.world.sandbox.release()
-        first.communicate(timeout=60)
+        first.communicate(timeout=HANG_SECONDS)
     assert first.returncode == 0
     assert flaws_on_networks(at.world, at.planned(), ALL_NETWORKS) == Flaws()
 
 
 def test_two_processes_that_start_together_send_once(at: ProcessWorld) -> None:
     with at.start() as first, at.start() as second:
-        ends = [(each.communicate(timeout=60), each.returncode) for each in (first, second)]
+        ends = [
+            (each.communicate(timeout=HANG_SECONDS), each.returncode) for each in (first, second)
+        ]
     assert {status for _, status in ends} <= {0, 75}, ends
     assert not at.run_until_done()
     assert flaws_on_networks(at.world, at.planned(), ALL_NETWORKS) == Flaws()

@@ -33,6 +33,7 @@ from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from bot.show import progress
 from tests.helpers.fake_world import is_publish
 from tests.helpers.fault_scenarios import NETWORKS, SETTLE, FaultScenario, fault_scenario
+from tests.helpers.short_timeout import short_timeout
 
 X, M, SKY = NETWORKS
 LAG = timedelta(minutes=5)
@@ -140,7 +141,10 @@ def _check_stopped(case: FaultScenario, end: End) -> None:
 @pytest.mark.parametrize("fault", [HUNG_BEFORE, HUNG_AFTER], ids=lambda fault: fault.name)
 def test_an_answer_that_never_comes(network: Network, fault: Fault) -> None:
     for at in sends(network)[:2]:
-        with fault_scenario(network, BOT_HTTP_TIMEOUT="0.3") as case:
+        with (
+            fault_scenario(network) as case,
+            short_timeout(lambda case=case, at=at: len(case.requests) + 1 == at),  # type: ignore[misc]
+        ):
             case.fault(fault, at)
             served = case.run_until_settled()
             case.check(served)

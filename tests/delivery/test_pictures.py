@@ -82,7 +82,7 @@ def illustrated(
     sky: BlueskyBehaviour = BSKY_SOCIAL,
     **more: str,
 ) -> Iterator[FaultScenario]:
-    with fault_scenario(network, 1, x, mastodon, sky, **more) as case:
+    with fault_scenario(network, 1, x, mastodon, sky, None, **more) as case:
         yield carries(case)
 
 

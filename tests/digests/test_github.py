@@ -27,7 +27,7 @@ def server() -> Iterator[HttpServer]:
 
 
 def opened(server: HttpServer, spec: str, token: str = "") -> Shelved:
-    found = repository(spec, Web(timeout=5), f"{server.url}/api/v3/", token)
+    found = repository(spec, Web(timeout=30), f"{server.url}/api/v3/", token)
     assert found is not None
     return Shelved(found)
 

@@ -23,7 +23,7 @@ def server() -> Iterator[HttpServer]:
 
 
 def page(url: str) -> Page:
-    return Page(url, Web(timeout=5))
+    return Page(url, Web(timeout=30))
 
 
 def slug(reading: Reading) -> str:

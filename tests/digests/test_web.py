@@ -29,7 +29,7 @@ def server() -> Iterator[HttpServer]:
 
 
 def body(url: str, web: Web | None = None, token: str = "") -> bytes:
-    with (web or Web(timeout=5)).get(url, token=token) as answer:
+    with (web or Web(timeout=30)).get(url, token=token) as answer:
         answer.insist()
         return answer.whole()
 
@@ -80,7 +80,7 @@ def test_what_was_written_in_the_second_it_was_sent_in_is_not_remembered(
     last = f"Last-Modified: {modified}\r\n" if modified else ""
     head = f'HTTP/1.1 200 OK\r\nDate: Wed, 23 Jun 2021 10:32:04 GMT\r\n{last}ETag: "a"\r\n\r\n'
     url = server.route("/x", Reply(head.encode(), raw=True))
-    with Web(timeout=5).get(url) as answer:
+    with Web(timeout=30).get(url) as answer:
         assert answer.validators == (Validators('"a"', modified) if kept else Validators())
 
 

@@ -67,7 +67,7 @@ def opened() -> Iterator[Callable[..., Poster]]:
             keeper: Keeper | None = None,
             clock: Callable[[], datetime] = lambda: NOW,
             password: str = "app-pass-word-1234",  # noqa: S107 - opens nothing
-            timeout: float = 5.0,
+            timeout: float = 30.0,
         ) -> Poster:
             poster = bluesky.open_poster(
                 Account("papers", Network.BLUESKY),

@@ -31,7 +31,7 @@ FAST_SETTINGS = {
     "BOT_SETTLE": "0",
     "BOT_RETRY_WAIT": "0.01",
     "BOT_PATIENCE": "1s",
-    "BOT_HTTP_TIMEOUT": "5",
+    "BOT_HTTP_TIMEOUT": "30",
 }
 
 

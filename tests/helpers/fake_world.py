@@ -11,13 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from bot import app
 from bot.delivery.terms import Event, Surroundings
 from bot.desk import Served, Wishes
+from bot.ledger.rows import PlannedPost, PlannedThread
 from bot.ledger.store import Ledger
-from bot.model import Digest, Metrics, Network, Paper, Thread
+from bot.model import Account, Digest, Metrics, Network, Paper, Thread
 from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
 from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.mastodon.behaviour import MASTODON, MastodonBehaviour
@@ -31,6 +33,7 @@ from bot.service import Service
 from bot.settings import Settings, load
 
 NO_WISHES = Wishes()
+DAY = date(2026, 2, 28)
 MORNING = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
@@ -54,27 +57,28 @@ class FakeClock:
         self.seconds += seconds
 
 
-def paper(rank: int) -> Paper:
+def paper(rank: int, day: date = DAY) -> Paper:
+    number = f"{10_000 + rank + 100 * (day - DAY).days:05}"  # no two days have a paper in common
     return Paper(
         rank=rank,
         title=f"Learning & Unlearning, Part {rank}: <Why> It's Hard",
         authors=("Ada Lovelace", "Grace Hopper"),
         metrics=Metrics(5000 - rank, 60 + rank, MORNING - timedelta(hours=2)),
-        arxiv_id=f"2602.1{rank:04}",
-        abs_url=f"https://arxiv.org/abs/2602.1{rank:04}",
+        arxiv_id=f"2602.{number}",
+        abs_url=f"https://arxiv.org/abs/2602.{number}",
         categories=("cs.LG", "cs.AI"),
         abstract="We show one thing. It has consequences for others.",
     )
 
 
-def digest(papers: int = 3, day: date = date(2026, 2, 28), **fields: object) -> Digest:
+def digest(papers: int = 3, day: date = DAY, **fields: object) -> Digest:
     made = Digest(
         slug=f"hot-papers-{day}",
         title=f"Hot Papers {day}",
         day=day,
         last_day=day,
         published=MORNING - timedelta(hours=1),
-        papers=tuple(paper(rank) for rank in range(1, papers + 1)),
+        papers=tuple(paper(rank, day) for rank in range(1, papers + 1)),
     )
     return replace(made, **fields)  # type: ignore[arg-type] # each test knows the fields
 
@@ -94,6 +98,7 @@ class FakeWorld:
     sky: BlueskyRules
     events: list[Event] = field(default_factory=list)
     stop: bool = False
+    history: bool = True
 
     def rules(self, network: Network) -> XRules | MastodonRules | BlueskyRules:
         each: Mapping[Network, XRules | MastodonRules | BlueskyRules] = {
@@ -131,7 +136,7 @@ class FakeWorld:
 
     def settings(self, networks: Sequence[Network] = (), **more: str) -> Settings:
         chosen = networks or (Network.TWITTER, Network.MASTODON)
-        environ = {"BOT_HTTP_TIMEOUT": "5", "BOT_PAUSE": "0", "BOT_DIGESTS": "unused"}
+        environ = {"BOT_HTTP_TIMEOUT": "30", "BOT_PAUSE": "0", "BOT_DIGESTS": "unused"}
         return load(environ | self.variables(chosen) | more, self.folder)
 
     def surroundings(self) -> Surroundings:
@@ -145,8 +150,22 @@ class FakeWorld:
 
     @contextmanager
     def service(self, settings: Settings) -> Iterator[Service]:
+        self.add_history(settings)
         with Ledger.open(settings.database) as ledger:
             yield Service(settings, ledger, self.surroundings())
+
+    def add_history(self, settings: Settings) -> None:
+        """Let a new ledger know of an older post on X, unless a test is about new ledgers.
+
+        A ledger that knows nothing of the account waits on X before its first post.
+        """
+        accounts = [each for each in settings.accounts if each.network is Network.TWITTER]
+        if not self.history or not accounts or settings.database.exists():
+            return
+        with Ledger.open(settings.database) as ledger:
+            for account in accounts:
+                number = ledger.plan(_older_thread(account), self.clock()).number
+                ledger.adopt(number, 0, "1", "", MORNING - timedelta(days=30))
 
     def post(
         self, source: Digest, settings: Settings, wishes: Wishes = NO_WISHES
@@ -154,7 +173,8 @@ class FakeWorld:
         """What `bot post` does, in this process."""
         with self.service(settings) as service:
             threads = app.threads(settings, source, settings.accounts, None, service.ledger)
-            served = service.publish(source, threads, wishes)
+            reorder = partial(app.in_order, settings, source)
+            served = service.publish(source, threads, wishes, reorder)
         return {one.account.network: one for one in served}
 
     def post_until_done(
@@ -180,14 +200,31 @@ class FakeWorld:
         return [post for post in self.rules(network).live() if post.author == own]
 
 
+def _older_thread(account: Account) -> PlannedThread:
+    return PlannedThread(
+        account=account.name,
+        network=account.network,
+        digest="older",
+        day=date(2026, 1, 1),
+        generation=0,
+        title="Older",
+        published=MORNING - timedelta(days=31),
+        fingerprint="",
+        language="en",
+        visibility="public",
+        posts=(PlannedPost(0, "opening", "older", "Older", "Older"),),
+    )
+
+
 @contextmanager
 def fake_world(
     folder: Path,
     x: XBehaviour | None = None,
     mastodon: MastodonBehaviour = MASTODON,
     sky: BlueskyBehaviour = BSKY_SOCIAL,
+    clock: FakeClock | None = None,
 ) -> Iterator[FakeWorld]:
-    clock = FakeClock()
+    clock = clock or FakeClock()
     rules = XRules(clock, x)
     server = MastodonRules(clock, mastodon)
     pds = BlueskyRules(clock, sky)

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot import app
 from bot.delivery.terms import End, Event, Surroundings
 from bot.desk import Served, Wishes
 from bot.formatter.render import render
@@ -35,6 +36,7 @@ from bot.service import Service
 from bot.settings import Settings
 from tests.helpers import bluesky_rules
 from tests.helpers.fake_world import (
+    FakeClock,
     FakeWorld,
     check_once,
     check_safe,
@@ -176,7 +178,8 @@ class FaultScenario:
         """One process from start to end; raises ProcessKilled where it crashes."""
         try:
             with self.service(crash) as service:
-                (served,) = service.publish(self.source, [self.thread], wishes or Wishes())
+                reorder = partial(app.in_order, self.settings, self.source)
+                (served,) = service.publish(self.source, [self.thread], wishes or Wishes(), reorder)
                 self.crash.check()
         finally:
             self.crashes += self.crash.happened
@@ -194,6 +197,7 @@ class FaultScenario:
         """The service of one process, which may crash."""
         self.crash, settings = crash or Crash(), self.settings
         self.runs += 1
+        self.world.add_history(settings)
         with ExitStack() as closed:
             ledger = closed.enter_context(closing(CrashingLedger.open(settings.database)))
             ledger.crash = self.crash
@@ -220,6 +224,7 @@ class FaultScenario:
     def lose_ledger(self) -> None:
         """Delete the ledger, as a deployment does that replaces the disk."""
         self.ledgers += 1
+        self.world.history = False
         for path in self.settings.database.parent.glob(f"{self.settings.database.name}*"):
             path.unlink()
 
@@ -283,19 +288,20 @@ class FaultScenario:
 
 
 @contextmanager
-def fault_scenario(
+def fault_scenario(  # noqa: PLR0913, PLR0917 - what a test may choose
     network: Network,
     papers: int = 1,
     x: XBehaviour | None = None,
     mastodon: MastodonBehaviour = MASTODON,
     sky: BlueskyBehaviour = BSKY_SOCIAL,
+    clock: FakeClock | None = None,
     **more: str,
 ) -> Iterator[FaultScenario]:
     """One account in a world of its own, in a temporary folder."""
     home = _MEMORY if _MEMORY.is_dir() else None
     with (
         tempfile.TemporaryDirectory(dir=home) as folder,
-        fake_world(Path(folder), x, mastodon, sky) as case,
+        fake_world(Path(folder), x, mastodon, sky, clock) as case,
     ):
         yield FaultScenario(case, network, _source(papers), more)
 

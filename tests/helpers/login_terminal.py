@@ -39,7 +39,7 @@ class TypingUser:
         return answer if isinstance(answer, str) else answer(self.err)
 
 
-SECONDS = 30.0
+SECONDS = 120.0
 # A shell's background job ignores Ctrl-C, and so would what it starts.
 RUN_WITH_SIGINT = """
 import runpy, signal, sys
@@ -76,9 +76,9 @@ class LoginProcess:
 
         One that comes after Python's last look and before the read is kept until that returns.
         """
-        for _ in range(5):
+        for _ in range(20):
             self.process.send_signal(signal.SIGINT)
-            if select.select([self.screen], [], [], SECONDS / 5)[0]:
+            if select.select([self.screen], [], [], SECONDS / 20)[0]:
                 return
 
     def end(self) -> int:

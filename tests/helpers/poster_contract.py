@@ -11,7 +11,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.x import answers as x_answers
 
-TIMEOUT = 5.0
+TIMEOUT = 30.0
 
 
 class TickingClock:

@@ -32,7 +32,7 @@ from tests.helpers.paths import ROOT
 ALL_NETWORKS = (Network.TWITTER, Network.MASTODON, Network.BLUESKY)
 PAPERS = 2
 MOST_RUNS = 30
-HANG_SECONDS = 60.0
+HANG_SECONDS = 120.0
 CHILD = ROOT / "tests" / "helpers" / "crash_child.py"
 
 

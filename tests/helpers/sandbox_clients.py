@@ -19,7 +19,7 @@ from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
 from bot.sandbox.bluesky.calls import METHODS
 from bot.sandbox.bluesky.lexicons import POST
 from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules
-from bot.sandbox.mastodon.behaviour import MASTODON, MastodonBehaviour
+from bot.sandbox.mastodon.behaviour import MASTODON, Forms, MastodonBehaviour
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
 from bot.sandbox.x.behaviour import XBehaviour
@@ -134,8 +134,11 @@ class MastodonClient:
         )
 
     def post(self, text: str, parent: str | None = None, key: str | None = None) -> str:
-        status = self.client.status_post(text, in_reply_to_id=parent, idempotency_key=key)
-        return str(status.id)
+        if self.rules.behaviour.forms is Forms.TAKEN:
+            status = self.client.status_post(text, in_reply_to_id=parent, idempotency_key=key)
+            return str(status.id)
+        body = {"status": text, "in_reply_to_id": parent}
+        return str(self.call("POST", "/api/v1/statuses", json=body).json()["id"])
 
     def texts(self) -> list[str]:
         return [post.text for post in self.rules.live()]
@@ -149,6 +152,7 @@ def mastodon_client(
     rules = MastodonRules(clock, behaviour)
     with Sandbox({"mastodon": rules}) as sandbox, requests.Session() as session:
         session.trust_env = False
+        session.headers["Connection"] = "close" if behaviour.hangs_up else "keep-alive"
         client = Mastodon(
             access_token=rules.token,
             api_base_url=sandbox.url("mastodon"),

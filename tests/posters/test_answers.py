@@ -15,6 +15,7 @@ from bot.posters import (
     bluesky_errors,
     bluesky_records,
     mastodon_answers,
+    mastodon_walk,
     twitter_answers,
     values,
 )
@@ -94,9 +95,9 @@ def test_any_answer_to_a_read_is_read(reply: Reply) -> None:
     twitter_answers.speaks_of_fields(reply)
     profile = twitter_answers.profile(reply)
     assert profile is None or profile.id
-    mastodon_answers.page(reply)
+    mastodon_walk.page(reply)
     assert mastodon_answers.profile(reply.value(), reply.value(), "").limit != 0
-    walk = mastodon_answers.Walk(NOW, "1")
+    walk = mastodon_walk.Walk(NOW, "1", NOW)
     walk.take(reply)
     assert all(post.id != "1" for post in walk.look().posts)
     bluesky_answers.is_worn_out(reply)
@@ -116,7 +117,7 @@ def test_any_answer_to_a_read_is_read(reply: Reply) -> None:
 
 @given(any_json)
 def test_any_post_is_read_or_is_none(value: object) -> None:
-    for seen in (twitter_answers.seen(value), mastodon_answers.seen(value)):
+    for seen in (twitter_answers.seen(value), mastodon_answers.seen(value, NOW)):
         assert seen is None or (values.is_id(seen.id) and seen.created.tzinfo)
 
 

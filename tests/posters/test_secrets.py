@@ -109,7 +109,7 @@ def poster(request: pytest.FixtureRequest, server: HttpServer) -> Iterator[Poste
             handle="a.b",
             app_password=PLANTED["app password"],
             base_url=server.url,
-            timeout=5.0,
+            timeout=30.0,
             clock=lambda: NOW,
             keeper=Keeper("", lambda: kept),
         )
@@ -199,7 +199,7 @@ def test_no_token_is_shown_that_a_server_of_bluesky_says_again(
         handle="a.b",
         app_password=PLANTED["app password"],
         base_url=server.url,
-        timeout=5.0,
+        timeout=30.0,
         clock=lambda: NOW,
         keeper=Keeper("", lambda: kept[-1], kept.append),
     )

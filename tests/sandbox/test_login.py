@@ -15,7 +15,7 @@ from mastodon import Mastodon, MastodonIllegalArgumentError
 from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 
 from bot.sandbox.mastodon import login, ways
-from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, SERVERS, SNAC2, MastodonBehaviour
+from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, SNAC2, MastodonBehaviour, Software
 from bot.sandbox.mastodon.ways import Ways, ways_of
 from bot.sandbox.x.oauth1 import Keys
 from tests.helpers.paths import SHARED
@@ -254,8 +254,12 @@ def test_what_a_token_is_said_to_be_good_for_can_differ(it: MastodonClient) -> N
 
 @pytest.mark.parametrize("behaviour", SERVERS, ids=lambda each: each.version)
 def test_every_server_that_was_tried_has_its_way_to_log_in(behaviour: MastodonBehaviour) -> None:
-    special = {GOTOSOCIAL: ways.GOTOSOCIAL, SNAC2: ways.SNAC2}
-    assert ways_of(behaviour) == special.get(behaviour, ways.MAINLINE)
+    special = {
+        Software.GOTOSOCIAL: ways.GOTOSOCIAL,
+        Software.SNAC: ways.SNAC2,
+        Software.TAKAHE: ways.TAKAHE,
+    }
+    assert ways_of(behaviour) == special.get(behaviour.software, ways.MAINLINE)
     assert ways_of(replace(MASTODON, version="4.2.10")) == ways.BEFORE_4_3
     assert ways_of(replace(MASTODON, version="4.10.0")) == ways.MAINLINE
 

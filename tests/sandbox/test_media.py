@@ -128,9 +128,9 @@ def test_a_file_is_uploaded_attached_and_shown(
     media_id = upload(it)
     kept = it.rules.uploads[media_id]
     assert kept == Medium(media_id, PNG, "image/png", it.clock.now, ALT)
-    status = it.client.status_post("See", media_ids=[media_id])
-    (shown,) = status.media_attachments
-    assert (str(shown.id), shown.description, shown.type) == (kept.id, ALT, "image")
+    answer = it.call("POST", "/api/v1/statuses", json={"status": "See", "media_ids": [media_id]})
+    (shown,) = answer.json()["media_attachments"]
+    assert (shown["id"], shown["description"], shown["type"]) == (kept.id, ALT, "image")
     assert it.rules.live()[0].media == (kept.id,)
     assert it.rules.uploads[it.rules.live()[0].media[0]].alt == ALT
 

@@ -37,7 +37,7 @@ from tests.helpers.html_page import HtmlPage, check_harmless
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-TIMEOUT = 10.0
+TIMEOUT = 60.0
 
 
 @dataclass

@@ -144,5 +144,5 @@ def test_a_signal_ends_it_too(tmp_path: Path, end: signal.Signals) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(end)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 
@@ -45,7 +46,8 @@ def it() -> Iterator[XClient]:
 
 @pytest.fixture
 def other() -> Iterator[MastodonClient]:
-    with mastodon_client(SNAC2) as started:  # it counts no requests: all its answers are alike
+    alike = replace(SNAC2, hangs_up=False)  # it counts no requests, and keeps its connections
+    with mastodon_client(alike) as started:
         yield started
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from types import MappingProxyType
 
-from bot.sandbox.mastodon.behaviour import Resets
+from bot.sandbox.mastodon.behaviour import MastodonBehaviour, Resets
 from bot.sandbox.windows import Window
 from bot.sandbox.wire import Pairs, Response, reply
 
@@ -22,6 +22,9 @@ def error(status: int, text: str) -> Response:
 
 UNAUTHORIZED = error(401, "The access token is invalid").having(("www-authenticate", _CHALLENGE))
 OUT_OF_SCOPE = error(403, "This action is outside the authorized scopes")
+OUT_OF_SCOPE_IN_CODE = error(403, "out_of_scope_for_token")
+BAD_TOKEN_PLAIN = Response(400, b"Invalid Bearer token", (("content-type", "text/plain"),))
+BAD_REQUEST = error(422, "invalid_request")
 NOT_FOUND = error(404, "Record not found")
 NO_PAGE = error(404, "Not Found")
 NO_PAGE_HTML = Response(404, b"<h1>404 Not Found</h1>", _HTML)
@@ -50,14 +53,14 @@ def unreadable(status: int) -> Response:
     return error(status, "This action is outside the authorized scopes")
 
 
-def limit_headers(window: Window, now: datetime, resets: Resets) -> Pairs:
+def limit_headers(window: Window, now: datetime, behaviour: MastodonBehaviour) -> Pairs:
     """Return the three headers of a rate limit; the reset keeps the microsecond of the request."""
-    if resets is Resets.NONE:
+    if behaviour.resets is Resets.NONE:
         return ()
     return (
         ("X-RateLimit-Limit", str(window.limit.most)),
         ("X-RateLimit-Remaining", str(window.remaining)),
-        ("X-RateLimit-Reset", _reset(window.reset, now, resets)),
+        ("X-RateLimit-Reset", _reset(window.reset - behaviour.overtime, now, behaviour.resets)),
     )
 
 

@@ -6,6 +6,59 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
+from bot.sandbox.rewrites import Rewrites, Stamps
+
+
+class Software(StrEnum):
+    """Which server this is, by the name it gives itself."""
+
+    MASTODON = "mastodon"
+    GOTOSOCIAL = "gotosocial"
+    SNAC = "snac"
+    TAKAHE = "takahe"
+    HOLLO = "hollo"
+
+
+class Forms(StrEnum):
+    """What becomes of a status that is sent as a form instead of as JSON.
+
+    TAKEN: the same as of JSON. PARTLY: `sensitive` in it is a 422, and media in it are dropped.
+    EMPTY: that, and the text is dropped too, and an empty status published.
+    """
+
+    TAKEN = "taken"
+    PARTLY = "partly"
+    EMPTY = "empty"
+
+
+class Markup(StrEnum):
+    """How the words of a status are read: as they are, as Markdown, or as snac2's own likeness."""
+
+    NONE = "none"
+    MARKDOWN = "markdown"
+    SNAC = "snac"
+
+
+class Orphans(StrEnum):
+    """What becomes of a reply to a status that is gone.
+
+    REFUSED: 404. BREAKS: 500. ROOT: it is published as a reply to nothing. TAKEN: it is published
+    as a reply to what is gone, or to nothing where there never was such a status.
+    """
+
+    REFUSED = "refused"
+    BREAKS = "breaks"
+    ROOT = "root"
+    TAKEN = "taken"
+
+
+class BadToken(StrEnum):
+    """How a token is refused: 401 in JSON, a bare 422 (401 to a POST), a 400 in plain text."""
+
+    SAID = "said"
+    BARE = "bare"
+    PLAIN = "plain"
+
 
 class Keys(StrEnum):
     """What an Idempotency-Key is worth.
@@ -22,11 +75,12 @@ class Keys(StrEnum):
 
 
 class IdForm(StrEnum):
-    """What ids look like: Mastodon's numbers, GoToSocial's ULIDs, snac2's 42 hex digits."""
+    """What ids look like: Mastodon's numbers, GoToSocial's ULIDs, snac2's 42 hex digits, UUIDs."""
 
     SNOWFLAKE = "snowflake"
     ULID = "ulid"
     HEX = "hex"
+    UUID = "uuid"
 
 
 class Resets(StrEnum):
@@ -57,22 +111,39 @@ class MastodonLimits:
 class MastodonBehaviour:
     """What a server does where servers differ, or where one can be told to.
 
-    `too_long` is the status for a text over `max_characters`, in graphemes with links at 23, or
-    with `plain_count` in code points with links in full. `missing_parent` of 404 refuses a reply
-    to what is not there, 200 posts it as a root. `parent_forgotten`: replies to a deleted status
-    name no parent. `context_survives`: a thread with a deleted status still shows the rest.
-    `unreadable` is the status for reading the account's statuses, 403 for a token without it;
-    `writes` of False refuses to publish. `lag`: how late a status is listed. `drops`: a text with
-    this in it is answered 200 and never kept. `loses_media`: published without what it came with.
-    `uploads` of False takes no files, as for a token without write:media; `media_limit` is in
-    bytes, `description_limit` in characters. `processing`: how long a file is worked on before a
-    status may take it; `breaks_media`: that work fails. `missing_media` is the status for a file
-    that is unknown, or another's already; 200 publishes without it.
-    `languages_checked` refuses a bad language tag, `language_fixed` ignores any. `bare` refuses
-    bad tokens without a word. `deprecates` marks the old instance page as such.
+    `forms`, `orphans` and `bad_token` are explained there. `markup` is how text is read, unless the
+    request says that it is plain and `plain_on_request` heeds that. `application` of False names
+    none. `private_listed` and `private_at_home` list the account's private and direct statuses with
+    its others, and in its home timeline. `slash` of False knows the addresses about the server
+    without one at their end only. A limit is refused for `overtime` longer than its header says.
+    `hangs_up` answers a second request on a connection with a reset. `rewrites` and `stamps` alter
+    the words and times of what is read. `too_long` is the status for a text over `max_characters`,
+    in graphemes with links at 23, or with `plain_count` in code points with links in full.
+    `parent_forgotten`: replies to a deleted status name no parent. `context_survives`: a thread
+    with a deleted status still shows the rest. `unreadable` is the status for reading the account's
+    statuses, 403 for a token without it; `writes` of False refuses to publish. `lag`: how late a
+    status is listed. `drops`: a text with this in it is answered 200 and never kept. `loses_media`:
+    published without what it came with. `uploads` of False takes no files, as for a token without
+    write:media; `media_limit` is in bytes, `description_limit` in characters. `processing`: how
+    long a file is worked on before a status may take it; `breaks_media`: that work fails.
+    `missing_media` is the status for a file that is unknown, or another's already; 200 publishes
+    without it. `languages_checked` refuses a bad language tag, `language_fixed` ignores any.
+    `deprecates` marks the old instance page as such.
     """
 
     version: str = "4.7.0"
+    software: Software = Software.MASTODON
+    forms: Forms = Forms.TAKEN
+    markup: Markup = Markup.NONE
+    plain_on_request: bool = False
+    application: bool = True
+    private_listed: bool = True
+    private_at_home: bool = True
+    slash: bool = True
+    overtime: timedelta = timedelta(0)
+    hangs_up: bool = False
+    rewrites: Rewrites = Rewrites.NONE
+    stamps: Stamps = Stamps.WRITTEN
     keys: Keys = Keys.HONOURED
     keys_last: timedelta = timedelta(hours=1)
     ids: IdForm = IdForm.SNOWFLAKE
@@ -81,7 +152,8 @@ class MastodonBehaviour:
     max_characters: int = 500
     plain_count: bool = False
     too_long: int = 422
-    missing_parent: int = 404
+    too_long_words: str = "Validation failed: Text character limit of {limit} exceeded"
+    orphans: Orphans = Orphans.REFUSED
     parent_forgotten: bool = True
     context_survives: bool = True
     since_id: bool = True
@@ -104,21 +176,25 @@ class MastodonBehaviour:
     languages_checked: bool = False
     language_fixed: bool = False
     line_break: str = "<br />"
-    bare: bool = False
+    bad_token: BadToken = BadToken.SAID
 
 
 MASTODON = MastodonBehaviour()
 MASTODON_4_6 = replace(MASTODON, version="4.6.4", keys=Keys.FAILS)
 MASTODON_4_5 = replace(MASTODON, version="4.5.2", keys=Keys.RACY)
 GOTOSOCIAL = MastodonBehaviour(
-    version="0.20.0",
+    version="0.20.0+git-e4c2b1d",
+    software=Software.GOTOSOCIAL,
     keys=Keys.IGNORED,
     ids=IdForm.ULID,
     resets=Resets.EPOCH,
     limits=MastodonLimits(shared=True),
+    overtime=timedelta(milliseconds=500),
+    plain_on_request=True,
     max_characters=5000,
     plain_count=True,
     too_long=400,
+    too_long_words="Bad Request: text with spoiler exceed max chars",
     parent_forgotten=False,
     context_survives=False,
     since_id=False,
@@ -128,13 +204,20 @@ GOTOSOCIAL = MastodonBehaviour(
     languages_checked=True,
     line_break="<br>",
 )
+GOTOSOCIAL_500 = replace(GOTOSOCIAL, max_characters=500)
+GOTOSOCIAL_MARKDOWN = replace(GOTOSOCIAL, markup=Markup.MARKDOWN)
 SNAC2 = MastodonBehaviour(
     version="4.0.0 (not true; really snac/2.94)",
+    software=Software.SNAC,
     keys=Keys.IGNORED,
     ids=IdForm.HEX,
     resets=Resets.NONE,
+    markup=Markup.SNAC,
+    application=False,
+    private_listed=False,
+    hangs_up=True,
     max_characters=100_000,
-    missing_parent=200,
+    orphans=Orphans.ROOT,
     since_id=False,
     min_id=False,
     links=False,
@@ -143,7 +226,44 @@ SNAC2 = MastodonBehaviour(
     missing_media=200,
     language_fixed=True,
     line_break="<br>",
-    bare=True,
+    bad_token=BadToken.BARE,
 )
-SERVERS = (MASTODON, MASTODON_4_6, MASTODON_4_5, GOTOSOCIAL, SNAC2)
+TAKAHE = MastodonBehaviour(
+    version="takahe/0.11.0",
+    software=Software.TAKAHE,
+    keys=Keys.IGNORED,
+    resets=Resets.NONE,
+    private_listed=False,
+    private_at_home=False,
+    slash=False,
+    plain_count=True,
+    too_long=400,
+    too_long_words="Status is too long",
+    orphans=Orphans.TAKEN,
+    parent_forgotten=False,
+    deprecates=False,
+    missing_media=404,
+    language_fixed=True,
+    line_break="<br>",
+    bad_token=BadToken.PLAIN,
+)
+HOLLO = MastodonBehaviour(
+    version="0.7.18",
+    software=Software.HOLLO,
+    keys=Keys.RACY,
+    ids=IdForm.UUID,
+    resets=Resets.NONE,
+    forms=Forms.PARTLY,
+    markup=Markup.MARKDOWN,
+    max_characters=10_000,
+    orphans=Orphans.BREAKS,
+    parent_forgotten=False,
+    deprecates=False,
+    line_break="<br>",
+)
+HOLLO_0_6 = replace(HOLLO, version="0.6.20", forms=Forms.EMPTY)
+SERVERS = (
+    *(MASTODON, MASTODON_4_6, MASTODON_4_5, GOTOSOCIAL, GOTOSOCIAL_500, GOTOSOCIAL_MARKDOWN),
+    *(SNAC2, TAKAHE, HOLLO, HOLLO_0_6),
+)
 """Those that were tried, for tests that must hold on each."""

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bot.sandbox.mastodon.behaviour import Software
 from bot.sandbox.mastodon.pages import Place, account
 from bot.sandbox.wire import Json
 
 _RESERVED_PER_URL = 23
 _MOST_MEDIA = 4
 _TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4")
+_SOURCES: Mapping[Software, str] = {
+    Software.MASTODON: "https://github.com/mastodon/mastodon",
+    Software.GOTOSOCIAL: "https://codeberg.org/superseriousbusiness/gotosocial",
+    Software.HOLLO: "https://github.com/fedify-dev/hollo",
+}
 _MEDIA: Mapping[str, Json] = {
     "supported_mime_types": _TYPES,
     "image_matrix_limit": 33_177_600,
@@ -31,7 +37,7 @@ def instance(place: Place, domain: str) -> dict[str, Json]:
         "domain": domain,
         "title": "Sandbox",
         "version": place.behaviour.version,
-        "source_url": "https://example.org/",
+        "source_url": _SOURCES.get(place.behaviour.software, ""),
         "description": "A stand-in for a Mastodon server, on your own machine.",
         "usage": {"users": {"active_month": 1}},
         "thumbnail": {"url": f"{place.base}/preview.png", "description": ""},

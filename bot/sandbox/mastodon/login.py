@@ -15,7 +15,7 @@ from itertools import count
 from urllib.parse import parse_qsl, urlsplit
 
 from bot.sandbox.mastodon import answers as says
-from bot.sandbox.mastodon.reading import LISTING, STATUS, path_of
+from bot.sandbox.mastodon.reading import HOME, LISTING, STATUS, STATUSES, path_of
 from bot.sandbox.mastodon.ways import Ways
 from bot.sandbox.windows import Limit
 from bot.sandbox.wire import Json, Refused, Request, Response, reply
@@ -121,16 +121,19 @@ class Logins:
             return False
         needed = self._needed(request)
         if self.ways.enforces and needed and not needed & {*held.scopes}:
-            raise Refused(says.OUT_OF_SCOPE)
+            coarse = self.ways.whole_read
+            raise Refused(says.OUT_OF_SCOPE_IN_CODE if coarse else says.OUT_OF_SCOPE)
         return True
 
     def _needed(self, request: Request) -> frozenset[str]:
         """Return the scopes any of which covers a request; none where every token may make it."""
         path = path_of(request)
+        if path == _ME and self.ways.whole_read:
+            return frozenset({"read"})
         if path == _ME:
             profile = {"profile"} if self.ways.profile else ()
             return frozenset({"read", "read:accounts", *profile})
-        if STATUS.fullmatch(path) or LISTING.fullmatch(path) or path == "/api/v1/statuses":
+        if STATUS.fullmatch(path) or LISTING.fullmatch(path) or path in {HOME, STATUSES}:
             kind = "read" if request.method == "GET" else "write"
             return frozenset({kind, f"{kind}:statuses"})
         return frozenset()

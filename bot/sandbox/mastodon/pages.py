@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.sandbox.mastodon.behaviour import MastodonBehaviour
+from bot.sandbox.mastodon.behaviour import Markup, MastodonBehaviour, Software
 from bot.sandbox.mastodon.text import content, hashtags
+from bot.sandbox.rewrites import rewritten, stamped
 from bot.sandbox.service import Stored
 from bot.sandbox.uploads import Medium
 from bot.sandbox.wire import Json
@@ -56,9 +57,11 @@ def status(place: Place, post: Stored, parent: Stored | None, replies: int) -> d
     behaviour = place.behaviour
     forgotten = parent is None or (parent.deleted is not None and behaviour.parent_forgotten)
     author = account(place, post.author)
+    words = rewritten(post.text, behaviour.rewrites)
+    markup = Markup.NONE if post.plain else behaviour.markup
     return {
         "id": post.id,
-        "created_at": stamp(post.created),
+        "created_at": stamped(stamp(post.created), behaviour.stamps),
         "in_reply_to_id": None if forgotten else post.reply_to,
         "in_reply_to_account_id": parent.author if parent else None,
         "sensitive": bool(post.spoiler),
@@ -77,10 +80,10 @@ def status(place: Place, post: Stored, parent: Stored | None, replies: int) -> d
         "muted": False,
         "bookmarked": False,
         "pinned": False,
-        "content": content(post.text, place.base, behaviour.line_break),
+        "content": content(words, place.base, behaviour.line_break, markup),
         "filtered": [],
         "reblog": None,
-        "application": {"name": post.application or "Web", "website": None},
+        "application": _application(post) if behaviour.application else None,
         "account": author,
         "media_attachments": [attachment(place, each) for each in post.media],
         "mentions": [],
@@ -91,6 +94,10 @@ def status(place: Place, post: Stored, parent: Stored | None, replies: int) -> d
         "poll": None,
         "quote_approval": _QUOTES,
     }
+
+
+def _application(post: Stored) -> dict[str, Json]:
+    return {"name": post.application or "Web", "website": None}
 
 
 def account(place: Place, account_id: str) -> dict[str, Json]:
@@ -145,6 +152,7 @@ def credentials(place: Place) -> dict[str, Json]:
         "indexable": False,
         "attribution_domains": [],
         "quote_policy": "public",
+        **_content_type(place.behaviour),
     }
     role: dict[str, Json] = {
         "id": "-99",
@@ -154,6 +162,14 @@ def credentials(place: Place) -> dict[str, Json]:
         "highlighted": False,
     }
     return {**ours, "source": source, "role": role}
+
+
+def _content_type(behaviour: MastodonBehaviour) -> dict[str, Json]:
+    """Return how the account's words are read, where the server says it."""
+    if behaviour.software is not Software.GOTOSOCIAL:
+        return {}
+    markdown = behaviour.markup is Markup.MARKDOWN
+    return {"status_content_type": "text/markdown" if markdown else "text/plain"}
 
 
 def attachment(place: Place, media_id: str) -> dict[str, Json]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.formatter.limits import mastodon_length
 from bot.sandbox.mastodon import answers as says
-from bot.sandbox.mastodon.behaviour import MastodonBehaviour
+from bot.sandbox.mastodon.behaviour import Forms, MastodonBehaviour
 from bot.sandbox.wire import Refused, Request
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
@@ -24,16 +25,28 @@ class Form:
     visibility: str = ""
     language: str = ""
     spoiler: str = ""
+    plain: bool = False
 
 
-def form(request: Request) -> Form:
-    """Return what the request asks to publish, from a form or from JSON."""
+def form(request: Request, behaviour: MastodonBehaviour) -> Form:
+    """Return what the request asks to publish, from JSON or, as far as the server can, a form."""
     fields = request.fields() or {}
-    pairs = [*request.form(), *((name, value) for name, value in fields.items())]
+    if not fields and behaviour.forms is not Forms.TAKEN:
+        sent = dict(request.form())
+        if "sensitive" in sent:
+            raise Refused(says.BAD_REQUEST)
+        if behaviour.forms is Forms.EMPTY:
+            return Form()
+        return _form({}, [(name, value) for name, value in sent.items() if "media" not in name])
+    return _form(fields, request.form())
+
+
+def _form(fields: Mapping[str, object], sent: Sequence[tuple[str, str]]) -> Form:
+    pairs = [*sent, *((name, value) for name, value in fields.items())]
     single = {name: str(value) for name, value in pairs if value is not None}
     listed = fields.get("media_ids")
     media = [*(listed if isinstance(listed, list) else ())]
-    media += [value for name, value in request.form() if name in {"media_ids[]", "media_ids"}]
+    media += [value for name, value in sent if name in {"media_ids[]", "media_ids"}]
     return Form(
         single.get("status", ""),
         single.get("in_reply_to_id", ""),
@@ -41,18 +54,19 @@ def form(request: Request) -> Form:
         single.get("visibility", ""),
         single.get("language", ""),
         single.get("spoiler_text", ""),
+        single.get("content_type") == "text/plain",
     )
 
 
 def check(new: Form, behaviour: MastodonBehaviour) -> None:
     """Let a status through that has something to say, and not too much of it."""
-    if not new.text.strip() and not new.media:
+    if not (new.text.strip() or new.media or behaviour.forms is Forms.EMPTY):
         raise Refused(says.invalid("Text can't be blank"))
     if new.visibility and new.visibility not in _VISIBILITIES:
         raise Refused(says.invalid(f"'{new.visibility}' is not a valid visibility"))
     if length(new, behaviour) > behaviour.max_characters:
-        reason = f"Text character limit of {behaviour.max_characters} exceeded"
-        raise Refused(says.invalid(reason, behaviour.too_long))
+        words = behaviour.too_long_words.format(limit=behaviour.max_characters)
+        raise Refused(says.error(behaviour.too_long, words))
     if behaviour.languages_checked and not _LANGUAGE.fullmatch(new.language or "en"):
         raise Refused(says.invalid(f"language {new.language} is not valid", 400))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from urllib.parse import unquote
 
-from bot.sandbox.ids import hex_ids, mastodon_ids, ulids
+from bot.sandbox.ids import hex_ids, mastodon_ids, ulids, uuids
 from bot.sandbox.mastodon import answers as says
 from bot.sandbox.mastodon import instance as instances
 from bot.sandbox.mastodon import pages
@@ -19,9 +19,17 @@ from bot.sandbox.uploads import Medium
 from bot.sandbox.wire import Json, Pairs, Refused, Request, Response, reply
 
 ACCOUNT = "110000000000000001"
+HOME = "/api/v1/timelines/home"
+STATUSES = "/api/v1/statuses"
 STATUS = re.compile(r"/api/v1/statuses/([^/]+)(/context|/source)?")
 LISTING = re.compile(r"/api/v1/accounts/([^/]+)/statuses")
-_IDS = {IdForm.SNOWFLAKE: mastodon_ids, IdForm.ULID: ulids, IdForm.HEX: hex_ids}
+_PRIVATE = ("private", "direct")
+_IDS = {
+    IdForm.SNOWFLAKE: mastodon_ids,
+    IdForm.ULID: ulids,
+    IdForm.HEX: hex_ids,
+    IdForm.UUID: uuids,
+}
 _ULID = 26
 _DEPRECATED = ("deprecation", "@1668384000")
 
@@ -43,6 +51,11 @@ class MastodonReading(Service):
         self.media: set[str] = set()
         self.uploads: dict[str, Medium] = {}
 
+    @property
+    def hangs_up(self) -> bool:
+        """Tell whether a second request on a connection is answered with a reset."""
+        return self.behaviour.hangs_up
+
     def _get(self, request: Request, _: datetime) -> Response:
         return reply(200, self._object(self._asked(request), request))
 
@@ -57,9 +70,20 @@ class MastodonReading(Service):
         account = LISTING.fullmatch(path_of(request))
         if account is None or account[1] != self.account:
             raise Refused(says.NOT_FOUND)
+        return self._page(request, now, private=self.behaviour.private_listed)
+
+    def _home(self, request: Request, now: datetime) -> Response:
+        """The home timeline of an account that follows nobody: what it posts itself."""
+        if self.behaviour.unreadable:
+            raise Refused(says.unreadable(self.behaviour.unreadable))
+        return self._page(request, now, private=self.behaviour.private_at_home)
+
+    def _page(self, request: Request, now: datetime, *, private: bool) -> Response:
         params = dict(request.params())
         listing = Listing.asked(params, self.behaviour)
-        found = page(self._listed(listing, now), listing, self._order)
+        listed = self._listed(listing, now)
+        kept = [post for post in listed if private or post.visibility not in _PRIVATE]
+        found = page(kept, listing, self._order)
         url = f"{_base(request)}{path_of(request)}"
         more = links(url, params, listing.limit, found) if self.behaviour.links else ()
         return reply(200, [self._object(post, request) for post in found], *more)
@@ -147,6 +171,9 @@ class MastodonReading(Service):
             return int(post_id) if post_id.isdecimal() else 0
         if self.behaviour.ids is IdForm.ULID:
             return int.from_bytes(post_id.encode()[:_ULID].ljust(_ULID, b"\0"))
+        if self.behaviour.ids is IdForm.UUID:
+            digits = post_id.replace("-", "")
+            return int(digits, 16) if re.fullmatch("[0-9a-f]{32}", digits) else 0
         return list(self._posts).index(post_id) if post_id in self._posts else -1
 
 

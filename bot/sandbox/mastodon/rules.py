@@ -12,19 +12,26 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.sandbox.mastodon import answers as says
-from bot.sandbox.mastodon.behaviour import MASTODON, Keys, MastodonBehaviour, Resets
+from bot.sandbox.mastodon.behaviour import (
+    MASTODON,
+    BadToken,
+    Keys,
+    MastodonBehaviour,
+    Orphans,
+    Resets,
+)
 from bot.sandbox.mastodon.login import APPS, REGISTRATIONS, Logins
 from bot.sandbox.mastodon.media import MEDIUM, UPLOAD, MastodonMedia
 from bot.sandbox.mastodon.pages import Profile
 from bot.sandbox.mastodon.posting import Form, check, form, language
-from bot.sandbox.mastodon.reading import LISTING, STATUS, path_of
+from bot.sandbox.mastodon.reading import HOME, LISTING, STATUS, STATUSES, path_of
 from bot.sandbox.mastodon.ways import ways_of
 from bot.sandbox.service import Stored
 from bot.sandbox.windows import Limit, Windows
 from bot.sandbox.wire import Refused, Request, Response, reply
 
 TOKEN = "sandbox-mastodon-token"  # noqa: S105 - opens nothing but the sandbox
-_STATUSES = "/api/v1/statuses"
+_INSTANCE, _INSTANCE_V2 = "/api/v1/instance", "/api/v2/instance"
 
 Handler = Callable[[Request, datetime], Response]
 
@@ -92,7 +99,7 @@ class MastodonRules(MastodonMedia):
         except Refused as refused:
             answer = refused.response
         window = self._windows.look(limit, now)
-        counted = says.limit_headers(window, now, self.behaviour.resets)
+        counted = says.limit_headers(window, now, self.behaviour)
         return answer.having(*says.usual_headers(now), *counted)
 
     def _carry_out(self, request: Request, now: datetime, *, full: bool) -> Response:
@@ -107,25 +114,29 @@ class MastodonRules(MastodonMedia):
         limits = self.behaviour.limits
         if (request.method, path_of(request)) == ("POST", APPS):
             return REGISTRATIONS
-        if not limits.shared and (request.method, path_of(request)) == ("POST", _STATUSES):
+        if not limits.shared and (request.method, path_of(request)) == ("POST", STATUSES):
             return Limit("statuses", limits.statuses, limits.statuses_in, aligned=True)
         if not limits.shared and (request.method, path_of(request)) == ("POST", UPLOAD):
             return Limit("uploads", limits.uploads, limits.uploads_in, aligned=True)
         if not limits.shared and request.method == "DELETE":
             return Limit("deletes", limits.deletes, limits.deletes_in, aligned=True)
-        return Limit("requests", limits.requests, limits.requests_in, aligned=True)
+        lasts = limits.requests_in + self.behaviour.overtime
+        return Limit("requests", limits.requests, lasts, aligned=not self.behaviour.overtime)
 
     def _route(self, request: Request) -> Handler:
         fixed: Mapping[tuple[str, str], Handler] = {
-            ("POST", _STATUSES): self._create,
-            ("GET", _STATUSES): self._get_many,
+            ("POST", STATUSES): self._create,
+            ("GET", STATUSES): self._get_many,
             ("POST", UPLOAD): self._upload,
             ("GET", "/api/v1/accounts/verify_credentials"): self._credentials,
             ("GET", "/api/v1/apps/verify_credentials"): self._application,
-            ("GET", "/api/v1/instance"): self._instance_v1,
-            ("GET", "/api/v2/instance"): self._instance,
+            ("GET", HOME): self._home,
+            ("GET", _INSTANCE): self._instance_v1,
+            ("GET", _INSTANCE_V2): self._instance,
             **self.logins.routes,
         }
+        if request.path in {f"{_INSTANCE}/", f"{_INSTANCE_V2}/"} and not self.behaviour.slash:
+            raise Refused(says.NO_PAGE_HTML)
         handler = fixed.get((request.method, path_of(request))) or self._route_to_one(request)
         if handler is None:
             raise Refused(says.NO_PAGE)
@@ -149,9 +160,13 @@ class MastodonRules(MastodonMedia):
         scheme, _, token = request.header("authorization").partition(" ")
         if scheme == "Bearer" and (token == self.token or self.logins.allows(token, request)):
             return
-        if not self.behaviour.bare:
-            raise Refused(says.UNAUTHORIZED)
-        raise Refused(Response(401 if request.method == "POST" else 422))
+        bare = Response(401 if request.method == "POST" else 422)
+        refusals: Mapping[BadToken, Response] = {
+            BadToken.SAID: says.UNAUTHORIZED,
+            BadToken.BARE: bare,
+            BadToken.PLAIN: says.BAD_TOKEN_PLAIN,
+        }
+        raise Refused(refusals[self.behaviour.bad_token])
 
     def _application(self, request: Request, now: datetime) -> Response:
         del request, now
@@ -160,7 +175,7 @@ class MastodonRules(MastodonMedia):
     def _create(self, request: Request, now: datetime) -> Response:
         if not self.behaviour.writes:
             raise Refused(says.OUT_OF_SCOPE)
-        new, key = form(request), _key(request)
+        new, key = form(request, self.behaviour), _key(request)
         parent = self._parent(new)
         if key and (replayed := self._replay(key, request, now)):
             return replayed
@@ -172,9 +187,12 @@ class MastodonRules(MastodonMedia):
     def _parent(self, new: Form) -> str | None:
         if not new.parent or self._find(new.parent):
             return new.parent or None
-        if self.behaviour.missing_parent == says.NO_PARENT.status:
+        if self.behaviour.orphans is Orphans.REFUSED:
             raise Refused(says.NO_PARENT)
-        return None
+        if self.behaviour.orphans is Orphans.BREAKS:
+            raise Refused(says.BROKEN)
+        known = self.behaviour.orphans is Orphans.TAKEN and new.parent in self._posts
+        return new.parent if known else None
 
     def _replay(self, key: str, request: Request, now: datetime) -> Response | None:
         """Return the answer to a key that was used before, None where it counts as new."""
@@ -209,6 +227,7 @@ class MastodonRules(MastodonMedia):
             spoiler=new.spoiler,
             media=() if self.behaviour.loses_media else new.media,
             application=self.application,
+            plain=new.plain and self.behaviour.plain_on_request,
         )
 
     def _publish(self, draft: Stored) -> Stored:

@@ -7,22 +7,67 @@ from collections.abc import Iterator
 from html import escape
 
 from bot.formatter.entities import Entity, Kind, entities
+from bot.sandbox.mastodon.behaviour import Markup
 
 _DISPLAYED = 30
+_BLOCKS = {
+    r"[0-9]{1,9}[.)] ": "<li>{}</li>",
+    r"[-*+] ": "<li>{}</li>",
+    r"#{1,6} ": "<h2>{}</h2>",
+    r"> ?": "<blockquote>{}</blockquote>",
+}
 _BEFORE = re.compile(r"(?:https?://)(?:www\.)?|xmpp:")
 
 
-def content(text: str, base: str, line_break: str) -> str:
+def content(text: str, base: str, line_break: str, markup: Markup = Markup.NONE) -> str:
     """Return the HTML of a text. `base` is the server's own URL, for links to its hashtags."""
     text = text.strip()
     if not text:
         return ""
+    if markup is Markup.MARKDOWN:
+        return _markdown(text, base)
+    return _paragraphs(_marked(_snac(text) if markup is Markup.SNAC else text, base), line_break)
+
+
+def _snac(text: str) -> str:
+    """What snac2's own markup leaves: signs become styles, and what may be a tag is taken out."""
+    text = re.sub(r"`([^`\n]+)`|\*\*?([^*\n]+)\*?\*|__([^_\n]+)__", _bare, text)
+    return re.sub(r"<[^>\n]*(?:>|\n|\Z)", "", text)
+
+
+def _markdown(text: str, base: str) -> str:
+    """A block for each paragraph: lists, headings and quotations lose their signs and numbers."""
+    blocks = ""
+    for block in re.split(r"\n\n+", text):
+        for sign, tag in _BLOCKS.items():
+            if re.match(sign, block):
+                items = re.split(rf"\n(?={sign})", block)
+                lines = "".join(tag.format(_line(re.sub(sign, "", one), base)) for one in items)
+                blocks += f"<ol>{lines}</ol>" if "li" in tag else lines
+                break
+        else:
+            blocks += f"<p>{_line(block, base)}</p>"
+    return blocks
+
+
+def _line(text: str, base: str) -> str:
+    """The words of one block: line breaks run together, signs of style and tags are gone."""
+    text = re.sub(r"\*\*?([^*\n]+)\*\*?|\b__?([^_\n]+)__?\b|`([^`\n]+)`", _bare, text)
+    text = re.sub(r"</?[A-Za-z][^>\n]*>", "", text)
+    return _marked(text, base).replace("\n", " ")
+
+
+def _bare(found: re.Match[str]) -> str:
+    return str(next(filter(None, found.groups())))
+
+
+def _marked(text: str, base: str) -> str:
     marked, at = "", 0
     for entity in _linked(text):
         marked += _escaped(text[at : entity.start])
         marked += _url(entity.text) if entity.kind is Kind.URL else _hashtag(entity.text, base)
         at = entity.end
-    return _paragraphs(marked + _escaped(text[at:]), line_break)
+    return marked + _escaped(text[at:])
 
 
 def hashtags(text: str) -> tuple[str, ...]:

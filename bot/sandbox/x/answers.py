@@ -41,6 +41,7 @@ REPLY_RULE = problem(
 CASHTAGS = problem(403, "Forbidden", "Posts are limited to a maximum of one cashtag.")
 NO_PAGE = problem(404, "Not Found", "Not Found")
 TOO_MANY = problem(429, "Too Many Requests", "Too Many Requests")
+UNAVAILABLE = problem(503, "Service Unavailable", "Service Unavailable")
 
 
 def missing_parent(status: int) -> Response:

@@ -10,6 +10,8 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from bot.sandbox.rewrites import Rewrites, Stamps
+
 
 class Duplicates(StrEnum):
     """Which posts are refused as repeating a text: none, the very same, or nearly the same."""
@@ -25,6 +27,16 @@ class Replies(StrEnum):
     OWN = "own"
     NONE = "none"
     ANY = "any"
+
+
+class Pages(StrEnum):
+    """How the timeline is paged.
+
+    FULL: as documented. EMPTY_FIRST: the first page is empty and names a next one, which is a 503.
+    """
+
+    FULL = "full"
+    EMPTY_FIRST = "empty first"
 
 
 class Names(StrEnum):
@@ -78,7 +90,8 @@ class XBehaviour:
     `signed_for` are the addresses a signature may be made out to, beside the one it is sent to.
     An upload has `media_limit` bytes and `alt_limit` characters at most, and is gone after
     `media_expires`; `processing` is how long it is worked on first, `breaks_media` makes that fail,
-    `loses_media` publishes posts without the files they came with.
+    `loses_media` publishes posts without the files they came with. `rewrites` and `stamps` alter
+    the words and times of what is read, `pages` how much of it comes.
     """
 
     duplicates: Duplicates = Duplicates.EXACT
@@ -101,6 +114,9 @@ class XBehaviour:
     processing: timedelta = timedelta(0)
     breaks_media: bool = False
     loses_media: bool = False
+    rewrites: Rewrites = Rewrites.NONE
+    stamps: Stamps = Stamps.WRITTEN
+    pages: Pages = Pages.FULL
     credits: Decimal | None = None
     bills_refusals: bool = False
     prices: Prices = Prices()

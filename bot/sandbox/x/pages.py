@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 _FEWEST, _USUAL, _MOST = 5, 10, 100
 _TOKEN = "7140dib"  # noqa: S105 - how tokens of pages begin
+EMPTY_PAGE = f"{_TOKEN}0"
+"""The token of the page that follows an empty one."""
 
 
 @dataclass(frozen=True, slots=True)

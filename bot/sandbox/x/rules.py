@@ -14,15 +14,16 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from bot.sandbox.ids import x_ids
+from bot.sandbox.rewrites import rewritten, stamped
 from bot.sandbox.service import Stored
 from bot.sandbox.windows import Limit, Windows
 from bot.sandbox.wire import Json, Pairs, Refused, Request, Response, reply
 from bot.sandbox.x import answers as says
-from bot.sandbox.x.behaviour import XBehaviour
+from bot.sandbox.x.behaviour import Pages, XBehaviour
 from bot.sandbox.x.login import Logins
 from bot.sandbox.x.media import METADATA, UPLOAD, XMedia
 from bot.sandbox.x.oauth1 import Keys, signed
-from bot.sandbox.x.pages import checked, fields, page, wanted
+from bot.sandbox.x.pages import EMPTY_PAGE, checked, fields, page, wanted
 from bot.sandbox.x.posting import check_duplicate, check_reply, check_text, draft, price
 from bot.sandbox.x.text import Setting, post_object, shown
 
@@ -188,11 +189,18 @@ class XRules(XMedia):
         want = wanted(request)
         if user != self.account:
             return reply(200, {"errors": [says.not_found("user", "id", user)]})
+        if self.behaviour.pages is Pages.EMPTY_FIRST:
+            return self._empty_first(request)
         kept = [post for post in self._timeline(now, want.exclude) if want.has(post)]
         found, meta = page(kept, want.most)
         self._bill_reads(found, now)
         data: dict[str, Json] = {"data": self._objects(found, request)} if found else {}
         return reply(200, data | {"meta": meta})
+
+    def _empty_first(self, request: Request) -> Response:
+        if "pagination_token" in dict(request.params()):
+            raise Refused(says.UNAVAILABLE)
+        return reply(200, {"meta": {"result_count": 0, "next_token": EMPTY_PAGE}})
 
     def _timeline(self, now: datetime, exclude: frozenset[str]) -> Sequence[Stored]:
         behaviour = self.behaviour
@@ -238,8 +246,15 @@ class XRules(XMedia):
             raise Refused(says.unreadable(self.behaviour.unreadable))
 
     def _objects(self, posts: Sequence[Stored], request: Request) -> Sequence[Mapping[str, Json]]:
-        wished, names = fields(dict(request.params())), self.behaviour.names
-        return [post_object(post, self._setting(post), names, wished) for post in posts]
+        wished, behaviour = fields(dict(request.params())), self.behaviour
+        found = []
+        for post in posts:
+            read = replace(post, text=rewritten(post.text, behaviour.rewrites))
+            value = dict(post_object(read, self._setting(post), behaviour.names, wished))
+            if "created_at" in value:
+                value["created_at"] = stamped(str(value["created_at"]), behaviour.stamps)
+            found.append(value)
+        return found
 
     def _setting(self, post: Stored) -> Setting:
         parent = self._posts.get(post.reply_to or "")

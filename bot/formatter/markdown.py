@@ -1,0 +1,43 @@
+"""Words that survive a server which reads posts as Markdown. Pure.
+
+CommonMark (Hollo) and snac2's own markup take signs for styles, "2. " for a list that begins at 1,
+and what follows `<` for a tag; CommonMark runs lines together. Escapes are no way out, since snac2
+shows them. What stands in a sign's place can be seen, read aloud and copied; addresses stay.
+"""
+
+from __future__ import annotations
+
+import re
+
+_URL = re.compile(r"(https?://\S+)")
+_INLINE = (
+    (re.compile(r"<([^<>\n]*)>"), "\u2039\\1\u203a"),
+    (re.compile(r"<"), "\u2039"),
+    (re.compile(r"\*"), "\u22c6"),  # as `A^\star` is written
+    (re.compile(r"`+"), "'"),
+    (re.compile(r"~~+"), "~"),
+    (re.compile(r"__+|(?<!\w)_|_(?!\w)"), ""),  # within a word it survives
+    (re.compile(r"\\(?=[!-/:-@\[-`{-~])"), ""),
+    (re.compile(r"\](?=[(\[])"), "] "),
+    (re.compile(r"&(?=#?\w+;)"), "& "),
+)
+_LEADING = (
+    (re.compile(r"^[ \t]+", re.MULTILINE), ""),
+    (re.compile(r"^(?:-+|=+)$", re.MULTILINE), "\u2014"),
+    (re.compile(r"^[-+\u22c6] +", re.MULTILINE), "\u2022 "),
+    (re.compile(r"^#+ +", re.MULTILINE), ""),
+    (re.compile(r"^>", re.MULTILINE), "\u203a"),
+    (re.compile(r"^([0-9]{1,9})[.)] +", re.MULTILINE), "\\1 \u00b7 "),
+    (re.compile(r"(?<!\n)\n(?!\n)"), "\n\n"),
+)
+
+
+def surviving(text: str) -> str:
+    """Return the text in signs that Markdown leaves alone, a blank line for each line break."""
+    pieces = _URL.split(text)
+    for pattern, instead in _INLINE:
+        pieces[::2] = [pattern.sub(instead, piece) for piece in pieces[::2]]
+    text = "".join(pieces)
+    for pattern, instead in _LEADING:
+        text = pattern.sub(instead, text)
+    return text
