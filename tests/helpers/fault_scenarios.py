@@ -180,6 +180,7 @@ class FaultScenario:
             with self.service(crash) as service:
                 reorder = partial(app.in_order, self.settings, self.source)
                 (served,) = service.publish(self.source, [self.thread], wishes or Wishes(), reorder)
+                self.crash.check()
         finally:
             self.crashes += self.crash.happened
         return served
