@@ -145,7 +145,7 @@ def test_posts_are_shown_as_readers_see_them(at: SandboxPage) -> None:
     assert page.posts == ["One <b> arxiv.org/abs/2106.10934 #arXiv", "Two"]
     assert page.texts("where") == ["visibility: public12:00:00", "visibility: unlisted12:00:00"]
     assert page.texts("reply") == ["In reply to post 1"]
-    assert page.texts("size") == ["length 38/ of 500", "length 3/ of 500"]
+    assert page.texts("size") == ["length 47/ of 500", "length 3/ of 500"]
     assert link in [a.attributes.get("href") for a in page.named("a")]
     assert page.texts("told")[1] == "2 posts"
     assert page.texts("asked")[0].startswith("200 ← POST /api/v1/statuses")
