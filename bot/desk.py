@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from bot.delivery.decide import Policy
 from bot.delivery.identity import (
+    SAME,
+    find_alike,
     fingerprint,
     is_half_retracted,
     is_retracted,
     key,
-    overlap,
     papers_of,
     reads_for_free,
     record_key,
@@ -34,10 +35,6 @@ from bot.settings import Settings, one_account
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
 
-
-SAME = 0.8
-ALIKE = 0.4
-"""The share of common papers from which two digests of one day are the same, or may be."""
 
 Reorder = Callable[[Sequence[str | None]], Thread]
 """Words a thread with its papers in this order."""
@@ -84,7 +81,9 @@ class Desk:
         `reorder` words the thread with its papers in another order, for a chain that is found.
         """
         stored = self.ledger.thread(self.account.name, digest.slug)
-        alike, share = (None, 0.0) if stored or wishes.again else self._alike(digest, thread)
+        alike, share = None, 0.0
+        if stored is None and not wishes.again:
+            alike, share = find_alike(self.ledger, digest.day, thread)
         if alike and share >= SAME:
             stored = alike  # the site moved, or the title was corrected
         self.ledger.digest_seen(digest.slug, fingerprint(digest), digest.title, self._now())
@@ -132,19 +131,6 @@ class Desk:
         if is_half_retracted(thread):
             return self._half_retracted(thread)
         return self._deliver(thread, Wishes())
-
-    def _alike(self, digest: Digest, thread: Thread) -> tuple[StoredThread | None, float]:
-        """The thread of another digest of these days with most of the same papers, and the share.
-
-        None where the share is too small to be more than chance.
-        """
-        papers = thread.papers or papers_of(thread.posts)
-        shares = [
-            (overlap(papers, other.papers or papers_of(other.posts)), other)
-            for other in self.ledger.neighbours(self.account.name, digest.day)
-        ]
-        share, other = max(shares, key=lambda each: each[0], default=(0.0, None))
-        return (other, share) if share >= ALIKE else (None, 0.0)
 
     def _held_as_alike(self, stored: StoredThread, other: StoredThread, share: float) -> Served:
         """Hold a thread, nothing of it sent, for a person to say whether it is another digest's."""

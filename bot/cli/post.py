@@ -125,8 +125,14 @@ def _show(
 
     digest, source = reading.digest, reading.source
     assert digest is not None  # noqa: S101 - a digest that cannot be had ended the command
-    names = [thread.account.name for thread in threads]
-    stored = {name: ledger.thread(name, digest.slug) for name in names} if ledger else {}
+    stored = {}
+    if ledger:
+        from bot.delivery.identity import SAME, find_alike  # noqa: PLC0415 - loads at first use
+
+        for thread in threads:
+            name, (alike, share) = thread.account.name, find_alike(ledger, digest.day, thread)
+            same = alike if share >= SAME else None
+            stored[name] = ledger.thread(name, digest.slug) or same
     if json:
         show_json(data.plan(digest, source, threads, stored))
     elif threads:

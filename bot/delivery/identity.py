@@ -8,11 +8,15 @@ import re
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from bot.formatter.render import CLOSING, OPENING
 from bot.ledger.rows import StoredPost, StoredThread
-from bot.model import Digest, Network, Post, State
+from bot.model import Digest, Network, Post, State, Thread
 from bot.posters.tids import CLOCKS, tid
+
+if TYPE_CHECKING:
+    from bot.ledger.store import Ledger
 
 _MICROSECONDS_A_DAY = 86_400_000_000
 _OUT_OF_USE = date(2000, 1, 1)
@@ -53,6 +57,25 @@ def _day_of(digest: str) -> date:
             return date.fromisoformat(named)
     number = int.from_bytes(hashlib.sha256(digest.encode("utf-8", "surrogatepass")).digest())
     return _OUT_OF_USE + timedelta(days=number % _DAYS_OUT_OF_USE)
+
+
+SAME = 0.8
+ALIKE = 0.4
+"""The share of common papers from which two digests of one day are the same, or may be."""
+
+
+def find_alike(ledger: Ledger, day: date, thread: Thread) -> tuple[StoredThread | None, float]:
+    """Find the account's thread of a digest of these days with most of the same papers.
+
+    Returns it with the share of papers that are the same; None where the share is under `ALIKE`.
+    """
+    papers = thread.papers or papers_of(thread.posts)
+    shares = [
+        (overlap(papers, other.papers or papers_of(other.posts)), other)
+        for other in ledger.neighbours(thread.account.name, day)
+    ]
+    share, found = max(shares, key=lambda each: each[0], default=(0.0, None))
+    return (found, share) if share >= ALIKE else (None, 0.0)
 
 
 def overlap(papers: Collection[str], others: Collection[str]) -> float:

@@ -46,7 +46,7 @@ class Recognised:
 
     `adopted` gives, by position, the posts that are ours and that the ledger did not know. `tail`
     is the id of the last post of the chain as it was found, to which the next one replies; empty
-    where there is no chain. `skipped` are the positions that the chain went past without them.
+    where there is no chain. `skipped` are the positions for which the chain has no room.
     `order` is set where a chain that this ledger never tried holds its papers in another order than
     the thread: the parts of the chain, and after them those that are to follow, None for a paper
     that the thread does not have; then nothing is adopted. `doubtful` says, in a sentence, what
@@ -232,7 +232,8 @@ class Reading:
             return ""
         tried = opening.state is not State.PLANNED and self._is_young(root)
         nearly = _alike(root.text, opening.text, _ALIKE if tried else _NEARLY)
-        if nearly or _says(root, opening.token):
+        unreadable = tried and not root.text.strip()
+        if nearly or unreadable or _says(root, opening.token):
             return (
                 f"{_place(root)} resembles the opening, and its words are others: it may be a "
                 "person's own, or ours from before a template changed"

@@ -251,6 +251,24 @@ def test_a_finished_thread_is_looked_for_twice_before_a_post_counts_as_gone() ->
             case.check(served)
 
 
+def test_the_check_at_the_end_finds_a_double_in_other_words() -> None:
+    """Another sender's copy of the second post, altered by a server that names no program."""
+    server = replace(NO_KEYS, application=False, rewrites=Rewrites.PREFIXED)
+    with fault_scenario(M, 2, None, server) as case:
+
+        def double(event: object) -> None:
+            if event.what == "sent" and event.position == 3:  # type: ignore[attr-defined]
+                first, second = case.live[:2]
+                copy = case.world.mastodon.write(second.text, reply_to=first.id)
+                doubled.append(copy.id)
+
+        doubled: list[str] = []
+        case.on_event = double
+        served = case.run_until_settled()
+        assert served.end is End.HELD
+        assert doubled[0] in served.reason
+
+
 # Digests that change ------------------------------------------------------------------------------
 
 
