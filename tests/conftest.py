@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -20,3 +23,35 @@ settings.load_profile("suite")
 def pytest_xdist_auto_num_workers() -> int:
     """For `-n auto`: one more than there are processors, since some tests wait for processes."""
     return (os.cpu_count() or 1) + 1
+
+
+MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - a disk in memory, where there is one
+ENOUGH = 2_000_000_000
+
+
+def pytest_configure() -> None:
+    """Put temporary folders into memory: a ledger waits for its disk at every commit.
+
+    It commits as it does on a disk; a killed process loses nothing of either. TMPDIR is left as it
+    is where it is set, and so is a small disk, as containers have.
+    """
+    if "TMPDIR" in os.environ or not os.access(MEMORY_DISK, os.W_OK):
+        return
+    if shutil.disk_usage(MEMORY_DISK).free > ENOUGH:
+        os.environ["TMPDIR"] = str(MEMORY_DISK)
+        tempfile.tempdir = None  # asks the environment again
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no worker is left alone with it at the end.
+
+    Each of pytest-xdist's workers gets a share of the tests that lie side by side, and first those
+    at its beginning; so each share begins with its part of the slow tests.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    fast = [item for item in items if not item.get_closest_marker("slow")]
+    items[:] = [
+        item for worker in range(workers) for part in (slow, fast) for item in part[worker::workers]
+    ]
