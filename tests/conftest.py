@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -14,6 +13,7 @@ from hypothesis import settings
 pytest.register_assert_rewrite("tests.helpers")
 
 from tests.helpers.health_checks import SUITE  # noqa: E402 - it is a helper
+from tests.helpers.paths import memory_disk  # noqa: E402 - it is a helper
 
 # A slow or busy machine is no failure.
 settings.register_profile("suite", deadline=None, suppress_health_check=SUITE)
@@ -25,7 +25,6 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - a disk in memory, where there is one
 ENOUGH = 2_000_000_000
 
 
@@ -35,10 +34,9 @@ def pytest_configure() -> None:
     It commits as it does on a disk; a killed process loses nothing of either. TMPDIR is left as it
     is where it is set, and so is a small disk, as containers have.
     """
-    if "TMPDIR" in os.environ or not os.access(MEMORY_DISK, os.W_OK):
-        return
-    if shutil.disk_usage(MEMORY_DISK).free > ENOUGH:
-        os.environ["TMPDIR"] = str(MEMORY_DISK)
+    disk = memory_disk()
+    if disk and "TMPDIR" not in os.environ and shutil.disk_usage(disk).free > ENOUGH:
+        os.environ["TMPDIR"] = str(disk)
         tempfile.tempdir = None  # asks the environment again
 
 
