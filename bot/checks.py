@@ -177,6 +177,15 @@ def _schedules(settings: Settings, now: datetime) -> Iterator[Finding]:
 
 def _ledger(settings: Settings) -> Iterator[Finding]:
     path = settings.database
+    blind = [a.name for a in settings.accounts if a.network is Network.TWITTER]
+    if blind and not settings.twitter_reads:
+        yield Finding(
+            Level.WARNING,
+            "ledger",
+            f"{', '.join(blind)} may not be read (TWITTER_READ_BACK=off): a new ledger holds its "
+            "first thread, and a post whose outcome is not known is held",
+            "Look at the account, then say with bot post --assume-unsent that nothing is out.",
+        )
     if settings.wiped_by:
         yield Finding(
             Level.WARNING,

@@ -24,7 +24,7 @@ from bot.delivery.retract import retract
 from bot.delivery.run import deliver
 from bot.delivery.terms import End, Ended, Replan, Result, Surroundings, Terms
 from bot.errors import BotError
-from bot.ledger.rows import PlannedPost, PlannedThread, Spending, StoredThread
+from bot.ledger.rows import PlannedPost, PlannedThread, Spending, StoredPost, StoredThread
 from bot.model import Account, Digest, Network, State, Thread
 from bot.posters.keeper import Keeper
 from bot.posters.poster import CannotRead, Poster, Profile, Seen
@@ -234,7 +234,7 @@ class Desk:
             result = deliver(self.ledger, self.poster, thread, terms, self.around)
         except Replan as found:
             assert digest is not None and reorder is not None  # noqa: S101, PT018 - see above
-            posts = self._posts(digest, reorder(found.order), thread.generation)
+            posts = self._posts(digest, reorder(found.order), thread.generation, thread.posts)
             thread = self.ledger.replan(thread.number, posts, self._now())
             result = deliver(self.ledger, self.poster, thread, as_planned, self.around)
         return _served(self.account, result)
@@ -356,19 +356,28 @@ class Desk:
         )
         return self.ledger.plan(planned, self._now())
 
-    def _posts(self, digest: Digest, thread: Thread, generation: int) -> tuple[PlannedPost, ...]:
+    def _posts(
+        self,
+        digest: Digest,
+        thread: Thread,
+        generation: int,
+        planned: Sequence[StoredPost] = (),
+    ) -> tuple[PlannedPost, ...]:
+        """The posts to be written down; opening and closing as `planned`, where they were."""
+        frame = {post.part: post for post in planned if post.part not in papers_of(planned)}
         return tuple(
             PlannedPost(
                 position=post.position,
                 part=post.part,
                 key=self._key(digest, generation, post.part),
-                text=post.text,
-                token=post.token,
-                media=post.media,
-                spans=post.spans,
-                card=post.card,
+                text=worded.text,
+                token=worded.token,
+                media=worded.media,
+                spans=worded.spans,
+                card=worded.card,
             )
             for post in thread.posts
+            for worded in [frame.get(post.part, post)]
         )
 
     def _key(self, digest: Digest, generation: int, part: str) -> str:

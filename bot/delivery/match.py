@@ -179,9 +179,9 @@ class Reading:
     def _is_opening(self, post: Seen) -> bool:
         """Whether a root is surely the thread's opening.
 
-        Two digests may have one title and day: so our application's name and the title, or words
-        that are nearly ours, need an entry of ours below, or a try of ours that is in doubt; and
-        what stands below must not be another digest's papers.
+        Two digests may have one title and day: so our application's name and the title need an
+        entry of ours below, and words that are nearly ours a try of ours that is in doubt; what
+        stands below must not be another digest's papers.
         """
         opening = self.thread.posts[0]
         if post.key and post.key == opening.key:
@@ -193,8 +193,17 @@ class Reading:
             return False
         alike = _alike(post.text, opening.text)
         in_doubt = alike and opening.tries > 0 and not opening.id and self._is_young(post)
-        known = match is Match.NAMED or alike
-        return match is Match.WHOLE or in_doubt or (known and self._holds_ours(post))
+        named = match is Match.NAMED and self._holds_ours(post)
+        return match is Match.WHOLE or in_doubt or named or self._is_framed(post)
+
+    def _is_framed(self, root: Seen) -> bool:
+        """Whether a root has all that the opening says, and beside it only words of its papers.
+
+        So it looks where the ranks moved since. Numbers count for nothing.
+        """
+        ours, there = (_lines(text) for text in (self.thread.posts[0].text, root.text))
+        papers = [" ".join(_lines(post.text)) for post in self._entries]
+        return all(any(line in words for words in papers) for line in ours ^ there)
 
     def _is_nearly_opening(self, root: Seen) -> bool:
         """Whether another root may be a second opening, altered by the network, nothing below."""
@@ -300,18 +309,20 @@ class Reading:
                 return sure[0] if len(sure) == 1 else _several(sure)
         in_doubt = open_[0] if open_ and open_[0].state is State.UNKNOWN else None
         older = self._may_be_older
-        mine = [
-            each
-            for each in found
-            if not self._is_apart(each[2]) and (older or (in_doubt and self._is_young(each[2])))
+        mine = [each for each in found if not self._is_apart(each[2])]
+        expected = [each for each in mine if older or (in_doubt and self._is_young(each[2]))]
+        likely = [
+            (at, post)
+            for match, at, post in mine
+            if match is Match.TOKEN
+            and ((match, at, post) in expected or _alike(post.text, self.thread.posts[at].text))
         ]
-        likely = [(position, post) for match, position, post in mine if match is Match.TOKEN]
         if likely:
             return likely[0] if len(likely) == 1 else _several(likely)
         papers = [post for post in replies if older and self._is_paper(post)]
         if papers and not (in_doubt and in_doubt.tries):
             return -1, papers[0]
-        unread = [post for _, _, post in mine if in_doubt and self._is_young(post)]
+        unread = [post for _, _, post in expected if self._is_young(post)]
         if in_doubt and unread:
             return (
                 f"{_place(unread[0])} stands where post {in_doubt.position} belongs, and its words "
@@ -395,6 +406,10 @@ class Reading:
             younger = ours is not None and (ours.created, ours.id) < (post.created, post.id)
             if position == 0 and opening.tries and younger:
                 continue
+            planned = self.thread.posts[position]
+            if planned.id:
+                places = f"{planned.url or planned.id} and {_place(post)}"
+                return Recognised(doubtful=f"post {position} is there more than once: {places}")
             what = f"{_place(post)} is post {position} of this thread, and is not where it belongs"
             return Recognised(doubtful=f"{what}: there twice, or what it replied to was deleted")
         return found
@@ -413,6 +428,12 @@ def place_of(post: StoredPost) -> int:
 
 def _is_entry(post: StoredPost) -> bool:
     return post.part not in (OPENING, CLOSING)
+
+
+def _lines(text: str) -> set[str]:
+    """The lines of a text as they are compared: without bullets and ellipses, numbers masked."""
+    lines = (_NUMBER.sub("#", _normal(line)) for line in text.splitlines())
+    return {line.strip("•·-*… ") for line in lines} - {""}
 
 
 def _alike(text: str, other: str, share: float = _ALIKE) -> bool:

@@ -83,10 +83,10 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and ho
 class _Mastodon:
     """See `Poster`. One request a call, but for `look` and `profile`, which make several.
 
-    A request that reads is made again where its connection breaks: snac2 closes those it kept
-    without a word. So one that changes something has a connection of its own, but for servers that
-    are known to be steady. Where a refusal gives no
-    reason the account is asked for, to tell a bad token from a bad post.
+    snac2 closes a connection that it kept without saying so, and resets the next request on it. So
+    a read whose kept connection breaks is repeated once, and a write gets a new connection, unless
+    the server is known to keep its connections. After a refusal without a reason the poster asks
+    who it is, to tell a bad token from a bad post.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - see `open_poster`
@@ -107,7 +107,7 @@ class _Mastodon:
 
     def publish(self, post: Outgoing) -> Outcome:
         exchange = self._write(lambda: self._send(post))
-        outcome = self._told(exchange, answers.published(exchange, post, self._clock()))
+        outcome = self._judged(exchange, answers.published(exchange, post, self._clock()))
         if outcome.refusal is Refusal.CONTENT and answers.is_about_length(exchange):
             return replace(outcome, reason=f"{outcome.reason}; {self._shorter(post)}")
         return outcome
@@ -136,7 +136,7 @@ class _Mastodon:
         return request(*asked, **more)
 
     def _shorter(self, post: Outgoing) -> str:
-        """Say what to set where a post was refused for its length."""
+        """Return which setting makes posts short enough for the server."""
         try:
             limit = answers.limit(self._instance())
         except CannotRead:
@@ -148,7 +148,7 @@ class _Mastodon:
         if not is_id(post_id):
             return no_id(answers.NETWORK, post_id)
         exchange = self._write(lambda: self._client.status_delete(post_id))
-        return self._told(exchange, answers.deleted(exchange, post_id, self._clock()))
+        return self._judged(exchange, answers.deleted(exchange, post_id, self._clock()))
 
     def upload(self, media: Upload) -> Outcome:
         exchange = self._write(
@@ -160,13 +160,13 @@ class _Mastodon:
                 file_name="picture",
             )
         )
-        return self._told(exchange, media_answers.mastodon_uploaded(exchange, self._clock()))
+        return self._judged(exchange, media_answers.mastodon_uploaded(exchange, self._clock()))
 
     def media_ready(self, media_id: str) -> Outcome:
         if not is_id(media_id):
             return no_id(answers.NETWORK, media_id)
         exchange = self._ask(lambda: self._client.media(media_id))
-        return self._told(exchange, media_answers.mastodon_uploaded(exchange, self._clock()))
+        return self._judged(exchange, media_answers.mastodon_uploaded(exchange, self._clock()))
 
     def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:  # noqa: ARG002 - it keeps none
         """See `Poster.look`; posts of the same second as `after` are returned with the newer ones.
@@ -252,8 +252,8 @@ class _Mastodon:
     def _write(self, ask: Callable[[], object]) -> Exchange:
         return self._line.once(ask, fresh=self._server not in answers.STEADY)
 
-    def _told(self, exchange: Exchange, outcome: Outcome) -> Outcome:
-        """Tell a bad token from a bad post, where the server refuses either without a word."""
+    def _judged(self, exchange: Exchange, outcome: Outcome) -> Outcome:
+        """Return the outcome, corrected where the server gave no reason: bad token or bad post."""
         if outcome.sort is not Sort.REFUSED or not answers.is_bare(exchange):
             return outcome
         try:

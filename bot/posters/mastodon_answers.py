@@ -42,9 +42,9 @@ _NEW_TOKEN = "Make a new token (bot login does), set its variable, and try it wi
 LISTED = frozenset({"mastodon", "gotosocial", "hollo"})
 """Servers that list an account's private and direct posts among its others, for itself."""
 AT_HOME = frozenset({"snac"})
-"""Those that show them in its home timeline alone."""
+"""Servers that show them in its home timeline only."""
 STEADY = LISTED | {"takahe"}
-"""Those that keep a connection open, or say that they close it; snac does neither."""
+"""Servers that keep a connection open, or say that they close it; snac does neither."""
 _SOFTWARE = re.compile(
     r"\b(snac|takahe|hollo|gotosocial|pleroma|akkoma|pixelfed|mitra|iceshrimp|sharkey|friendica)\b",
     re.IGNORECASE,
@@ -140,7 +140,7 @@ def is_bare(exchange: Exchange) -> bool:
 
 
 def bad_token(reply: Reply) -> CannotRead:
-    """Return the error for a token that the server refuses without a word."""
+    """Return the error for a token that the server refuses without a reason."""
     message = f"{NETWORK} cannot be read: it answers {reply.status}: {NOT_ACCEPTED}"
     return CannotRead(message, _NEW_TOKEN, final=True, stops=True)
 
@@ -149,7 +149,7 @@ def hidden(server: str) -> CannotRead:
     """Return the error for private posts that no read shows."""
     return CannotRead(
         f"{NETWORK} cannot be read: {server or 'this server'} does not show the account its own "
-        "private posts, so that nobody can tell whether a post is out",
+        "private posts, so a post whose answer is lost cannot be looked for",
         "Set MASTODON_VISIBILITY to public or unlisted. With private or direct, a post whose "
         "answer is lost is held until you look, and a lost ledger holds the whole thread.",
         final=True,

@@ -22,6 +22,8 @@ _FIRST = datetime(2006, 1, 1, tzinfo=UTC)
 """No post of any network is older."""
 _AHEAD = timedelta(days=1)
 _PARTIAL = 206
+_MANY = 20
+"""So many old posts in a row are not new ones of a server whose clock is wrong."""
 _DATED = re.compile(r"\d{4}-\d\d-\d\d[T ]")
 _NEXT = re.compile(r'<([^<>]*)>[^<,]*;\s*rel="?next\b', re.IGNORECASE)
 _PRIVATE = ("private", "direct")
@@ -46,7 +48,8 @@ class Walk:
     Everything above `after` counts, whatever its time, and below it what was posted in the same
     second, for some servers keep whole seconds and list what was posted within one in any order.
     Without `after` the last posts are left out that are older than `since`. A single old post is no
-    proof that those below it are older: reading by time ends at a page that has no newer one.
+    proof that those below it are older: reading by time ends at a page that has no newer one. With
+    `after`, which may be deleted since, or left out by the server, it takes many of them.
     Boosts are left out: their words are others', and their times prove nothing. `account`, where it
     is given, is whose posts are taken from a timeline that has those of others too. `now` is the
     time where the network does not give it.
@@ -67,7 +70,6 @@ class Walk:
         self._private = False
         self._whole = True
         self._arrived = False
-        self._listed = False
 
     @property
     def shows_private(self) -> bool:
@@ -79,28 +81,29 @@ class Walk:
         statuses = page(reply) or ()
         self._clock = http_date(reply.headers.get("date", "")) or self._clock
         self._whole = self._whole and reply.status != _PARTIAL
-        new = [status for status in statuses if id_at(status, "id") not in self._met]
         times: list[datetime] = []
-        for status in new:
-            time = self._add(status)
+        new = False
+        for status in statuses:
+            if id_at(status, "id") in self._met:
+                continue
+            new, time = True, self._add(status)
             times += [time] if time else []
             if id_at(status, "id") == self._after:
                 times = []  # what stands above it has its place, whatever its time
         links = reply.headers.get("link", "")
         following = _NEXT.search(links)
         last = not following and (not statuses or bool(links))
-        self._arrived = self._is_past(times)
-        self._listed = last and not self._arrived
+        self._arrived = last or self._is_past(times)
         below = id_at(statuses[-1], "id") if statuses else ""
         below = below or _max_id(following[1] if following else "")
         # Nothing new, or nowhere to go on from: the server does not turn pages.
-        turned = below not in {"", self.below} and (bool(new) or not statuses)
-        self.ended = self._arrived or self._listed or not turned
+        turned = below not in {"", self.below} and (new or not statuses)
+        self.ended = self._arrived or not turned
         self.below = below
 
     def look(self) -> Look:
         """Return what was found."""
-        arrived = self._arrived or self._listed or self._mark is not None
+        arrived = self._arrived or self._mark is not None
         return Look(self._kept(), arrived and self._whole, clock=self._clock)
 
     def _add(self, status: object) -> datetime | None:
@@ -127,7 +130,8 @@ class Walk:
     def _is_past(self, times: Sequence[datetime]) -> bool:
         """Tell whether a page goes back far enough: its posts have these `times`."""
         if self._mark is None:
-            return bool(times) and all(time < self._since for time in times)
+            enough = _MANY if self._after else 1
+            return len(times) >= enough and all(time < self._since for time in times)
         _, second = self._mark
         return second is None or any(time < second for time in times)
 
@@ -137,8 +141,8 @@ class Walk:
             same = (post for post in self._posts[above:] if second and post.created >= second)
             return (*self._posts[:above], *same)
         kept = list(self._posts)
-        if self._after and self._listed:
-            return tuple(kept)  # the server left out `after` and what is below it, as it was asked
+        if self._after:
+            return tuple(kept)  # it is gone, or was left out with all below it, as it was asked
         while kept and kept[-1].created < self._since:
             kept.pop()
         return tuple(kept)

@@ -14,7 +14,14 @@ from bot.ledger.store import Ledger
 from bot.model import Network, State
 from bot.sandbox.faults import CLOSED_AFTER, refusal, server_error, too_many
 from bot.sandbox.mastodon import answers as mastodon_answers
-from bot.sandbox.mastodon.behaviour import MASTODON
+from bot.sandbox.mastodon.behaviour import (
+    GOTOSOCIAL_MARKDOWN,
+    HOLLO,
+    MASTODON,
+    SNAC2,
+    TAKAHE,
+    MastodonBehaviour,
+)
 from bot.sandbox.mastodon.pages import Profile
 from bot.sandbox.wire import Request
 from tests.helpers.cli_world import DAY, SLUG, CliWorld, cli_world, recent_digest
@@ -477,6 +484,51 @@ def test_a_server_that_takes_less_is_2_with_the_mend(bot: CliWorld) -> None:
     assert "the server takes 300 characters" in out
     assert "Set MASTODON_MAX_CHARACTERS=300." in out
     assert bot("check", networks=[TOOTS], MASTODON_MAX_CHARACTERS="300")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("server", "visibility", "warned"),
+    [
+        (TAKAHE, "private", True),
+        (TAKAHE, "direct", True),
+        (TAKAHE, "public", False),
+        (SNAC2, "private", False),
+        (MASTODON, "private", False),
+    ],
+)
+def test_private_posts_that_no_read_shows_are_warned_of(
+    bot: CliWorld,
+    server: MastodonBehaviour,
+    visibility: str,
+    warned: bool,  # noqa: FBT001 - pytest calls it
+) -> None:
+    bot.mastodon.behaviour = server
+    status, out, _ = bot("check", networks=[TOOTS], MASTODON_VISIBILITY=visibility)
+    assert status == 0
+    assert ("does not show the account its own private posts" in out) is warned
+    assert ("Set MASTODON_VISIBILITY to public or unlisted" in " ".join(out.split())) is warned
+
+
+@pytest.mark.parametrize(
+    ("server", "warned"),
+    [(SNAC2, True), (HOLLO, True), (GOTOSOCIAL_MARKDOWN, False), (MASTODON, False)],
+)
+def test_a_server_that_reads_markdown_is_named_with_what_to_set(
+    bot: CliWorld,
+    server: MastodonBehaviour,
+    warned: bool,  # noqa: FBT001 - pytest calls it
+) -> None:
+    bot.mastodon.behaviour = server
+    _, out, _ = bot("check", networks=[TOOTS])
+    assert ("Set MASTODON_DIALECT=markdown" in out) is warned
+    _, out, _ = bot("check", networks=[TOOTS], MASTODON_DIALECT="markdown")
+    assert "MASTODON_DIALECT" not in out
+
+
+def test_a_dry_run_shows_what_is_sent_to_a_server_that_reads_markdown(bot: CliWorld) -> None:
+    _, out, _ = bot("post", "--dry-run", networks=[TOOTS], MASTODON_DIALECT="markdown")
+    assert "1 · " in out
+    assert not re.search(r"^\W*1\. ", out, re.MULTILINE)
 
 
 def test_where_bluesky_does_not_answer_check_says_so(bot: CliWorld) -> None:

@@ -187,7 +187,7 @@ def test_a_crash_anywhere_where_a_session_must_be_renewed() -> None:
     def at_request(number: int, fault: Fault) -> bool:
         return crashed(lambda case: case.crash_at(fault, len(case.requests) + number))
 
-    assert [at_commit(number) for number in range(1, 12)] == [True] * 11
+    assert [at_commit(number) for number in range(1, 11)] == [True] * 10
     for fault in (CLOSED_BEFORE, CLOSED_AFTER):
         assert [at_request(number, fault) for number in range(1, 9)] == [True] * 7 + [False]
 

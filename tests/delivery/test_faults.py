@@ -42,10 +42,14 @@ LAG = timedelta(minutes=5)
 """Longer than anybody settles: what was published is taken for absent."""
 
 REQUESTS: Mapping[Network, tuple[tuple[str, str], ...]] = {
-    X: (("look", "GET"), ("opening", "POST"), ("reply", "POST"), ("reply", "POST")),
+    X: (
+        *(("look", "GET"), ("opening", "POST"), ("second look", "GET")),
+        *(("reply", "POST"), ("reply", "POST")),
+    ),
     M: (
         *(("who", "GET"), ("application", "GET"), ("instance", "GET"), ("look", "GET")),
-        *(("opening", "POST"), ("reply", "POST"), ("reply", "POST"), ("check", "GET")),
+        *(("opening", "POST"), ("second look", "GET")),
+        *(("reply", "POST"), ("reply", "POST"), ("check", "GET")),
     ),
     SKY: (
         *(("login", "POST"), ("who", "GET"), ("look", "GET")),
@@ -66,11 +70,16 @@ STOPS: Mapping[tuple[Network, str], Mapping[End, set[str]]] = {
         End.FAILED: {"401", *_MOVED},
         End.HELD: {"403 generic", "403 duplicate", "403 reply rule", "403 parent"},
     },
+    (X, "second look"): {
+        End.FAILED: {"401", *_MOVED},
+        End.HELD: {"403 generic", "403 duplicate", "403 reply rule", "403 parent"},
+    },
     (X, "opening"): {End.FAILED: {"401", "404", *_MOVED}, End.HELD: _X_REFUSED},
     (X, "reply"): {End.FAILED: {"401", *_MOVED}, End.HELD: {"404", *_X_REFUSED}},
     # snac2 says 422 to a token that it does not know
     (M, "who"): {End.FAILED: {"401", "403 scope", "422 length", "422 media", *_MOVED}},
     (M, "look"): {End.FAILED: {"401", *_MOVED}, End.HELD: {"403 scope"}},
+    (M, "second look"): {End.FAILED: {"401", *_MOVED}, End.HELD: {"403 scope"}},
     (M, "opening"): {End.FAILED: {"401", "403 scope", *_MOVED}, End.HELD: _M_REFUSED},
     (M, "reply"): {End.FAILED: {"401", "403 scope", *_MOVED}, End.HELD: _M_REFUSED},
     (SKY, "login"): {End.FAILED: {*_SKY_400, "401 no token", *_SKY_FINAL}},

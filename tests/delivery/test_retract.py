@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,7 @@ def post(world: FakeWorld, network: Network, wishes: Wishes = Wishes(), **more: 
 
 
 def forget(world: FakeWorld) -> None:
+    world.history = False
     for each in world.folder.glob("state/*"):
         each.unlink()
 
@@ -190,14 +193,19 @@ def test_a_deletion_in_doubt_is_settled_by_reading(
 def test_a_deletion_in_doubt_that_cannot_be_read_waits(tmp_path: Path, network: Network) -> None:
     with fake_world(tmp_path) as world:
         post(world, network)
-        before = len(world.sandbox.requests)
-        world.sandbox.script(server_error(503), network=network.value, at=before + 1)
-        world.sandbox.script(server_error(503), network=network.value, at=before + 2)
+        world.sandbox.script(server_error(503), when=lambda request: bool(deleted_id(request)))
+        world.sandbox.script(server_error(503), when=_reads_one)
         served = take_back(world, network)
         assert (served.end, states(served)) == ("later", {State.SENT})
         assert "503" in served.reason
         assert take_back(world, network).end == "done"
         assert world.live(network) == []
+
+
+def _reads_one(request: Request) -> bool:
+    """Whether a request reads one post."""
+    one = re.search(r"/2/tweets/\d+$|/statuses/[^/]+$|getRecord$", request.path)
+    return request.method == "GET" and one is not None
 
 
 @each_network
@@ -378,13 +386,12 @@ def test_a_post_in_doubt_that_is_proven_absent_does_not_stop_it(tmp_path: Path) 
         assert states(served) == {State.RETRACTED}
 
 
-def test_a_post_in_doubt_for_a_day_is_for_a_person(tmp_path: Path) -> None:
+def test_a_post_in_doubt_for_a_day_is_looked_for(tmp_path: Path) -> None:
     with fake_world(tmp_path) as world:
         in_doubt(world, CLOSED_BEFORE)
         world.clock.sleep(90000)
         served = take_back(world, X)
-        assert (served.end, len(world.live(X))) == ("held", 2)
-        assert "post 2 may be out: settle it first, with bot settle" in served.reason
+        assert (served.end, world.live(X)) == ("done", [])
 
 
 def test_a_timeline_that_ends_too_early_is_not_taken_for_empty(tmp_path: Path) -> None:
@@ -398,7 +405,8 @@ def test_a_timeline_that_ends_too_early_is_not_taken_for_empty(tmp_path: Path) -
             ERRORS_ONLY, network="twitter", when=lambda request: "pagination" in request.query
         )
         served = take_back(world, X)
-        assert served.end != "done", "it says done, and the thread is still there"
+        ours = [post for post in world.live(X) if not post.text.startswith("A person's")]
+        assert served.end != "done" or not ours, "it says done, and the thread is still there"
         world.sandbox.mend()
 
 
@@ -414,7 +422,9 @@ def test_the_price_of_deleting_is_in_the_ledger(tmp_path: Path) -> None:
         post(world, X)
         take_back(world, X)
         with world.service(world.settings([X])) as service:
-            assert service.ledger.spent("twitter", month_of(world.clock.wall)) == world.x.spent
+            spent = service.ledger.spent("twitter", month_of(world.clock.wall))
+        # the same post is free to read again on the same day, which the ledger does not rely on
+        assert 0 <= spent - world.x.spent < Decimal("0.01")
 
 
 def test_the_ledger_or_the_source_must_know_the_digest(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_the_time_gone_since_a_try_is_kept_for_the_next_run(tmp_path: Path) -> N
     with fake_world(tmp_path) as world:
         source = digest()
         settings = world.settings([Network.TWITTER], BOT_SETTLE="120s", BOT_PATIENCE="70s")
-        world.sandbox.script(server_error(504), network="twitter", at=3)
+        world.sandbox.script(server_error(504), network="twitter", at=4)
         first = world.post(source, settings)[Network.TWITTER]
         assert first.end == "later"
         assert len(world.live(Network.TWITTER)) == 1

@@ -28,7 +28,7 @@ from bot.sandbox import faults
 from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
 from bot.sandbox.bluesky.behaviour import SERVERS as SKY_SERVERS
 from bot.sandbox.faults import Fault
-from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, MastodonBehaviour
+from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, Markup, MastodonBehaviour
 from bot.sandbox.script import Record
 from bot.sandbox.service import Stored
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
@@ -189,6 +189,7 @@ class FaultScenario:
             with self.service(crash) as service:
                 reorder = partial(app.in_order, self.settings, self.source)
                 (served,) = service.publish(self.source, [self.thread], wishes or Wishes(), reorder)
+                self.crash.check()
         finally:
             self.crashes += self.crash.happened
         return served
@@ -314,6 +315,8 @@ def fault_scenario(  # noqa: PLR0913, PLR0917 - what a test may choose
         tempfile.TemporaryDirectory(dir=home) as folder,
         fake_world(Path(folder), x, mastodon, sky, clock) as case,
     ):
+        if mastodon.markup is not Markup.NONE and not mastodon.plain_on_request:
+            more.setdefault("MASTODON_DIALECT", "markdown")  # as bot check says
         yield FaultScenario(case, network, _source(papers), more)
 
 

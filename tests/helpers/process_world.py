@@ -19,9 +19,11 @@ from bot.digests.parse import parse
 from bot.model import Digest, Network, Thread
 from bot.sandbox import script
 from bot.sandbox.bluesky.rules import BlueskyRules
+from bot.sandbox.mastodon.behaviour import MASTODON, MastodonBehaviour
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.script import Record
 from bot.sandbox.server import Sandbox
+from bot.sandbox.x.behaviour import XBehaviour
 from bot.sandbox.x.rules import XRules
 from bot.settings import Settings, load
 from tests.helpers.crash_child import COMMIT
@@ -80,6 +82,13 @@ class ProcessWorld:
             finally:
                 process.kill()
 
+    def second(self, name: str) -> ProcessWorld:
+        """The same, with a ledger of its own: another machine's worker."""
+        environ = self.environ | {"BOT_DATABASE": str(self.world.folder / name / "bot.db")}
+        settings = load(environ, self.world.folder)
+        self.world.add_history(settings)
+        return replace(self, environ=environ, settings=settings)
+
     def run(self, *before: object) -> tuple[int, str]:
         """Run `bot post` to its end; return its exit status and its output."""
         with self.start(*before) as process:
@@ -120,18 +129,24 @@ class ProcessWorld:
 
 @contextmanager
 def process_world(
-    folder: Path, networks: tuple[Network, ...] = ALL_NETWORKS
+    folder: Path,
+    networks: tuple[Network, ...] = ALL_NETWORKS,
+    papers: int = PAPERS,
+    x: XBehaviour | None = None,
+    server: MastodonBehaviour = MASTODON,
 ) -> Iterator[ProcessWorld]:
     """Start the sandbox and write the digest into an empty folder."""
     clock = RealClock()
-    written = replace(digest(PAPERS), published=clock() - timedelta(hours=1))
+    written = replace(digest(papers), published=clock() - timedelta(hours=1))
     (folder / "digest.md").write_text(write(written), "utf-8")
     source, _ = parse(write(written).encode(), "digest.md")
-    x, mastodon, sky = XRules(clock), MastodonRules(clock), BlueskyRules(clock)
-    with Sandbox({"twitter": x, "mastodon": mastodon, "bluesky": sky}) as sandbox:
-        world = FakeWorld(folder, clock, sandbox, x, mastodon, sky)
+    rules, mastodon, sky = XRules(clock, x), MastodonRules(clock, server), BlueskyRules(clock)
+    with Sandbox({"twitter": rules, "mastodon": mastodon, "bluesky": sky}) as sandbox:
+        world = FakeWorld(folder, clock, sandbox, rules, mastodon, sky)
         environ = _environ(world, networks)
-        yield ProcessWorld(world, networks, environ, source, load(environ, folder))
+        settings = load(environ, folder)
+        world.add_history(settings)
+        yield ProcessWorld(world, networks, environ, source, settings)
 
 
 def _environ(world: FakeWorld, networks: Sequence[Network]) -> dict[str, str]:
@@ -141,6 +156,7 @@ def _environ(world: FakeWorld, networks: Sequence[Network]) -> dict[str, str]:
         "BOT_PAUSE": "0s",
         "BOT_SETTLE": "1s",
         "BOT_RETRY_WAIT": "0.2",
+        "BOT_HTTP_TIMEOUT": "5",
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(world.folder),
         "PYTHONPATH": str(ROOT),

@@ -6,15 +6,20 @@ things out, digests whose date or address changes, and a second sender that shar
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bot.delivery.terms import Event
 from bot.desk import Served
-from bot.model import Digest, Network
+from bot.model import Digest, Network, Thread
 from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL
 from bot.sandbox.faults import CLOSED_AFTER
 from bot.sandbox.mastodon.behaviour import (
@@ -28,9 +33,11 @@ from bot.sandbox.mastodon.behaviour import (
     MastodonBehaviour,
 )
 from bot.sandbox.rewrites import Rewrites, Stamps
+from bot.sandbox.service import Stored
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from tests.helpers.fake_world import is_publish
 from tests.helpers.fault_scenarios import FaultRow, FaultScenario, fault_scenario
+from tests.helpers.process_world import process_world
 from tests.helpers.shared_clock import SharedClock
 
 X, M = Network.TWITTER, Network.MASTODON
@@ -82,6 +89,39 @@ def senders_row(name: str) -> FaultRow:
         for each in served:
             row.count(one, each)
     return row
+
+
+REAL_OFFSETS = (0.3, 0.7, 1.2, 2.0, 3.5)
+_SCALED = {"BOT_PAUSE": "1s", "BOT_SETTLE": "1s", "BOT_HTTP_TIMEOUT": "2"}
+
+
+def processes_row() -> FaultRow:
+    """Two real processes with ledgers of their own, at five offsets, on X and on Mastodon."""
+    row = FaultRow("a second process 0.3 to 3.5 s later, X and Mastodon without keys")
+    with ThreadPoolExecutor(len(REAL_OFFSETS)) as pool:
+        for thread, live in chain(*pool.map(two_processes, REAL_OFFSETS)):
+            texts = [post.text for post in live]
+            row.tried += 1
+            row.doubled += len(texts) > len(set(texts))
+            row.lost += any(post.text not in texts for post in thread.posts)
+    return row
+
+
+def two_processes(offset: float) -> list[tuple[Thread, list[Stored]]]:
+    """The threads, and what is there, after two processes; the second starts so much later."""
+    with (
+        TemporaryDirectory() as name,
+        process_world(Path(name), (X, M), 4, TAKES_DUPLICATES, NO_KEYS) as one,
+    ):
+        one.environ.update(_SCALED)
+        two = one.second("second")
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(one.run_until_done)
+            time.sleep(offset)
+            second = pool.submit(two.run_until_done)
+            assert (first.result(), second.result()) == ("", "")
+        planned = one.planned()
+        return [(planned[network], one.world.live(network)) for network in (X, M)]
 
 
 # What is read back in other words, or at other times ----------------------------------------------
@@ -149,7 +189,7 @@ def markup_row(name: str) -> FaultRow:
     """The answer lost, or the ledger too, on a server that reads text as markup."""
     row = FaultRow(f"an answer lost, and the text taken for markup, {name}")
     for lost, post in ((lost, post) for lost in (False, True) for post in range(4)):
-        with fault_scenario(M, 2, None, MARKUP[name]) as case:
+        with fault_scenario(M, 2, None, MARKUP[name], MASTODON_DIALECT="plain") as case:
             papers = tuple(replace(each, title=_MARKED) for each in case.source.papers)
             case.source = replace(case.source, papers=papers)
             lose_answer(case, post)
@@ -249,6 +289,7 @@ def rows() -> Sequence[Callable[[], FaultRow]]:
     """Every row, as a function that makes the trials of it."""
     reading = ("X takes duplicates", "Mastodon ignores keys", "GoToSocial", "Takahe")
     return (
+        processes_row,
         *(partial(senders_row, name) for name in WITHOUT_KEYS),
         *(partial(altered_row, name) for name in (*reading, "snac2")),
         *(partial(stamps_row, name) for name in reading[:2]),
