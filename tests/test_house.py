@@ -207,3 +207,10 @@ def test_no_test_is_judged_by_the_speed_of_the_machine() -> None:
                 assert "deadline" not in {each.arg for each in node.keywords}, path
         if path != Path(__file__):
             assert "HealthCheck" not in path.read_text(encoding="utf-8"), path
+
+
+def test_each_helper_has_its_line() -> None:
+    listed = re.findall(
+        r"(?m)^\| `(\w+)` \|", (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
+    )
+    assert listed == [path.stem for path in TESTS if path.parent.name == "helpers"]

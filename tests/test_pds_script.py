@@ -60,6 +60,7 @@ def test_an_install_without_a_compiler_names_it_and_writes_nothing(script: Path)
     assert not (script.parents[1] / "build").exists()
 
 
+@pytest.mark.slow
 def test_an_install_without_a_package_index_says_so_and_is_none(script: Path) -> None:
     nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
     status, said = told(script, "install", **nowhere, CC="sh", CXX="sh")

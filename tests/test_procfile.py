@@ -35,6 +35,8 @@ from tests.helpers.fake_world import check_once, check_safe
 from tests.helpers.paths import ROOT
 from tests.helpers.worker_world import numbered_digest, publish_file
 
+pytestmark = pytest.mark.slow
+
 PYTHON = Path(os.environ.get("BOT_TEST_PYTHON") or sys.executable)
 SECONDS = 180.0  # what hangs fails then; the minute of cron is waited for
 

@@ -167,6 +167,7 @@ def test_the_stand_ins_take_the_planted_secrets_and_nothing_of_them_is_left(
         bot(*command)
 
 
+@pytest.mark.slow
 def test_nothing_of_them_is_told_by_refusals(bot: RecordedCli) -> None:
     other = {
         "TWITTER_ACCESS_TOKEN_SECRET": f"{MARK}another0011",
@@ -180,6 +181,7 @@ def test_nothing_of_them_is_told_by_refusals(bot: RecordedCli) -> None:
     bot("check", TWITTER_ACCESS_TOKEN=f"{MARK}nodigits")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [
@@ -239,6 +241,7 @@ def test_nothing_of_them_is_told_by_the_source(bot: RecordedCli) -> None:
     bot("post", "--dry-run", BOT_DIGESTS="github:owner/repo/posts", BOT_GITHUB_API_URL=api)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -238,6 +238,7 @@ def shown(play: Callable[[DemoViewer], None]) -> DemoViewer:
     return viewer
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hurried")
 def test_the_demo_shows_a_whole_thread_on_each_network() -> None:
     def play(viewer: DemoViewer) -> None:
@@ -300,6 +301,7 @@ def gate(hurried: None, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     return opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["limit", "outage", "dropped", "duplicate", "credits"])
 def test_the_demo_gets_through_every_fault(fault: str, gate: threading.Event) -> None:
     networks = [network for network in Network if fault in {kind.name for kind in kinds(network)}]
@@ -307,14 +309,14 @@ def test_the_demo_gets_through_every_fault(fault: str, gate: threading.Event) ->
     def play(viewer: DemoViewer) -> None:
         viewer.until(lambda page: page.texts("count") == ["1", "1", "1"])
         for network in networks:
-            viewer.press(viewer.look(), "/fault", network=network, fault=fault, world="yes")
+            viewer.press(viewer.look(), "/fault", network=network, fault=fault, on="yes")
         gate.set()
         clean = "nothing went wrong"
         viewer.until(
             lambda page: sum(clean not in sums for sums in page.texts("sums")) == len(networks)
         )
         for network in networks:
-            viewer.press(viewer.look(), "/fault", network=network, fault=fault, world="no")
+            viewer.press(viewer.look(), "/fault", network=network, fault=fault, on="no")
         page = viewer.until_done()
         for begin in (0, 12, 24):
             assert len(set(page.posts[begin : begin + 12])) == 12  # nothing is there twice
@@ -439,6 +441,7 @@ def ended(started: subprocess.Popen[str], how: signal.Signals) -> str:
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_ends_the_demo_and_leaves_nothing(tmp_path: Path, how: signal.Signals) -> None:
     # neither of these is read: both would be refused
@@ -454,6 +457,7 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing(tmp_path: Path, how: signal.Sig
         viewer.look()
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_closed_ends_the_demo_and_leaves_nothing(tmp_path: Path) -> None:
     with process(tmp_path, "demo") as started:
         assert started.stdout is not None

@@ -29,6 +29,8 @@ from tests.helpers.fake_world import check_once, check_safe
 from tests.helpers.paths import ROOT
 from tests.helpers.worker_world import numbered_digest, publish_file
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 120.0  # what hangs fails then
 work = importlib.import_module("bot.cli.work")  # its command has its name
 

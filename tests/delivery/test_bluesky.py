@@ -150,6 +150,7 @@ SPOILS = (CLOSED_BEFORE, CLOSED_AFTER, EMPTY, NOT_JSON, server_error(503, Commit
 REFUSED = [refusal(name, REFUSALS[name]) for name in ("400 expired", "400 revoked", "400 token")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", [*SPOILS, *REFUSED, too_many(SKY, None)], ids=lambda fault: fault.name
 )

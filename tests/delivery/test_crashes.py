@@ -40,6 +40,8 @@ from tests.helpers.process_world import (
     process_world,
 )
 
+pytestmark = pytest.mark.slow
+
 BY_NETWORK = pytest.mark.parametrize("networks", NETWORK_SETS, ids="-and-".join)
 
 

@@ -35,6 +35,8 @@ from tests.helpers.fake_world import is_publish
 from tests.helpers.fault_scenarios import NETWORKS, SETTLE, FaultScenario, fault_scenario
 from tests.helpers.short_timeout import short_timeout
 
+pytestmark = pytest.mark.slow
+
 X, M, SKY = NETWORKS
 LAG = timedelta(minutes=5)
 """Longer than anybody settles: what was published is taken for absent."""

@@ -36,6 +36,8 @@ from tests.helpers.fake_world import deleted_id
 from tests.helpers.fault_scenarios import NETWORKS, FaultScenario, fault_scenario, opening_request
 from tests.helpers.process_killed import ProcessKilled
 
+pytestmark = pytest.mark.slow
+
 X, M, SKY = NETWORKS
 IGNORES_KEYS = replace(MASTODON, keys=Keys.IGNORED)
 TAKES_ALL = XBehaviour(duplicates=Duplicates.NONE)

@@ -23,6 +23,8 @@ from tests.helpers.fake_world import check_once, digest, fake_world
 from tests.helpers.ledger_setup import real_proc
 from tests.helpers.process_world import HANG_SECONDS, ProcessWorld, process_world
 
+pytestmark = pytest.mark.slow
+
 STOPS_ITSELF = """
 import signal, sys, threading
 from bot.cli import main

@@ -336,6 +336,7 @@ def test_the_requests_are_where_these_tests_think(network: Network, place: str) 
         assert (record.method, record.path) == ("POST", paths[network, place])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("network", "place"), PLACES)
 def test_no_single_fault_costs_the_thread_or_doubles_a_post(network: Network, place: str) -> None:
     for fault in faults.every(network):
@@ -351,6 +352,7 @@ def test_no_single_fault_costs_the_thread_or_doubles_a_post(network: Network, pl
                 assert len(told(world, "picture left out")) == (fault.name in refused[network])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
 def test_no_two_faults_do(network: Network) -> None:
     bad = [CLOSED_BEFORE, CLOSED_AFTER, faults.server_error(504), too_many(network, None)]
@@ -771,6 +773,7 @@ def clean(network: Network) -> tuple[int, int]:
         return len(world.requests) - 1, world.crash.commits  # the last reads what is there already
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("keeps", [True, False])
 def test_a_death_at_any_request_costs_no_picture(network: Network, keeps: bool) -> None:  # noqa: FBT001 - a table's column

@@ -39,6 +39,8 @@ from tests.helpers.fake_world import check_safe
 from tests.helpers.fault_scenarios import NETWORKS, SETTLE, Crash, FaultScenario, fault_scenario
 from tests.helpers.process_killed import ProcessKilled
 
+pytestmark = pytest.mark.slow
+
 X, M, SKY = NETWORKS
 
 

@@ -247,6 +247,7 @@ def test_a_count_without_a_time_still_counts(moment: str) -> None:
     assert read.metrics == Metrics(1317, 401, None)
 
 
+@pytest.mark.slow
 def test_a_line_of_50_megabytes_is_read_in_one_go() -> None:
     long = "ab <[(@ " * (50 * 2**20 // 8)
     for old in ("5 < 6.", "<br>", "*stars*", "[pdf]", " (06/23", "(x)"):

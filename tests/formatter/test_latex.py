@@ -185,6 +185,7 @@ def test_malformed_latex_is_kept_as_far_as_it_is_not_understood(latex: str, text
     assert latex_to_text(latex) == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -112,6 +112,7 @@ def test_x_finds_nothing_alive_but_the_links_we_meant(source: Digest, links: Lin
         assert [entity.text for entity in entities(post.text)] == meant
 
 
+@pytest.mark.slow
 @corpus_only
 @pytest.mark.parametrize("network", Network)
 def test_the_whole_corpus_is_legal_on_every_network(network: Network) -> None:

@@ -26,6 +26,7 @@ from bot.settings import Settings
 from tests.helpers import bluesky_rules
 from tests.helpers.crash_child import COMMIT, CrashPoint, StepCounter, When, counting_commits
 from tests.helpers.fake_world import NO_WISHES, FakeWorld, digest, fake_world
+from tests.helpers.paths import memory_disk
 from tests.helpers.process_killed import ProcessKilled
 from tests.helpers.process_world import (
     ALL_NETWORKS,
@@ -37,7 +38,6 @@ from tests.helpers.process_world import (
 
 X, MASTODON, SKY = ((network,) for network in ALL_NETWORKS)
 NETWORK_SETS = (X, MASTODON, SKY, ALL_NETWORKS)
-_MEMORY = Path("/dev/shm")  # noqa: S108 - it waits for no disk
 HELD_FAULTS = {When.BEFORE: HUNG_BEFORE, When.AFTER: HUNG_AFTER}
 
 
@@ -238,7 +238,7 @@ _THREADS: dict[tuple[object, ...], dict[Network, Thread]] = {}
 @contextmanager
 def caching_world() -> Iterator[CachingWorld]:
     """A world in a temporary folder, on a disk in memory where there is one."""
-    home = _MEMORY if _MEMORY.is_dir() else None
+    home = memory_disk()
     with TemporaryDirectory(dir=home) as name, fake_world(Path(name)) as world:
         yield CachingWorld(
             world.folder, world.clock, world.sandbox, world.x, world.mastodon, world.sky

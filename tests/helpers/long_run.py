@@ -32,7 +32,7 @@ from bot.settings.schedule import Schedule
 from bot.worker.alarm.raising import Told
 from bot.worker.passes import EVERYBODY
 from tests.helpers.fake_world import FakeClock, FakeWorld, fake_world
-from tests.helpers.fault_scenarios import _MEMORY, Crash, CrashingLedger
+from tests.helpers.fault_scenarios import Crash, CrashingLedger
 from tests.helpers.long_run_events import (
     BEGIN,
     DAY,
@@ -45,6 +45,7 @@ from tests.helpers.long_run_events import (
     process_events,
     source_outages,
 )
+from tests.helpers.paths import memory_disk
 from tests.helpers.process_killed import ProcessKilled
 from tests.helpers.worker_world import (
     FakeOperator,
@@ -593,6 +594,6 @@ def long_run(
     seed: int, days: int, catch_up: str, networks: Sequence[Network] = NETWORKS
 ) -> Iterator[LongRun]:
     """A worker's months in a world of their own."""
-    home = _MEMORY if _MEMORY.is_dir() else None
+    home = memory_disk()
     with tempfile.TemporaryDirectory(dir=home) as folder, fake_world(Path(folder)) as world:
         yield LongRun(seed, days, catch_up, world, networks)

@@ -14,6 +14,8 @@ from bot.model import State
 from tests.helpers.ledger_setup import T0, planned_thread
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 CHILD = ROOT / "tests" / "helpers" / "ledger_child.py"
 ENVIRONMENT = {"PYTHONPATH": str(ROOT)}
 

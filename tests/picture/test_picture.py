@@ -259,6 +259,7 @@ def test_even_text_that_nobody_tidied_is_drawn(title: str, author: str) -> None:
     assert draw(source).data.startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @corpus_only
 def test_the_whole_corpus_can_be_drawn_with_every_character() -> None:
     for path in corpus():

@@ -119,6 +119,7 @@ def changes(zone: ZoneInfo) -> list[date]:
 # Ten years ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", DAILY, ids=lambda line: line.text)
 @pytest.mark.parametrize("name", ZONES)
 def test_ten_years_ring_as_the_clocks_show(name: str, line: CronLine) -> None:
@@ -130,6 +131,7 @@ def test_ten_years_ring_as_the_clocks_show(name: str, line: CronLine) -> None:
             return
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", OFTEN, ids=lambda line: line.text)
 @pytest.mark.parametrize("name", [*ZONES, *OTHERS])
 def test_what_rings_often_rings_right_about_every_change_of_ten_years(

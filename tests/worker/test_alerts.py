@@ -224,6 +224,7 @@ def test_addresses_that_can_be_used_are_said_to_be_and_nothing_is_sent(server: H
     assert server.requests == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("written", "named"),
     [
@@ -305,6 +306,7 @@ def test_nothing_of_an_address_is_seen_anywhere(
 # A worker's life
 
 
+@pytest.mark.slow
 def test_each_trouble_is_told_once_over_restarts_and_failing_receivers(
     tmp_path: Path, server: HttpServer
 ) -> None:

@@ -13,6 +13,8 @@ import pytest
 from tests.helpers.long_run import LongRun, long_run, serve_accounts_in_turn
 from tests.helpers.long_run_events import BEGIN, DAY, NETWORKS, calendar
 
+pytestmark = pytest.mark.slow
+
 DAYS = 400
 MANY = "BOT_SEEDS" in os.environ
 SEEDS = range(1, int(os.environ.get("BOT_SEEDS", "1")) + 1)
