@@ -88,14 +88,18 @@ def settle(  # noqa: PLR0913 - an option each
         if not ledger.threads(most=1):
             raise nothing
         thread = app.one_thread(ledger, digest, networks, names)
-        if position >= len(thread.posts):
-            raise BotError(f"{thread.digest} has posts 0 to {len(thread.posts) - 1}")
-        state = thread.posts[position].state
-        if state not in (State.UNKNOWN, State.HELD):
-            raise BotError(
-                f"post {position} of {thread.digest} is {state}: there is nothing to settle",
-                "To take a thread back: bot retract.",
-            )
+        with ledger.sending(thread.account, now()):
+            thread = ledger.refresh(thread.number)
+            if position >= len(thread.posts):
+                raise BotError(f"{thread.digest} has posts 0 to {len(thread.posts) - 1}")
+            state = thread.posts[position].state
+            if state not in (State.UNKNOWN, State.HELD):
+                raise BotError(
+                    f"post {position} of {thread.digest} is {state}: there is nothing to settle",
+                    "To take a thread back: bot retract.",
+                )
+            if unsent:
+                ledger.settle(thread.number, position, None, "", now())
         if post_id:
             owner = ledger.fact(thread.account, "id") or ""
             known_as = post_id = id_of(thread.network, post_id, owner)
@@ -106,9 +110,6 @@ def settle(  # noqa: PLR0913 - an option each
             if served.end is not End.DONE:
                 click.echo(f"{thread.account}: {served.reason}", err=True)
                 return status_of_served([served])
-        else:
-            with ledger.sending(thread.account, now()):
-                ledger.settle(thread.number, position, None, "", now())
     decided = f"sent as {post_id}" if post_id else "not out, and planned"
     click.echo(f"Post {position} of {thread.digest} on {thread.account} is {decided}.")
     click.echo("Go on with: bot post " + thread.digest)
