@@ -266,8 +266,10 @@ class Show:
         clock, name = self.clocks[thread.account.network], thread.account.name
         around = Surroundings(clock.now, clock.monotonic, clock.sleep, self.stop.is_set, self._tell)
         service = Service(settings, ledger, around)
+        wishes = Wishes(unsent=True)  # nothing of it can be out: the networks are new as well
         while not self.stop.is_set():
-            (served,) = service.publish(digest, [thread], Wishes())
+            (served,) = service.publish(digest, [thread], wishes)
+            wishes = Wishes()
             self._say(name, *outcome(served))
             if served.end is not End.LATER:
                 return
