@@ -9,7 +9,7 @@ check: $(PYTHON)
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
-	$(PYTHON) -m pytest -q -n auto -m "not slow and not pds"
+	$(PYTHON) -m pytest -q -n auto --hypothesis-profile=fast -m "not slow and not pds"
 
 $(PYTHON):
 	@echo "There is no environment in $(VENV). Make one first:" >&2

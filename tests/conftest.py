@@ -18,6 +18,8 @@ from tests.helpers.paths import memory_disk  # noqa: E402 - it is a helper
 # A slow or busy machine is no failure.
 settings.register_profile("suite", deadline=None, suppress_health_check=SUITE)
 settings.load_profile("suite")
+# for `make check`: the tests that name no number of examples have a fifth of them
+settings.register_profile("fast", settings.get_profile("suite"), max_examples=20)
 
 
 def pytest_xdist_auto_num_workers() -> int:

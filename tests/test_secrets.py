@@ -148,6 +148,7 @@ def test_the_logs_are_heard_and_would_give_them_away(
     bot.heard.truncate()
 
 
+@pytest.mark.slow
 def test_the_stand_ins_take_the_planted_secrets_and_nothing_of_them_is_left(
     bot: RecordedCli,
 ) -> None:

@@ -166,6 +166,7 @@ def test_every_fault_where_a_session_must_be_renewed(fault: Fault) -> None:
             assert logins == (2 if fault in REFUSED and at == 1 else 1) or fault in REFUSED
 
 
+@pytest.mark.slow
 def test_a_crash_anywhere_where_a_session_must_be_renewed() -> None:
     """The new pair is on the disk before it is used; an old refresh token is good for 2 hours."""
 

@@ -113,6 +113,7 @@ def check_send(current: StoredPost, policy: Policy, action: Send) -> None:
         assert current.missed_after >= policy.settle * (1 if own else 1.5)
 
 
+@pytest.mark.slow
 def test_the_laws_hold_for_every_history_of_a_post_in_every_state() -> None:
     tried = set()
     for known, state, looked, reads, gone in product(

@@ -358,5 +358,6 @@ class Posts(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
+@pytest.mark.slow
 def test_whatever_happens_the_ledger_and_the_model_agree() -> None:
     run_state_machine_as_test(Posts, settings=settings(max_examples=40, stateful_step_count=40))

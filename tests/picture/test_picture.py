@@ -196,6 +196,7 @@ def test_a_count_that_is_none_leaves_the_other_bars_to_be_seen() -> None:
 # -- always the same -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_digest_is_drawn_the_same_by_any_process() -> None:
     script = (
         "import sys; sys.path.insert(0, '.')\n"
@@ -228,6 +229,7 @@ def test_nothing_but_the_picture_is_in_the_file() -> None:
 # -- any text --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source", [HOSTILE, MANY, SCRIPTS, with_counts((0, 0)), with_counts((10**12, 1))]
 )
@@ -237,6 +239,7 @@ def test_hard_digests_are_drawn_and_small(source: Digest) -> None:
     assert len(picture.data) < SMALL
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(digests(max_papers=12), st.integers(0, 12))
 def test_any_digest_is_drawn(source: Digest, top: int) -> None:
@@ -252,6 +255,7 @@ def test_any_digest_is_drawn(source: Digest, top: int) -> None:
     assert len(picture.data) < SMALL
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.text(max_size=400), st.text(max_size=100))
 def test_even_text_that_nobody_tidied_is_drawn(title: str, author: str) -> None:

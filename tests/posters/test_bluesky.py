@@ -1067,6 +1067,7 @@ def test_a_profile_that_cannot_be_read_is_an_error(
 # -- whatever it says ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=SHARED_FIXTURE)
 @given(value=any_json, raw=any_body, status=...)
 def test_no_answer_of_any_shape_raises_what_nobody_expects(

@@ -94,6 +94,7 @@ ANY_PAGE: Mapping[int, Expected] = {**ANY_ERROR, 403: CONTENT, 404: CREDENTIALS}
 BODILESS = (204, 304)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("post", "body", "expected"),
     [

@@ -381,18 +381,21 @@ def check_every_status(server: HttpServer, path: str, ask: Callable[[], Outcome]
         assert (outcome.id, outcome.until, outcome.flaw) == ("", None, "")
 
 
+@pytest.mark.slow
 def test_each_status_of_mastodon_has_its_meaning(server: HttpServer, on_mastodon: Poster) -> None:
     check_every_status(server, MEDIA, lambda: on_mastodon.upload(PICTURE))
     check_every_status(server, MEDIUM, lambda: on_mastodon.media_ready("7"))
     assert len(server.requests) == 800
 
 
+@pytest.mark.slow
 def test_each_status_of_x_has_its_meaning(server: HttpServer, on_x: Poster) -> None:
     check_every_status(server, UPLOAD, lambda: on_x.upload(PICTURE))
     check_every_status(server, UPLOAD, lambda: on_x.media_ready("7"))
     assert len(server.requests) == 800
 
 
+@pytest.mark.slow
 def test_a_picture_without_its_words_is_not_sent_on_x(server: HttpServer, on_x: Poster) -> None:
     server.route(UPLOAD, json_reply({"data": {"id": "7"}}))
     for status in range(300, 600):

@@ -175,6 +175,7 @@ def test_no_secret_is_shown(
     assert MARK in sent  # they were planted indeed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 429, 500])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("step", [1, -1])  # of a long message the beginning is quoted

@@ -79,6 +79,7 @@ ANY_PROBLEM: Mapping[int, Expected] = {
 BODILESS = (204, 304)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("post", [ROOT, REPLY], ids=["root", "reply"])
 def test_every_status_has_its_meaning(server: HttpServer, poster: Poster, post: Outgoing) -> None:
     expected = ANY_PROBLEM if post is ROOT else {**ANY_PROBLEM, 404: PARENT}

@@ -149,6 +149,7 @@ def test_what_rings_often_rings_right_about_every_change_of_ten_years(
                 break
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ZONES)
 def test_what_rings_often_rings_right_on_any_day_of_ten_years(name: str) -> None:
     schedule, zone = Schedule("*/30 * * * *", name), ZoneInfo(name)
@@ -157,6 +158,7 @@ def test_what_rings_often_rings_right_on_any_day_of_ten_years(name: str) -> None
         assert schedule.after(moment) == next(rings(OFTEN[0], zone, moment))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", OFTEN, ids=lambda line: line.text)
 @pytest.mark.parametrize("name", [*ZONES[1:6], *OTHERS])
 def test_within_an_hour_that_comes_again_the_next_ring_is_after_it(

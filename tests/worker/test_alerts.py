@@ -138,6 +138,7 @@ FAILING: dict[str, tuple[Reply, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", FAILING)
 def test_what_a_receiver_does_not_take_is_not_delivered(server: HttpServer, how: str) -> None:
     answer, reason = FAILING[how]

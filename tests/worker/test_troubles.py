@@ -283,6 +283,7 @@ def pass_sequence() -> Iterator[PassSequence]:
         yield PassSequence(Path(folder))
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(passes)
 @example([PassPlan(frozenset(KEYS)), QUIET, PassPlan(frozenset(KEYS), takes=False), QUIET])
