@@ -110,10 +110,10 @@ class Book:
         self.thread = self.ledger.suspect(self.thread.number, position, reason, self.now)
         self.count_from(0.0)
 
-    def refuse_as_there(self, position: int, reason: str) -> None:
+    def duplicate(self, position: int, reason: str) -> None:
         """The network refused the try because it has such a post already."""
         number = self.thread.number
-        self.thread = self.ledger.refuse_as_there(number, position, reason, self.now)
+        self.thread = self.ledger.duplicate(number, position, reason, self.now)
 
     def unsent(self, position: int, reason: str) -> None:
         """Its last try surely did not publish it."""

@@ -130,7 +130,7 @@ class Sender:
             case Sort.SENT:
                 book.sent(position, outcome.id, outcome.url)
             case Sort.UNKNOWN if outcome.duplicate:
-                book.refuse_as_there(position, outcome.reason)
+                book.duplicate(position, outcome.reason)
             case Sort.UNKNOWN:
                 book.doubt(position, outcome.reason)
             case Sort.LATER | Sort.REFUSED:

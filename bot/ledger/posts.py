@@ -59,7 +59,7 @@ MOVES: Mapping[str, Move] = MappingProxyType(
             f" {_UNSEEN}",
         ),
         # this try surely published nothing: whoever finds the post knows that another sender did
-        "refuse as there": Move(
+        "duplicate": Move(
             frozenset({State.SENDING}),
             "state = 'unknown', doubted_at = coalesce(doubted_at, tried_at), reason = :reason,"
             " tries = tries - 1, refusals = refusals + 1",
@@ -155,11 +155,9 @@ class Posts(Threads, Senders):
         """
         return self._move("suspect", number, position, at, reason=words(reason))
 
-    def refuse_as_there(
-        self, number: int, position: int, reason: str, at: datetime
-    ) -> StoredThread:
+    def duplicate(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
         """The network refused this try because it has such a post already."""
-        return self._move("refuse as there", number, position, at, reason=words(reason))
+        return self._move("duplicate", number, position, at, reason=words(reason))
 
     def missed(self, number: int, position: int, after: float, at: datetime) -> StoredThread:
         """A read did not find an unknown post, `after` so many seconds since its last try."""

@@ -25,12 +25,13 @@ from bot.posters.answers import (
 )
 from bot.posters.poster import Outcome, Outgoing, Profile, Refusal, Seen, Sort
 from bot.posters.undo import x_text
-from bot.posters.values import at, id_at, items_at, names_somebody, text_at
+from bot.posters.values import at, created_at, id_at, items_at, names_somebody, text_at
 
 NETWORK = "X"
 _ID = re.compile(r"[0-9]{1,20}")
 _ID_SHIFT = 22
 _ID_EPOCH = 1288834974657
+_FIRST_WITH_TIME = 2**35
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LABEL = (
     "X asks bots to carry the label 'Automated' (Settings, Your account, Account information, "
@@ -166,7 +167,7 @@ def seen(item: object) -> Seen | None:
         url=post_url(post_id),
         text=x_text(item),
         parent=next(_references(item, "replied_to"), ""),
-        created=_minted(post_id),
+        created=_minted(post_id) or created_at(item, "created_at") or _EPOCH,
         media=len(items_at(item, "attachments", "media_keys")),
     )
 
@@ -184,8 +185,13 @@ def _is_repost(item: object) -> bool:
     return any(True for kind in kinds for _ in _references(item, kind))
 
 
-def _minted(post_id: str) -> datetime:
-    """Return when an id was made: X writes the time into it, in milliseconds."""
+def _minted(post_id: str) -> datetime | None:
+    """Return when an id was made: X writes the time into it, in milliseconds.
+
+    It cannot be wrong as another field may be. None for an id of the years before, which has none.
+    """
+    if int(post_id) < _FIRST_WITH_TIME:
+        return None
     milliseconds = (int(post_id) >> _ID_SHIFT) + _ID_EPOCH
     return _EPOCH + timedelta(milliseconds=milliseconds)
 

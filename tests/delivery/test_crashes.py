@@ -167,10 +167,10 @@ def states(at: ProcessWorld, network: Network) -> list[State]:
 def test_an_interrupt_lets_the_request_in_flight_end(
     at: ProcessWorld, number: signal.Signals, fault: Fault
 ) -> None:
-    hold(at, Network.TWITTER, 3, fault)
+    hold(at, Network.TWITTER, 4, fault)
     with at.start() as process:
         assert process.stderr
-        assert at.wait_until_held("twitter", 3)
+        assert at.wait_until_held("twitter", 4)
         process.send_signal(number)
         assert process.stderr.readline() == "Stopping after the request in flight.\n"
         at.world.sandbox.release()

@@ -203,9 +203,9 @@ def counting_steps(counter: StepCounter, world: FakeWorld) -> Iterator[None]:
     names = {world.sandbox.url(network): network.value for network in ALL_NETWORKS}
     once = Line.once
 
-    def watched(line: Line, ask: Callable[[], object]) -> object:
+    def watched(line: Line, ask: Callable[[], object], *, fresh: bool = False) -> object:
         network = names[line.session._base]  # type: ignore[attr-defined] # the project's own session
-        return counter.step(network, lambda: once(line, ask))
+        return counter.step(network, lambda: once(line, ask, fresh=fresh))
 
     Line.once = watched  # type: ignore[method-assign, assignment] # put back below
     try:
@@ -250,6 +250,7 @@ def clean_run(networks: tuple[Network, ...]) -> StepCounter:
     counter = StepCounter()
     with caching_world() as world:
         settings = world.settings(networks)
+        world.add_history(settings)
         with counting_steps(counter, world):
             served = world.post(digest(PAPERS), settings)
         assert {one.end for one in served.values()} == {"done"}, served
@@ -272,6 +273,7 @@ def abandon(point: CrashPoint, networks: tuple[Network, ...]) -> Trial:
     counter = StepCounter(point)
     with caching_world() as world:
         settings, source = world.settings(networks), digest(PAPERS)
+        world.add_history(settings)
         with suppress(ProcessKilled), counting_steps(counter, world):
             world.post(source, settings)
         if not counter.fired:

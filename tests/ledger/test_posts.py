@@ -42,7 +42,8 @@ begin absent  sending  -        sending  -     -        -
 sent          sent     sent     sent     sent  sent     -
 adopt         sent     sent     sent     sent  sent     -
 doubt         -        unknown  unknown  -     -        -
-suspect       unknown  -        -        -     -        -
+suspect       unknown  -        unknown  -     -        -
+duplicate     -        unknown  -        -     -        -
 missed        -        -        unknown  -     -        -
 absent        -        -        planned  -     -        -
 unsent        -        planned  -        -     -        -
@@ -61,6 +62,7 @@ CHANGES: dict[str, Change] = {
     "adopt": lambda ledger, n: ledger.adopt(n, 0, "1", "https://x.test/1", LATER),
     "doubt": lambda ledger, n: ledger.doubt(n, 0, "timed out", LATER),
     "suspect": lambda ledger, n: ledger.suspect(n, 0, "half out", LATER),
+    "duplicate": lambda ledger, n: ledger.duplicate(n, 0, "duplicate", LATER),
     "missed": lambda ledger, n: ledger.missed(n, 0, 2.5, LATER),
     "absent": lambda ledger, n: ledger.absent(n, 0, LATER),
     "unsent": lambda ledger, n: ledger.unsent(n, 0, "refused", LATER),
@@ -252,6 +254,8 @@ class Model:
                 return replace(self, state=target, id=id, doubted=False)
             case "doubt" | "suspect":
                 return replace(self, state=target, doubted=True)
+            case "duplicate":
+                return replace(self, state=target, doubted=True, tries=self.tries - 1)
             case "unsent":
                 state = State.UNKNOWN if self.doubted else target
                 return replace(self, state=state, tries=self.tries - 1)
@@ -320,7 +324,7 @@ class Posts(RuleBasedStateMachine):
             self.hold_the_promise(name, before, after)
 
     def hold_the_promise(self, name: str, before: Model, after: Model) -> None:
-        assert after.tries >= before.tries or name in ("unsent", "settle unsent")
+        assert after.tries >= before.tries or name in ("unsent", "settle unsent", "duplicate")
         if before.state is State.SENT:
             assert after.state in (State.SENT, State.HELD, State.RETRACTED)
         if before.state is State.RETRACTED:

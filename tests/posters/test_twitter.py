@@ -378,9 +378,18 @@ def test_pages_are_followed_and_billed_and_no_post_is_there_twice(
 def test_reading_ends_at_the_time_asked_for(server: HttpServer, poster: Poster) -> None:
     old = NOW - timedelta(days=2)
     server.route(TIMELINE, timeline([tweet(9, NOW), tweet(8, old)], "aa"))
-    look = poster.look(NOW - timedelta(days=1), after="1")
+    look = poster.look(NOW - timedelta(days=1))
     assert ([post.id for post in look.posts], look.complete) == (["9"], True)
     assert len(server.requests) == 1
+
+
+def test_what_lies_above_a_known_post_is_given_whatever_its_time(
+    server: HttpServer, poster: Poster
+) -> None:
+    old = NOW - timedelta(days=2)
+    server.route(TIMELINE, timeline([tweet(9, NOW), tweet(8, old)], ""))
+    look = poster.look(NOW - timedelta(days=1), after="1")
+    assert ([post.id for post in look.posts], look.complete) == (["9", "8"], True)
 
 
 def test_what_lies_beyond_the_newest_3200_is_not_claimed(
@@ -403,14 +412,13 @@ def test_reading_ends_even_if_the_pages_do_not(server: HttpServer, poster: Poste
     assert len(server.requests) == 64
 
 
-def test_a_page_of_errors_after_the_first_leaves_it_incomplete(
+def test_a_page_of_errors_after_the_first_cannot_be_read(
     server: HttpServer, poster: Poster
 ) -> None:
     errors = json_reply({"errors": [{"title": "?"}]})
     server.route(TIMELINE, timeline([tweet(9, NOW)], "aa"), errors)
-    look = poster.look(NOW - timedelta(days=1))
-    assert ([post.id for post in look.posts], look.complete) == (["9"], False)
-    assert look.cost == Decimal("0.001")
+    with pytest.raises(CannotRead):
+        poster.look(NOW - timedelta(days=1))
 
 
 def test_a_post_that_cannot_be_read_leaves_it_incomplete(

@@ -184,6 +184,7 @@ def test_a_rate_limit_is_waited_for_to_its_end_and_not_to_the_next_tick(tmp_path
         source = publish(world, 1)
         limit = too_many(Network.TWITTER, 2 * HOUR)
         world.sandbox.script(limit, network="twitter", when=lambda r: r.method == "POST")
+        world.add_history(settings)
         with worker_world(world, settings) as worker:
             wakes = worker.run()
             until = wakes["twitter"]

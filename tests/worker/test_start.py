@@ -88,6 +88,7 @@ def healthz(port: int) -> tuple[int, dict[str, object]]:
 def test_it_posts_is_rung_for_and_stops(tmp_path: Path) -> None:
     with fake_world(tmp_path) as world:
         settings = worker_settings(world)
+        world.add_history(settings)
         source = numbered_digest(1, world.clock.wall - HOUR)
         with running(world, settings) as (worker, out):
             out.until("pass.ended")
