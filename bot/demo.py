@@ -45,7 +45,7 @@ _HURRIED = {
     "BOT_SETTLE": "1s",
     "BOT_RETRY_WAIT": "0.5",
     "BOT_PATIENCE": "8s",
-    "BOT_HTTP_TIMEOUT": "10",
+    "BOT_HTTP_TIMEOUT": "4",
 }
 _REST = 2.0
 """How long the demo rests, in seconds, where a run says that it must come back later."""

@@ -379,7 +379,7 @@ class Desk:
             retry_wait=settings.retry_wait,
             turn=2 * settings.pause.total_seconds() + settings.http_timeout,
             reads=self._reads(),
-            lags=network is Network.TWITTER,
+            lags=network is Network.TWITTER and bool(settings.settle),
             keyed=network is Network.BLUESKY,
             checks=reads_for_free(network),
         )

@@ -136,6 +136,7 @@ def test_it_posts_by_itself_and_survives_what_a_platform_does(checkout: Path) ->
             "BOT_DIGESTS": "posts",
             "BOT_SCHEDULE": "* * * * *",
             "BOT_PAUSE": "1s",
+            "BOT_SETTLE": "0",
             "TWITTER_CONSUMER_KEY": keys.consumer_key,
             "TWITTER_CONSUMER_SECRET": keys.consumer_secret,
             "TWITTER_ACCESS_TOKEN": keys.access_token,

@@ -50,10 +50,12 @@ class Policy:
     def unseen(self, post: StoredPost) -> float:
         """Return for how many seconds a post must stay unseen before it counts as absent.
 
-        Where only another sender can have published it, the wait is longer than that sender's own
-        wait by half, so that two senders that watch each other do not end their waits together.
+        A ledger that never tried it waits half as long again as the sender at work may, so that
+        two that watch each other do not end their waits together. An opening that was never tried
+        is waited for because reads lag, and no longer.
         """
-        return self.settle if post.tries else 1.5 * max(self.settle, self.turn)
+        was_tried = post.tries or post.refusals
+        return self.settle if was_tried or post.position == 0 else 1.5 * max(self.settle, self.turn)
 
     def is_stale(self, idle: float) -> bool:
         """Tell whether a read or a post that is `idle` seconds old says nothing of now."""

@@ -213,7 +213,7 @@ class Lookout:
             return None
         return tried + ((network or now) - now) - CLOCKS_APART
 
-    def take_stock(self) -> tuple[Sequence[Seen], str]:
+    def take_stock(self) -> tuple[Sequence[tuple[int, Seen]], str]:
         """Read whole, adopt what is the thread's; give its doubles, newest first, and what is left.
 
         What this ledger never tried is known by key or whole text alone: only what is surely the
@@ -238,7 +238,9 @@ class Lookout:
         known = {post.id for post in book.thread.posts if post.id}
         if not known and not posts.complete:
             book.give_up(0, f"{_UNREAD_BACK}; {_LOOK_YOURSELF}")
-        doubles = [one for one in posts.posts if one.id in wholes and one.id not in known]
+        doubles = [
+            (wholes[one.id], one) for one in posts.posts if one.id in wholes and one.id not in known
+        ]
         return doubles, "" if doubles else found.doubtful
 
     def _keys(self) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def _take_back(book: Book, poster: Poster) -> None:
     for _ in range(_MOST_ROUNDS):
         found, left = lookout.take_stock() if book.policy.reads else ((), "")
         _settle(book, lookout)
-        doubles = [one for one in found if one.id not in deleted]
+        doubles = [(position, one) for position, one in found if one.id not in deleted]
         there = [
             post
             for post in sorted(book.thread.posts, key=place_of, reverse=True)
@@ -50,9 +50,9 @@ def _take_back(book: Book, poster: Poster) -> None:
         ]
         if deleted and not doubles and not any(post.id for post in there):
             break
-        for one in doubles:
-            _delete(book, poster, one.id, "a second post of the thread")
-            book.tell("deleted", None, one.url, one.id)
+        for position, one in doubles:
+            _delete(book, poster, one.id, f"a second post {position}", position)
+            book.tell("retracted", position, one.url, one.id)
             deleted.add(one.id)
         for post in there:
             if post.id:

@@ -280,8 +280,9 @@ class _Mastodon:
     def _instance(self) -> object:
         """Read what the server says of itself, by the older way where it lacks the newer.
 
-        Without the slash that mastodon.py puts at the end: Takahe knows no such address. It is the
-        last thing tried.
+        Without the slash that mastodon.py puts at the end: Takahe knows no such address, and its
+        newer page is an error of its own. Not every server has both. Raises CannotRead where none
+        can be had, and not because the server has none.
         """
         asks = (
             lambda: self._api("GET", "/api/v2/instance"),
@@ -289,17 +290,18 @@ class _Mastodon:
             self._client.instance_v2,
             self._client.instance_v1,
         )
-        pages = (self._page_or_none(ask) for ask in asks)
-        reply = next(filter(None, pages), None)
-        return reply.value() if reply else None
-
-    def _page_or_none(self, ask: Callable[[], object]) -> Reply | None:
-        """Read a page that not every server has; None where it says so in whatever way."""
-        exchange = self._ask(ask)
-        reply = exchange.reply
-        if reply is None or reply.status == HTTPStatus.TOO_MANY_REQUESTS or reply.status >= _BROKEN:
-            raise self._cannot_read(exchange)
-        return reply if reply.ok else None
+        broken: Exchange | None = None
+        for ask in asks:
+            exchange = self._ask(ask)
+            reply = exchange.reply
+            if reply is None or reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+                raise self._cannot_read(exchange)
+            if reply.ok:
+                return reply.value()
+            broken = exchange if reply.status >= _BROKEN else broken
+        if broken:
+            raise self._cannot_read(broken)
+        return None
 
     def _answer(self, exchange: Exchange) -> Reply:
         """Return the answer to a read. Raises CannotRead where there is none, or a refusal."""

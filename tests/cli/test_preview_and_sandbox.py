@@ -295,7 +295,7 @@ def gate(hurried: None, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     opened, sleep = threading.Event(), demo.Clock.sleep
 
     def held(clock: demo.Clock, seconds: float) -> None:
-        if seconds == PAUSE:
+        if PAUSE / 2 < seconds <= PAUSE:  # what is left of the pause
             opened.wait(TIMEOUT)
         else:
             sleep(clock, seconds)
@@ -479,7 +479,8 @@ def test_the_sandbox_takes_what_the_real_bot_sends(tmp_path: Path) -> None:
         viewer = DemoViewer([started.stdout.readline().strip()])
         assert started.stdout.readline() == "\n"
         environ = dict(started.stdout.readline().strip().split("=", 1) for _ in range(10))
-        environ |= {"BOT_PAUSE": "0", "BOT_TOP": "1", "BOT_DIGESTS": str(SAMPLES)}
+        environ |= {"BOT_PAUSE": "0", "BOT_SETTLE": "0", "BOT_TOP": "1"}
+        environ |= {"BOT_DIGESTS": str(SAMPLES)}
         assert run(["post"], Surroundings(environ, tmp_path)) == 0
         page = viewer.look()
         assert len(page.posts) == 9

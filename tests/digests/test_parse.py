@@ -400,3 +400,19 @@ def compare_mention(mention: Mention, markup: str) -> None:
     assert rest.startswith(f'{mention.handle}) <a href="{mention.url.replace("&", "&amp;")}">')
     assert mention.date
     assert f"{mention.date:%B} {mention.date.day}, {mention.date.year}<" in rest
+
+
+@pytest.mark.parametrize("written", ["0001-01-01", "9999-12-31T23:59:59Z", "1989-12-31"])
+def test_a_date_at_an_end_of_the_calendar_is_no_date(written: str) -> None:
+    """Days before and after it are reckoned with, and there are none."""
+    text = f"---\ntitle: Hot Papers\ndate: {written}\nslug: hot\n---\n"
+    with pytest.raises(Malformed, match="expected a date like"):
+        parse(text, "x.md")
+
+
+def test_a_day_at_an_end_of_the_calendar_names_no_day() -> None:
+    assert days_in("hot-papers-9999-12-31") is None
+    assert days_in("hot-papers-0001-01-01") is None
+    text = "---\ntitle: Hot Papers 9999-12-31\ndate: 2026-03-01\nslug: hot-9999-12-31\n---\n"
+    digest, _ = parse(text, "x.md")
+    assert digest.day == date(2026, 3, 1)

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.settings.schedule import Schedule
+from bot.worker.start import spread
 from bot.worker.timer import LONGEST_SLEEP, LONGEST_STEP, Due, Timer, _Zone
 
 NOON = datetime(2026, 3, 1, 12, 10, tzinfo=UTC)
@@ -348,4 +349,21 @@ def test_signs_of_life_come_by_themselves() -> None:
     timer.start()
     for _ in range(3):
         signs.get(timeout=PATIENCE)
+    timer.stop()
+
+
+def test_a_pass_is_late_by_up_to_twenty_seconds_and_by_as_much_for_all_accounts() -> None:
+    """So two workers that share nothing do not send in one moment, and one pass serves all."""
+    late, others = spread("one worker"), spread("another")
+    times = [NOON + number * MINUTE for number in range(50)]
+    seconds = [late(time) for time in times]
+    assert all(0 <= each <= 20 for each in seconds)
+    assert len(set(seconds)) == 50
+    assert seconds == [late(time) for time in times]
+    assert all(abs(late(time) - others(time)) > 0 for time in times)
+    timer = Timer(Due().ring, lambda: NOON, late)
+    timer.every(HALF_HOURLY, BOTH)
+    due = NOON.replace(minute=30)
+    timer.start()
+    assert timer.next_run() == due + timedelta(seconds=late(due))
     timer.stop()

@@ -74,6 +74,14 @@ class Keys(StrEnum):
     IGNORED = "ignored"
 
 
+class InstanceV2(StrEnum):
+    """The newer page about the server: there, missing (snac2), or an error (Takahe)."""
+
+    THERE = "there"
+    MISSING = "missing"
+    BREAKS = "breaks"
+
+
 class IdForm(StrEnum):
     """What ids look like: Mastodon's numbers, GoToSocial's ULIDs, snac2's 42 hex digits, UUIDs."""
 
@@ -159,7 +167,7 @@ class MastodonBehaviour:
     since_id: bool = True
     min_id: bool = True
     links: bool = True
-    instance_v2: bool = True
+    instance_v2: InstanceV2 = InstanceV2.THERE
     deprecates: bool = True
     unreadable: int | None = None
     writes: bool = True
@@ -221,7 +229,7 @@ SNAC2 = MastodonBehaviour(
     since_id=False,
     min_id=False,
     links=False,
-    instance_v2=False,
+    instance_v2=InstanceV2.MISSING,
     deprecates=False,
     missing_media=200,
     language_fixed=True,
@@ -236,6 +244,7 @@ TAKAHE = MastodonBehaviour(
     private_listed=False,
     private_at_home=False,
     slash=False,
+    instance_v2=InstanceV2.BREAKS,
     plain_count=True,
     too_long=400,
     too_long_words="Status is too long",

@@ -11,7 +11,7 @@ from bot.sandbox.ids import hex_ids, mastodon_ids, ulids, uuids
 from bot.sandbox.mastodon import answers as says
 from bot.sandbox.mastodon import instance as instances
 from bot.sandbox.mastodon import pages
-from bot.sandbox.mastodon.behaviour import IdForm, MastodonBehaviour
+from bot.sandbox.mastodon.behaviour import IdForm, InstanceV2, MastodonBehaviour
 from bot.sandbox.mastodon.listing import Listing, links, page
 from bot.sandbox.mastodon.pages import Place, Profile
 from bot.sandbox.service import Service, Stored
@@ -136,7 +136,9 @@ class MastodonReading(Service):
         return reply(200, pages.credentials(self._place(request)))
 
     def _instance(self, request: Request, _: datetime) -> Response:
-        if not self.behaviour.instance_v2:
+        if self.behaviour.instance_v2 is InstanceV2.BREAKS:
+            return says.BROKEN
+        if self.behaviour.instance_v2 is InstanceV2.MISSING:
             return says.NO_PAGE_HTML
         return reply(200, instances.instance(self._place(request), request.header("host")))
 
