@@ -180,6 +180,10 @@ class DemoViewer:
     lines: list[str] = field(default_factory=list)
     session: requests.Session = field(default_factory=requests.Session)
 
+    def __post_init__(self) -> None:
+        # the server closes a kept connection that rests for five seconds, maybe under a request
+        self.session.headers["Connection"] = "close"
+
     def echo(self, line: str) -> None:
         self.lines.append(line)
 

@@ -80,13 +80,13 @@ def offset_of(zone: ZoneInfo, day: date) -> timedelta | None:
 
 
 @cache
-def walked(zone: ZoneInfo, day: date) -> dict[datetime, datetime]:
-    """What the clocks show about that day, and at which minute first."""
+def walked(zone: ZoneInfo, day: date, minutes: int) -> dict[datetime, datetime]:
+    """What the clocks show about that day every so many minutes, and when first."""
     moment = datetime(day.year, day.month, day.day, tzinfo=UTC) - 16 * HOUR
     shown: dict[datetime, datetime] = {}
-    for _ in range(60 * 60):
+    for _ in range(0, 60 * 60, minutes):
         shown.setdefault(moment.astimezone(zone).replace(tzinfo=None), moment)
-        moment += MINUTE
+        moment += minutes * MINUTE
     return shown
 
 
@@ -94,7 +94,8 @@ def moment_of(local: datetime, zone: ZoneInfo) -> datetime:
     offset = offset_of(zone, local.date())
     if offset is not None:
         return local.replace(tzinfo=UTC) - offset
-    shown = walked(zone, local.date())
+    # today's zones differ from UTC, and change, by quarters of an hour
+    shown = walked(zone, local.date(), 1 if local.minute % 15 else 15)
     return shown.get(local) or shown[min(here for here in shown if here > local)]
 
 
