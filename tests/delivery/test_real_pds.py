@@ -229,17 +229,13 @@ def test_what_a_person_deleted_is_not_put_back(at: RealPdsProcess) -> None:
     assert not keys & {thread.posts[0].key, thread.posts[1].key}, "put back"
 
 
-def test_a_look_alike_is_asked_about_and_let_be(at: RealPdsProcess) -> None:
+def test_a_look_alike_is_told_apart_by_its_key_and_let_be(at: RealPdsProcess) -> None:
     at.environ["BOT_TOP"] = "1"
     key = tid(datetime.fromisoformat(f"{SAMPLE}T12:00:00Z"))
     text = f"Hot Papers {SAMPLE} is out!"
     value = {"$type": POSTS, "text": text, "createdAt": f"{SAMPLE}T12:00:00.000Z"}
     at.post_elsewhere(key, value)
     status, said = at()
-    assert status == 1, said
-    assert f"/post/{key} resembles the opening" in said
-    assert at.records().keys() == {key}
-    status, said = at("post", SAMPLE, "--assume-unsent")
     assert status == 0, said
     check_against_plan(at, posts=3, besides=1)
     assert bluesky_rules.canonical(at.records()[key].value) == bluesky_rules.canonical(value)
