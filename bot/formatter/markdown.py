@@ -15,17 +15,17 @@ _INLINE = (
     (re.compile(r"<"), "\u2039"),
     (re.compile(r"\*"), "\u22c6"),  # as `A^\star` is written
     (re.compile(r"`+"), "'"),
-    (re.compile(r"~~+"), "~"),
     (re.compile(r"__+|(?<!\w)_|_(?!\w)"), ""),  # within a word it survives
     (re.compile(r"\\(?=[!-/:-@\[-`{-~])"), ""),
     (re.compile(r"\](?=[(\[])"), "] "),
     (re.compile(r"&(?=#?\w+;)"), "& "),
+    (re.compile(r"~~+"), "~"),  # last: what goes away before may bring two together
 )
 _LEADING = (
-    (re.compile(r"^[ \t]+", re.MULTILINE), ""),
+    (re.compile(r"^[ \t]+|[ \t]+$", re.MULTILINE), ""),
+    (re.compile(r"^(?:#+ +)+", re.MULTILINE), ""),
     (re.compile(r"^(?:-+|=+)$", re.MULTILINE), "\u2014"),
     (re.compile(r"^[-+\u22c6] +", re.MULTILINE), "\u2022 "),
-    (re.compile(r"^#+ +", re.MULTILINE), ""),
     (re.compile(r"^>", re.MULTILINE), "\u203a"),
     (re.compile(r"^([0-9]{1,9})[.)] +", re.MULTILINE), "\\1 \u00b7 "),
     (re.compile(r"(?<!\n)\n(?!\n)"), "\n\n"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.formatter.markdown import surviving
@@ -46,6 +46,7 @@ def test_signs_that_markdown_eats_become_others(text: str, survives: str) -> Non
 
 @pytest.mark.parametrize("markup", READERS)
 @given(text=st.text(alphabet="ab1. *_`<>#-+~[]()&\n", max_size=40))
+@example(text="~_~")
 def test_what_survives_is_read_back_as_it_was_sent(markup: Markup, text: str) -> None:
     sent = surviving(text).strip()
     assert surviving(sent) == sent
