@@ -1,4 +1,4 @@
-"""Reading the account: what of a thread is out already, whoever sent it."""
+"""ThreadMatcher the account: what of a thread is out already, whoever sent it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time
 
 from bot.delivery.book import Book
 from bot.delivery.decide import LONGEST_DOUBT
-from bot.delivery.match import Reading, place_of
+from bot.delivery.match import ThreadMatcher, place_of
 from bot.delivery.terms import CLOCKS_APART, End, Ended, Replan
 from bot.ledger.rows import StoredPost
 from bot.model import State
@@ -193,10 +193,10 @@ class Lookout:
         self._failures += 1
         book.wait(min(grown, policy.longest_wait), error.message)
 
-    def _reading(self, posts: Look, first: StoredPost | None) -> Reading:
+    def _reading(self, posts: Look, first: StoredPost | None) -> ThreadMatcher:
         book, thread = self.book, self.book.thread
         ids = [each.id for each in posts.posts]
-        return Reading(
+        return ThreadMatcher(
             thread,
             posts.posts,
             others=book.ledger.known_ids(thread.account, thread.number, ids),

@@ -61,8 +61,8 @@ class Recognised:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One look at the account, for one thread.
+class ThreadMatcher:
+    """Matches the posts of one reading of the account with one thread.
 
     `seen` are the account's own posts, `others` the ids that the ledger has for posts of other
     threads, `application` the name under which our own posts appear. `older` are the ids that were

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.delivery.match import Reading, Recognised
+from bot.delivery.match import Recognised, ThreadMatcher
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Digest, Network, State
 from bot.posters import mastodon_answers, twitter_answers
@@ -95,7 +95,7 @@ def as_mastodon(text: str, number: str, parent: str | None, application: str = "
 def recognise(
     thread: StoredThread, seen: Sequence[Seen], others: Collection[str] = (), application: str = ""
 ) -> Recognised:
-    return Reading(thread, seen, others, application, as_planned=True).recognise()
+    return ThreadMatcher(thread, seen, others, application, as_planned=True).recognise()
 
 
 AS = {X: as_x, M: as_mastodon}

@@ -16,7 +16,7 @@ from bot.sandbox.faults import CLOSED_AFTER, CLOSED_BEFORE, server_error
 from bot.sandbox.mastodon.behaviour import MASTODON, SNAC2, TAKAHE
 from bot.sandbox.rewrites import Rewrites, Stamps
 from bot.sandbox.wire import Request
-from bot.sandbox.x.behaviour import Pages, XBehaviour
+from bot.sandbox.x.behaviour import Paging, XBehaviour
 from tests.helpers.fake_world import check_once, digest, is_publish, paper
 from tests.helpers.fault_scenarios import FaultRow, FaultScenario, fault_scenario
 from tests.helpers.server_trials import (
@@ -198,7 +198,7 @@ def test_half_a_timeline_is_no_proof() -> None:
     """An empty first page that names a second, which is an error: as if nothing had been read."""
     with fault_scenario(X, 2, TAKES_DUPLICATES) as case:
         case.send_only(1)
-        case.world.x.behaviour = replace(TAKES_DUPLICATES, pages=Pages.EMPTY_FIRST)
+        case.world.x.behaviour = replace(TAKES_DUPLICATES, pages=Paging.EMPTY_FIRST)
         assert case.run().end is End.LATER
         assert len(case.live) == 1, "sent though the account was not read"
         case.world.x.behaviour = TAKES_DUPLICATES
@@ -223,7 +223,7 @@ def test_a_post_in_doubt_stays_in_doubt_while_reads_are_not_whole() -> None:
 def _spoil(case: FaultScenario, request: Request) -> None:
     """From the third post on only half of the timeline can be read."""
     if is_publish(request) and len(case.live) == 2:
-        case.world.x.behaviour = replace(TAKES_DUPLICATES, pages=Pages.EMPTY_FIRST)
+        case.world.x.behaviour = replace(TAKES_DUPLICATES, pages=Paging.EMPTY_FIRST)
 
 
 def test_a_ledger_that_is_new_waits_before_its_first_post_where_reads_may_lag() -> None:

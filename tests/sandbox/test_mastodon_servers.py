@@ -24,7 +24,7 @@ from bot.sandbox.mastodon.behaviour import (
     MastodonLimits,
 )
 from bot.sandbox.rewrites import Rewrites, Stamps
-from bot.sandbox.x.behaviour import Pages, XBehaviour
+from bot.sandbox.x.behaviour import Paging, XBehaviour
 from tests.helpers.sandbox_clients import MastodonClient, mastodon_client, x_client
 
 Start = Callable[[MastodonBehaviour], MastodonClient]
@@ -259,7 +259,7 @@ def test_x_can_do_the_same() -> None:
 
 
 def test_x_can_begin_with_an_empty_page_and_break_off() -> None:
-    with x_client(XBehaviour(pages=Pages.EMPTY_FIRST)) as it:
+    with x_client(XBehaviour(pages=Paging.EMPTY_FIRST)) as it:
         it.post("hot")
         path = f"/2/users/{it.rules.account}/tweets"
         meta = it.call("GET", path).json()["meta"]

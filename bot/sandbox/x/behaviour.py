@@ -29,7 +29,7 @@ class Replies(StrEnum):
     ANY = "any"
 
 
-class Pages(StrEnum):
+class Paging(StrEnum):
     """How the timeline is paged.
 
     FULL: as documented. EMPTY_FIRST: the first page is empty and names a next one, which is a 503.
@@ -116,7 +116,7 @@ class XBehaviour:
     loses_media: bool = False
     rewrites: Rewrites = Rewrites.NONE
     stamps: Stamps = Stamps.WRITTEN
-    pages: Pages = Pages.FULL
+    pages: Paging = Paging.FULL
     credits: Decimal | None = None
     bills_refusals: bool = False
     prices: Prices = Prices()

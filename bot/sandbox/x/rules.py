@@ -19,7 +19,7 @@ from bot.sandbox.service import Stored
 from bot.sandbox.windows import Limit, Windows
 from bot.sandbox.wire import Json, Pairs, Refused, Request, Response, reply
 from bot.sandbox.x import answers as says
-from bot.sandbox.x.behaviour import Pages, XBehaviour
+from bot.sandbox.x.behaviour import Paging, XBehaviour
 from bot.sandbox.x.login import Logins
 from bot.sandbox.x.media import METADATA, UPLOAD, XMedia
 from bot.sandbox.x.oauth1 import Keys, signed
@@ -189,7 +189,7 @@ class XRules(XMedia):
         want = wanted(request)
         if user != self.account:
             return reply(200, {"errors": [says.not_found("user", "id", user)]})
-        if self.behaviour.pages is Pages.EMPTY_FIRST:
+        if self.behaviour.pages is Paging.EMPTY_FIRST:
             return self._empty_first(request)
         kept = [post for post in self._timeline(now, want.exclude) if want.has(post)]
         found, meta = page(kept, want.most)
