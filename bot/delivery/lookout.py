@@ -1,4 +1,4 @@
-"""ThreadMatcher the account: what of a thread is out already, whoever sent it."""
+"""Reading the account: what of a thread is out already, whoever sent it."""
 
 from __future__ import annotations
 

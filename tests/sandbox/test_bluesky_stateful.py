@@ -106,7 +106,7 @@ class Repository(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 5), reverse=st.booleans())
     def list(self, limit: int, *, reverse: bool) -> None:
-        """Paging hold every record once, in order, and the last of them leads nowhere."""
+        """Pages hold every record once, in order, and the last of them leads nowhere."""
         found: list[str] = []
         asked: dict[str, object] = {"limit": limit, "reverse": str(reverse).lower()}
         page, cursor = self.caller.page(**asked)
