@@ -76,10 +76,7 @@ def threads(  # noqa: PLR0913, PLR0917 - what a thread is made of
     BOT_REPEAT_DAYS are left out, those in this digest's own thread aside. With `undrawn` pictures
     are drawn, and it is told of those that cannot be: their threads go without.
     """
-    page = settings.digest_url
-    if page and not digest.url:
-        digest = replace(digest, url=page.replace("{slug}", digest.slug))
-    ready = tidied(digest)
+    ready = _ready(settings, digest)
     chosen = accounts if top is None else [replace(account, top=top) for account in accounts]
     made = []
     for account in chosen:
@@ -95,6 +92,14 @@ def threads(  # noqa: PLR0913, PLR0917 - what a thread is made of
     return tuple(made)
 
 
+def _ready(settings: Settings, digest: Digest) -> Digest:
+    """The digest tidied, with the address of its page."""
+    page = settings.digest_url
+    if page and not digest.url:
+        digest = replace(digest, url=page.replace("{slug}", digest.slug))
+    return tidied(digest)
+
+
 def in_order(
     settings: Settings, digest: Digest, account: Account, order: Sequence[str | None]
 ) -> Thread:
@@ -102,10 +107,7 @@ def in_order(
 
     None stands for a paper that is out and that the digest does not hold: its place is left out.
     """
-    page = settings.digest_url
-    if page and not digest.url:
-        digest = replace(digest, url=page.replace("{slug}", digest.slug))
-    ready = tidied(digest)
+    ready = _ready(settings, digest)
     papers = {paper.arxiv_id: paper for paper in ready.papers}
     placed = tuple(
         replace(papers[each], rank=rank) for rank, each in enumerate(order, 1) if each in papers

@@ -191,11 +191,12 @@ class Book:
         self.around.tell(Event(account, digest, what, position, last, detail, post_id, seconds))
 
     def missed_before(self, seconds: float) -> bool:
-        """Whether a check of the finished thread missed a post so many seconds ago, or earlier."""
+        """Whether a check since the last try missed a post so many seconds ago, or earlier."""
+        tried = max(post.tried_at or self.thread.planned_at for post in self.thread.posts)
         times = [
             each.at
             for each in self.ledger.attempts(self.thread.number)
-            if (each.kind, each.outcome) == ("check", "missing")
+            if (each.kind, each.outcome) == ("check", "missing") and each.at >= tried
         ]
         return bool(times) and (self.now - min(times)).total_seconds() >= seconds
 

@@ -141,10 +141,11 @@ class Lookout:
         """
         book, since = self.book, self._since()
         sent = sorted((p for p in book.thread.posts if p.state is State.SENT), key=place_of)
-        known = book.ledger.last_known(book.thread.account, before=book.thread.number)
-        after = known[0] if known and known[1] <= since else ""
         if len(sent) > 1 and not whole:
             after = sent[-1].id
+        else:
+            known = book.ledger.last_known(book.thread.account, before=book.thread.number)
+            after = known[0] if known and known[1] <= since else ""
         try:
             posts = self.poster.look(since, after, self._keys())
         except CannotRead as error:

@@ -81,6 +81,8 @@ class _Run:
         )
         match action:
             case Look():
+                if book.pause > 0:  # the later it is read before a post, the less it can miss
+                    book.around.sleep(book.pause)
                 self._looked = self._lookout.look()
             case Send():
                 if self._sender.send(action.position, absent=action.absent):
