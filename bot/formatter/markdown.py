@@ -22,7 +22,7 @@ _INLINE = (
     (re.compile(r"~~+"), "~"),  # last: what goes away before may bring two together
 )
 _LEADING = (
-    (re.compile(r"^[ \t]+|[ \t]+$", re.MULTILINE), ""),
+    (re.compile(r"^[ \t]+|(?<![ \t])[ \t]+$", re.MULTILINE), ""),
     (re.compile(r"^(?:#+ +)+", re.MULTILINE), ""),
     (re.compile(r"^(?:-+|=+)$", re.MULTILINE), "\u2014"),
     (re.compile(r"^[-+\u22c6] +", re.MULTILINE), "\u2022 "),

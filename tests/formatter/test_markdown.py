@@ -44,6 +44,11 @@ def test_signs_that_markdown_eats_become_others(text: str, survives: str) -> Non
     assert surviving(text) == survives
 
 
+@pytest.mark.parametrize("sign", ["a" + " " * 400_000 + "b", "<" * 400_000, "<a" * 200_000])
+def test_long_runs_of_signs_take_no_more_than_their_length(sign: str) -> None:
+    assert len(surviving(sign)) <= len(sign)
+
+
 @pytest.mark.parametrize("markup", READERS)
 @given(text=st.text(alphabet="ab1. *_`<>#-+~[]()&\n", max_size=40))
 @example(text="~_~")
