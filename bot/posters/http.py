@@ -86,6 +86,14 @@ class Line:
             unmade = _unmade(error)
         return self._adapter.exchange() or unmade
 
+    def idempotent(self, ask: Callable[[], object]) -> Exchange:
+        """See `once`. A request that may be carried out twice is made again if a connection broke.
+
+        The second request gets a connection of its own.
+        """
+        exchange = self.once(ask)
+        return self.once(ask, fresh=True) if exchange.broke else exchange
+
     def close(self) -> None:
         """Give the connection back."""
         self.session.close()

@@ -165,7 +165,7 @@ class _Mastodon:
     def media_ready(self, media_id: str) -> Outcome:
         if not is_id(media_id):
             return no_id(answers.NETWORK, media_id)
-        exchange = self._ask(lambda: self._client.media(media_id))
+        exchange = self._line.idempotent(lambda: self._client.media(media_id))
         return self._judged(exchange, media_answers.mastodon_uploaded(exchange, self._clock()))
 
     def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:  # noqa: ARG002 - it keeps none
@@ -203,7 +203,7 @@ class _Mastodon:
 
     def _statuses(self, below: str, above: str) -> Exchange:
         """Read a page of our statuses. Servers are free to look past `below`, `above` and 40."""
-        return self._ask(
+        return self._line.idempotent(
             lambda: self._client.account_statuses(
                 self._account_id, limit=_PAGE, max_id=below or None, since_id=above or None
             )
@@ -213,7 +213,7 @@ class _Mastodon:
         """Read a page of the home timeline, as `_statuses` does one of the account's own."""
         asked = {"limit": _PAGE, "max_id": below, "since_id": above}
         given = {name: value for name, value in asked.items() if value}
-        exchange = self._ask(lambda: self._api("GET", _HOME, given))
+        exchange = self._line.idempotent(lambda: self._api("GET", _HOME, given))
         if exchange.reply and exchange.reply.status in _GONE:
             raise answers.hidden(self._server)
         return exchange
@@ -221,7 +221,7 @@ class _Mastodon:
     def read(self, post_id: str) -> Seen | None:
         if not is_id(post_id):
             return None
-        exchange = self._ask(lambda: self._client.status(post_id))
+        exchange = self._line.idempotent(lambda: self._client.status(post_id))
         if exchange.reply and exchange.reply.status in _GONE:
             return None
         status, now = self._answer(exchange).value(), self._clock()
@@ -232,7 +232,7 @@ class _Mastodon:
 
     def profile(self) -> Profile:
         me = self._me()
-        application = self._ask(self._client.app_verify_credentials).reply
+        application = self._line.idempotent(self._client.app_verify_credentials).reply
         name = text_at(application.value(), "name") if application and application.ok else ""
         found = answers.profile(me, self._instance(), name)
         self._server = found.server
@@ -243,11 +243,6 @@ class _Mastodon:
 
     def close(self) -> None:
         self._line.close()
-
-    def _ask(self, ask: Callable[[], object]) -> Exchange:
-        """Make a request that changes nothing, and once more where its connection broke."""
-        exchange = self._line.once(ask)
-        return self._line.once(ask, fresh=True) if exchange.broke else exchange
 
     def _write(self, ask: Callable[[], object]) -> Exchange:
         return self._line.once(ask, fresh=self._server not in answers.STEADY)
@@ -268,7 +263,7 @@ class _Mastodon:
 
     def _me(self) -> object:
         """Read who we are, and remember the id."""
-        exchange = self._ask(self._client.account_verify_credentials)
+        exchange = self._line.idempotent(self._client.account_verify_credentials)
         reply = exchange.reply
         if reply is not None and answers.is_bare(exchange):
             raise answers.bad_token(reply)
@@ -292,7 +287,7 @@ class _Mastodon:
         )
         broken: Exchange | None = None
         for ask in asks:
-            exchange = self._ask(ask)
+            exchange = self._line.idempotent(ask)
             reply = exchange.reply
             if reply is None or reply.status == HTTPStatus.TOO_MANY_REQUESTS:
                 raise self._cannot_read(exchange)

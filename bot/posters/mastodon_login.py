@@ -137,9 +137,8 @@ class _Server:
             url = self.base + path
             return line.session.request(method, url, data=form, headers=headers, auth=bearing)
 
-        exchange = line.once(request)
-        again = method == "GET" or path == _APPS  # either may be done twice
-        return line.once(request, fresh=True) if exchange.broke and again else exchange
+        twice = method == "GET" or path == _APPS  # a second registration does no harm
+        return line.idempotent(request) if twice else line.once(request)
 
     def answer(self, exchange: Exchange) -> Reply:
         """Return the answer. Raises Unreachable or SettingsError where there is none of use."""
