@@ -225,12 +225,13 @@ class Book:
         """Seconds since this run last read the account or got a post out."""
         return self.around.monotonic() - self._contact
 
-    @property
-    def pause(self) -> float:
-        """Seconds to wait before the next post, for the readers' sake."""
+    def rest(self) -> None:
+        """Sleep until BOT_PAUSE has passed since the last post, for the readers' sake."""
         if self._last_out is None:
-            return 0.0
-        return self.terms.pause - (self.around.monotonic() - self._last_out)
+            return
+        seconds = self.terms.pause - (self.around.monotonic() - self._last_out)
+        if seconds > 0:
+            self.around.sleep(seconds)
 
     def wait_until(self, until: datetime, reason: str) -> None:
         """Wait for a time of the wall clock, if this run has the patience."""

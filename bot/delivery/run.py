@@ -81,9 +81,9 @@ class _Run:
         )
         match action:
             case Look():
-                if book.pause > 0:  # the later it is read before a post, the less it can miss
-                    book.around.sleep(book.pause)
-                self._looked = self._lookout.look()
+                book.rest()  # the later the account is read before a post, the less it can miss
+                if not book.around.stopping():
+                    self._looked = self._lookout.look()
             case Send():
                 if self._sender.send(action.position, absent=action.absent):
                     # two senders that began in one moment find each other before a second post

@@ -31,12 +31,11 @@ _OF_REPLIES = {"public": "unlisted"}
 
 @dataclass(slots=True)
 class Sender:
-    """Sends the posts of one thread. `sent` counts those of this run."""
+    """Sends the posts of one thread."""
 
     book: Book
     poster: Poster
     uploads: Uploads
-    sent: int = field(default=0, init=False)
     _ready: tuple[int, tuple[str, ...]] | None = field(default=None, init=False)
 
     def send(self, position: int, *, absent: bool) -> bool:
@@ -50,8 +49,7 @@ class Sender:
             book.terms.allows(book.thread)
         for limit in book.ledger.limits(book.thread.account, book.now):
             book.wait_until(limit.until, limit.reason)
-        if book.pause > 0:
-            book.around.sleep(book.pause)
+        book.rest()
         if book.around.stopping() or self._is_stale():
             return False
         if self._ready is None or self._ready[0] != position:
@@ -103,7 +101,6 @@ class Sender:
         # whoever watches is told once it is on the disk: a closed terminal must undo nothing
         match outcome.sort:
             case Sort.SENT:
-                self.sent += 1
                 book.tell("sent", position, outcome.url, outcome.id, seconds)
                 if outcome.bare:
                     book.tell("picture lost", position, outcome.bare)

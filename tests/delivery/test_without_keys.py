@@ -75,6 +75,21 @@ def test_two_senders_in_the_same_moment_double_one_post_and_say_so(
     assert any(each.rpartition("/")[2] in reasons for each in doubled), served
 
 
+def test_a_stop_in_the_pause_after_the_opening_ends_the_run_without_another_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with fault_scenario(M, 2, BOT_PAUSE="30s") as case:
+        sleep = case.world.clock.sleep
+
+        def stopped(seconds: float) -> None:
+            sleep(seconds)
+            case.world.stop = True
+
+        monkeypatch.setattr(case.world.clock, "sleep", stopped)
+        assert case.run().end is End.LATER
+        assert is_publish(case.requests[-1].request)
+
+
 def test_a_sender_that_waited_finds_what_another_sent_meanwhile() -> None:
     """A limit of ten minutes in mid-thread; another worker, its ledger its own, ends the thread."""
     with fault_scenario(M, 3, None, NO_KEYS) as one:
