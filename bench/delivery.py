@@ -46,7 +46,7 @@ ROUNDS = 5
 ROUNDS_OF_ROWS = 15
 SPAN_BUDGET = 1.05
 ROWS_BUDGET = 1.1
-KNOWN_BUDGET, NEW_BUDGET = 27, 29
+KNOWN_BUDGET, NEW_BUDGET = 27, 32
 PATHS = {
     "twitter": "/2/tweets",
     "mastodon": "/api/v1/statuses",
@@ -55,9 +55,8 @@ PATHS = {
 SIDE_BY_SIDE = ("twitter", "mastodon")
 ALONE = ("bluesky",)
 # What the loop must put the right id in, as X and as Mastodon are told it.
-_PARENT = re.compile(rb'(?<="in_reply_to_tweet_id": ")\d+|(?<="in_reply_to_tweet_id":")\d+')
+_PARENT = re.compile(rb'("in_reply_to(?:_tweet)?_id": ?")\d+')
 _REF = re.compile(rb'"(root|parent)": ?\{"uri": ?"[^"]*", ?"cid": ?"[^"]*"\}')
-_FORM_PARENT = re.compile(rb"(?<=in_reply_to_id=)\d+")
 _SLUG = re.compile(r'(?<=^slug: ")[\w-]+', re.MULTILINE)
 _PUBLISHED = re.compile(r"^date: \S+", re.MULTILINE)
 _NUMBERS = count(1)
@@ -169,7 +168,8 @@ def deliver(
     with Networks(names, latency, ports).open() as at:
         environ = {**at.environ, "BOT_DATABASE": str(database), "HOME": str(folder)}
         run = partial(subprocess.run, command, cwd=folder, env=environ, capture_output=True)
-        whole = waited(partial(run, check=True, timeout=60))
+        # a new ledger waits for BOT_SETTLE before its first post
+        whole = waited(partial(run, check=True, timeout=300))
         return Delivery(
             span=at.span(),
             whole=whole,
@@ -201,7 +201,7 @@ def send(url: str, posts: Sequence[tuple[str, dict[str, str], str]]) -> None:
     connection = http.client.HTTPConnection(urlsplit(url).netloc)
     parent, refs = b"", {b"root": b"", b"parent": b""}
     for path, headers, text in posts:
-        body = _FORM_PARENT.sub(parent, _PARENT.sub(parent, text.encode()))
+        body = _PARENT.sub(rb"\g<1>%b" % parent, text.encode())
         body = _REF.sub(partial(_in_place, refs), body)
         length = {"content-length": str(len(body)), "host": urlsplit(url).netloc}
         connection.request("POST", path, body, headers | length)
