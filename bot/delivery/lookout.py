@@ -66,7 +66,8 @@ class Lookout:
 
         Raises Ended, the first open post held, where only a person can tell.
         """
-        book, first = self.book, self._first()
+        book, first = self.book, self.book.waiting
+        assert first is not None  # noqa: S101 - nothing is read for a thread that is out
         posts = self._posts(first)
         if posts is None:
             return False
@@ -246,8 +247,3 @@ class Lookout:
 
     def _keys(self) -> tuple[str, ...]:
         return tuple(post.key for post in self.book.thread.posts)
-
-    def _first(self) -> StoredPost:
-        first = self.book.waiting
-        assert first is not None  # noqa: S101 - nothing is read for a thread that is out
-        return first
