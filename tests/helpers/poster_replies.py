@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-from bot.posters.poster import CannotRead, Look, Outcome, Refusal, Sort
+from bot.posters.poster import CannotRead, Look, Outcome, Outgoing, Poster, Refusal, Sort
+from bot.sandbox import faults
+from bot.sandbox.mastodon.rules import MastodonRules
+from bot.sandbox.server import Sandbox
+from bot.sandbox.x.rules import XRules
 from tests.helpers.http_server import Reply
+from tests.helpers.short_timeout import short_timeout
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+HANGING = (faults.HUNG_BEFORE, faults.HUNG_AFTER)
 
 Expected = tuple[Sort, Refusal | None]
 
@@ -46,3 +53,36 @@ def look_twice(look: Callable[[], Look]) -> Look:
         return look()
     except CannotRead:
         return look()
+
+
+def check_one_fault(  # noqa: PLR0913, PLR0917 - a poster, its network, and what goes wrong where
+    poster: Poster,
+    sandbox: Sandbox,
+    rules: XRules | MastodonRules,
+    post: Outgoing,
+    fault: faults.Fault,
+    connection: str,
+) -> None:
+    """Publish a post that meets a fault, on a kept connection or a fresh one; check what is said.
+
+    The poster sends it once, says SENT of what is there alone, and what surely is not there is not
+    there.
+    """
+    if connection == "kept":
+        assert poster.look(NOW).posts == ()
+    sandbox.script(fault, network="twitter" if isinstance(rules, XRules) else "mastodon")
+    with short_timeout(lambda: fault in HANGING):
+        outcome = poster.publish(post)
+    assert sandbox.wait(lambda log: any(each.method == "POST" for each in log), 30.0)
+    posted = [record for record in sandbox.requests if record.method == "POST"]
+    assert len(posted) == 1
+    there = [each.id for each in rules.live()]
+    if outcome.sort is Sort.SENT:
+        assert there == [outcome.id]
+    elif outcome.sort is not Sort.UNKNOWN:
+        assert there == []
+        assert fault.commit is faults.Commit.NEVER
+    assert bool(outcome.reason) is (outcome.sort is not Sort.SENT)
+    sandbox.release()
+    # Whatever it was, it is over: the poster goes on with a sound connection.
+    assert look_twice(lambda: poster.look(NOW - timedelta(days=1))).complete

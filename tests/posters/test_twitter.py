@@ -17,7 +17,7 @@ from bot.model import Account, Network
 from bot.posters import twitter
 from bot.posters.poster import CannotRead, Outcome, Outgoing, Poster, Sort
 from bot.sandbox import faults
-from bot.sandbox.faults import Commit, Fault
+from bot.sandbox.faults import Fault
 from bot.sandbox.server import Sandbox
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from bot.sandbox.x.rules import XRules
@@ -26,6 +26,7 @@ from tests.helpers.open_posters import open_x
 from tests.helpers.poster_replies import (
     CONTENT,
     CREDENTIALS,
+    HANGING,
     LATER,
     NOW,
     PARENT,
@@ -33,12 +34,11 @@ from tests.helpers.poster_replies import (
     SENT,
     UNKNOWN,
     Expected,
+    check_one_fault,
     json_reply,
-    look_twice,
     raw_reply,
     sort_and_refusal,
 )
-from tests.helpers.short_timeout import short_timeout
 
 ROOT = Outgoing("Hot papers", "key")
 REPLY = Outgoing("1. A paper", "key1", parent="77", root="77")
@@ -576,7 +576,6 @@ def live(request: pytest.FixtureRequest) -> Iterator[XSandbox]:
         poster.close()
 
 
-HANGING = (faults.HUNG_BEFORE, faults.HUNG_AFTER)
 EVERY = [
     *(pytest.param(10.0, fault, id=fault.name) for fault in faults.every(Network.TWITTER)),
     *(pytest.param(10.0, fault, id=fault.name) for fault in HANGING),
@@ -586,24 +585,7 @@ EVERY = [
 @pytest.mark.parametrize(("live", "fault"), EVERY, indirect=["live"])
 @pytest.mark.parametrize("connection", ["kept", "fresh"])
 def test_no_fault_makes_it_lie_or_send_twice(live: XSandbox, fault: Fault, connection: str) -> None:
-    if connection == "kept":
-        assert live.poster.look(NOW).posts == ()
-    live.sandbox.script(fault, network="twitter")
-    with short_timeout(lambda: fault in HANGING):
-        outcome = live.poster.publish(ROOT)
-    assert live.sandbox.wait(lambda log: any(each.method == "POST" for each in log), 30.0)
-    posted = [record for record in live.sandbox.requests if record.method == "POST"]
-    assert len(posted) == 1
-    there = [post.id for post in live.rules.live()]
-    if outcome.sort is Sort.SENT:
-        assert there == [outcome.id]
-    elif outcome.sort is not Sort.UNKNOWN:
-        assert there == []
-        assert fault.commit is Commit.NEVER
-    assert bool(outcome.reason) is (outcome.sort is not Sort.SENT)
-    live.sandbox.release()
-    # Whatever it was, it is over: the poster goes on with a sound connection.
-    assert look_twice(lambda: live.poster.look(NOW - timedelta(days=1))).complete
+    check_one_fault(live.poster, live.sandbox, live.rules, ROOT, fault, connection)
 
 
 def test_a_kept_connection_that_was_closed_is_replaced_before_it_is_used(live: XSandbox) -> None:
