@@ -112,8 +112,10 @@ class _Pages:
 
     async def _changes(self) -> AsyncIterator[str]:
         """A line whenever the page has changed, and a comment now and then to hold the line."""
-        yield "retry: 1000\n\n"
+        # Before the first line: a browser asks for the page once it has that line, and what changes
+        # after that is news.
         shown, quiet = self._board.version(), 0.0
+        yield "retry: 1000\n\n"
         while not self._ending():
             await asyncio.sleep(_LOOK)
             found, quiet = self._board.version(), quiet + _LOOK
