@@ -58,6 +58,7 @@ ALONE = ("bluesky",)
 _PARENT = re.compile(rb'("in_reply_to(?:_tweet)?_id": ?")\d+')
 _REF = re.compile(rb'"(root|parent)": ?\{"uri": ?"[^"]*", ?"cid": ?"[^"]*"\}')
 _SLUG = re.compile(r'(?<=^slug: ")[\w-]+', re.MULTILINE)
+_PAPER = re.compile(r"(?<=arxiv\.org/...)/\d{4}(?=\.)")
 _PUBLISHED = re.compile(r"^date: \S+", re.MULTILINE)
 _NUMBERS = count(1)
 
@@ -180,8 +181,10 @@ def deliver(
 
 
 def written(number: str) -> str:
-    """The sample under another name, published an hour ago."""
+    """The sample under another name and with other papers, published an hour ago."""
+    year, month = divmod(int(number), 12)
     text = _SLUG.sub(rf"\g<0>-{number}", SAMPLE.read_text("utf-8"), count=1)
+    text = _PAPER.sub(f"/{year + 10:02}{month + 1:02}", text)
     published = f"{_now() - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}.Z"
     return _PUBLISHED.sub(f"date: {published}", text, count=1)
 
