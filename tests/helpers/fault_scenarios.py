@@ -137,13 +137,18 @@ class FaultScenario:
     jumps: list[timedelta] = field(default_factory=list)
     words: Thread | None = None
     on_event: Callable[[Event], None] | None = None
+    _settings: tuple[Mapping[str, str], Settings] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.world.sandbox.decide(self._until_crash)
 
     @property
     def settings(self) -> Settings:
-        return self.world.settings([self.network], **self.more)
+        # kept, since a sweep asks for them some thousand times
+        given = {**self.world.variables([self.network]), **self.more}
+        if self._settings is None or self._settings[0] != given:
+            self._settings = given, self.world.settings([self.network], **self.more)
+        return self._settings[1]
 
     @property
     def account(self) -> Account:
