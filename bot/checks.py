@@ -18,7 +18,7 @@ from bot.formatter.tidy import tidy
 from bot.model import Account, Digest, Network, Syntax
 from bot.posters.poster import CannotRead, Poster
 from bot.service import open_poster
-from bot.settings import Settings, one_account, same_papers
+from bot.settings import Settings, malformed_token, one_account, same_papers
 from bot.settings.schedule import Schedule
 
 
@@ -55,7 +55,8 @@ def check(settings: Settings, clock: Callable[[], datetime], *, offline: bool) -
     if not offline:
         met: dict[tuple[Network, str], str] = {}
         for account in settings.accounts:
-            yield from _credentials(settings, account, clock, met)
+            if malformed_token(account, settings.credentials[account.name]) is None:
+                yield from _credentials(settings, account, clock, met)
 
 
 def broken(error: SettingsError) -> Iterator[Finding]:
@@ -73,7 +74,10 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 
 def _accounts(settings: Settings) -> Iterator[Finding]:
     for account in settings.accounts:
-        yield Finding(Level.OK, account.name, f"on {account.network}, its secrets are set")
+        if wrong := malformed_token(account, settings.credentials[account.name]):
+            yield _failed(account.name, wrong)
+        else:
+            yield Finding(Level.OK, account.name, f"on {account.network}, its secrets are set")
     for name, missing in settings.incomplete.items():
         message = f"not used, as these are not set: {', '.join(missing)}"
         yield Finding(Level.WARNING, name, message, _way_to(settings, name))

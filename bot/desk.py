@@ -279,7 +279,7 @@ class Desk:
             reason = f"the month's spending cannot be counted: {error.message}"
             if error.final:
                 reason += "; for a plan of X that cannot read, set TWITTER_READ_BACK=off"
-            end = End.FAILED if error.final else End.LATER
+            end = End.WRONG if error.wrong else End.FAILED if error.final else End.LATER
             raise Ended(end, reason, error.until, stops=error.stops) from error
 
     def _allows(self, posts: Sequence[Priced]) -> None:
@@ -389,6 +389,7 @@ class Desk:
             pause=settings.pause.total_seconds(),
             unsent=unsent,
             application=self.ledger.fact(self.account.name, "application") or "",
+            identity=identity(self.settings, self.account),
             allows=lambda thread: self._allows(thread.posts),
         )
 
@@ -429,6 +430,40 @@ def known_profile(settings: Settings, ledger: Ledger, account: Account) -> Profi
         application=ledger.fact(account.name, "application") or "",
         server=server,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """That a network refuses an account as a whole: how often in a row, when last, and why."""
+
+    times: int
+    at: datetime
+    reason: str
+
+
+def refused(settings: Settings, ledger: Ledger, account: Account) -> Refused | None:
+    """What the ledger knows of an account's refusal; None where its settings changed since."""
+    owner, _, rest = (ledger.fact(account.name, _REFUSED) or "").partition(" ")
+    if owner != identity(settings, account):
+        return None
+    times, at, reason = rest.split(" ", 2)
+    return Refused(int(times), datetime.fromisoformat(at), reason)
+
+
+def note_refusal(settings: Settings, ledger: Ledger, served: Served, now: datetime) -> None:
+    """Keep that an account is refused as a whole, or that it is no more."""
+    account = served.account
+    before = refused(settings, ledger, account)
+    if served.stops:
+        times = before.times + 1 if before else 1
+        reason = " ".join(served.reason.split())
+        said = f"{identity(settings, account)} {times} {now.isoformat()} {reason}"
+        ledger.remember(account.name, _REFUSED, said)
+    elif before and served.end in (End.DONE, End.HELD):
+        ledger.remember(account.name, _REFUSED, "")
+
+
+_REFUSED = "refused"
 
 
 def keeper(settings: Settings, ledger: Ledger, account: Account) -> Keeper:

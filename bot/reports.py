@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot import app
 from bot.delivery.money import month_of
+from bot.desk import refused
 from bot.model import Account, Network, State
 from bot.settings import Settings
 from bot.show.status import AccountStatus, ThreadStatus, WorkerStatus
@@ -87,9 +88,12 @@ def _account(
     ]
     if held and not reason:
         reason = f"held: {', '.join(held)}"
+    refusal = None if missing else refused(settings, ledger, account)
+    if refusal:
+        reason = f"refused at {refusal.at:%Y-%m-%d %H:%M} UTC: {refusal.reason}"
     return AccountStatus(
         account=account,
-        ready=not missing,
+        ready=not missing and refusal is None,
         reason=reason,
         spent=ledger.spent(account.name, month_of(now)),
         limits=limits,

@@ -15,9 +15,11 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from bot.delivery.lookout import LOGIN
 from bot.delivery.terms import End, Surroundings
-from bot.desk import Desk, Served, Wishes, keeper, known_profile
+from bot.desk import Desk, Served, Wishes, keeper, known_profile, note_refusal
 from bot.errors import BotError, Busy
+from bot.ledger.rows import Limit
 from bot.model import Account, Digest, Network, Thread
 from bot.posters.keeper import Keeper
 from bot.posters.poster import CannotRead, Poster
@@ -114,16 +116,29 @@ class Service:
 
     def serve(self, account: Account, work: Callable[[Desk], Served]) -> Served:
         """Do `work` under the account's lock; its errors become its own result."""
+        settings, ledger, now = self.settings, self.ledger, self.around.clock()
         try:
-            with self.ledger.sending(account.name, self.around.clock()):
-                return self._at_desk(account, work)
+            for limit in ledger.limits(account.name, now):
+                if limit.kind == LOGIN:
+                    return Served(account, End.LATER, reason=limit.reason, until=limit.until)
+            with ledger.sending(account.name, now):
+                served = self._read(account, work)
+                note_refusal(settings, ledger, served, self.around.clock())
+                return served
         except Busy as error:
             return Served(account, End.LATER, reason=f"{error.sender} sends for it at this moment")
-        except CannotRead as error:
-            end = End.FAILED if error.final else End.LATER
-            return Served(account, end, reason=str(error), until=error.until, stops=error.stops)
         except BotError as error:
             return Served(account, End.FAILED, reason=str(error))
+
+    def _read(self, account: Account, work: Callable[[Desk], Served]) -> Served:
+        """Do `work`; what cannot be read becomes its own result. A limit of logins is kept."""
+        try:
+            return self._at_desk(account, work)
+        except CannotRead as error:
+            if error.login and error.until:
+                self.ledger.limit(Limit(account.name, LOGIN, error.until, error.message))
+            end = End.WRONG if error.wrong else End.FAILED if error.final else End.LATER
+            return Served(account, end, reason=str(error), until=error.until, stops=error.stops)
 
     def _at_desk(self, account: Account, work: Callable[[Desk], Served]) -> Served:
         settings, ledger, around = self.settings, self.ledger, self.around

@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": WORDS | {"settings", "digests", "formatter", "ledger", "picture"},
     "desk": WORDS | {"settings", "ledger", "posters", "delivery"},
     "service": WORDS | {"desk", "settings", "ledger", "posters", "delivery"},
-    "reports": WORDS | {"app", "settings", "ledger", "delivery", "show"},
+    "reports": WORDS | {"app", "settings", "ledger", "delivery", "show", "desk"},
     "checks": WORDS
     | {"app", "settings", "digests", "formatter", "ledger", "picture", "posters", "service"},
     "worker": WORDS

@@ -251,7 +251,8 @@ def test_tokens_that_are_revoked_in_the_middle_stop_the_account_and_nothing_is_h
         )
         served = publish(world, settings, digest(2))["mastodon"]
         assert served.end == "failed"
-        assert served.reason.startswith("the credentials were refused: ")
+        assert served.reason.startswith("Mastodon answers 401 (The access token is invalid): ")
+        assert "bot login mastodon" in served.reason
         assert served.thread
         assert Counter(p.state for p in served.thread.posts) == {State.SENT: 2, State.PLANNED: 2}
         assert publish(world, settings, digest(2))["mastodon"].end == "done"

@@ -39,7 +39,8 @@ def main() -> NoReturn:
             sys.stdout.flush()
     except OSError as error:
         click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is tried at exit
+        if sys.stdout:  # so that nothing is tried at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = FAILED
     sys.exit(status)
 

@@ -71,6 +71,8 @@ def ready_accounts(
     settings: Settings, networks: Sequence[Network], names: Sequence[str]
 ) -> tuple[Account, ...]:
     """The accounts chosen among those that can post. Raises SettingsError where there is none."""
+    from bot.settings import malformed_token  # noqa: PLC0415 - loads at first use
+
     known = {account.name for account in settings.accounts}
     for name in names:
         if name not in known:
@@ -89,6 +91,9 @@ def ready_accounts(
             "bot login mastodon, twitter or bluesky leads to what an account needs, bot check says "
             "what is missing, and --dry-run shows the plan without any.",
         )
+    for account in chosen:
+        if wrong := malformed_token(account, settings.credentials[account.name]):
+            raise wrong
     return chosen
 
 
@@ -110,7 +115,8 @@ def show_json(value: object) -> None:
 
 def width() -> int:
     """Columns of the terminal; 0 where there is none, and lines are left whole."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return shutil.get_terminal_size().columns if is_terminal else 0
 
 
 def status_of(error: BotError) -> int:
@@ -130,5 +136,5 @@ def status_of_served(served: Sequence[Served]) -> int:
     """The exit status for what became of several accounts."""
     from bot.delivery.terms import End  # noqa: PLC0415 - loads at first use
 
-    statuses = {End.DONE: 0, End.LATER: LATER, End.HELD: FAILED, End.FAILED: FAILED}
-    return gravest(statuses[one.end] for one in served)
+    statuses = {End.DONE: 0, End.LATER: LATER, End.WRONG: USAGE}
+    return gravest(statuses.get(one.end, FAILED) for one in served)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--top", type=click.IntRange(min=0), help="Papers in a thread; 0 for all.")
 @click.option("--again", is_flag=True, help="Publish anew a digest that was retracted.")
 @click.option("--assume-unsent", is_flag=True, help="Nothing of it is out: I have looked.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before a first post or an old digest.")
 @as_json
 @click.option("-v", "--verbose", is_flag=True, help="Say more of each post.")
 @click.pass_obj
@@ -50,6 +52,7 @@ def post(  # noqa: PLR0913 - an option each
     top: int | None,
     again: bool,
     assume_unsent: bool,
+    yes: bool,
     as_json: bool,
     verbose: bool,
 ) -> int:
@@ -81,8 +84,11 @@ def post(  # noqa: PLR0913 - an option each
         with looked_up(settings) as ledger:
             threads = () if reason else app.threads(settings, reading.digest, accounts, top, ledger)
             return _show(reading, threads, ledger, json=as_json, verbose=verbose)
-    if surroundings.asks and not _is_begun(settings, reading.digest, accounts):
-        _ask(settings, reading.digest)
+    if surroundings.asks and not yes:
+        question = _question(settings, reading.digest, accounts)
+        if question and not click.confirm(f"{question} Publish it now?"):
+            click.echo("Nothing was sent.")
+            return 0
     with serving(settings, told=not as_json, verbose=verbose) as service:
         from bot.desk import Wishes  # noqa: PLC0415 - loads at first use
 
@@ -140,19 +146,32 @@ def _show(
     return 0
 
 
-def _is_begun(settings: Settings, digest: Digest, accounts: Sequence[Account]) -> bool:
-    """Whether every account has its thread of this digest already, and is only to go on."""
-    with looked_up(settings) as ledger:
-        return ledger is not None and all(
-            ledger.thread(account.name, digest.slug) for account in accounts
-        )
+def _question(settings: Settings, digest: Digest, accounts: Sequence[Account]) -> str:
+    """What a person should know before the digest goes out, in sentences; empty for nothing.
 
-
-def _ask(settings: Settings, digest: Digest) -> None:
-    """Ask before an old digest goes out. Raises Abort where the answer is no."""
+    That is an old digest, and an account of a real network that has posted nothing yet.
+    """
+    from bot.digests.urls import is_loopback  # noqa: PLC0415 - loads at first use
     from bot.formatter.tidy import tidy  # noqa: PLC0415 - loads at first use
 
-    age = now() - digest.published
-    if age > settings.max_age:
-        question = f"{tidy(digest.title)} was published {age.days} days ago. Publish it now?"
-        click.confirm(question, abort=True)
+    with looked_up(settings) as ledger:
+        new = [
+            account
+            for account in accounts
+            if ledger is None or not ledger.thread(account.name, digest.slug)
+        ]
+        first = [
+            account.name
+            for account in new
+            if (ledger is None or ledger.last_known(account.name) is None)
+            and not is_loopback(
+                urlsplit(settings.credentials[account.name].base_url).hostname or ""
+            )
+        ]
+    age, title = now() - digest.published, tidy(digest.title)
+    told = []
+    if new and age > settings.max_age:
+        told.append(f"{title} was published {age.days} days ago.")
+    if first:
+        told.append(f"{title} is the first thread of {', '.join(first)}; everybody can read it.")
+    return " ".join(told)

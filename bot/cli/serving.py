@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from bot.settings import Settings
 
 
+TOGETHER = 2.0
+"""Seconds within which several SIGTERMs are one."""
+
+
 def now() -> datetime:
     """The time, UTC."""
     return datetime.now(UTC)
@@ -75,7 +79,7 @@ def _teller(*, verbose: bool) -> Callable[[Event], None]:
     from bot.show import progress  # noqa: PLC0415 - loads at first use
 
     turn, closed, pace = threading.Lock(), threading.Event(), progress.Pace()
-    timed = sys.stdout.isatty()
+    timed = sys.stdout is not None and sys.stdout.isatty()
 
     def tell(happened: Event) -> None:
         with turn:
@@ -92,13 +96,21 @@ def _teller(*, verbose: bool) -> Callable[[Event], None]:
 
 @contextmanager
 def _interruptible(stop: threading.Event) -> Iterator[None]:
-    """Ask to stop at the first Ctrl-C or SIGTERM; the second ends the process at once."""
+    """Ask to stop at the first Ctrl-C or SIGTERM; the second ends the process at once.
+
+    But SIGTERM counts once within two seconds: platforms send it to a process and to its group.
+    """
     rings: SimpleQueue[int] = SimpleQueue()
+    first: dict[int, float] = {}
 
     def ask(number: int, frame: FrameType | None) -> None:
         # it may interrupt anything, even itself: so it only rings, and a thread does the rest
         del frame
-        signal.signal(number, signal.SIG_DFL)
+        asked = first.setdefault(number, time.monotonic())
+        if number == signal.SIGINT or time.monotonic() - asked > TOGETHER:
+            signal.signal(number, signal.SIG_DFL)
+        if number == signal.SIGTERM and time.monotonic() - asked > TOGETHER:
+            signal.raise_signal(number)
         rings.put(number)
 
     def wait() -> None:

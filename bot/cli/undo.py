@@ -9,6 +9,7 @@ from bot.cli.common import (
     choosing,
     ready_accounts,
     settings_of,
+    show,
     status_of_served,
 )
 from bot.cli.serving import now, serving
@@ -19,18 +20,22 @@ from bot.model import Network, State
 @click.command(short_help="Delete a thread, last post first.")
 @click.argument("digest")
 @choosing
+@click.option("-y", "--yes", is_flag=True, help="Do not ask first.")
+@click.option("--dry-run", is_flag=True, help="Say what is known to be out; delete nothing.")
 @click.pass_obj
-def retract(
+def retract(  # noqa: PLR0913 - an option each
     surroundings: Surroundings,
     *,
     digest: str,
     networks: tuple[Network, ...],
     names: tuple[str, ...],
+    yes: bool,
+    dry_run: bool,
 ) -> int:
     """Delete the thread of DIGEST (a date, a slug, a file or a URL), last post first.
 
     The network is asked what is there; only posts that we sent or that are recognised whole are
-    deleted. Run it again to go on where it stopped.
+    deleted. Run it again to go on where it stopped. On a terminal it asks first.
     """
     from bot import app  # noqa: PLC0415 - loads at first use
     from bot.show import progress  # noqa: PLC0415 - loads at first use
@@ -39,6 +44,14 @@ def retract(
     accounts = ready_accounts(settings, networks, names)
     with serving(settings, told=True) as service:
         slug, found = app.known(settings, service.ledger, digest, surroundings.folder)
+        stored = [service.ledger.thread(account.name, slug) for account in accounts]
+        if dry_run or (surroundings.asks and not yes):
+            show(progress.retractable(accounts, stored))
+        if dry_run:
+            return 0
+        if surroundings.asks and not yes and not click.confirm(f"Delete the thread of {slug}?"):
+            click.echo("Nothing was deleted.")
+            return 0
         threads = app.threads(settings, found, accounts, None, None) if found else ()
         served = service.retract(found, slug, accounts, threads)
     for line in progress.outcome(served):

@@ -17,6 +17,7 @@ from typing import NoReturn
 import click
 
 from bot.cli.common import Surroundings, choosing, ready_accounts, settings_of
+from bot.cli.serving import TOGETHER
 from bot.errors import SettingsError
 from bot.model import Network
 
@@ -62,7 +63,7 @@ class _Ears:
     """Hears SIGTERM and Ctrl-C in a thread of its own, from before a worker is there to its end.
 
     The worker is told to stop, and the process ends soon after, come what may. A second signal of
-    the same kind ends it at once.
+    the same kind ends it at once; but SIGTERM counts once within two seconds.
     """
 
     def __init__(self, wire: socket.socket) -> None:
@@ -90,15 +91,16 @@ class _Ears:
 
     def hear(self) -> None:
         """Do what signals ask for, until the wire is closed."""
-        heard: set[int] = set()
+        heard: dict[int, float] = {}
         until = math.inf
         while number := self._next(until):
-            if number in heard:
+            now = time.monotonic()
+            if number in heard and (number == signal.SIGINT or now - heard[number] > TOGETHER):
                 os._exit(_ENDED_BY + number)
             if not heard:
                 until = time.monotonic() + LONGEST_STOP
                 self._stop()
-            heard.add(number)
+            heard.setdefault(number, now)
 
     def _next(self, until: float) -> int:
         """The next signal of ours; 0 where the process ends by itself."""

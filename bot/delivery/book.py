@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NoReturn
 
-from bot.delivery.decide import Policy
+from bot.delivery.decide import LONGEST_BACKOFF, Policy
 from bot.delivery.terms import End, Ended, Event, Surroundings, Terms
 from bot.ledger.rows import Attempt, Spending, StoredPost, StoredThread
 from bot.model import State
-from bot.posters.poster import Seen
+from bot.posters.poster import Seen, Sort
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
@@ -40,6 +40,7 @@ class Book:
     _counting_from: float = field(default=0.0, init=False)
     _contact: float = field(default=0.0, init=False)
     _last_out: float | None = field(default=None, init=False)
+    _failed: tuple[int | None, int, datetime] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.contact()
@@ -84,6 +85,8 @@ class Book:
             self.tell("unknown", post.position, reason)
             post = self.waiting
         self.count_from(post.missed_after if post else 0.0)
+        for attempt in self.ledger.attempts(self.thread.number):
+            self._count(attempt)
 
     # What becomes of a post ----------------------------------------------------------------------
 
@@ -171,6 +174,30 @@ class Book:
         """Add to the log of requests."""
         attempt = Attempt(self.now, kind, position, outcome, detail)
         self.ledger.attempt(self.thread.number, attempt)
+        self._count(attempt)
+
+    def _count(self, attempt: Attempt) -> None:
+        """Count the tries of one post that failed one after another, and keep when the last did."""
+        if attempt.kind == "send":
+            position, times, _ = self._failed or (None, 0, attempt.at)
+            before = times if position == attempt.position else 0
+            failed = attempt.outcome in (Sort.LATER, Sort.UNKNOWN)
+            self._failed = attempt.position, before + 1 if failed else 0, attempt.at
+
+    @property
+    def failures(self) -> int:
+        """How many tries of the first open post failed one after another, up to the last."""
+        position, times, _ = self._failed or (None, 0, self.now)
+        return times if self.waiting and self.waiting.position == position else 0
+
+    @property
+    def backoff(self) -> float:
+        """Seconds before the next try of a post whose last one failed; they grow with each."""
+        if not self.failures or self._failed is None:
+            return 0.0
+        grown = self.terms.policy.retry_wait * 2.0 ** min(self.failures - 1, 30)
+        seconds = min(grown, LONGEST_BACKOFF)
+        return min(seconds, seconds - (self.now - self._failed[2]).total_seconds())
 
     def spend(self, kind: str, amount: Decimal) -> None:
         """Add to what the account spent, in US dollars."""

@@ -13,8 +13,11 @@ from datetime import timedelta
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import State
 
-MOST_TRIES = 5
-"""After so many tries of one post a person must decide."""
+MOST_REFUSALS = 5
+"""After so many refusals of one post as a duplicate that no read finds a person must decide."""
+
+LONGEST_BACKOFF = 3600.0
+"""Seconds between two tries of a post at most, however often they failed."""
 
 LONGEST_DOUBT = timedelta(hours=24)
 """A post that cannot be looked for for so long, its outcome unknown, is for a person to decide."""
@@ -126,6 +129,7 @@ def decide(  # noqa: PLR0911, PLR0913 - all that the next step depends on, a lin
     looked: bool,
     gone: float,
     idle: float = 0.0,
+    backoff: float = 0.0,
     new: bool = False,
 ) -> Action:
     """Return the next step.
@@ -134,6 +138,7 @@ def decide(  # noqa: PLR0911, PLR0913 - all that the next step depends on, a lin
     knows of no post of the account. `gone` are the seconds that have surely passed since the last
     try of the post in doubt, `idle` those since this run's last post or read: both are measured by
     clocks that cannot be set, since the wall clock may jump, and would then prove an absence.
+    `backoff` are the seconds that are left before a post whose last try failed is tried again.
     """
     post = next((post for post in thread.posts if post.state not in _OUT_OF_THE_WAY), None)
     if post is None:
@@ -145,11 +150,11 @@ def decide(  # noqa: PLR0911, PLR0913 - all that the next step depends on, a lin
     if post.state is State.PLANNED:
         if new and not policy.reads:
             return Hold(post.position, _NEW_AND_BLIND)
-        return _try(post, policy, idle, absent=False)
+        return _try(post, policy, idle, backoff, absent=False)
     if not policy.reads:
         return Hold(post.position, f"it may be out, and nothing may be read: {post.reason}")
     if is_absent(post, policy):
-        return _try(post, policy, idle, absent=True)
+        return _try(post, policy, idle, backoff, absent=True)
     wait = next_read(post, policy) - gone
     if wait <= 0:
         return Read(post.position)
@@ -165,9 +170,11 @@ _NEW_AND_BLIND = (
 )
 
 
-def _try(post: StoredPost, policy: Policy, idle: float, *, absent: bool) -> Action:
-    if post.tries + post.refusals >= MOST_TRIES:
+def _try(post: StoredPost, policy: Policy, idle: float, backoff: float, *, absent: bool) -> Action:
+    if post.refusals >= MOST_REFUSALS:
         return Hold(post.position, f"tried {post.tries + post.refusals} times: {post.reason}")
+    if backoff > 0:
+        return Wait(max(backoff, SHORTEST_WAIT), post.reason)
     if policy.is_stale(idle):
         return Look()
     return Send(post.position, absent)

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 
 from bot.delivery.book import Book
-from bot.delivery.decide import LONGEST_DOUBT
+from bot.delivery.decide import LONGEST_BACKOFF, LONGEST_DOUBT
 from bot.delivery.match import ThreadMatcher, place_of
 from bot.delivery.terms import CLOCKS_APART, End, Ended, Replan
-from bot.ledger.rows import StoredPost
+from bot.ledger.rows import Limit, StoredPost
 from bot.model import State
 from bot.posters.poster import CannotRead, Look, Poster, Seen
 
+LOGIN = "login"
+"""The kind of limit that a network puts on logins."""
+
 _LOOK_YOURSELF = (
     "look yourself: if nothing of it is out, say so with bot post --assume-unsent, else settle "
-    "each post with bot settle (TWITTER_READ_BACK=off for a plan of X that cannot read)"
+    "each post with bot settle"
 )
 _IF_OURS = (
     "if it is not ours, go on with bot post --assume-unsent; if it is, say so with bot settle "
     "--sent ID"
+)
+_TAKE_BACK = (
+    "decide with bot settle, or take back all of it with bot retract and publish it with bot post "
+    "--again"
 )
 _UNREAD_BACK = "the account's posts cannot be read back to the digest's publication"
 _GONE = (
     "it was sent and is not there: the server dropped it or a person deleted it; it is not sent "
     "again unasked"
 )
+_PARENT_GONE = (
+    "the post replied to is gone; a thread is not begun again unasked: take it back with bot "
+    "retract, and publish with bot post --again"
+)
+_NOT_SHOWN = "the network does not show yet what is known to be out, so nothing can be settled"
 _OTHER_SENDER = "another sender published the post before it, and may be publishing this one"
 _NEW_LEDGER = "the ledger is new, and the network may show late what an earlier one published"
 
@@ -71,9 +83,11 @@ class Lookout:
         posts = self._posts(first)
         if posts is None:
             return False
-        found = self._reading(posts, first).recognise()
+        reading = self._reading(posts, first)
+        found = reading.recognise()
         if found.doubtful:
-            book.give_up(first.position, f"{found.doubtful}; {_IF_OURS}")
+            advice = _TAKE_BACK if reading.wholes() else _IF_OURS
+            book.give_up(first.position, f"{found.doubtful}; {advice}")
         if found.order:
             raise Replan(found.order)
         by_others = False
@@ -95,6 +109,31 @@ class Lookout:
         if first.state is State.PLANNED and not found.adopted:
             self._older |= {each.id for each in posts.posts}
         return True
+
+    def confirm(self) -> None:
+        """Before a third try: see that reads show the post it replies to, where reading is free.
+
+        A read that does not show what is out proves no absence. Raises Ended where the post is
+        gone, or is there and not shown.
+        """
+        book, first = self.book, self.book.waiting
+        sent = sorted((p for p in book.thread.posts if p.state is State.SENT), key=place_of)
+        if first is None or not sent or not book.policy.checks:
+            return
+        last = book.tail or sent[-1].id
+        try:
+            seen = self.poster.look(self._sent_since(sent), keys=self._keys())
+            if any(each.id == last for each in seen.posts):
+                return
+            is_there = self.poster.read(last) is not None
+        except CannotRead as error:
+            raise Ended(End.LATER, error.message, error.until) from error
+        if not is_there:
+            book.give_up(first.position, _PARENT_GONE)
+        if first.doubted_at and book.now - first.doubted_at >= LONGEST_DOUBT:
+            book.give_up(first.position, f"unknown for {LONGEST_DOUBT}: {_NOT_SHOWN}")
+        until = book.now + timedelta(seconds=LONGEST_BACKOFF)
+        raise Ended(End.LATER, _NOT_SHOWN, until)
 
     def check(self) -> None:
         """Read the finished thread once more: what was said to be sent and is gone is held.
@@ -130,7 +169,8 @@ class Lookout:
         except CannotRead as error:
             book.attempt("read", None, "failed", error.message)
             reason = f"sent, and not yet checked: {error.message}"
-            raise Ended(End.LATER, reason, error.until, stops=error.stops) from error
+            end = End.WRONG if error.wrong else End.FAILED if error.stops else End.LATER
+            raise Ended(end, reason, error.until, stops=error.stops) from error
         book.attempt("read", None, "answered", f"{len(sent) - len(gone)} of {len(sent)} are there")
         return gone, [*self._reading(seen, None).doubles()]
 
@@ -179,16 +219,20 @@ class Lookout:
         """Wait before reading again; Ended, where that would be no use."""
         book, policy = self.book, self.book.policy
         if error.stops:
-            raise Ended(End.FAILED, str(error), stops=True) from error
+            end = End.WRONG if error.wrong else End.FAILED
+            raise Ended(end, f"{error.message}. {error.mend}", stops=True) from error
         if error.blind:
             book.unreadable = error.message
             return
         if error.final:
-            book.give_up(first.position, f"{error.message}; {_LOOK_YOURSELF}")
+            book.give_up(first.position, f"{error.message}; {_LOOK_YOURSELF}. {error.mend}".strip())
         if first.doubted_at and book.now - first.doubted_at >= LONGEST_DOUBT:
             reason = f"unknown for {LONGEST_DOUBT}, and the account cannot be read"
             book.give_up(first.position, f"{reason}: {error.message}")
         if error.until:
+            if error.login:
+                limit = Limit(book.thread.account, LOGIN, error.until, error.message)
+                book.ledger.limit(limit)
             book.wait_until(error.until, error.message)
             return
         grown = policy.retry_wait * 2.0 ** min(self._failures, 30)

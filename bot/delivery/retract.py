@@ -29,16 +29,18 @@ def retract(
     left, with all before it, for the next run.
     """
     book = Book(ledger, terms, around, thread)
+    deleted = set[str]()
     try:
-        _take_back(book, poster)
+        _take_back(book, poster, deleted)
     except Ended as ended:
         return Result(ended.end, book.thread, ended.reason, ended.until)
-    return Result(End.DONE, book.thread)
+    many = "1 post is" if len(deleted) == 1 else f"{len(deleted)} posts are"
+    return Result(End.DONE, book.thread, f"{many} deleted" if deleted else "nothing of it is out")
 
 
-def _take_back(book: Book, poster: Poster) -> None:
+def _take_back(book: Book, poster: Poster, deleted: set[str]) -> None:
     book.resume()
-    lookout, deleted, left = Lookout(book, poster), set[str](), ""
+    lookout, left = Lookout(book, poster), ""
     for _ in range(_MOST_ROUNDS):
         found, left = lookout.take_stock() if book.policy.reads else ((), "")
         _settle(book, lookout)

@@ -67,7 +67,7 @@ class _Run:
                 ended.end, self._book.thread, ended.reason, ended.until, stops=ended.stops
             )
 
-    def _step(self) -> None:  # noqa: C901 - an arm for each action
+    def _step(self) -> None:  # noqa: C901, PLR0912 - an arm for each action
         book = self._book
         if book.around.stopping():
             raise Ended(End.LATER, "stopped before it was finished")
@@ -77,6 +77,7 @@ class _Run:
             looked=self._looked,
             gone=book.gone,
             idle=book.idle,
+            backoff=book.backoff,
             new=self._new and not book.begun,
         )
         match action:
@@ -85,6 +86,8 @@ class _Run:
                 if not book.around.stopping():
                     self._looked = self._lookout.look()
             case Send():
+                if book.failures > 1:
+                    self._lookout.confirm()
                 if self._sender.send(action.position, absent=action.absent):
                     # two senders that began in one moment find each other before a second post
                     terms = book.terms

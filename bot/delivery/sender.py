@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.delivery.book import Book
 from bot.delivery.match import place_of
-from bot.delivery.terms import UNTOLD_LIMIT, End, Ended
+from bot.delivery.terms import End, Ended
 from bot.delivery.uploads import Uploads, is_for_content
 from bot.ledger.rows import Limit, StoredPost
 from bot.model import State
@@ -24,7 +24,6 @@ _WHAT_NOW = {
     ),
     Refusal.CONTENT: "{}; it is not tried again as it is",
 }
-_NEW_TOKENS = "make new ones, set their variables, and try them with bot check"
 # The replies of a public thread are unlisted: a timeline gets one post of it and not a dozen.
 _OF_REPLIES = {"public": "unlisted"}
 
@@ -87,8 +86,9 @@ class Sender:
             media=media,
             spans=post.spans,
             card=post.card,
-            # a function of the plan, so that a repeat is the same to the letter
-            created=thread.planned_at + timedelta(milliseconds=post.position),
+            # as written down before this try, and later than that of the post before it
+            created=max(each.tried_at for each in thread.posts if each.tried_at)
+            + timedelta(milliseconds=len(before)),
         )
 
     def _record(
@@ -104,8 +104,8 @@ class Sender:
                 book.tell("sent", position, outcome.url, outcome.id, seconds)
                 if outcome.bare:
                     book.tell("picture lost", position, outcome.bare)
-                if post.media and not media:
-                    book.tell("picture left out", position, self.uploads.reason(position))
+                if not media and (why := self.uploads.reason(position)):
+                    book.tell("picture left out", position, why)
                 if outcome.flaw:
                     book.hold(position, outcome.flaw)
             case Sort.LATER:
@@ -119,7 +119,9 @@ class Sender:
     def _write_down(self, post: StoredPost, outcome: Outcome) -> None:
         book, position = self.book, post.position
         detail = outcome.reason or outcome.flaw or outcome.bare
-        book.attempt("send", position, outcome.sort.value, detail)
+        # what a limit kept back is no failed try: its time is known
+        limited = outcome.sort is Sort.LATER and outcome.until
+        book.attempt("send", position, "limited" if limited else outcome.sort.value, detail)
         if outcome.sort in (Sort.SENT, Sort.UNKNOWN):
             # nobody says whether an unknown one is billed: counted, so that no budget is passed
             book.spend("post", self.poster.cost(post.text))
@@ -134,16 +136,16 @@ class Sender:
                 book.unsent(position, outcome.reason)
 
     def _limited(self, outcome: Outcome) -> None:
-        book = self.book
-        until = outcome.until or book.now + UNTOLD_LIMIT
-        book.ledger.limit(Limit(book.thread.account, "send", until, outcome.reason))
-        book.tell("limited", None, f"until {until:%Y-%m-%d %H:%M:%S} UTC: {outcome.reason}")
+        book, until = self.book, outcome.until
+        if until:
+            book.ledger.limit(Limit(book.thread.account, "send", until, outcome.reason))
+            book.tell("limited", None, f"until {until:%Y-%m-%d %H:%M:%S} UTC: {outcome.reason}")
 
     def _refused(self, position: int, outcome: Outcome) -> None:
         book = self.book
-        if outcome.refusal is Refusal.CREDENTIALS:
-            reason = f"the credentials were refused: {outcome.reason}; {_NEW_TOKENS}"
-            raise Ended(End.FAILED, reason, stops=True)
+        if outcome.refusal in (Refusal.CREDENTIALS, Refusal.SCOPE, Refusal.ADDRESS):
+            end = End.WRONG if outcome.refusal is Refusal.ADDRESS else End.FAILED
+            raise Ended(end, f"{outcome.reason}. {outcome.mend}", stops=True)
         if book.thread.posts[position].state is State.PLANNED:
             what_now = _WHAT_NOW[outcome.refusal or Refusal.CONTENT]
             book.hold(position, what_now.format(outcome.reason))

@@ -13,9 +13,6 @@ from bot.ledger.rows import StoredThread
 CLOCKS_APART = timedelta(hours=1)
 """How far the clocks of a publisher, a network and ours may be apart without harm."""
 
-UNTOLD_LIMIT = timedelta(minutes=15)
-"""How long a network is left alone that refuses for now and does not say until when."""
-
 
 class End(StrEnum):
     """How a run ended."""
@@ -24,6 +21,8 @@ class End(StrEnum):
     LATER = "later"
     HELD = "held"
     FAILED = "failed"
+    WRONG = "wrong"
+    """A setting cannot be right, such as the address of the account's server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class Terms:
 
     `patience` is how many seconds one run waits in all, `pause` those between two posts. `unsent`
     says that a person has looked, and nothing of the thread is out. `application` is the name our
-    posts appear under.
+    posts appear under, `identity` changes when the account's tokens or address do.
     `allows` is asked before the first post of a thread goes out, and raises Ended if it must not.
     `as_planned` says that the thread has the order of the chain that was found of it.
     """
@@ -98,6 +97,7 @@ class Terms:
     pause: float
     unsent: bool = False
     application: str = ""
+    identity: str = ""
     allows: Callable[[StoredThread], None] = _allow
     as_planned: bool = False
 

@@ -19,6 +19,7 @@ MOST_REPEATS = 3
 """How often an upload is made, how often it is asked after while the network works on it, and how
 many repeats of a post may be refused with it before they get another."""
 
+_NONE = "no uploads as"
 _GONE = "its bytes are not in the ledger any more"
 
 
@@ -41,7 +42,7 @@ class Uploads:
     def ids(self, post: StoredPost) -> tuple[str, ...]:
         """The network's ids for the pictures of a post; none where it has to go without."""
         position = post.position
-        if not post.media or position in self._refused:
+        if not post.media or position in self._refused or self._may_not():
             return ()
         if position not in self._done:
             self._upload(post)
@@ -88,8 +89,16 @@ class Uploads:
             return
         reason = outcome.reason or outcome.flaw or "the network still works on it"
         self._reasons[position] = reason
+        if outcome.refusal is Refusal.SCOPE:
+            self.book.ledger.remember(self.book.thread.account, _NONE, self.book.terms.identity)
+            self._reasons[position] = f"no upload is allowed: {reason}. {outcome.mend}"
         if outcome.sort is Sort.REFUSED and outcome.refusal is not Refusal.CREDENTIALS:
             self._refused.add(position)
+
+    def _may_not(self) -> bool:
+        """Whether the account's tokens were found to allow no uploads."""
+        book = self.book
+        return book.ledger.fact(book.thread.account, _NONE) == book.terms.identity
 
     def _tried(self, position: int, upload: Upload) -> Outcome:
         """Upload until it works, or is refused, or was tried often enough."""

@@ -18,6 +18,7 @@ from bot.digests.wire import told
 from bot.errors import Malformed, Nowhere, Unreachable
 
 _PIECE = 65_536
+_CHARSET = re.compile(r";\s*charset=\"?([\w.:-]{1,40})", re.ASCII | re.IGNORECASE)
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -63,6 +64,12 @@ class Answer:
     def type(self) -> str:
         """The media type in lower case, without parameters; empty where none is said."""
         return self.header("content-type").partition(";")[0].strip().lower()
+
+    @property
+    def charset(self) -> str:
+        """The encoding that the media type names; empty where none is said."""
+        found = _CHARSET.search(self.header("content-type"))
+        return found[1] if found else ""
 
     def insist(self) -> None:
         """Raise Nowhere for 404 and 410, Unreachable for all else but 200."""

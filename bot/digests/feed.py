@@ -11,8 +11,12 @@ http://source.scripting.com/.
 from __future__ import annotations
 
 import heapq
+import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder, lookup
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from itertools import chain
 from operator import itemgetter
 
 from defusedxml.common import DefusedXmlException
@@ -23,10 +27,51 @@ from bot.errors import Malformed
 
 _ROOTS = frozenset({"rss", "RDF", "feed"})
 _ITEMS = frozenset({"item", "entry"})
+_DECLARED = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,200}?\bencoding\s*=\s*[\"']([\w.:-]{1,40})[\"']"
+)
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(slots=True)
+class Text:
+    """A feed's bytes as text, piece by piece.
+
+    A byte that is wrong in its encoding, and a character that XML forbids, is `replaced` and
+    counted: one of them must not cost every item. `charset` is what the server says, and counts
+    where the feed itself says nothing. Blanks before the feed are left out. Raises LookupError for
+    an encoding that is not known.
+    """
+
+    pieces: Iterable[bytes]
+    charset: str = ""
+    replaced: int = field(default=0, init=False)
+
+    def __iter__(self) -> Iterator[str]:
+        decoder, begun = None, False
+        for piece in chain(self.pieces, [b""]):
+            decoder = decoder or getincrementaldecoder(self._encoding(piece))("replace")
+            text = decoder.decode(piece, final=not piece)
+            if not begun:
+                text = text.lstrip(" \t\r\n\ufeff")
+                begun = bool(text)
+            text, _ = _FORBIDDEN.subn("\ufffd", text)
+            self.replaced += text.count("\ufffd")
+            if text:
+                yield text
+
+    def _encoding(self, begin: bytes) -> str:
+        if begin.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            return "utf-16"
+        declared = _DECLARED.match(begin)
+        name = declared[1].decode() if declared else self.charset or "utf-8"
+        b"<".decode(name, "replace")  # raises LookupError, also for what is no encoding of text
+        # what is read here has one byte a character, whatever it says of itself
+        return "utf-8" if lookup(name).name.startswith(("utf-16", "utf-32")) else name
 
 
 def choose(
-    pieces: Iterable[bytes], base: str, where: str, wanted: date | str | None
+    pieces: Iterable[bytes | str], base: str, where: str, wanted: date | str | None
 ) -> Item | None:
     """Read a feed and give the newest digest in it that is wanted: of a day, with a slug, or any.
 
@@ -40,7 +85,9 @@ def choose(
     return best
 
 
-def later(pieces: Iterable[bytes], base: str, where: str, day: date, most: int) -> Sequence[Item]:
+def later(
+    pieces: Iterable[bytes | str], base: str, where: str, day: date, most: int
+) -> Sequence[Item]:
     """Read a feed and give the digests of later days than `day`: the oldest `most`, oldest first.
 
     The order is that of `choose`, whose newest comes last. No more than `most` items are kept while
@@ -52,7 +99,7 @@ def later(pieces: Iterable[bytes], base: str, where: str, day: date, most: int) 
     return [item for _, _, item in heapq.nsmallest(most, aged, key=itemgetter(0, 1))]
 
 
-def items(pieces: Iterable[bytes], base: str, where: str) -> Iterator[Item]:
+def items(pieces: Iterable[bytes | str], base: str, where: str) -> Iterator[Item]:
     """Give each item that is a digest, as soon as it has arrived. Raises Malformed."""
     target = _Target(base)
     parser = DefusedXMLParser(target=target)

@@ -64,8 +64,9 @@ class Page:
                 reading = self._markdown(answer, begin, pieces, None)
                 later = most > 0 and reading.digest and reading.digest.last_day > day
                 return (reading,) if later else ()
-            items = feed.later(pieces, answer.url, self.where, day, most)
-        return tuple(map(self._tried, items))
+            text = feed.Text(pieces, answer.charset)
+            items = feed.later(text, answer.url, self.where, day, most)
+        return tuple(self._noted(self._tried(item), text) for item in items)
 
     def find(self, wanted: date | str) -> Reading:
         """Read the page if it is the digest that is wanted, or find it in the feed."""
@@ -81,10 +82,18 @@ class Page:
             begin, pieces = _peeked(answer.pieces())
             if not _is_feed(answer, begin):
                 return replace(self._markdown(answer, begin, pieces, wanted), memory=kept)
-            item = feed.choose(pieces, answer.url, self.where, wanted)
+            text = feed.Text(pieces, answer.charset)
+            item = feed.choose(text, answer.url, self.where, wanted)
         if item is None:
             raise NoDigest(f"{self.where}: no digest {wanted or ''}".rstrip() + " in this feed")
-        return replace(self._item(item), memory=kept)
+        return replace(self._noted(self._item(item), text), memory=kept)
+
+    def _noted(self, reading: Reading, text: feed.Text) -> Reading:
+        """Add a warning where the feed holds what no text has."""
+        if not text.replaced:
+            return reading
+        note = f"{self.where}: {text.replaced} characters that are no text there were replaced"
+        return replace(reading, warnings=(*reading.warnings, note))
 
     def _markdown(
         self, answer: Answer, begin: bytes, pieces: Iterator[bytes], wanted: date | str | None

@@ -20,6 +20,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.poolmanager import PoolManager
 
 from bot.errors import Unreachable
@@ -53,6 +54,40 @@ class DeadlineAdapter(HTTPAdapter):
         return manager
 
 
+class SharedTime(HTTPConnection):
+    """A connection that gives each address of its host a share of half the time that is `left`.
+
+    An address that swallows connections (a broken IPv6) does not keep it from the next one, and
+    the other half stays for the answer.
+    """
+
+    left: Left
+
+    def _new_conn(self) -> socket.socket:
+        host, timeout, ends = self._dns_host, self.timeout, self.left() / 2
+        try:
+            found = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
+            addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        except (OSError, UnicodeError):
+            return super()._new_conn()  # says what is wrong with the name
+        try:
+            for number, address in enumerate(addresses):
+                over = self.left() - ends
+                self._dns_host = address
+                self.timeout = max(over / (len(addresses) - number), _LEAST)
+                try:
+                    return super()._new_conn()
+                except (ConnectTimeoutError, NewConnectionError):
+                    if number + 1 == len(addresses):
+                        raise
+            return super()._new_conn()
+        finally:
+            self._dns_host, self.timeout = host, timeout
+
+
+_LEAST = 0.1  # seconds for an address, however many there are
+
+
 def _pools(left: Left) -> dict[str, type[HTTPConnectionPool]]:
     """Pool classes for urllib3, whose connections answer through `_Until`."""
 
@@ -63,11 +98,13 @@ def _pools(left: Left) -> dict[str, type[HTTPConnectionPool]]:
             super().__init__(sock, debuglevel, method)
             self.fp = io.BufferedReader(_Until(self.fp.detach(), sock, left))
 
-    class Plain(HTTPConnection):
+    class Plain(SharedTime):
         response_class = Response
 
-    class Secure(HTTPSConnection):
-        response_class = Response
+    class Secure(Plain, HTTPSConnection):
+        pass
+
+    Plain.left = staticmethod(left)
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain

@@ -8,6 +8,8 @@ draws lots is not there: a thread must render the same twice, and in bounded mem
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING
@@ -47,6 +49,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             loader=jinja2.FileSystemLoader(folders),
             undefined=jinja2.StrictUndefined,
             autoescape=False,  # posts are plain text: escaping would alter them
+            finalize=_printed,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -132,6 +135,22 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.steps -= 1
         if self.steps < 0:
             raise SecurityError(f"loops, calls or includes more than {STEPS:,} times")
+
+
+def _printed(value: object) -> object:
+    """Return what `{{ }}` prints: text, numbers and dates as they are, a list with commas.
+
+    Of any other object a post would show how Python writes it.
+    """
+    if isinstance(value, tuple | list):
+        return ", ".join(str(_printed(each)) for each in value)
+    if isinstance(value, str | int | float | Decimal | date | jinja2.Undefined):
+        return value
+    kind = type(value).__name__
+    if isinstance(value, View):
+        names = ", ".join(each for each in dir(value) if not each.startswith("_"))
+        raise SecurityError(f"`{kind}` is no text; print one of its names: {names}")
+    raise SecurityError(f"`{kind}` is no text; print a name of it, or a list with `join`")
 
 
 def _number(value: int) -> str:

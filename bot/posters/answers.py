@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,19 +16,23 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from bot.posters.poster import CannotRead, Outcome, Refusal, Sort
-from bot.posters.values import clean, http_date, items_at, leaves, origin, text_at, wait
+from bot.posters.values import at, clean, http_date, items_at, leaves, origin, text_at, wait
 
-FINAL = (401, 403)
-"""Statuses of a read that trying again does not help."""
-_MENDS = {
-    401: "Make new tokens (bot login does), set their variables, and try them with bot check.",
-    403: "The tokens, or the plan behind them, do not allow it: see what they may do.",
-}
-_LATER = (429, 503)
-_NO_CREDENTIALS = 401
 _NO_CREDITS = 402
+_NOT_FOUND = 404
+_TOO_MANY = 429
+_NOT_NOW = (_TOO_MANY, 503)
 _UNTIL_CREDITS = timedelta(hours=1)  # when somebody has bought some, nobody says
 _REDIRECTS = (301, 302, 307, 308)
+_CLOCKS_APART = timedelta(minutes=5)  # signed requests are refused beyond that
+_PAGE = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*(?:<|error code: ?\d+\s*\Z)")
+_SAID_BY_ALL = (_NO_CREDITS, 413, _TOO_MANY)
+"""Statuses that mean the same whoever answers: the request was not carried out."""
+_CHECKED = (400, 401, 403, 404, 405, 410, 422)
+"""Statuses of a refusal, whose reason must be in the network's own words."""
+_ABOUT_CONTENT = (400, 413, 422)
+_GONE = (404, 410)
+_CLOCK_CODE = re.compile(r"\bcode=135\b")
 
 
 class Fate(StrEnum):
@@ -74,7 +78,7 @@ class Reply:
 class Exchange:
     """One request, and the answer where there is one; `trouble` says in words why there is none.
 
-    `broke` says that a connection ended that had been kept, and not for want of time.
+    `broke` says that the connection ended before the answer, and not for want of time.
     """
 
     fate: Fate
@@ -85,12 +89,16 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an answer means, and what is said of it to people. See `Outcome.duplicate`."""
+    """What an answer means: what is said of it to people, and what a person can do about it.
+
+    See `Outcome.duplicate`.
+    """
 
     sort: Sort
     words: str
     refusal: Refusal | None = None
     duplicate: bool = False
+    mend: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +115,28 @@ class Hint:
 class Rules:
     """How one network refuses: the first hint that fits, else the status, else it is unknown.
 
-    `resets` are the beginnings of the names of its rate-limit headers.
+    `speaks` are the members of which its own refusals in JSON have at least one. `resets` are the
+    beginnings of the names of its rate-limit headers. `signed` says that its requests carry this
+    machine's time. `mends` are what a person can do about a refusal of each kind.
     """
 
     network: str
+    speaks: Collection[str]
     resets: Sequence[str]
     hints: Sequence[Hint] = ()
     statuses: Mapping[int, Verdict] = field(default_factory=dict)
+    signed: bool = False
+    unread: str = ""
+    mends: Mapping[Refusal, str] = field(default_factory=dict)
 
 
+NOT_ACCEPTED = "it does not accept the account's tokens"
 _TAKEN_BACK = "it does not take this post"
-WRONG_ADDRESS = Verdict(
-    Sort.REFUSED, "nothing is at this address: check the account's base URL", Refusal.CREDENTIALS
-)
+WRONG_ADDRESS = Verdict(Sort.REFUSED, "this address is not one of its API", Refusal.ADDRESS)
 STATUSES: Mapping[int, Verdict] = MappingProxyType(
     {
         400: Verdict(Sort.REFUSED, _TAKEN_BACK, Refusal.CONTENT),
-        401: Verdict(Sort.REFUSED, "it does not accept the account's tokens", Refusal.CREDENTIALS),
+        401: Verdict(Sort.REFUSED, NOT_ACCEPTED, Refusal.CREDENTIALS),
         402: Verdict(Sort.LATER, "the account's credits, or its spending limit, are used up"),
         403: Verdict(Sort.REFUSED, "it does not allow this post", Refusal.CONTENT),
         404: WRONG_ADDRESS,
@@ -133,8 +146,17 @@ STATUSES: Mapping[int, Verdict] = MappingProxyType(
     }
 )
 """What a refusal means where the network's own rules say nothing else."""
+MENDS: Mapping[Refusal, str] = MappingProxyType(
+    {
+        Refusal.CREDENTIALS: "Make new tokens (bot login does), set their variables, and try them "
+        "with bot check.",
+        Refusal.ADDRESS: "Correct the account's base URL, and try it with bot check.",
+    }
+)
 
 _UNKNOWN = Verdict(Sort.UNKNOWN, "whether it was carried out is not known")
+_GATEWAY = Verdict(Sort.UNKNOWN, "this is a page of something in front of the network")
+_UNSAID = Verdict(Sort.UNKNOWN, "it does not say why")
 _UNANSWERED: Mapping[Fate, Verdict] = MappingProxyType(
     {
         Fate.UNSENT: Verdict(Sort.LATER, "nothing was sent"),
@@ -167,20 +189,33 @@ def unreadable(reply: Reply, network: str) -> Outcome:
 
 def refused(reply: Reply, rules: Rules, now: datetime, *, is_reply: bool = False) -> Outcome:
     """Return the outcome of a request that did not work by its status; `is_reply` of a reply."""
-    verdict = _redirect(reply) or _verdict(reply, rules, is_reply=is_reply)
-    until = wait(reply.headers, rules.resets, now) if verdict.sort is Sort.LATER else None
+    verdict = judged(reply, rules, now, is_reply=is_reply)
     reason = f"{rules.network} answers {reply.status}{quoted(reply)}: {verdict.words}"
     return Outcome(
         verdict.sort,
         reason=reason,
         refusal=verdict.refusal,
-        until=until,
+        until=_until(reply, rules, now) if verdict.sort is Sort.LATER else None,
         duplicate=verdict.duplicate,
+        mend=verdict.mend or (_mend(verdict.refusal, rules) if verdict.refusal else ""),
     )
 
 
-def _verdict(reply: Reply, rules: Rules, *, is_reply: bool) -> Verdict:
+def judged(reply: Reply, rules: Rules, now: datetime, *, is_reply: bool = False) -> Verdict:
+    """Return what a refusal means, of any request: the one table of a network.
+
+    What refuses must be the network itself. A page, as gateways show one, says nothing of what
+    became of the request, and a refusal without words is `unsaid`.
+    """
+    if moved := _redirect(reply):
+        return moved
     text = said(reply)
+    if rules.signed and not is_page(reply) and (wrong := _wrong_clock(reply, text, now)):
+        return wrong
+    if reply.status not in _SAID_BY_ALL and not _speaks(reply, rules):
+        if reply.status in _CHECKED:
+            return _GATEWAY if is_page(reply) else _UNSAID
+        return _UNKNOWN
     for hint in rules.hints:
         if hint.replies_only and not is_reply:
             continue
@@ -189,35 +224,148 @@ def _verdict(reply: Reply, rules: Rules, *, is_reply: bool) -> Verdict:
     return rules.statuses.get(reply.status) or STATUSES.get(reply.status, _UNKNOWN)
 
 
+def _speaks(reply: Reply, rules: Rules) -> bool:
+    """Tell whether the network itself refuses: in JSON, and with words where it has them."""
+    value = reply.value()
+    named = isinstance(value, dict) and any(value.get(name) for name in rules.speaks)
+    return named and not is_page(reply)
+
+
+def is_page(reply: Reply) -> bool:
+    """Tell whether something in front of the network answers: HTML, or Cloudflare's own words."""
+    return bool(_PAGE.match(reply.body)) or at(reply.value(), "cloudflare_error") is not None
+
+
+def is_unsaid(exchange: Exchange, rules: Rules) -> bool:
+    """Tell whether a refusal gives no reason: the token may be what is refused, or the request.
+
+    snac2 and Takahe answer so to a token that was revoked. A page that says 404 may be that of a
+    wrong address; any other page is a gateway's.
+    """
+    reply = exchange.reply
+    if reply is None or reply.status not in _CHECKED or _redirect(reply):
+        return False
+    return not _speaks(reply, rules) and (reply.status == _NOT_FOUND or not is_page(reply))
+
+
+def is_gone(reply: Reply | None, rules: Rules) -> bool:
+    """Tell whether the network itself says that what was asked for is not there."""
+    return reply is not None and reply.status in _GONE and _speaks(reply, rules)
+
+
+def may_be_gone(reply: Reply | None) -> bool:
+    """Tell whether an answer without words may mean the same, where the token works."""
+    return reply is not None and reply.status in _GONE and not reply.body.strip()
+
+
+def settled(
+    exchange: Exchange, outcome: Outcome, rules: Rules, ask: Callable[[], object]
+) -> Outcome:
+    """Return the outcome, corrected where the network gave no reason for its refusal.
+
+    `ask` asks the network who we are, and raises CannotRead. Refused alike, it is the token.
+    """
+    reply = exchange.reply
+    is_open = outcome.sort is Sort.UNKNOWN and is_unsaid(exchange, rules)
+    if reply is None or not is_open:
+        return outcome
+    try:
+        ask()
+    except CannotRead as error:
+        if error.refusal in (Refusal.CREDENTIALS, Refusal.ADDRESS):
+            reason, refusal = error.message, error.refusal
+            return Outcome(Sort.REFUSED, reason=reason, refusal=refusal, mend=error.mend)
+        return outcome
+    if reply.status not in _ABOUT_CONTENT:
+        return outcome
+    reason = f"{rules.network} answers {reply.status}: {_TAKEN_BACK}, and does not say why"
+    return Outcome(Sort.REFUSED, reason=reason, refusal=Refusal.CONTENT)
+
+
+def _mend(refusal: Refusal, rules: Rules) -> str:
+    return rules.mends.get(refusal) or MENDS.get(refusal, "")
+
+
+def _wrong_clock(reply: Reply, text: str, now: datetime) -> Verdict | None:
+    """Judge a 401 of a request that was signed with a time of this machine's that is wrong."""
+    apart = now - reply.clock if reply.clock else timedelta(0)
+    is_far = abs(apart) >= _CLOCKS_APART
+    if reply.status != HTTPStatus.UNAUTHORIZED or not (is_far or re.search(_CLOCK_CODE, text)):
+        return None
+    way = "ahead of" if apart > timedelta(0) else "behind"
+    minutes = abs(apart) // timedelta(minutes=1)
+    off = f"is {minutes} minutes {way} the network's" if is_far else "is wrong"
+    words = f"this machine's clock {off}, and requests are signed with its time"
+    return Verdict(Sort.REFUSED, words, Refusal.CREDENTIALS, mend="Set this machine's clock (NTP).")
+
+
+def _until(reply: Reply, rules: Rules, now: datetime) -> datetime | None:
+    """Return when to ask again after a refusal for now; None where it only says "later"."""
+    return wait(reply.headers, rules.resets if reply.status in _NOT_NOW else (), now)
+
+
 def _redirect(reply: Reply) -> Verdict | None:
     """Judge a redirect. A 303 is none: it is how servers say that they have acted."""
     location = reply.headers.get("location", "")
     if reply.status not in _REDIRECTS or not location:
         return None
     where = origin(location) or "another path of its own"
-    words = f"it sends us on to {where}, which is not followed: correct the account's base URL"
-    return Verdict(Sort.REFUSED, words, Refusal.CREDENTIALS)
+    words = f"it redirects to {where}, and redirects are not followed"
+    return Verdict(Sort.REFUSED, words, Refusal.ADDRESS)
 
 
 def cannot_read(
-    exchange: Exchange, rules: Rules, now: datetime, final: Collection[int] = FINAL
+    exchange: Exchange, rules: Rules, now: datetime, *, login: bool = False
 ) -> CannotRead:
-    """Return the error for a read that did not work; statuses in `final` will not get better."""
+    """Return the error for a read that did not work; `login` of one that asks who we are.
+
+    Whatever is said to refuse a login is about its credentials. What has no login has no API: the
+    address is wrong.
+    """
     reply = exchange.reply
     if reply is None:
         return CannotRead(f"{rules.network} cannot be read: {exchange.trouble}")
-    beside = ", and not what was asked for" if reply.ok else ""
-    message = f"{rules.network} cannot be read: it answers {reply.status}{quoted(reply)}{beside}"
-    if moved := _redirect(reply):
-        return CannotRead(f"{message}: {moved.words}", final=True, stops=True)
-    hopeless = reply.status in final
-    mend = _MENDS.get(reply.status, "") if hopeless else ""
-    later = reply.status in _LATER
-    until = wait(reply.headers, rules.resets, now) if later else None
-    if reply.status == _NO_CREDITS:
+    message = f"{rules.network} cannot be read: it answers {reply.status}{quoted(reply)}"
+    if reply.ok:
+        return CannotRead(f"{message}, and not what was asked for")
+    verdict = judged(reply, rules, now)
+    refusal = _about(verdict, reply.status, rules, login=login)
+    if refusal is not None:
+        words = verdict.words if verdict.refusal is refusal else _ABOUT[refusal]
+        mend = verdict.mend or _mend(refusal, rules)
+        if refusal is Refusal.SCOPE and rules.unread:
+            mend = f"{mend} {rules.unread}"
+        stops = refusal is not Refusal.SCOPE or not rules.unread
+        return CannotRead(f"{message}: {words}", mend, final=True, stops=stops, refusal=refusal)
+    if verdict in (_GATEWAY, _UNSAID):
+        message = f"{message}: {verdict.words}"
+    until = _until(reply, rules, now)
+    if reply.status == _NO_CREDITS and until is None:
         until = now + _UNTIL_CREDITS
-    stops = reply.status == _NO_CREDENTIALS
-    return CannotRead(message, mend, until=until, final=hopeless, stops=stops)
+    return CannotRead(message, until=until)
+
+
+def _about(verdict: Verdict, status: int, rules: Rules, *, login: bool) -> Refusal | None:
+    """Tell what of the account a refused read is about; None where it may work another time."""
+    if login and status == _NOT_FOUND:
+        return Refusal.ADDRESS
+    if verdict is _GATEWAY or verdict.sort is Sort.LATER:
+        return None
+    if verdict.refusal in (Refusal.CREDENTIALS, Refusal.SCOPE):
+        return verdict.refusal
+    if verdict.refusal is Refusal.ADDRESS:
+        return None if status == _NOT_FOUND else Refusal.ADDRESS  # what was asked for may be gone
+    if login and status in _CHECKED:
+        return Refusal.CREDENTIALS
+    is_barred = status == HTTPStatus.FORBIDDEN and verdict is not _UNSAID and rules.unread
+    return Refusal.SCOPE if is_barred else None
+
+
+_ABOUT = {
+    Refusal.CREDENTIALS: NOT_ACCEPTED,
+    Refusal.SCOPE: "it does not allow reading",
+    Refusal.ADDRESS: WRONG_ADDRESS.words,
+}
 
 
 def said(reply: Reply) -> str:

@@ -90,7 +90,9 @@ class _Bluesky:
             "swapRecord": None,  # so that what is there already is never overwritten
         }
         exchange = self._client.do("com.atproto.repo.putRecord", body)
-        outcome = answers.published(exchange, post, me.did, me.handle, self._clock())
+        outcome = self._client.settled(
+            exchange, answers.published(exchange, post, me.did, me.handle, self._clock())
+        )
         if outcome.sort is Sort.SENT and exchange.reply:
             self._cids[outcome.id] = answers.cid_in(exchange.reply.value())
         missing = len(post.media) - len(images)
@@ -105,9 +107,9 @@ class _Bluesky:
         """
         try:
             exchange = self._client.send("com.atproto.repo.uploadBlob", media.data, media.type)
+            outcome = self._client.settled(exchange, answers.uploaded(exchange, self._clock()))
         except CannotRead as error:
             return errors.not_sent(error)
-        outcome = answers.uploaded(exchange, self._clock())
         blob = answers.blob_in(exchange.reply)
         if outcome.sort is not Sort.SENT or blob is None:
             return outcome
@@ -132,7 +134,8 @@ class _Bluesky:
             exchange = self._client.do("com.atproto.repo.deleteRecord", body)
         except CannotRead as error:
             return errors.not_sent(error)
-        return answers.deleted(exchange, post_id, self._clock())
+        outcome = answers.deleted(exchange, post_id, self._clock())
+        return self._client.settled(exchange, outcome)
 
     def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:
         """See `Poster.look`.
@@ -171,6 +174,7 @@ class _Bluesky:
         exchange = self._client.ask("com.atproto.repo.listRecords", asked)
         page = answers.page(exchange.reply, me.did, me.handle) if exchange.reply else None
         if page is None:
+            self._client.answer(exchange)  # raises where it is a refusal
             raise self._client.unread(exchange)
         return page
 

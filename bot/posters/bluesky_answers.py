@@ -32,16 +32,22 @@ OWN_PASSWORD = "com.atproto.access"  # noqa: S105 - the scope of a token, no pas
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}", re.ASCII)
 _THERE = "a record with its key is there already"
 _WORN_OUT = {"ExpiredToken", "InvalidToken", "AuthMissing"}
-TOKENS = re.compile(r"\berror=(?:ExpiredToken|InvalidToken|AuthMissing|AuthenticationRequired)\b")
-ACCOUNT = re.compile(
+_TOKENS = re.compile(r"\berror=(?:ExpiredToken|InvalidToken|AuthMissing|AuthenticationRequired)\b")
+_ACCOUNT = re.compile(
     r"\berror=(?:Account(?:Takedown|Deactivated|Suspended|NotFound))\b"
     r"|\bmessage=Could not find (?:repo|user info)\b"
 )
-"""What a refusal says that is about our tokens, and one that is about the account as a whole."""
+LOG_IN = "Log in to the account in Bluesky's app: it says there what became of it."
 
 RULES = Rules(
     NETWORK,
+    speaks=("error",),
     resets=("ratelimit",),
+    mends={
+        Refusal.CREDENTIALS: "Make an app password in the account's settings (Privacy and "
+        "security), and try it with bot login bluesky.",
+        Refusal.ADDRESS: "Set BLUESKY_SERVICE_URL to the server that holds the account.",
+    },
     hints=(
         # not a refusal: it says that the post is out, or that another stands in its place
         Hint(
@@ -51,17 +57,17 @@ RULES = Rules(
         ),
         Hint(
             (400, 401),
-            TOKENS,
+            _TOKENS,
             Verdict(
                 Sort.REFUSED,
-                "it does not accept the app password: make a new one in its settings",
+                "it does not accept the app password",
                 Refusal.CREDENTIALS,
             ),
         ),
         Hint(
             (400, 401, 403),
-            ACCOUNT,
-            Verdict(Sort.REFUSED, "the account may not post", Refusal.CREDENTIALS),
+            _ACCOUNT,
+            Verdict(Sort.REFUSED, "the account may not post", Refusal.CREDENTIALS, mend=LOG_IN),
         ),
     ),
 )
@@ -71,7 +77,7 @@ _UPLOADS = replace(
     RULES,
     statuses={
         **dict.fromkeys((400, 404, 422), _NOT_TAKEN),
-        403: Verdict(Sort.REFUSED, "it does not allow uploads", Refusal.CONTENT),
+        403: Verdict(Sort.REFUSED, "it does not allow this upload", Refusal.CONTENT),
         413: Verdict(Sort.REFUSED, "the picture is too large for it", Refusal.CONTENT),
     },
 )

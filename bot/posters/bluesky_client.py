@@ -7,10 +7,10 @@ from datetime import datetime
 
 from bot.posters import bluesky_answers as answers
 from bot.posters import bluesky_errors as errors
-from bot.posters.answers import Exchange, Fate, Reply
+from bot.posters.answers import Exchange, Fate, Reply, is_unsaid, settled
 from bot.posters.bluesky_session import Login, Session, rest_in
 from bot.posters.bluesky_wire import Wire
-from bot.posters.poster import CannotRead
+from bot.posters.poster import CannotRead, Outcome
 
 _NONE_YET = Exchange(Fate.UNSENT, None, "there is no session")
 
@@ -34,11 +34,17 @@ class Client:
         """
         rest = self.who().rest
         if not self._login.fresh:
-            asked = self.ask("com.atproto.server.getSession", {})
-            rest = rest_in(self.answer(asked).value())
+            rest = rest_in(self.asked().value())
         if rest:
             raise errors.at_rest(rest)
         return self.who()
+
+    def asked(self) -> Reply:
+        """Ask the server who we are. Raises CannotRead, of our token where it gives no reason."""
+        exchange = self.ask("com.atproto.server.getSession", {})
+        if exchange.reply is None or not exchange.reply.ok:
+            raise errors.unread(exchange, self._clock(), login=True)
+        return exchange.reply
 
     def ask(self, method: str, params: Mapping[str, str | int]) -> Exchange:
         """Ask a query."""
@@ -55,8 +61,14 @@ class Client:
     def answer(self, exchange: Exchange) -> Reply:
         """Return the answer to a read. Raises CannotRead where there is none, or a refusal."""
         if exchange.reply is None or not exchange.reply.ok:
+            if is_unsaid(exchange, answers.RULES):
+                self.asked()  # raises where it is the token
             raise self.unread(exchange)
         return exchange.reply
+
+    def settled(self, exchange: Exchange, outcome: Outcome) -> Outcome:
+        """Return the outcome, corrected where the server gave no reason: bad token or bad post."""
+        return settled(exchange, outcome, answers.RULES, self.asked)
 
     def unread(self, exchange: Exchange) -> CannotRead:
         """Return the error for a read that did not work."""

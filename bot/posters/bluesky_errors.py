@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from http import HTTPStatus
 
-from bot.posters.answers import FINAL, Exchange, cannot_read, said
-from bot.posters.bluesky_answers import ACCOUNT, NETWORK, RULES, TOKENS
+from bot.posters.answers import Exchange, cannot_read, said
+from bot.posters.bluesky_answers import LOG_IN, NETWORK, RULES
 from bot.posters.poster import CannotRead, Outcome, Refusal, Sort
-
-_BAD = HTTPStatus.BAD_REQUEST
-_HOPELESS = (*FINAL, _BAD, HTTPStatus.NOT_FOUND)
-_NEW_ONE = (
-    "Make an app password in the account's settings (Privacy and security), and try it with bot "
-    "login bluesky."
-)
-_LOOK = "Log in to the account in Bluesky's app: it says there what became of it."
-_ELSEWHERE = "Set BLUESKY_SERVICE_URL to the server that holds the account."
 
 
 def not_sent(error: CannotRead) -> Outcome:
     """Return the outcome of a request that was not made, since what it needs could not be had."""
     reason = f"{error.message}; nothing was sent"
     if error.final:
-        return Outcome(Sort.REFUSED, reason=reason, refusal=Refusal.CREDENTIALS)
+        refusal = Refusal.ADDRESS if error.wrong else Refusal.CREDENTIALS
+        return Outcome(Sort.REFUSED, reason=reason, refusal=refusal, mend=error.mend)
     return Outcome(Sort.LATER, reason=reason, until=error.until)
 
 
@@ -34,36 +25,33 @@ def gone() -> Outcome:
     return Outcome(Sort.REFUSED, reason=reason, refusal=Refusal.PARENT)
 
 
-def unread(exchange: Exchange, now: datetime) -> CannotRead:
-    """Return the error for a read that did not work."""
-    error = cannot_read(_unquoted(exchange), RULES, now, FINAL)
-    reply = exchange.reply
-    if reply is None or reply.ok:
-        return error
-    words = said(reply)
-    if TOKENS.search(words) and reply.status in (_BAD, HTTPStatus.UNAUTHORIZED):
-        return CannotRead(error.message, _NEW_ONE, final=True, stops=True)
-    if ACCOUNT.search(words) and reply.status in (*FINAL, _BAD):
-        return CannotRead(error.message, _LOOK, final=True, stops=True)
-    return error
+def unread(exchange: Exchange, now: datetime, *, login: bool = False) -> CannotRead:
+    """Return the error for a read that did not work; `login` of one that asks who we are."""
+    return cannot_read(_unquoted(exchange), RULES, now, login=login)
 
 
 def no_session(exchange: Exchange, now: datetime) -> CannotRead:
     """Return the error for a login that did not work."""
-    error = unread(exchange, now)
+    reply, error = exchange.reply, unread(exchange, now, login=True)
     why = error.message.removeprefix(f"{NETWORK} cannot be read")
-    message = f"{NETWORK} does not log us in{why}"
-    status = exchange.reply.status if exchange.reply else 0
-    if not error.final and status not in _HOPELESS:
-        return CannotRead(message, until=error.until)
-    mend = _NEW_ONE if status in (*FINAL, _BAD) else _ELSEWHERE
-    mend = _LOOK if error.mend == _LOOK else mend
-    return CannotRead(message, mend, final=True, stops=True)
+    if reply is not None and "AuthFactorTokenRequired" in said(reply):
+        mend = f"It asks for a code by mail, which an app password never needs. {error.mend}"
+    else:
+        mend = error.mend
+    return CannotRead(
+        f"{NETWORK} does not log us in{why}",
+        mend,
+        until=error.until,
+        final=error.final,
+        stops=error.stops,
+        refusal=error.refusal,
+        login=True,
+    )
 
 
 def at_rest(how: str) -> CannotRead:
     """Return the error for an account that is not active."""
-    return CannotRead(f"{NETWORK}: the account is {how}", _LOOK, final=True, stops=True)
+    return CannotRead(f"{NETWORK}: the account is {how}", LOG_IN, final=True, stops=True)
 
 
 def _unquoted(exchange: Exchange) -> Exchange:

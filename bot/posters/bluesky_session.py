@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.posters.answers import Exchange
+from bot.posters.answers import Exchange, is_page
 from bot.posters.bluesky_records import DID
 from bot.posters.bluesky_wire import Wire
 from bot.posters.keeper import Keeper
@@ -92,8 +92,10 @@ class Login:
 
     def renewed(self, session: Session) -> Session | None:
         """One with new tokens in its place: refreshed, or where that is refused, by one login."""
-        exchange = self.wire.post(REFRESH, session.refresh, None)
-        if exchange.reply and exchange.reply.status in _REFUSED:
+        exchange = self.wire.post(REFRESH, session.refresh, None, again=True)
+        reply = exchange.reply
+        # a gateway's page is no reason to use up a login
+        if reply and reply.status in _REFUSED and not is_page(reply):
             return self._log_in()
         return self._taken(exchange)
 

@@ -42,20 +42,33 @@ class Wire:
         """Ask a query, with a token or none (empty)."""
         asked = {name: str(value) for name, value in params.items()}
         session = self._line.session
-        return self._once(
-            lambda: session.get(
-                self._base + method, params=asked, headers=_headers(), auth=_bearing(token)
+        return self._quiet(
+            self._line.idempotent(
+                lambda: session.get(
+                    self._base + method, params=asked, headers=_headers(), auth=_bearing(token)
+                )
             )
         )
 
-    def post(self, method: str, token: str, body: object) -> Exchange:
-        """Call a procedure; without a body where that is None."""
-        if body is None:
-            return self.send(method, token, lambda: b"", "")
-        written = partial(json.dumps, body, ensure_ascii=False)
-        return self.send(method, token, lambda: written().encode(), "application/json")
+    def post(self, method: str, token: str, body: object, *, again: bool = False) -> Exchange:
+        """Call a procedure; without a body where that is None.
 
-    def send(self, method: str, token: str, data: Callable[[], bytes], media: str) -> Exchange:
+        `again` says that it may be called twice, where a connection breaks.
+        """
+        if body is None:
+            return self.send(method, token, lambda: b"", "", again=again)
+        written = partial(json.dumps, body, ensure_ascii=False)
+        return self.send(method, token, lambda: written().encode(), "application/json", again=again)
+
+    def send(
+        self,
+        method: str,
+        token: str,
+        data: Callable[[], bytes],
+        media: str,
+        *,
+        again: bool = False,
+    ) -> Exchange:
         """Call a procedure with a body of this media type; what has none has no type."""
 
         def ask() -> object:
@@ -64,14 +77,14 @@ class Wire:
                 self._base + method, data=data(), headers=headers, auth=_bearing(token)
             )
 
-        return self._once(ask)
+        return self._quiet(self._line.idempotent(ask) if again else self._line.once(ask))
 
     def close(self) -> None:
         """Give the connection back."""
         self._line.close()
 
-    def _once(self, ask: Callable[[], object]) -> Exchange:
-        exchange = self._line.once(ask)
+    def _quiet(self, exchange: Exchange) -> Exchange:
+        """Blot the secrets out of a refusal."""
         reply = exchange.reply
         if reply is None or reply.ok:
             return exchange

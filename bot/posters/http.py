@@ -196,7 +196,7 @@ class _Adapter(HTTPAdapter):
         except Exception as error:
             # Its words alone: the error itself would hold on to the connection.
             self._trouble = words(error, self._timeout)
-            self._broke = self._watch.kept and is_broken(error)
+            self._broke = is_broken(error)
             raise
         # The SDK would read the body again, and turn it into objects that nobody looks at: on a
         # thread of 24 posts that is 2.4 ms each, so of what worked it gets an empty one.

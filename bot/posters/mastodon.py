@@ -13,7 +13,17 @@ from bot import __version__
 from bot.model import Account
 from bot.posters import mastodon_answers as answers
 from bot.posters import media_answers
-from bot.posters.answers import FINAL, Exchange, Reply, cannot_read, no_id
+from bot.posters.answers import (
+    Exchange,
+    Reply,
+    cannot_read,
+    is_gone,
+    is_page,
+    is_unsaid,
+    may_be_gone,
+    no_id,
+    settled,
+)
 from bot.posters.mastodon_walk import Walk, merged, page, written_at
 from bot.posters.poster import (
     CannotRead,
@@ -24,7 +34,6 @@ from bot.posters.poster import (
     Profile,
     Refusal,
     Seen,
-    Sort,
     Upload,
 )
 from bot.posters.values import id_at, is_id, text_at
@@ -37,10 +46,8 @@ if TYPE_CHECKING:
 _PAGE = 40
 _PAGES = 250
 _BROKEN = 500
-_GONE = (404, 410)
 _VERSION = "4.0.0"  # whose way of uploading is used
 _TOP = (0.0, 1.0)  # what a timeline that crops a tall picture keeps: its heading
-_BAD_TOKEN = (*FINAL, 422)
 _HOME = "/api/v1/timelines/home"
 
 
@@ -84,7 +91,7 @@ class _Mastodon:
     """See `Poster`. One request a call, but for `look` and `profile`, which make several.
 
     snac2 closes a connection that it kept without saying so, and resets the next request on it. So
-    a read whose kept connection breaks is repeated once, and a write gets a new connection, unless
+    a read whose connection breaks is repeated once, and a write gets a new connection, unless
     the server is known to keep its connections. After a refusal without a reason the poster asks
     who it is, to tell a bad token from a bad post.
     """
@@ -107,7 +114,7 @@ class _Mastodon:
 
     def publish(self, post: Outgoing) -> Outcome:
         exchange = self._write(lambda: self._send(post))
-        outcome = self._judged(exchange, answers.published(exchange, post, self._clock()))
+        outcome = self._settled(exchange, answers.published(exchange, post, self._clock()))
         if outcome.refusal is Refusal.CONTENT and answers.is_about_length(exchange):
             return replace(outcome, reason=f"{outcome.reason}; {self._shorter(post)}")
         return outcome
@@ -148,7 +155,7 @@ class _Mastodon:
         if not is_id(post_id):
             return no_id(answers.NETWORK, post_id)
         exchange = self._write(lambda: self._client.status_delete(post_id))
-        return self._judged(exchange, answers.deleted(exchange, post_id, self._clock()))
+        return self._settled(exchange, answers.deleted(exchange, post_id, self._clock()))
 
     def upload(self, media: Upload) -> Outcome:
         exchange = self._write(
@@ -160,13 +167,13 @@ class _Mastodon:
                 file_name="picture",
             )
         )
-        return self._judged(exchange, media_answers.mastodon_uploaded(exchange, self._clock()))
+        return self._settled(exchange, media_answers.mastodon_uploaded(exchange, self._clock()))
 
     def media_ready(self, media_id: str) -> Outcome:
         if not is_id(media_id):
             return no_id(answers.NETWORK, media_id)
         exchange = self._line.idempotent(lambda: self._client.media(media_id))
-        return self._judged(exchange, media_answers.mastodon_uploaded(exchange, self._clock()))
+        return self._settled(exchange, media_answers.mastodon_uploaded(exchange, self._clock()))
 
     def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:  # noqa: ARG002 - it keeps none
         """See `Poster.look`; posts of the same second as `after` are returned with the newer ones.
@@ -214,7 +221,7 @@ class _Mastodon:
         asked = {"limit": _PAGE, "max_id": below, "since_id": above}
         given = {name: value for name, value in asked.items() if value}
         exchange = self._line.idempotent(lambda: self._api("GET", _HOME, given))
-        if exchange.reply and exchange.reply.status in _GONE:
+        if is_gone(exchange.reply, answers.RULES):
             raise answers.hidden(self._server)
         return exchange
 
@@ -222,7 +229,10 @@ class _Mastodon:
         if not is_id(post_id):
             return None
         exchange = self._line.idempotent(lambda: self._client.status(post_id))
-        if exchange.reply and exchange.reply.status in _GONE:
+        if is_gone(exchange.reply, answers.RULES):
+            return None
+        if may_be_gone(exchange.reply):
+            self._me()
             return None
         status, now = self._answer(exchange).value(), self._clock()
         post = answers.seen(status, written_at(status, now) or now)
@@ -247,28 +257,16 @@ class _Mastodon:
     def _write(self, ask: Callable[[], object]) -> Exchange:
         return self._line.once(ask, fresh=self._server not in answers.STEADY)
 
-    def _judged(self, exchange: Exchange, outcome: Outcome) -> Outcome:
+    def _settled(self, exchange: Exchange, outcome: Outcome) -> Outcome:
         """Return the outcome, corrected where the server gave no reason: bad token or bad post."""
-        if outcome.sort is not Sort.REFUSED or not answers.is_bare(exchange):
-            return outcome
-        try:
-            self._me()
-        except CannotRead as error:
-            if not error.final:
-                return Outcome(Sort.LATER, reason=f"{outcome.reason}; {error.message}")
-            if error.stops:
-                reason = f"{outcome.reason}; {answers.NOT_ACCEPTED}"
-                return replace(outcome, reason=reason, refusal=Refusal.CREDENTIALS)
-        return replace(outcome, refusal=Refusal.CONTENT)
+        return settled(exchange, outcome, answers.RULES, self._me)
 
     def _me(self) -> object:
         """Read who we are, and remember the id."""
         exchange = self._line.idempotent(self._client.account_verify_credentials)
         reply = exchange.reply
-        if reply is not None and answers.is_bare(exchange):
-            raise answers.bad_token(reply)
         if reply is None or not reply.ok or not id_at(reply.value(), "id"):
-            raise self._cannot_read(exchange, _BAD_TOKEN)
+            raise self._cannot_read(exchange, login=True)
         self._account_id = id_at(reply.value(), "id")
         return reply.value()
 
@@ -293,7 +291,8 @@ class _Mastodon:
                 raise self._cannot_read(exchange)
             if reply.ok:
                 return reply.value()
-            broken = exchange if reply.status >= _BROKEN else broken
+            is_lost = is_page(reply) and reply.status != HTTPStatus.NOT_FOUND
+            broken = exchange if is_lost or reply.status >= _BROKEN else broken
         if broken:
             raise self._cannot_read(broken)
         return None
@@ -301,10 +300,10 @@ class _Mastodon:
     def _answer(self, exchange: Exchange) -> Reply:
         """Return the answer to a read. Raises CannotRead where there is none, or a refusal."""
         if exchange.reply is None or not exchange.reply.ok:
-            if answers.is_bare(exchange):
+            if is_unsaid(exchange, answers.RULES):
                 self._me()  # raises where it is the token
             raise self._cannot_read(exchange)
         return exchange.reply
 
-    def _cannot_read(self, exchange: Exchange, final: Collection[int] = FINAL) -> CannotRead:
-        return cannot_read(exchange, answers.RULES, self._clock(), final)
+    def _cannot_read(self, exchange: Exchange, *, login: bool = False) -> CannotRead:
+        return cannot_read(exchange, answers.RULES, self._clock(), login=login)

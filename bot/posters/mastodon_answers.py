@@ -1,8 +1,7 @@
 """What servers with Mastodon's API answer, and what it means: pure, for `mastodon` to act on.
 
 Follows https://docs.joinmastodon.org/methods and what GoToSocial and snac2 do otherwise. Error
-texts are translated, so they are judged by status, and by whether the server itself is speaking
-(JSON) or something in front of it.
+texts are translated, so they are judged by status first.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from urllib.parse import urlsplit
 from bot.posters.answers import (
     Exchange,
     Hint,
-    Reply,
     Rules,
     Verdict,
+    is_gone,
     refused,
     said,
     unanswered,
@@ -37,8 +36,6 @@ from bot.posters.values import (
 )
 
 NETWORK = "Mastodon"
-NOT_ACCEPTED = "it does not accept the account's tokens"
-_NEW_TOKEN = "Make a new token (bot login does), set its variable, and try it with bot check."  # noqa: S105 - what to do
 LISTED = frozenset({"mastodon", "gotosocial", "hollo"})
 """Servers that list an account's private and direct posts among its others, for itself."""
 AT_HOME = frozenset({"snac"})
@@ -51,38 +48,42 @@ _SOFTWARE = re.compile(
 )
 _GIT = re.compile(r"0\.[0-9]+\.[0-9]+\S*[+ ](?:git-)?[0-9a-f]{7}", re.ASCII)  # GoToSocial's
 _MAINLINE = re.compile(r"[2-9]\.[0-9]+\.[0-9]+(?:[-+.][\w.+-]*)?", re.ASCII)
-_UNSAID = (400, 401, 422)
-_HTML = re.compile(rb"\s*<")
 _ABOUT_LENGTH = re.compile(r"character limit|exceed|too long|max chars", re.IGNORECASE)
-_IN_JSON = re.compile("^error=")
 _ABOUT_BOTS = re.compile(r"\b(?:bots?|automat\w+)\b", re.IGNORECASE)
 
 RULES = Rules(
     NETWORK,
+    speaks=("error",),
     resets=("x-ratelimit",),
+    mends={
+        Refusal.CREDENTIALS: "Log in to the account on its server. If it is well there, make a new "
+        "token with bot login mastodon, and try it with bot check.",
+        Refusal.SCOPE: "Make a token with the scopes read and write (write:statuses, write:media, "
+        "read:accounts, read:statuses) by bot login mastodon, and try it with bot check.",
+    },
     hints=(
         Hint(
-            (403,),
-            _IN_JSON,
-            Verdict(
-                Sort.REFUSED,
-                "the token or the account may not post: the token needs the scope write:statuses",
-                Refusal.CREDENTIALS,
-            ),
+            (401, 403),
+            re.compile("scope", re.IGNORECASE),
+            Verdict(Sort.REFUSED, "the token lacks a scope that this needs", Refusal.SCOPE),
+        ),
+        Hint(
+            (422,),
+            re.compile("not finished processing|try again", re.IGNORECASE),
+            Verdict(Sort.LATER, "it asks to try again later"),
         ),
         Hint(
             (404,),
-            _IN_JSON,
+            re.compile("."),
             Verdict(Sort.REFUSED, "the post replied to is gone", Refusal.PARENT),
             replies_only=True,
         ),
-        # A key whose post was deleted since is answered so.
-        Hint(
-            (404,),
-            _IN_JSON,
-            Verdict(Sort.REFUSED, "it was published before, and is gone", Refusal.CONTENT),
-        ),
     ),
+    statuses={
+        403: Verdict(Sort.REFUSED, "the account may not do this", Refusal.CREDENTIALS),
+        # A key whose post was deleted since is answered so.
+        404: Verdict(Sort.REFUSED, "it was published before, and is gone", Refusal.CONTENT),
+    },
 )
 
 
@@ -123,26 +124,9 @@ def deleted(exchange: Exchange, post_id: str, now: datetime) -> Outcome:
     reply = exchange.reply
     if reply is None:
         return unanswered(exchange, NETWORK)
-    if reply.status in (404, 410) or (reply.ok and isinstance(reply.value(), dict)):
+    if is_gone(reply, RULES) or (reply.ok and isinstance(reply.value(), dict)):
         return Outcome(Sort.SENT, post_id)
     return unreadable(reply, NETWORK) if reply.ok else refused(reply, RULES, now)
-
-
-def is_bare(exchange: Exchange) -> bool:
-    """Tell whether a refusal gives no reason: the token may be what is refused, or the post.
-
-    snac2 and Takahe answer so to a token that was revoked. A page in HTML is not of the server.
-    """
-    reply = exchange.reply
-    if reply is None or reply.status not in _UNSAID or _HTML.match(reply.body):
-        return False
-    return reply.value() is None
-
-
-def bad_token(reply: Reply) -> CannotRead:
-    """Return the error for a token that the server refuses without a reason."""
-    message = f"{NETWORK} cannot be read: it answers {reply.status}: {NOT_ACCEPTED}"
-    return CannotRead(message, _NEW_TOKEN, final=True, stops=True)
 
 
 def hidden(server: str) -> CannotRead:
@@ -160,7 +144,7 @@ def hidden(server: str) -> CannotRead:
 def is_about_length(exchange: Exchange) -> bool:
     """Tell whether a post was refused for its length, in words as far as they are known."""
     reply = exchange.reply
-    return bool(reply and reply.status in _UNSAID and _ABOUT_LENGTH.search(said(reply)))
+    return bool(reply and reply.status in (400, 422) and _ABOUT_LENGTH.search(said(reply)))
 
 
 def seen(status: object, created: datetime | None = None) -> Seen | None:

@@ -1,8 +1,7 @@
 """What networks answer to an upload, and what it means: pure, for their posters to act on.
 
 Follows https://docs.joinmastodon.org/methods/media and https://docs.x.com/x-api/media. Nothing of
-an upload is public until a post takes it, so whatever came of one it may be done again; and no
-refusal of one says anything of the account, but that its tokens are not accepted.
+an upload is public until a post takes it, so whatever came of one it may be done again.
 """
 
 from __future__ import annotations
@@ -23,19 +22,21 @@ _NOT_TAKEN = Verdict(Sort.REFUSED, "it does not take this picture", Refusal.CONT
 _STATUSES: Mapping[int, Verdict] = MappingProxyType(
     {
         400: _NOT_TAKEN,
-        403: Verdict(
-            Sort.REFUSED,
-            "it does not allow uploads: the token needs the scope write:media, or the app the "
-            "permission to write",
-            Refusal.CONTENT,
-        ),
         404: Verdict(Sort.REFUSED, "it has no place for uploads, or not this one", Refusal.CONTENT),
         413: Verdict(Sort.REFUSED, "the picture is too large for it", Refusal.CONTENT),
         422: _NOT_TAKEN,
     }
 )
-_MASTODON = replace(mastodon_answers.RULES, hints=(), statuses=_STATUSES)
-_X = replace(twitter_answers.RULES, hints=(), statuses=_STATUSES)
+_MASTODON = replace(
+    mastodon_answers.RULES, statuses={**mastodon_answers.RULES.statuses, **_STATUSES}
+)
+_X = replace(
+    twitter_answers.RULES,
+    statuses={
+        **_STATUSES,
+        403: Verdict(Sort.REFUSED, "it does not allow this upload", Refusal.CONTENT),
+    },
+)
 _WAITS = ("pending", "in_progress")
 
 

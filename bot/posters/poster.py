@@ -42,7 +42,11 @@ class Refusal(StrEnum):
     """What a refusal is about, which decides what follows."""
 
     CREDENTIALS = "credentials"
-    """401: the account stops, its posts stay planned."""
+    """The account's tokens, or the account itself: it stops, its posts stay planned."""
+    SCOPE = "scope"
+    """The tokens, or the plan behind them, do not allow this kind of request."""
+    ADDRESS = "address"
+    """The account's base URL is not that of the network's API."""
     REPLIES = "replies"
     """X's reply rule: the opening stands alone, the thread is held."""
     PARENT = "parent"
@@ -86,13 +90,13 @@ class Outcome:
     """What came of a request to publish, to delete or to upload.
 
     `id` is there for SENT, and `url` where it is a post. `reason` is for people and holds no
-    secret. `until` says when to come back after LATER, None where the network did not say. `flaw`
-    names what is wrong with what was SENT: another parent than asked for, an upload without its
-    alternative text. `bare` says that a post was SENT and its media are missing. `cost` is what the
-    network bills for a request to delete or to upload, in US dollars. `ready` is False for an
-    upload that no post may take yet. `duplicate` says that this try surely published nothing, since
-    the network has such a post already (UNKNOWN): perhaps ours, from an earlier try or another
-    sender.
+    secret. `until` says when to come back after LATER: None means after a moment, and after longer
+    each time. `flaw` names what is wrong with what was SENT: another parent than asked for, an
+    upload without its alternative text. `bare` says that a post was SENT and its media are missing.
+    `cost` is what the network bills for a request to delete or to upload, in US dollars. `ready` is
+    False for an upload that no post may take yet. `duplicate` says that this try surely published
+    nothing, since the network has such a post already (UNKNOWN): perhaps ours, from an earlier try
+    or another sender. `mend` is what a person can do about a refusal.
     """
 
     sort: Sort
@@ -106,6 +110,7 @@ class Outcome:
     ready: bool = True
     bare: str = ""
     duplicate: bool = False
+    mend: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +180,10 @@ class CannotRead(BotError):
 
     `until` says when to try again, None where the network did not say. `final` means that trying
     again will not help: the credentials or the plan do not allow it. `stops` says that it is about
-    the account as a whole, which then can do nothing: its credentials, its address. `blind` says
-    that the account can post, but no read shows what it posts (the server leaves private posts
-    out): then nothing can be settled by reading.
+    the account as a whole, which then can do nothing: its credentials, its address; `wrong` what
+    it is about is `refusal`. `blind` says that the account can post, but no read shows what it
+    posts (the server leaves private posts out): then nothing can be settled by reading. `login`
+    says that no session could be had, which is asked for as seldom as can be.
     """
 
     def __init__(  # noqa: PLR0913 - what follows from a read that failed
@@ -188,13 +194,22 @@ class CannotRead(BotError):
         until: datetime | None = None,
         final: bool = False,
         stops: bool = False,
+        refusal: Refusal | None = None,
         blind: bool = False,
+        login: bool = False,
     ) -> None:
         super().__init__(message, mend)
         self.until = until
         self.final = final
         self.stops = stops
+        self.refusal = refusal
         self.blind = blind
+        self.login = login
+
+    @property
+    def wrong(self) -> bool:
+        """Whether a setting cannot be right."""
+        return self.refusal is Refusal.ADDRESS
 
 
 class Poster(Protocol):

@@ -18,6 +18,10 @@ class TooLarge(requests.RequestException):
     """An answer that is larger than anything a network has to say."""
 
 
+class NoTime(TimeoutError):
+    """No time is left for an answer, so the request does not leave."""
+
+
 def words(error: BaseException | None, timeout: float) -> str:
     """Return what went wrong, in words of our own: foreign ones may quote what they were given."""
     links = [*chain(error)]
@@ -45,6 +49,7 @@ _WORDS: Mapping[type[BaseException], str] = {
     socket.gaierror: _NO_ADDRESS,
     urllib3.exceptions.NameResolutionError: _NO_ADDRESS,
     ConnectionRefusedError: "the connection is refused",
+    NoTime: "no time was left for an answer",
     urllib3.exceptions.ConnectTimeoutError: "no connection within {timeout:g} seconds",
     requests.ConnectTimeout: "no connection within {timeout:g} seconds",
     TimeoutError: "no whole answer within {timeout:g} seconds",

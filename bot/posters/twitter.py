@@ -14,7 +14,15 @@ from bot.formatter.prices import PRICES, post_price
 from bot.model import Account
 from bot.posters import media_answers
 from bot.posters import twitter_answers as answers
-from bot.posters.answers import Exchange, Reply, cannot_read, no_id
+from bot.posters.answers import (
+    Exchange,
+    Reply,
+    cannot_read,
+    is_unsaid,
+    may_be_gone,
+    no_id,
+    settled,
+)
 from bot.posters.poster import (
     CannotRead,
     Look,
@@ -141,13 +149,13 @@ class _Twitter:
                 user_auth=True,
             )
         )
-        return answers.published(exchange, post, self._clock())
+        return self._settled(exchange, answers.published(exchange, post, self._clock()))
 
     def delete(self, post_id: str) -> Outcome:
         if not answers.is_id(post_id):
             return no_id(answers.NETWORK, post_id)
         exchange = self._line.once(lambda: self._client.delete_tweet(post_id, user_auth=True))
-        outcome = answers.deleted(exchange, post_id, self._clock())
+        outcome = self._settled(exchange, answers.deleted(exchange, post_id, self._clock()))
         billed = outcome.sort in (Sort.SENT, Sort.UNKNOWN)
         return replace(outcome, cost=PRICES.delete) if billed else outcome
 
@@ -158,20 +166,22 @@ class _Twitter:
             "media_category": "tweet_image",
             "media_type": media.type,
         }
-        uploaded = media_answers.x_uploaded(self._send("/2/media/upload", file), self._clock())
+        exchange = self._send("/2/media/upload", file)
+        uploaded = self._settled(exchange, media_answers.x_uploaded(exchange, self._clock()))
         if uploaded.sort is not Sort.SENT:
             return uploaded
         words = {"id": uploaded.id, "metadata": {"alt_text": {"text": media.alt}}}
         exchange = self._send("/2/media/metadata", words)
         cost = PRICES.media_metadata
-        return media_answers.x_described(exchange, uploaded, cost, self._clock())
+        described = media_answers.x_described(exchange, uploaded, cost, self._clock())
+        return self._settled(exchange, described)
 
     def media_ready(self, media_id: str) -> Outcome:
         if not answers.is_id(media_id):
             return no_id(answers.NETWORK, media_id)
         params = {"command": "STATUS", "media_id": media_id}
-        exchange = self._line.once(lambda: self._request("/2/media/upload", params))
-        return media_answers.x_uploaded(exchange, self._clock())
+        exchange = self._line.idempotent(lambda: self._request("/2/media/upload", params))
+        return self._settled(exchange, media_answers.x_uploaded(exchange, self._clock()))
 
     def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:  # noqa: ARG002 - it keeps none
         since = since.astimezone(UTC).replace(microsecond=0)  # as X gives times
@@ -193,12 +203,6 @@ class _Twitter:
 
     def _page(self, start: Mapping[str, str], token: str) -> answers.Page:
         """Read a page. Raises CannotRead, also where X answers a later page with errors alone."""
-        if not self._user.isdecimal():
-            raise CannotRead(
-                f"{self._account.name}: the access token does not begin with the account's id",
-                "It must be an OAuth 1.0a access token of the account: digits, a dash, letters.",
-                final=True,
-            )
         more = {"pagination_token": token} if token else {}
         params = {"max_results": str(_PAGE), **start, **more}
         exchange = self._get(f"/2/users/{self._user}/tweets", params)
@@ -213,6 +217,9 @@ class _Twitter:
         exchange = self._get(f"/2/tweets/{post_id}", {})
         if exchange.reply and answers.is_missing(exchange.reply):
             return None
+        if may_be_gone(exchange.reply):
+            self.profile()
+            return None
         post = answers.seen(at(self._answer(exchange).value(), "data"))
         if post is None:
             raise self._cannot_read(exchange)
@@ -220,10 +227,10 @@ class _Twitter:
 
     def profile(self) -> Profile:
         params = {"user.fields": "description"}
-        exchange = self._line.once(lambda: self._request("/2/users/me", params))
-        profile = answers.profile(self._answer(exchange))
+        exchange = self._line.idempotent(lambda: self._request("/2/users/me", params))
+        profile = answers.profile(exchange.reply) if exchange.reply else None
         if profile is None:
-            raise self._cannot_read(exchange)
+            raise cannot_read(exchange, answers.RULES, self._clock(), login=True)
         return profile
 
     def cost(self, text: str) -> Decimal:
@@ -234,7 +241,7 @@ class _Twitter:
 
     def _get(self, route: str, params: Mapping[str, str]) -> Exchange:
         """Read posts; where X does not know the fields' old names, by the new ones from now on."""
-        exchange = self._line.once(lambda: self._request(route, {**params, **self._fields}))
+        exchange = self._line.idempotent(lambda: self._request(route, {**params, **self._fields}))
         reply = exchange.reply
         if reply and self._fields is _FIELDS and answers.speaks_of_fields(reply):
             self._fields = _NEW_FIELDS
@@ -252,8 +259,14 @@ class _Twitter:
     def _answer(self, exchange: Exchange) -> Reply:
         """Return the answer to a read. Raises CannotRead where there is none, or a refusal."""
         if exchange.reply is None or not exchange.reply.ok:
+            if is_unsaid(exchange, answers.RULES):
+                self.profile()  # raises where it is the token
             raise self._cannot_read(exchange)
         return exchange.reply
+
+    def _settled(self, exchange: Exchange, outcome: Outcome) -> Outcome:
+        """Return the outcome, corrected where X gave no reason: bad token or bad request."""
+        return settled(exchange, outcome, answers.RULES, self.profile)
 
     def _cannot_read(self, exchange: Exchange) -> CannotRead:
         return cannot_read(exchange, answers.RULES, self._clock())

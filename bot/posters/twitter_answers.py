@@ -18,6 +18,7 @@ from bot.posters.answers import (
     Reply,
     Rules,
     Verdict,
+    is_gone,
     refused,
     said,
     unanswered,
@@ -41,7 +42,14 @@ _GONE = Verdict(Sort.REFUSED, "the post replied to is gone", Refusal.PARENT)
 
 RULES = Rules(
     NETWORK,
+    speaks=("title", "detail", "errors", "error"),
     resets=("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour"),
+    signed=True,
+    unread="For a plan that cannot read, set TWITTER_READ_BACK=off.",
+    mends={
+        Refusal.SCOPE: "See the app's project and its permissions, which must be Read and write "
+        "before the tokens are made.",
+    },
     hints=(
         Hint(
             (403,),
@@ -50,14 +58,21 @@ RULES = Rules(
             Verdict(Sort.UNKNOWN, "it has a post of this text, perhaps this one", duplicate=True),
         ),
         Hint(
+            (400, 403),
+            re.compile(
+                r"\bcode=(?:185|226|344)\b|might be automated|over (?:the )?daily"
+                r"|(?:reached|hit) (?:your|the) daily|try again later",
+                re.IGNORECASE,
+            ),
+            Verdict(Sort.LATER, "it does not take the post now, and asks to try again later"),
+        ),
+        Hint(
             (400, 403, 404),
             re.compile(r"deleted or not visible|in_reply_to_(?:tweet|post)_id", re.IGNORECASE),
             _GONE,
             replies_only=True,
         ),
         Hint((404,), re.compile("."), _GONE, replies_only=True),
-        # Cut short, or a gateway's: what it refuses, and that it is no duplicate, cannot be read.
-        Hint((403,), re.compile(r"\A\Z"), Verdict(Sort.UNKNOWN, "it does not say why")),
         Hint(
             (403,),
             re.compile(
@@ -68,18 +83,30 @@ RULES = Rules(
             replies_only=True,
         ),
         Hint(
-            (403,),
+            (401, 403),
             re.compile(
-                r"client-(?:forbidden|not-enrolled)|oauth1.permissions|oauth1 app permissions"
-                r"|unsupported-authentication|account is (?:temporarily )?(?:locked|suspended)"
-                r"|\bcode=(?:32|64|89|215|261|326|453)\b",
+                r"account is (?:temporarily )?(?:locked|suspended)|\bcode=(?:32|64|89|215|326)\b",
                 re.IGNORECASE,
             ),
             Verdict(
                 Sort.REFUSED,
-                "the app or the account may not post: see its project, its permissions (they must "
-                "be Read and write before the tokens are made) and its account",
+                "it does not accept the tokens, or the account is locked or suspended",
                 Refusal.CREDENTIALS,
+                mend="Log in to the account on X. If it is well there, make new tokens with bot "
+                "login twitter, and try them with bot check.",
+            ),
+        ),
+        Hint(
+            (403,),
+            re.compile(
+                r"client-(?:forbidden|not-enrolled)|oauth1.permissions|oauth1 app permissions"
+                r"|unsupported-authentication|\bcode=(?:261|453)\b",
+                re.IGNORECASE,
+            ),
+            Verdict(
+                Sort.REFUSED,
+                "the app or its plan may not do this",
+                Refusal.SCOPE,
             ),
         ),
     ),
@@ -121,7 +148,7 @@ def deleted(exchange: Exchange, post_id: str, now: datetime) -> Outcome:
     if reply is None:
         return unanswered(exchange, NETWORK)
     gone = reply.ok and isinstance(at(reply.value(), "data", "deleted"), bool)
-    if gone or reply.status in (404, 410):
+    if gone or is_gone(reply, RULES):
         return Outcome(Sort.SENT, post_id)
     return unreadable(reply, NETWORK) if reply.ok else refused(reply, RULES, now)
 
@@ -200,7 +227,7 @@ def is_missing(reply: Reply) -> bool:
     """Tell whether a read of one post says that it is not there."""
     errors = items_at(reply.value(), "errors")
     gone = any("resource-not-found" in text_at(error, "type") for error in errors)
-    return reply.status in (404, 410) or (reply.ok and gone)
+    return is_gone(reply, RULES) or (reply.ok and gone)
 
 
 def speaks_of_fields(reply: Reply) -> bool:

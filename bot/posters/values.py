@@ -12,6 +12,8 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 _LONGEST_WAIT = timedelta(days=31)
+_JUST_PAST = timedelta(minutes=1)
+_MOMENT = timedelta(seconds=1)
 _LONGEST_QUOTE = 200
 _ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _NAMED = re.compile(r"@\w|\b(?:by|operators?|operated|contact|maintain\w*|owner)\b", re.IGNORECASE)
@@ -42,16 +44,27 @@ def origin(url: str) -> str:
 def wait(headers: Mapping[str, str], families: Sequence[str], now: datetime) -> datetime | None:
     """Return when the rate limit ends, by our own clock; None where that cannot be read.
 
-    Of several limits those count that have nothing left, and of these the last to end. `Date` tells
-    how far the server's clock is from ours. A time that is past or far off is none.
+    Of several limits those count that have nothing left, and of these the last to end; else
+    `Retry-After` does. `Date` tells how far the server's clock is from ours. A limit that has just
+    ended by its header ends in a moment: GoToSocial cuts the fraction of a second off. A time that
+    is long past or far off is none.
     """
     there = http_date(headers.get("date", "")) or now
     spent = [name for name in families if headers.get(f"{name}-remaining", "").strip() == "0"]
-    resets = (moment(headers.get(f"{name}-reset", "")) for name in spent or families[:1])
-    ends = max(filter(None, resets), default=None) or _retry_after(headers, there)
-    if ends is None or not timedelta(0) < ends - there <= _LONGEST_WAIT:
-        return None
-    return now + (ends - there)
+    resets = [_reset(headers.get(f"{name}-reset", ""), there) for name in spent or families[:1]]
+    told = [each - there for each in (*resets, _retry_after(headers, there)) if each]
+    to_come = [each for each in told if timedelta(0) < each <= _LONGEST_WAIT]
+    if to_come:
+        own = [each for each in to_come if there + each in resets]
+        return now + max(own, default=to_come[0])
+    return now + _MOMENT if any(-_JUST_PAST <= each <= timedelta(0) for each in told) else None
+
+
+def _reset(text: str, there: datetime) -> datetime | None:
+    """Read when a limit ends: a time, or some seconds from now."""
+    if re.fullmatch(r"[0-9]{1,7}(?:\.[0-9]{1,9})?", text):
+        return there + timedelta(seconds=float(text))
+    return moment(text)
 
 
 def moment(text: str) -> datetime | None:

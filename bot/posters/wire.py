@@ -13,7 +13,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPSConnection
+
+from bot.digests.wire import SharedTime
+from bot.posters.troubles import NoTime
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,21 +27,16 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """One request at a time: whether it `began` to leave, and the seconds `left` for its answer.
-
-    `kept` tells whether its connection was there before.
-    """
+    """One request at a time: whether it `began` to leave, and the seconds `left` for its answer."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.began = False
-        self.kept = True
         self._clock = clock
         self._ends = 0.0
 
     def start(self, seconds: float) -> None:
         """Begin to watch a request that has so long."""
         self.began = False
-        self.kept = True
         self._ends = self._clock() + seconds
 
     @property
@@ -57,12 +55,12 @@ def pools(watch: Watch) -> dict[str, type[HTTPConnectionPool]]:
             super().__init__(sock, debuglevel, method)
             self.fp = io.BufferedReader(_Bounded(self.fp.detach(), sock, watch))
 
-    class Watched(HTTPConnection):
+    class Watched(SharedTime):
         response_class = Answer
 
         def connect(self) -> None:
             """Find the host, connect, and make TLS and a proxy's tunnel: no request yet."""
-            began, watch.kept = watch.began, False
+            began = watch.began
             try:
                 super().connect()
             finally:
@@ -71,11 +69,15 @@ def pools(watch: Watch) -> dict[str, type[HTTPConnectionPool]]:
         def send(self, data: Sendable) -> None:
             if self.sock is None:
                 self.connect()
+            if not watch.began and watch.left <= 0:
+                raise NoTime("no time is left for an answer")
             watch.began = True
             super().send(data)
 
     class WatchedTls(Watched, HTTPSConnection):
         pass
+
+    Watched.left = staticmethod(lambda: watch.left)
 
     class Pool(HTTPConnectionPool):
         ConnectionCls = Watched

@@ -17,6 +17,7 @@ from bot.settings.accounts import (
     Credentials,
     Entry,
     check,
+    malformed_token,
     of_file,
     of_variables,
     one_account,
@@ -34,6 +35,7 @@ __all__ = [
     "Secret",
     "Settings",
     "load",
+    "malformed_token",
     "offered",
     "one_account",
     "same_papers",
@@ -95,6 +97,7 @@ def load(environ: Mapping[str, str], folder: Path) -> Settings:
     Raises SettingsError with all that is wrong, a line each; no secret is in it.
     """
     sources = Sources(environ, folder)
+    sources.check_network(environ)
     del environ  # a report that prints the locals of this frame must not print it
     for option in options.TABLE:
         sources.get(option)

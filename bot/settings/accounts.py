@@ -275,8 +275,25 @@ def _entry(sources: Sources, account: Account, table: Table | None = None) -> En
 
 def _acts_as(network: Network, secret: Secret) -> Secret:
     """What of a token tells the account: X begins one with the user's id, whatever the app."""
-    user, dash, _ = secret.reveal().partition("-")
-    return Secret(user) if network is Network.TWITTER and dash and user.isdigit() else secret
+    is_user = network is Network.TWITTER and _names_user(secret)
+    return Secret(secret.reveal().partition("-")[0]) if is_user else secret
+
+
+def malformed_token(account: Account, credentials: Credentials) -> SettingsError | None:
+    """Return what is wrong with an account's token, as far as its form tells; None for nothing."""
+    if account.network is not Network.TWITTER or _names_user(credentials.secrets["access_token"]):
+        return None
+    return SettingsError(
+        f"{account.name}: its access token (not shown) is none of X's, which begin with the "
+        "account's id and a dash",
+        "Set TWITTER_ACCESS_TOKEN, or the variable that stands in its place, to an OAuth 1.0a "
+        "access token; bot login twitter obtains it.",
+    )
+
+
+def _names_user(secret: Secret) -> bool:
+    """Tell whether a token begins with a user's id, as those of X do."""
+    return re.match(r"[0-9]{1,20}-", secret.reveal()) is not None
 
 
 def _borrowed(network: Network, table: Table | None) -> AbstractSet[str]:

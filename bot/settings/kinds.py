@@ -255,7 +255,12 @@ def zone(written: str) -> str:
 
 
 def secret(written: str) -> Secret:
-    """Read what travels in a header: one word of printable ASCII."""
+    """Read what travels in a header: one word of printable ASCII.
+
+    Quotes around it were meant for a shell, and are no part of any token.
+    """
+    if len(written) > 1 and written[0] == written[-1] and written[0] in "\"'":
+        raise Wrong("", "the value (not shown) stands in quotes, which are not part of it")
     return Secret(matching(r"[!-~]+", "holds white space or a character outside ASCII")(written))
 
 

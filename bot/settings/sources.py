@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from bot.errors import SettingsError
 from bot.settings.files import parse_dotenv, parse_toml, read_file
@@ -26,7 +28,15 @@ _LARGEST_NUMBER = 10**18
 _ALL = re.DOTALL | re.IGNORECASE
 _PREFIXES = ("BOT_", "TWITTER_", "MASTODON_", "BLUESKY_")
 _KEYS = frozenset(option.key for option in TABLE if option.key)
-_SECRETS = frozenset(option.name for option in TABLE if option.kind.secret)
+# X's console calls them so.
+_ALIASES = {
+    "TWITTER_API_KEY": "TWITTER_CONSUMER_KEY",
+    "TWITTER_API_SECRET": "TWITTER_CONSUMER_SECRET",
+}
+_SECRETS = frozenset({*_ALIASES, *(option.name for option in TABLE if option.kind.secret)})
+_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,9 @@ class Sources:
         self._variables = self._dotenv(folder / ".env")
         trimmed = {name: text.strip() for name, text in environ.items()}
         self._variables |= {name: (text, "") for name, text in trimmed.items() if name and text}
+        for name, ours in _ALIASES.items():
+            if name in self._variables and ours not in self._variables:
+                self._variables[ours] = (self._variables[name][0], f" (set as {name})")
         self._read_config(self.get(CONFIG))
 
     def get(self, option: Option[T], table: Table | None = None) -> T:
@@ -112,12 +125,30 @@ class Sources:
 
     def check_names(self, claimed: Iterable[str]) -> None:
         """Warn of variables that look like ours and are not; `claimed` are known from elsewhere."""
-        known = {option.name for option in TABLE} | {*claimed}
+        known = {option.name for option in TABLE} | {*claimed, *_ALIASES}
         for name in sorted(self._variables):
             prefix = next((one for one in _PREFIXES if name.upper().startswith(one)), "")
             if prefix and name not in known:
                 meant = did_you_mean(name.upper(), known, prefix)
                 self.warn(f"{self.quote(name)} is not a setting{meant}")
+
+    def check_network(self, environ: Mapping[str, str]) -> None:
+        """Refuse what requests would take from the environment, and could not use."""
+        for name in _CERTIFICATES:
+            path = environ.get(name, "")
+            if path and not Path(path).exists():
+                self.note(f"{name}: {self.quote(path)} is not there; it is a file of certificates")
+        for name in (each for upper in _PROXIES for each in (upper, upper.lower())):
+            written = environ.get(name, "").strip()
+            try:
+                parts = urlsplit(written if "://" in written else f"http://{written}")
+                fine = parts.scheme in _PROXY_SCHEMES and parts.hostname and parts.port != 0
+            except ValueError:
+                fine = False
+            if written and not fine:
+                self.note(f"{name}: {self.quote(written)} is no proxy, such as http://host:3128")
+            elif written and parts.scheme.startswith("socks") and find_spec("socks") is None:
+                self.note(f"{name}: a SOCKS proxy needs PySocks; install it: pip install pysocks")
 
     def check_keys(self) -> None:
         """Refuse keys at the top of bot.toml that mean nothing, and secrets."""

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from click import style
 
 from bot.delivery.terms import End, Event
-from bot.model import State
+from bot.model import Account, State
 from bot.show.status import minute
 
 if TYPE_CHECKING:
     from bot.desk import Served
+    from bot.ledger.rows import StoredThread
 
 _dim = partial(style, dim=True)
 _COLOURS = {"sent": "green", "found": "green", "held": "red", "refused": "red"}
@@ -65,16 +66,28 @@ def outcome(served: Sequence[Served]) -> Iterator[str]:
             yield f"{name}: {style('done', fg='green')}{_what(one)}{_because(one.reason)}"
             continue
         colour = "yellow" if one.end is End.LATER else "red"
-        said = {End.LATER: "not finished", End.HELD: "held", End.FAILED: "failed"}[one.end]
+        said = {End.LATER: "not finished", End.HELD: "held"}.get(one.end, "failed")
         yield f"{name}: {style(said, fg=colour)}{_left(one)}{_because(one.reason)}"
-        if one.end is not End.FAILED:
+        if one.end in (End.LATER, End.HELD):
             yield f"  {_go_on(one)}"
+
+
+def retractable(
+    accounts: Sequence[Account], stored: Sequence[StoredThread | None]
+) -> Iterator[str]:
+    """A line for each account: what of a thread is known to be out, and where."""
+    for account, thread in zip(accounts, stored, strict=True):
+        out = [post for post in thread.posts if post.id] if thread else []
+        out = [post for post in out if post.state is not State.RETRACTED]
+        where = f", {out[0].url or out[0].id}" if out else ""
+        known = f"{len(out)} posts are known to be out{where}"
+        yield f"{account.name}: {known}; what else the network shows of it is deleted too"
 
 
 def _what(one: Served) -> str:
     posts = one.thread.posts if one.thread else ()
     if posts and all(post.state is State.RETRACTED for post in posts):
-        return f", {len(posts)} posts taken back"
+        return ", taken back"
     return f", {len(posts)} posts, {posts[0].url}" if posts and posts[0].url else ""
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from bot import app
 from bot.delivery.identity import fingerprint
 from bot.delivery.terms import End
-from bot.desk import Desk, Served, Wishes, identity
+from bot.desk import Desk, Served, Wishes, identity, refused
 from bot.digests.reading import Outcome, Reading
 from bot.digests.urls import shown
 from bot.errors import BotError, Replaced
@@ -36,6 +36,10 @@ EVERYBODY = ""
 CREDENTIALS_EVERY = timedelta(days=1)
 CREDENTIALS_AT_START = timedelta(hours=1)
 """How old the last use of an account's credentials may be; at a start a fresher one is wanted."""
+
+FIRST_REST = timedelta(minutes=15)
+LONGEST_REST = timedelta(days=1)
+"""How long a refused account is left alone, at first and at most."""
 
 _BEGUN = "pass begun"
 _TRIED = "credentials tried"
@@ -110,10 +114,13 @@ class Passes:
         """Do for an account what there is to do; its troubles are its own."""
         pending = self._of(account)
         try:
+            if wake := self._rests_until(account):
+                return Turn(account, Todo(wake=wake), (), pending.all(), whole=False)
             pending.forget(self._settled(account, pending.all()))
             todo = self._todo(account, reading, pending.waits(self._now()))
             done = tuple(self._steps(account, todo.steps))
-            if not done and self._is_due(account):
+            waits = pending.waits(self._now())
+            if not done and "" not in waits and self._is_due(account):
                 done = (Done(None, self._tried(account)),)
             pending.went_through()
             self._started.add(account.name)
@@ -126,6 +133,19 @@ class Passes:
         if todo is not None and not self.asking.failing_since:
             cut_since = pending.cut_since(todo.cut, self._now())
         return Turn(account, todo or Todo(), done, pending.all(), cut_since, todo is not None)
+
+    def _rests_until(self, account: Account) -> datetime | None:
+        """When an account that is refused as a whole is tried again; None for now.
+
+        Some networks mail the owner at each refused login, or bar an account after some. So it is
+        tried at each start, with other settings, and else after waits that grow to a day.
+        """
+        known = refused(self.service.settings, self.service.ledger, account)
+        if known is None or account.name not in self._started:
+            return None
+        grown = FIRST_REST * (1 << min(known.times - 1, 10))
+        again = known.at + min(grown, LONGEST_REST)
+        return again if known.at <= self._now() < again else None
 
     def _of(self, account: Account) -> Pendings:
         return self._pending.setdefault(account.name, Pendings())

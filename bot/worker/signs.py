@@ -40,7 +40,7 @@ _LOUD = {
     "picture left out": "warning",
     "picture lost": "warning",
 }
-_LEVELS = {End.DONE: "info", End.LATER: "warning", End.HELD: "error", End.FAILED: "error"}
+_LEVELS = {End.DONE: "info", End.LATER: "warning"}  # else "error"
 
 
 class Beats(Protocol):
@@ -263,7 +263,7 @@ class Signs:
             left = sum(post.state not in {State.SENT, State.RETRACTED} for post in posts)
             self.log(
                 f"thread.{served.end}",
-                level=_LEVELS[served.end],
+                level=_LEVELS.get(served.end, "error"),
                 posts=len(posts) or None,
                 left=left or None,
                 url=(posts[0].url or None) if posts else None,

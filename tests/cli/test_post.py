@@ -202,18 +202,21 @@ def test_a_post_in_doubt_is_found_and_told(bot: CliWorld) -> None:
     assert len(bot.live(X)) == 4
 
 
-@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("n\n", 75), ("", 75)])
+@pytest.mark.parametrize(
+    ("answer", "status", "said"),
+    [("y\n", 0, ""), ("n\n", 0, "Nothing was sent."), ("", 75, "Stopped.")],
+)
 def test_a_person_is_asked_before_an_old_digest_goes_out(
-    bot: CliWorld, monkeypatch: pytest.MonkeyPatch, answer: str, status: int
+    bot: CliWorld, monkeypatch: pytest.MonkeyPatch, answer: str, status: int, said: str
 ) -> None:
     bot.publish(recent_digest(age_days=10.1))
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     found, out, err = bot("post", asks=True, networks=[X])
     assert found == status
     assert "Hot Papers 2026-02-28 was published 10 days ago. Publish it now? [y/N]:" in out
-    assert ("Stopped." in err) == bool(status)
-    assert len(bot.live(X)) == (0 if status else 4)
-    assert bot.database.exists() != bool(status), "an answer of no leaves nothing behind"
+    assert said in out + err
+    assert len(bot.live(X)) == (0 if said else 4)
+    assert bot.database.exists() != bool(said), "an answer of no leaves nothing behind"
 
 
 def test_nobody_is_asked_of_a_young_digest_nor_in_a_pipe(bot: CliWorld) -> None:
@@ -292,7 +295,7 @@ def test_an_account_that_cannot_be_delivered_to_is_said(bot: CliWorld) -> None:
         BLUESKY_APP_PASSWORD="p",
         BLUESKY_SERVICE_URL=bot.sandbox.url("mastodon"),  # a server of another kind
     )
-    assert status == 1
+    assert status == 2
     assert "bluesky: failed: Bluesky does not log us in: it answers 404" in out
     assert "Set BLUESKY_SERVICE_URL to the server that holds the account." in out
     assert "twitter: done" in out
@@ -475,3 +478,75 @@ def test_colours_can_be_switched_off_and_lines_are_wrapped_on_a_terminal(
     posts = [line for line in shown["plain"].splitlines() if line.startswith("    │")]
     assert posts
     assert all(wcswidth(line) <= 60 for line in posts)
+
+
+def test_yes_answers_for_a_person(bot: CliWorld) -> None:
+    bot.publish(recent_digest(age_days=10.1))
+    status, out, _ = bot("post", "--yes", asks=True, networks=[X])
+    assert (status, "now?" in out, len(bot.live(X))) == (0, False, 4)
+
+
+def test_a_first_thread_on_a_real_network_is_asked_about(
+    bot: CliWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stand-in is this machine, which is no real network: `.invalid` never answers."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    elsewhere = {"MASTODON_API_BASE_URL": "https://mastodon.invalid"}
+    status, out, _ = bot("post", asks=True, networks=[TOOTS], **elsewhere)
+    assert status == 0
+    assert "is the first thread of mastodon; everybody can read it. Publish it now?" in out
+    assert "Nothing was sent." in out
+    assert bot("post", asks=True, networks=[TOOTS])[0] == 0, "on this machine nobody is asked"
+    bot.publish(recent_digest(day=DAY + timedelta(days=1), first=50))
+    _, out, _ = bot("post", asks=True, networks=[TOOTS], BOT_PATIENCE="0", **elsewhere)
+    assert "Publish it now?" not in out, "the account has posted before"
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n\n", 4), ("y\n", 0)])
+def test_retract_asks_on_a_terminal(
+    bot: CliWorld, monkeypatch: pytest.MonkeyPatch, answer: str, left: int
+) -> None:
+    assert bot("post", networks=[TOOTS])[0] == 0
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    status, out, _ = bot("retract", SLUG, asks=True, networks=[TOOTS])
+    assert status == 0
+    assert "mastodon: 4 posts are known to be out, http" in out
+    assert f"Delete the thread of {SLUG}? [y/N]:" in out
+    assert ("Nothing was deleted." in out) == bool(left)
+    assert ("4 posts are deleted" in out) != bool(left)
+    assert len(bot.live(TOOTS)) == left
+
+
+def test_retract_without_a_terminal_or_with_yes_asks_nobody(bot: CliWorld) -> None:
+    assert bot("post", networks=[TOOTS])[0] == 0
+    status, out, _ = bot("retract", SLUG, "--dry-run", networks=[TOOTS])
+    assert (status, len(bot.live(TOOTS))) == (0, 4)
+    assert "4 posts are known to be out" in out
+    status, out, _ = bot("retract", SLUG, "--yes", asks=True, networks=[TOOTS])
+    assert (status, "[y/N]" in out, len(bot.live(TOOTS))) == (0, False, 0)
+
+
+def test_a_token_that_cannot_be_one_of_x_is_a_wrong_setting_and_holds_nothing(
+    bot: CliWorld,
+) -> None:
+    status, _, err = bot("post", networks=[X], TWITTER_ACCESS_TOKEN="wrong")
+    assert status == 2
+    assert "twitter: its access token (not shown) is none of X's" in err
+    assert not bot.database.exists()
+    status, out, _ = bot("check", "--offline", networks=[X], TWITTER_ACCESS_TOKEN="wrong")
+    assert status == 2
+    assert "none of X's" in out
+    assert "wrong" not in out
+    assert bot("post", networks=[X])[0] == 0
+
+
+def test_status_says_that_an_account_was_refused(bot: CliWorld) -> None:
+    assert bot("post", networks=[TOOTS], MASTODON_ACCESS_TOKEN="revoked-token")[0] == 1
+    (told,) = bot.json("status", networks=[TOOTS], MASTODON_ACCESS_TOKEN="revoked-token")[
+        "accounts"
+    ]
+    assert told["ready"] is False
+    assert "Mastodon" in str(told["reason"])
+    assert "answers 401" in str(told["reason"])
+    (told,) = bot.json("status", networks=[TOOTS])["accounts"]
+    assert (told["ready"], told["reason"]) == (True, None), "other tokens were not refused"

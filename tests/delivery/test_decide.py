@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.delivery.decide import (
     LONGEST_DOUBT,
-    MOST_TRIES,
+    MOST_REFUSALS,
     READS_OF_ABSENCE,
     Action,
     Check,
@@ -44,7 +44,7 @@ BOTH = (False, True)
 def histories() -> Iterator[StoredPost]:
     """All that can be known of one post, around every border that counts."""
     for tries, misses, after, age in product(
-        range(MOST_TRIES + 1),
+        range(MOST_REFUSALS + 1),
         range(4),
         (0.0, SETTLE - 0.5, SETTLE, 1.5 * SETTLE),
         (None, timedelta(0), YOUNG, LONGEST_DOUBT),
@@ -67,9 +67,10 @@ def act(  # noqa: PLR0913 - all that the next step depends on
     looked: bool = True,
     gone: float = 0.0,
     idle: float = 0.0,
+    backoff: float = 0.0,
     new: bool = False,
 ) -> Action:
-    return decide(made, policy, looked=looked, gone=gone, idle=idle, new=new)
+    return decide(made, policy, looked=looked, gone=gone, idle=idle, backoff=backoff, new=new)
 
 
 def first_open(posts: Sequence[StoredPost]) -> StoredPost | None:
@@ -104,7 +105,7 @@ def check_laws(made: StoredThread, policy: Policy, action: Action, *, looked: bo
 
 
 def check_send(current: StoredPost, policy: Policy, action: Send) -> None:
-    assert current.tries + current.refusals < MOST_TRIES
+    assert current.refusals < MOST_REFUSALS
     assert action.absent == (current.state in IN_DOUBT)
     if action.absent:
         assert policy.reads, "absence cannot be proven without reading"
@@ -168,9 +169,9 @@ def test_an_absence_without_reads_is_held_however_old() -> None:
     ("current", "gone", "action"),
     [
         (post(State.PLANNED), 0.0, Send(0)),
-        (post(State.PLANNED, tries=4), 0.0, Send(0)),
-        (post(State.PLANNED, tries=5), 0.0, Hold(0, "tried 5 times: so it was")),
-        (post(State.PLANNED, tries=3, refusals=2), 0.0, Hold(0, "tried 5 times: so it was")),
+        (post(State.PLANNED, tries=99), 0.0, Send(0)),
+        (post(State.PLANNED, tries=99, refusals=4), 0.0, Send(0)),
+        (post(State.PLANNED, refusals=5), 0.0, Hold(0, "tried 5 times: so it was")),
         (post(State.PLANNED, misses=9, missed_after=1e6), 0.0, Send(0, absent=False)),
         (post(State.SENDING, tries=1, tried_at=NOW), 0.0, Read(0)),
         (post(State.UNKNOWN, doubted_at=NOW), 0.0, Read(0)),
@@ -188,9 +189,9 @@ def test_an_absence_without_reads_is_held_however_old() -> None:
         ),
         (post(State.UNKNOWN, misses=2, missed_after=SETTLE), 0.0, Send(0, absent=True)),
         (
-            post(State.UNKNOWN, misses=2, missed_after=SETTLE, tries=5),
+            post(State.UNKNOWN, misses=2, missed_after=SETTLE, tries=3, refusals=5),
             0.0,
-            Hold(0, "tried 5 times: so it was"),
+            Hold(0, "tried 8 times: so it was"),
         ),
         (post(State.HELD, reason="refused"), 0.0, Stopped(0, "refused")),
     ],
@@ -214,6 +215,14 @@ def test_a_sender_that_waited_looks_again_before_it_sends(state: State) -> None:
     assert act(current, idle=SETTLE / 2 + 0.001) == Look()
     blind = replace(POLICY, reads=False)
     assert isinstance(act(thread(post(State.PLANNED)), blind, idle=1e9), Send)
+
+
+@pytest.mark.parametrize("state", [State.PLANNED, State.UNKNOWN])
+def test_a_post_whose_last_try_failed_waits_before_the_next(state: State) -> None:
+    current = thread(post(state, misses=2, missed_after=SETTLE, tries=9))
+    assert act(current, backoff=7.5) == Wait(7.5, "so it was")
+    assert act(current, backoff=7.5, looked=False) == Look()
+    assert act(current, backoff=0.0) == Send(0, absent=state is State.UNKNOWN)
 
 
 def test_a_new_ledger_that_may_not_read_holds_its_first_post() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.digests.entry import Item
-from bot.digests.feed import choose, items
+from bot.digests.feed import Text, choose, items
 from bot.digests.parse import parse
 from bot.errors import BotError, Malformed
 from bot.model import Digest
@@ -431,3 +431,66 @@ words = st.sampled_from(
 def test_any_soup_of_elements_is_a_feed_or_malformed(soup: str) -> None:
     tolerates(RSS.format(f"<item>{soup}</item>").encode())
     tolerates(f"<rss>{soup}".encode())
+
+
+def fed(*pieces: bytes, charset: str = "") -> tuple[list[Item], int]:
+    text = Text(pieces, charset)
+    return list(items(text, "https://papers.example/feed", "the feed")), text.replaced
+
+
+def one_item(title: bytes, head: bytes = b"") -> bytes:
+    return (
+        head
+        + b"<rss><channel><item><title>"
+        + title
+        + b"</title><link>https://papers.example/2026-02-28/x</link><description>&lt;p&gt;"
+        + title
+        + b"&lt;/p&gt;</description><pubDate>Sat, 28 Feb 2026 10:00:00 GMT</pubDate></item>"
+    )
+
+
+@pytest.mark.parametrize("before", [b"\n", b" \r\n\t", b"\xef\xbb\xbf\n", b"\n\xef\xbb\xbf"])
+def test_blanks_before_the_declaration_harm_nothing(before: bytes) -> None:
+    feed = before + one_item(b"Hot Papers 2026-02-28", b'<?xml version="1.0"?>')
+    whole, replaced = fed(feed + b"</channel></rss>")
+    assert (len(whole), replaced) == (1, 0)
+    assert fed(*(feed[n : n + 1] for n in range(len(feed))), b"</channel></rss>") == (whole, 0)
+
+
+@pytest.mark.parametrize(
+    ("head", "charset", "encoding"),
+    [
+        (b"", "iso-8859-1", "iso-8859-1"),
+        (b'<?xml version="1.0" encoding="iso-8859-1"?>', "", "iso-8859-1"),
+        (b'<?xml version="1.0" encoding="iso-8859-1"?>', "utf-8", "iso-8859-1"),
+        (b'<?xml version="1.0" encoding="utf-16"?>', "", "utf-8"),
+        (b'<?xml version="1.0"?>', "", "utf-8"),
+    ],
+)
+def test_the_encoding_is_the_feeds_own_or_else_the_servers(
+    head: bytes, charset: str, encoding: str
+) -> None:
+    feed = one_item("Papers é 2026-02-28".encode(encoding), head) + b"</channel></rss>"
+    (item,), replaced = fed(feed, charset=charset)
+    assert "Papers é" in item.text()
+    assert replaced == 0
+
+
+def test_utf_16_is_told_by_its_mark() -> None:
+    feed = (one_item(b"Papers 2026-02-28") + b"</channel></rss>").decode().encode("utf-16")
+    assert len(fed(feed)[0]) == 1
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\xe9", b"\x0b", b"\x00", b"\xed\xa0\x80"])
+def test_a_wrong_byte_costs_no_item_and_is_counted(bad: bytes) -> None:
+    feed = one_item(b"Old 2026-02-27" + bad) + one_item(b"New 2026-02-28").partition(b"<item>")[2]
+    feed = feed.replace(b"<title>New", b"<item><title>New") + b"</channel></rss>"
+    found, replaced = fed(feed)
+    assert len(found) == 2
+    assert replaced >= 1
+
+
+@pytest.mark.parametrize("charset", ["klingon", "zip", "base64"])
+def test_an_encoding_that_is_none_is_said(charset: str) -> None:
+    with pytest.raises(Malformed, match="expected an RSS or Atom feed"):
+        fed(one_item(b"Papers 2026-02-28") + b"</channel></rss>", charset=charset)

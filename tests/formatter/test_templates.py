@@ -8,6 +8,7 @@ import pytest
 
 from bot.errors import TemplateError
 from bot.formatter.templates import Templates, package_folder
+from bot.formatter.views import PaperView
 from bot.model import Network
 from tests.helpers.paths import ROOT
 
@@ -64,7 +65,7 @@ def test_loops_and_includes_work(tmp_path: Path) -> None:
 
 def test_macros_and_ranges_work(tmp_path: Path) -> None:
     text = "{% macro twice(x) %}{{ x }}{{ x }}{% endmacro %}{{ twice(2) }}{{ range(3) | list }}"
-    assert rendered(tmp_path, text) == "22[0, 1, 2]"
+    assert rendered(tmp_path, text) == "220, 1, 2"
 
 
 @pytest.mark.parametrize(
@@ -139,3 +140,38 @@ def test_the_networks_own_file_comes_first_and_the_operators_before_the_packages
 
 def test_the_packages_templates_lie_at_the_top_of_a_checkout() -> None:
     assert package_folder() == ROOT / "templates"
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("{{ ('#arXiv', '#cs') }}", "#arXiv, #cs"),
+        ("{{ ['one'] }}", "one"),
+        ("a{{ () }}b", "ab"),
+        ("{{ things | map(attribute='name') | list }}", "one, two"),
+        ("{{ 1.5 }} {{ true }}", "1.5 True"),
+    ],
+)
+def test_a_list_prints_as_people_write_lists(tmp_path: Path, text: str, printed: str) -> None:
+    assert rendered(tmp_path, text) == printed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ thing }}",
+        "{{ things }}",
+        "{{ {} }}",
+        "{{ things | map(attribute='name') }}",
+        "{{ none }}",
+    ],
+)
+def test_what_is_no_text_is_refused(tmp_path: Path, text: str) -> None:
+    assert "is no text; print a name of it" in refused(tmp_path, text)
+
+
+def test_a_view_that_is_printed_is_refused_with_the_names_it_has(tmp_path: Path) -> None:
+    paper = PaperView(1, "A title", "Ada", 2, 3, (), "2602.10001", "arXiv:2602.10001")
+    written(tmp_path, "{{ paper }}")
+    with pytest.raises(TemplateError, match=r"`PaperView` is no text; .*authors.*rank.*title"):
+        Templates(Network.TWITTER, tmp_path).render("entry", {"paper": paper})

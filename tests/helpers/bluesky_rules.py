@@ -6,9 +6,11 @@ The expected records are computed here from the plan and compared with those of 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bot.delivery.identity import key, record_key
@@ -27,8 +29,10 @@ LOGIN = "/xrpc/com.atproto.server.createSession"
 _GENERATIONS = 3
 
 
-def check_records(sky: BlueskyRules, live: Sequence[Stored], thread: Thread, source: Digest) -> int:
-    """Every record is the plan's, under the plan's key; how many plans they were written from.
+def check_records(
+    sky: BlueskyRules, live: Sequence[Stored], thread: Thread, source: Digest
+) -> None:
+    """Every record is the plan's, under the plan's key, each written after the one before it.
 
     `live` is the beginning of the thread, or all of it.
     """
@@ -36,7 +40,7 @@ def check_records(sky: BlueskyRules, live: Sequence[Stored], thread: Thread, sou
     assert keys in [
         keys_of(thread, source, number)[: len(live)] for number in range(_GENERATIONS)
     ], f"under other keys: {keys}"
-    plans = set()
+    times = list[datetime]()
     refs: list[Mapping[str, Data]] = []
     for post, planned in zip(live, thread.posts, strict=False):
         record = sky.record(post.id)
@@ -44,11 +48,11 @@ def check_records(sky: BlueskyRules, live: Sequence[Stored], thread: Thread, sou
         value = dict(record.value)
         created = value.pop("createdAt")
         assert isinstance(created, str)
-        plans.add(datetime.fromisoformat(created) - timedelta(milliseconds=planned.position))
+        times.append(datetime.fromisoformat(created))
         assert value == wanted(planned, thread.account.language, refs), post.id
         assert record.cid == cid_of(record.value)
         refs.append({"uri": record.uri, "cid": str(record.cid)})
-    return len(plans)
+    assert all(one < other for one, other in pairwise(times)), "not in the order of the chain"
 
 
 def wanted(
@@ -75,7 +79,7 @@ def wanted(
 
 
 def check_times(sky: BlueskyRules, live: Sequence[Stored], thread: StoredThread | None) -> None:
-    """Every record was written when the plan in the ledger says so."""
+    """Every record was written when the ledger says that it was tried."""
     assert thread, "the ledger has no thread"
     for post, planned in zip(live, thread.posts, strict=False):
         record = sky.record(post.id)
@@ -91,8 +95,10 @@ def canonical(value: Mapping[str, Data]) -> bytes:
 
 
 def written_at(thread: StoredThread, position: int) -> str:
-    """The createdAt of a planned post."""
-    moment = (thread.planned_at + timedelta(milliseconds=position)).astimezone(UTC)
+    """The createdAt of a post that was sent by this ledger."""
+    tried = thread.posts[position].tried_at
+    assert tried
+    moment = (tried + timedelta(milliseconds=position)).astimezone(UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
@@ -111,14 +117,17 @@ def check_nothing_overwritten(sky: BlueskyRules) -> None:
     assert max(counted.values(), default=0) <= 1, counted
 
 
+_TIME = re.compile(rb'"createdAt": "[^"]*"')
+
+
 def check_requests(asked: Sequence[Record], plans: int) -> None:
-    """A repeat is the same to the byte, as often as there is a plan; and it may never overwrite."""
+    """A repeat is the same but for its time, as often as there is a plan; and never overwrites."""
     bodies: dict[str, set[bytes]] = defaultdict(set)
     for each in asked:
         if each.path.endswith(".putRecord"):
             assert b'"swapRecord": null' in each.body
             found = each.body.partition(b'"rkey": "')[2].partition(b'"')[0]
-            bodies[found.decode()].add(each.body)
+            bodies[found.decode()].add(_TIME.sub(b"", each.body))
     most = max(map(len, bodies.values()), default=0)
     assert most <= plans, f"{most} records for one key, of {plans} plans"
 

@@ -22,6 +22,8 @@ HANGING = (faults.HUNG_BEFORE, faults.HUNG_AFTER)
 Expected = tuple[Sort, Refusal | None]
 
 CREDENTIALS: Expected = (Sort.REFUSED, Refusal.CREDENTIALS)
+SCOPE: Expected = (Sort.REFUSED, Refusal.SCOPE)
+ADDRESS: Expected = (Sort.REFUSED, Refusal.ADDRESS)
 CONTENT: Expected = (Sort.REFUSED, Refusal.CONTENT)
 PARENT: Expected = (Sort.REFUSED, Refusal.PARENT)
 REPLIES: Expected = (Sort.REFUSED, Refusal.REPLIES)
@@ -32,6 +34,19 @@ SENT: Expected = (Sort.SENT, None)
 
 def sort_and_refusal(outcome: Outcome) -> Expected:
     return outcome.sort, outcome.refusal
+
+
+Failure = tuple[bool, bool, bool]
+"""Whether a read that failed is final, stops the account, and speaks of a wrong address."""
+
+NOT_NOW: Failure = (False, False, False)
+FINAL: Failure = (True, False, False)
+STOPS: Failure = (True, True, False)
+WRONG: Failure = (True, True, True)
+
+
+def failure(error: CannotRead) -> Failure:
+    return error.final, error.stops, error.wrong
 
 
 def raw_reply(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:

@@ -170,7 +170,9 @@ def test_an_answer_shows_neither_headers_nor_body() -> None:
 
 
 def test_a_network_may_have_its_own_word_for_a_status() -> None:
-    rules = Rules("N", ("x-ratelimit",), statuses={418: twitter_answers.RULES.hints[0].verdict})
+    rules = Rules(
+        "N", ("error",), ("x-ratelimit",), statuses={418: twitter_answers.RULES.hints[0].verdict}
+    )
     error = cannot_read(Exchange(Fate.ANSWERED, Reply(418)), rules, NOW)
     assert str(error) == "N cannot be read: it answers 418"
 
@@ -216,6 +218,140 @@ def test_what_is_not_there_is_empty(value: object) -> None:
     assert values.created_at(value, "a", "b") is None
 
 
+LIMIT, DAILY = "x-rate-limit", "x-user-limit-24hour"
+
+
+def told(**headers: object) -> dict[str, str]:
+    return {name.replace("_", "-"): str(value) for name, value in headers.items()}
+
+
+def at(seconds: float) -> str:
+    """A time so many seconds from now, in seconds since 1970."""
+    return f"{NOW.timestamp() + seconds:.3f}"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        # a time, by each way to write one
+        (told(x_rate_limit_reset=at(900)), 900),
+        (told(x_rate_limit_reset="2026-03-01T12:15:00.500Z"), 900.5),
+        (told(x_rate_limit_reset="2026-03-01T13:15:00+01:00"), 900),
+        (told(retry_after="Sun, 01 Mar 2026 12:15:00 GMT"), 900),
+        # a number that is no time since long ago is one of seconds
+        (told(x_rate_limit_reset=900), 900),
+        (told(x_rate_limit_reset="0.5"), 0.5),
+        (told(x_rate_limit_reset=2_678_400), 2_678_400),
+        (told(x_rate_limit_reset=2_678_401), None),
+        (told(x_rate_limit_reset=9_999_999), None),
+        (told(x_rate_limit_reset=10_000_000), None),
+        (told(retry_after=900), 900),
+        # the first header that names a time to come
+        (told(x_rate_limit_reset=at(900), retry_after=30), 900),
+        (told(x_rate_limit_reset=at(30), retry_after=900), 30),
+        (told(x_rate_limit_reset="soon", retry_after=30), 30),
+        (told(x_rate_limit_reset="", retry_after=30), 30),
+        (told(x_rate_limit_reset=at(40 * 86_400), retry_after=30), 30),
+        (told(x_rate_limit_reset=at(-30), retry_after=30), 30),
+        (told(x_rate_limit_reset=at(-3600), retry_after=30), 30),
+        (told(x_rate_limit_reset=at(900), retry_after=0), 900),
+        # a limit that has just passed ends in a moment, one that passed long ago says nothing
+        (told(x_rate_limit_reset=at(0)), 1),
+        (told(x_rate_limit_reset=0), 1),
+        (told(x_rate_limit_reset=at(-0.5)), 1),
+        (told(x_rate_limit_reset=at(-60)), 1),
+        (told(x_rate_limit_reset=at(-60.5)), None),
+        (told(retry_after=0), 1),
+        (told(retry_after="Sun, 01 Mar 2026 11:59:30 GMT"), 1),
+        (told(retry_after="Sun, 01 Mar 2026 11:30:00 GMT"), None),
+        (told(x_rate_limit_reset=at(-3600), retry_after=0), 1),
+        # of several limits those that have nothing left, and the last of them to end
+        (told(x_rate_limit_reset=at(30), x_user_limit_24hour_reset=at(900)), 30),
+        (told(x_user_limit_24hour_reset=at(900)), None),
+        (
+            told(
+                x_rate_limit_reset=at(30),
+                x_user_limit_24hour_reset=at(900),
+                x_user_limit_24hour_remaining=0,
+            ),
+            900,
+        ),
+        (
+            told(
+                x_rate_limit_reset=at(900),
+                x_rate_limit_remaining=0,
+                x_user_limit_24hour_reset=at(30),
+                x_user_limit_24hour_remaining=0,
+                retry_after=3600,
+            ),
+            900,
+        ),
+        (
+            told(
+                x_rate_limit_reset="soon",
+                x_rate_limit_remaining=0,
+                x_user_limit_24hour_reset=at(30),
+                x_user_limit_24hour_remaining=0,
+            ),
+            30,
+        ),
+        (
+            told(
+                x_rate_limit_reset=at(-30),
+                x_rate_limit_remaining=0,
+                x_user_limit_24hour_reset=at(30),
+                x_user_limit_24hour_remaining=0,
+            ),
+            30,
+        ),
+        # by the network's clock, which may be wrong
+        (told(x_rate_limit_reset=at(900), date="Sun, 01 Mar 2026 12:10:00 GMT"), 300),
+        (told(x_rate_limit_reset=at(-300), date="Sun, 01 Mar 2026 11:50:00 GMT"), 300),
+        (told(x_rate_limit_reset=at(590), date="Sun, 01 Mar 2026 12:10:00 GMT"), 1),
+        (told(x_rate_limit_reset=900, date="Sun, 01 Mar 2026 12:10:00 GMT"), 900),
+        (told(retry_after=30, date="Sun, 01 Mar 2026 12:10:00 GMT"), 30),
+        (
+            told(retry_after="Sun, 01 Mar 2026 12:15:00 GMT", date="Sun, 01 Mar 2026 12:10:00 GMT"),
+            300,
+        ),
+        # what is no time
+        (told(x_rate_limit_reset="-5"), None),
+        (told(x_rate_limit_reset="1e3"), None),
+        (told(x_rate_limit_reset="9" * 40), None),
+        (told(retry_after="-5"), None),
+        (told(retry_after="1.5"), None),
+        (told(retry_after="9" * 40), None),
+        (told(retry_after=40 * 86_400), None),
+    ],
+)
+def test_a_limit_ends_as_its_headers_say(headers: dict[str, str], seconds: float | None) -> None:
+    until = values.wait(headers, (LIMIT, DAILY), NOW)
+    assert until == (None if seconds is None else NOW + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("status", "by_limit", "by_retry"),
+    [(429, 900, 30), (503, 900, 30), (402, 3600, 30), (500, None, 30), (403, None, 30)],
+)
+def test_limits_are_believed_only_where_it_is_one(
+    status: int, by_limit: int | None, by_retry: int
+) -> None:
+    """Networks tell of them whatever they answer; `Retry-After` is of this answer alone."""
+    body = b'{"errors": [{"code": 226}]}'
+    for headers, seconds in (
+        (told(x_rate_limit_reset=at(900), x_rate_limit_remaining=0), by_limit),
+        (told(retry_after=30), by_retry),
+    ):
+        until = None if seconds is None else NOW + timedelta(seconds=seconds)
+        exchange = Exchange(Fate.ANSWERED, Reply(status, headers, body))
+        assert cannot_read(exchange, twitter_answers.RULES, NOW).until == until
+        outcome = twitter_answers.published(exchange, POST, NOW)
+        # of a post, a lack of credits is waited for without a time
+        by_post = None if status == 402 and seconds == 3600 else until
+        assert outcome.until == (by_post if outcome.sort is Sort.LATER else None)
+
+
 def test_times_are_in_utc() -> None:
     found = values.created_at({"t": "2026-03-01T13:00:00.5+01:00"}, "t")
     assert found == datetime(2026, 3, 1, 12, 0, 0, 500_000, UTC)
@@ -237,7 +373,7 @@ def test_observed_refusals_of_x_mean_what_is_known_of_them() -> None:
         "no credits left (pay-per-use)": (Sort.LATER, None),
         "rate limit": (Sort.LATER, None),
         "over capacity (v1.1 shape)": (Sort.UNKNOWN, None),
-        "v1.1 endpoint not in plan": (Sort.REFUSED, Refusal.CREDENTIALS),
+        "v1.1 endpoint not in plan": (Sort.REFUSED, Refusal.SCOPE),
         "create ok": (Sort.SENT, None),
     }
     found = {}

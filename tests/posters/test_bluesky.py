@@ -47,14 +47,20 @@ from tests.helpers.bluesky_poster import (
 from tests.helpers.health_checks import SHARED_FIXTURE
 from tests.helpers.http_server import HttpServer, Reply, Request, dripping
 from tests.helpers.poster_replies import (
+    ADDRESS,
     CONTENT,
     CREDENTIALS,
     LATER,
+    NOT_NOW,
     NOW,
     PARENT,
     SENT,
+    STOPS,
     UNKNOWN,
+    WRONG,
     Expected,
+    Failure,
+    failure,
     json_reply,
     raw_reply,
     sort_and_refusal,
@@ -101,6 +107,7 @@ LIMITED = {
     "retry-after": "3589",
 }
 NOT_OURS = "Invalid app.bsky.feed.post record: "
+NO_PAGE = raw_reply(404, b"<!DOCTYPE html><pre>Cannot POST</pre>")
 
 
 @pytest.mark.parametrize(
@@ -136,12 +143,9 @@ NOT_OURS = "Invalid app.bsky.feed.post record: "
         (error(502, "UpstreamFailure", "Upstream service unreachable"), UNKNOWN),
         (raw_reply(504, b"<html>"), UNKNOWN),
         (raw_reply(408, b""), UNKNOWN),
-        (raw_reply(404, b"<!DOCTYPE html><pre>Cannot POST</pre>"), CREDENTIALS),
+        (NO_PAGE, ADDRESS),
         (raw_reply(303, b"", {"location": "/there"}), UNKNOWN),
-        *(
-            (raw_reply(status, b"", {"location": "/there"}), CREDENTIALS)
-            for status in (301, 302, 307)
-        ),
+        *((raw_reply(status, b"", {"location": "/there"}), ADDRESS) for status in (301, 302, 307)),
         # what works by its status, and is not about the post that was sent
         (raw_reply(200, b""), UNKNOWN),
         (raw_reply(200, b"<html>Welcome</html>"), UNKNOWN),
@@ -163,8 +167,10 @@ def test_every_answer_to_a_post_means_something(
     route(server, PUT, reply)
     outcome = poster.publish(ROOT)
     assert sort_and_refusal(outcome) == expected
-    assert asked(server) == [CREATE, PUT]
+    # where a page is not there, the address may be wrong, and then nobody knows us either
+    assert asked(server) == [CREATE, PUT, *([WHO] if reply is NO_PAGE else [])]
     assert bool(outcome.reason) is (expected != SENT)
+    assert bool(outcome.mend) is (expected in (CREDENTIALS, ADDRESS))
     assert outcome.until is None
     if expected == SENT:
         assert outcome == Outcome(Sort.SENT, URI, f"https://bsky.app/profile/{HANDLE}/post/{KEY}")
@@ -429,34 +435,73 @@ def test_whose_time_is_nonsense_has_that_of_its_key(
 
 
 @pytest.mark.parametrize(
-    ("reply", "final", "stops"),
+    ("reply", "expected"),
     [
-        (error(400, "InvalidRequest", f"Could not find repo: {DID}"), True, True),
-        (error(401, "AccountTakedown"), True, True),
-        (error(401, "AuthenticationRequired"), True, True),
-        (error(401, "Unheard"), True, True),
-        (error(403, "Forbidden"), True, False),
-        (error(400, "InvalidRequest", "limit"), False, False),
-        (error(502, "UpstreamFailure"), False, False),
-        (error(503, "NotNow"), False, False),
-        (raw_reply(200, b"<html>"), False, False),
-        (json_reply([]), False, False),
-        (json_reply({"records": {}}), False, False),
-        (json_reply({"records": [7]}), False, False),
-        (json_reply({"records": [found(uri_of("did:plc:another2", KEY))]}), False, False),
-        (json_reply({"records": [{"value": {}}]}), False, False),
-        (Reply(b"", raw=True), False, False),
-        (raw_reply(301, b"", {"location": "https://elsewhere.example/x"}), True, True),
+        (error(400, "InvalidRequest", f"Could not find repo: {DID}"), STOPS),
+        (error(401, "AccountTakedown"), STOPS),
+        (error(403, "AccountTakedown"), STOPS),
+        (error(401, "AuthenticationRequired"), STOPS),
+        (error(401, "Unheard"), STOPS),
+        (error(403, "Forbidden"), NOT_NOW),
+        (error(400, "InvalidRequest", "limit"), NOT_NOW),
+        (error(502, "UpstreamFailure"), NOT_NOW),
+        (error(503, "NotNow"), NOT_NOW),
+        (raw_reply(200, b"<html>"), NOT_NOW),
+        (json_reply([]), NOT_NOW),
+        (json_reply({"records": {}}), NOT_NOW),
+        (json_reply({"records": [7]}), NOT_NOW),
+        (json_reply({"records": [found(uri_of("did:plc:another2", KEY))]}), NOT_NOW),
+        (json_reply({"records": [{"value": {}}]}), NOT_NOW),
+        (Reply(b"", raw=True), NOT_NOW),
+        (raw_reply(301, b"", {"location": "https://elsewhere.example/x"}), WRONG),
     ],
 )
 def test_what_cannot_be_read_is_said_to_be_so(
-    server: HttpServer, poster: Poster, reply: Reply, *, final: bool, stops: bool
+    server: HttpServer, poster: Poster, reply: Reply, expected: Failure
 ) -> None:
     route(server, LIST, reply)
     with pytest.raises(CannotRead, match=r"^Bluesky cannot be read: ") as caught:
         poster.look(NOW)
-    assert (caught.value.final, caught.value.stops) == (final, stops)
-    assert bool(caught.value.mend) >= stops or "sends us on" in caught.value.message
+    assert failure(caught.value) == expected
+    assert bool(caught.value.mend) is caught.value.final
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_read_whose_connection_breaks_is_made_once_more(
+    server: HttpServer,
+    opened: Callable[..., Poster],
+    reset: bool,  # noqa: FBT001 - pytest calls it
+) -> None:
+    """On a new connection, whether the first was new or not; and no third time."""
+    kept = SessionInMemory()
+    kept.text = json.dumps(session(owner="us"))
+    poster = opened(server.url, kept.keeper)
+    broken = Reply(b"", raw=True, reset=reset)
+    route(server, LIST, broken, json_reply({"records": []}))
+    assert poster.look(NOW).complete
+    route(server, GET, broken, json_reply(found()))
+    assert poster.read(URI)
+    route(server, WHO, broken, json_reply({"did": DID, "active": True}))
+    route(server, GET, broken, error(400, "RecordNotFound"))
+    assert poster.profile().id == DID
+    assert asked(server) == [LIST, LIST, GET, GET, WHO, WHO, GET, GET]
+    server.requests.clear()
+    route(server, WHO, broken)
+    with pytest.raises(CannotRead, match="the connection broke off"):
+        poster.profile()
+    assert asked(server) == [WHO, WHO]
+
+
+def test_a_login_or_a_post_whose_connection_breaks_is_not_made_again(
+    server: HttpServer, poster: Poster
+) -> None:
+    broken = Reply(b"", raw=True)
+    route(server, CREATE, broken, json_reply(session()))
+    assert sort_and_refusal(poster.publish(ROOT)) == LATER
+    assert asked(server) == [CREATE]
+    route(server, PUT, broken, PUT_WELL)
+    assert sort_and_refusal(poster.publish(ROOT)) == UNKNOWN
+    assert asked(server) == [CREATE, CREATE, PUT]
 
 
 @pytest.fixture
@@ -686,20 +731,31 @@ def test_while_the_token_is_good_a_failed_renewal_puts_nothing_off(
 
 
 @pytest.mark.parametrize("lost", [CLOSED_BEFORE, CLOSED_AFTER], ids=lambda fault: fault.name)
-def test_a_refresh_whose_answer_is_lost_is_made_again_within_the_grace(
-    it: BlueskyClient, lost: object
+def test_a_refresh_whose_answer_is_lost_is_made_again_at_once(
+    it: BlueskyClient, here: Poster, lost: Fault
+) -> None:
+    thread(it, here, 1)
+    it.clock.advance(hours=3)
+    it.sandbox.script(lost, when=lambda request: request.path.endswith(REFRESH))
+    assert thread(it, here, 1, 1)[0].sort is Sort.SENT
+    assert calls(it) == [CREATE, PUT, REFRESH, REFRESH, PUT]
+
+
+@pytest.mark.parametrize("lost", [CLOSED_BEFORE, CLOSED_AFTER], ids=lambda fault: fault.name)
+def test_a_refresh_that_is_lost_twice_is_made_again_within_the_grace(
+    it: BlueskyClient, lost: Fault
 ) -> None:
     kept = SessionInMemory()
     poster = at(it, kept.keeper)
     thread(it, poster, 1)
     it.clock.advance(hours=3)
-    it.sandbox.script(lost, when=lambda request: request.path.endswith(REFRESH))  # type: ignore[arg-type]
+    it.sandbox.script(lost, when=lambda request: request.path.endswith(REFRESH), times=2)
     assert sort_and_refusal(thread(it, poster, 1, 1)[0]) == LATER
     poster.close()
     it.clock.advance(hours=1, seconds=3599)
     again = at(it, kept.keeper)
     assert thread(it, again, 1, 2)[0].sort is Sort.SENT
-    assert calls(it) == [CREATE, PUT, REFRESH, REFRESH, PUT]
+    assert calls(it) == [CREATE, PUT, *[REFRESH] * 3, PUT]
     again.close()
 
 
@@ -707,11 +763,11 @@ def test_after_the_grace_a_lost_refresh_costs_a_login(it: BlueskyClient) -> None
     poster = at(it)
     thread(it, poster, 1)
     it.clock.advance(hours=3)
-    it.sandbox.script(CLOSED_AFTER, when=lambda request: request.path.endswith(REFRESH))
-    thread(it, poster, 1, 1)
+    it.sandbox.script(CLOSED_AFTER, when=lambda request: request.path.endswith(REFRESH), times=2)
+    assert sort_and_refusal(thread(it, poster, 1, 1)[0]) == LATER
     it.clock.advance(hours=2, seconds=1)
     assert thread(it, poster, 1, 2)[0].sort is Sort.SENT
-    assert calls(it) == [CREATE, PUT, REFRESH, REFRESH, CREATE, PUT]
+    assert calls(it) == [CREATE, PUT, *[REFRESH] * 3, CREATE, PUT]
     poster.close()
 
 
@@ -738,9 +794,10 @@ def test_a_revoked_app_password_ends_in_a_clear_error(it: BlueskyClient, here: P
     outcome = thread(it, here, 1, 2)[0]
     assert sort_and_refusal(outcome) == CREDENTIALS
     assert outcome.reason == (
-        "Bluesky does not log us in: it answers 401 (Invalid identifier or password); "
-        "nothing was sent"
+        "Bluesky does not log us in: it answers 401 (Invalid identifier or password): "
+        "it does not accept the app password; nothing was sent"
     )
+    assert "bot login bluesky" in outcome.mend
     assert calls(it)[-2:] == [REFRESH, CREATE]
     with pytest.raises(CannotRead) as caught:
         here.look(it.clock.now)
@@ -810,6 +867,10 @@ def test_what_was_kept_and_is_no_session_is_none(
     assert asked(server) == [CREATE, PUT]
 
 
+AT_LOGIN: Mapping[Expected, Failure] = {CREDENTIALS: STOPS, ADDRESS: WRONG, LATER: NOT_NOW}
+"""What a read says of a login that makes this of a post."""
+
+
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
@@ -818,8 +879,14 @@ def test_what_was_kept_and_is_no_session_is_none(
         (error(401, "AuthFactorTokenRequired", "A sign in code has been sent"), CREDENTIALS),
         (error(400, "InvalidRequest", 'Missing required key "password" at $'), CREDENTIALS),
         (error(403, "Forbidden"), CREDENTIALS),
-        (raw_reply(404, b"<html>"), CREDENTIALS),
-        (raw_reply(301, b"", {"location": "https://elsewhere.example/"}), CREDENTIALS),
+        (raw_reply(401, b""), CREDENTIALS),
+        (raw_reply(403, b""), CREDENTIALS),
+        (raw_reply(401, b"<html>"), LATER),
+        (raw_reply(403, b"<html>"), LATER),
+        (raw_reply(403, b"error code: 1020"), LATER),
+        (raw_reply(404, b"<html>"), ADDRESS),
+        (error(404, "MethodNotFound"), ADDRESS),
+        (raw_reply(301, b"", {"location": "https://elsewhere.example/"}), ADDRESS),
         (error(429, "RateLimitExceeded"), LATER),
         (error(500, "InternalServerError"), LATER),
         (raw_reply(502, b"<html>"), LATER),
@@ -844,7 +911,7 @@ def test_without_a_login_nothing_is_sent_and_that_is_never_in_doubt(
     for ask in (lambda: poster.look(NOW), lambda: poster.read(URI), poster.profile):
         with pytest.raises(CannotRead) as caught:
             ask()
-        assert caught.value.final is caught.value.stops is (expected == CREDENTIALS)
+        assert failure(caught.value) == AT_LOGIN[expected]
         assert bool(caught.value.mend) is caught.value.final
     assert {*asked(server)} == {CREATE}
     assert len(server.requests) == 6

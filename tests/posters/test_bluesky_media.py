@@ -36,6 +36,7 @@ from tests.helpers.bluesky_poster import (
 from tests.helpers.bluesky_record_check import check_record
 from tests.helpers.http_server import HttpServer, Reply, Request
 from tests.helpers.poster_replies import (
+    ADDRESS,
     CONTENT,
     CREDENTIALS,
     LATER,
@@ -80,12 +81,16 @@ def put(server: HttpServer) -> Mapping[str, object]:
 
 BODILESS = (204, 304)
 EVERY: Mapping[int, Expected] = {
-    **dict.fromkeys((301, 302, 307, 308), CREDENTIALS),
+    **dict.fromkeys((301, 302, 307, 308), ADDRESS),
     **dict.fromkeys((400, 403, 404, 413, 422), CONTENT),
     401: CREDENTIALS,
     402: LATER,
     429: LATER,
 }
+
+
+NEW_PASSWORD = "Make an app password in the account's settings"
+LOG_IN = "Log in to the account in Bluesky's app"
 
 
 def test_each_status_has_its_meaning(server: HttpServer, poster: Poster) -> None:
@@ -100,27 +105,30 @@ def test_each_status_has_its_meaning(server: HttpServer, poster: Poster) -> None
 
 
 @pytest.mark.parametrize(
-    ("reply", "expected", "words"),
+    ("reply", "expected", "words", "mend"),
     [
-        (error(400, "InvalidMimeType", "Referenced"), CONTENT, "not take this picture"),
-        (error(413, "PayloadTooLarge", "request entity too large"), CONTENT, "too large"),
-        (error(403, "Forbidden"), CONTENT, "does not allow uploads"),
-        (error(401, "AuthenticationRequired"), CREDENTIALS, "make a new one"),
-        (error(401, "AccountTakedown"), CREDENTIALS, "may not post"),
-        (error(400, "AccountDeactivated"), CREDENTIALS, "may not post"),
-        (error(403, "AccountSuspended"), CREDENTIALS, "may not post"),
-        (error(500, "InternalServerError"), UNKNOWN, "not known"),
-        (error(502, "UpstreamFailure"), UNKNOWN, "not known"),
+        (error(400, "InvalidMimeType", "Referenced"), CONTENT, "not take this picture", ""),
+        (error(413, "PayloadTooLarge", "request entity too large"), CONTENT, "too large", ""),
+        (error(403, "Forbidden"), CONTENT, "does not allow this upload", ""),
+        (error(401, "AuthenticationRequired"), CREDENTIALS, "app password", NEW_PASSWORD),
+        (error(401, "Unheard"), CREDENTIALS, "not accept the account's tokens", NEW_PASSWORD),
+        (error(401, "AccountTakedown"), CREDENTIALS, "may not post", LOG_IN),
+        (error(400, "AccountDeactivated"), CREDENTIALS, "may not post", LOG_IN),
+        (error(403, "AccountSuspended"), CREDENTIALS, "may not post", LOG_IN),
+        (error(500, "InternalServerError"), UNKNOWN, "not known", ""),
+        (error(502, "UpstreamFailure"), UNKNOWN, "not known", ""),
     ],
 )
-def test_a_refusal_is_told_in_the_server_s_words(
-    server: HttpServer, poster: Poster, reply: Reply, expected: Expected, words: str
+def test_a_refusal_is_told_in_the_server_s_words(  # noqa: PLR0913, PLR0917 - a row of the table
+    server: HttpServer, poster: Poster, reply: Reply, expected: Expected, words: str, mend: str
 ) -> None:
     route(server, UPLOAD, reply)
     outcome = poster.upload(PICTURE)
     assert sort_and_refusal(outcome) == expected
     assert outcome.reason.startswith("Bluesky answers ")
     assert words in outcome.reason
+    assert outcome.mend.startswith(mend)
+    assert bool(outcome.mend) is bool(mend)
 
 
 def test_a_limit_says_until_when(server: HttpServer, poster: Poster) -> None:

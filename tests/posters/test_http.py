@@ -272,7 +272,8 @@ def test_what_breaks_after_the_first_byte_is_lost(
 
 def test_an_answer_is_overdue_by_the_clock_not_by_the_byte(server: HttpServer) -> None:
     url = server.route("/", Reply(b"{}"))
-    times = iter([0.0, 0.0])  # made, asked; and from then on it is late
+    # made, asked, twice while it connects, sent; and from then on it is late
+    times = iter([0.0] * 5)
     line = Line(server.url, 10.0, clock=lambda: next(times, 10.0))
     exchange = post(line, url)
     assert exchange == Exchange(Fate.LOST, None, "no whole answer within 10 seconds")
@@ -287,6 +288,212 @@ def test_a_kept_connection_that_dies_under_a_request_leaves_its_fate_open(
     assert post(line, url).fate is Fate.ANSWERED
     assert post(line, url).fate is Fate.LOST
     assert len(server.requests) == 2
+
+
+def ask_twice(line: Line, url: str) -> Exchange:
+    return line.idempotent(lambda: line.session.get(url))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("case", ["closed", "reset"])
+def test_what_may_be_carried_out_twice_is_asked_again_where_a_connection_broke(
+    server: HttpServer,
+    opened: Callable[..., Line],
+    case: str,
+    kept: bool,  # noqa: FBT001 - pytest calls it
+) -> None:
+    line, well = opened(server.url), Reply(b'{"id": "1"}')
+    url = server.route("/", *([well] if kept else []), LOST[case][0], well)
+    if kept:
+        assert ask_twice(line, url).fate is Fate.ANSWERED
+    exchange = ask_twice(line, url)
+    assert exchange.reply is not None
+    assert exchange.reply.value() == {"id": "1"}
+    assert len(server.requests) == 2 + kept
+
+
+def test_a_connection_that_breaks_twice_is_not_asked_a_third_time(
+    server: HttpServer, opened: Callable[..., Line]
+) -> None:
+    url = server.route("/", LOST["closed"][0])
+    exchange = ask_twice(opened(server.url), url)
+    assert exchange == Exchange(Fate.LOST, None, "the connection broke off", broke=True)
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("case", [case for case in LOST if case not in {"closed", "reset"}])
+def test_an_answer_that_began_or_took_too_long_is_not_asked_for_again(
+    server: HttpServer, opened: Callable[..., Line], case: str
+) -> None:
+    reply, said = LOST[case]
+    url = server.route("/", reply)
+    line = opened(server.url, SOON if "0.3" in said else 10.0)
+    asks = []
+
+    def ask() -> None:
+        asks.append(url)
+        line.session.get(url)
+
+    exchange = line.idempotent(ask)
+    assert (exchange.reply, exchange.broke) == (None, False)
+    assert len(asks) == 1
+
+
+# -- a host of several addresses -------------------------------------------------------------------
+
+
+HOST = "several.example"
+DEAD = "127.0.0.2"  # this machine, and nothing listens there
+
+
+class Addresses:
+    """Stands in for finding and connecting to the addresses of HOST; other hosts are as they are.
+
+    `found` are its addresses, and finding them takes `search` seconds of its own clock. An address
+    in `swallows` takes no connection and says nothing, for as long as one waits; the others are
+    connected to. `waits` are the seconds that each address was given.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *found: str) -> None:
+        self.found = list(found)
+        self.swallows: set[str] = set()
+        self.search = 0.0
+        self.now = 0.0
+        self.waits: list[tuple[str, float]] = []
+        self._find = socket.getaddrinfo
+        self._connect = urllib3.util.connection.create_connection
+        monkeypatch.setattr(socket, "getaddrinfo", self.find)
+        monkeypatch.setattr(urllib3.util.connection, "create_connection", self.connect)
+
+    def find(self, host: str, port: int, *asked: int, **named: int) -> list[object]:
+        if host != HOST:
+            return [*self._find(host, port, *asked, **named)]
+        self.now += self.search
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, (address, port)) for address in self.found]
+
+    def connect(self, address: tuple[str, int], timeout: float, **named: object) -> socket.socket:
+        self.waits.append((address[0], round(timeout, 6)))
+        if address[0] in self.swallows:
+            self.now += timeout
+            raise TimeoutError("timed out")
+        return self._connect(address, 10.0, **named)  # type: ignore[arg-type]
+
+    def line(self, server: HttpServer, timeout: float) -> tuple[Line, str]:
+        base = f"http://{HOST}:{server.port}"
+        return Line(base, timeout, clock=lambda: self.now), base
+
+
+def test_a_host_is_reached_though_its_first_address_is_dead(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.route("/", Reply(b"{}"))
+    addresses = Addresses(monkeypatch, DEAD, "127.0.0.1")
+    line, base = addresses.line(server, 10.0)
+    assert post(line, base).fate is Fate.ANSWERED
+    assert post(line, base).fate is Fate.ANSWERED
+    assert addresses.waits == [(DEAD, 2.5), ("127.0.0.1", 5.0)]
+    assert [each.headers["host"] for each in server.requests] == [f"{HOST}:{server.port}"] * 2
+    line.close()
+
+
+GONE, SILENT, HERE = DEAD, "192.0.2.1", "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("found", "waits"),
+    [
+        ([HERE], [30.0]),
+        ([HERE, SILENT], [15.0]),
+        ([SILENT, HERE], [15.0, 15.0]),
+        ([SILENT, "192.0.2.2", HERE], [10.0, 10.0, 10.0]),
+        # what one that refuses at once has left is for the others
+        ([GONE, HERE], [15.0, 30.0]),
+        ([GONE, SILENT, HERE], [10.0, 15.0, 15.0]),
+        ([SILENT, GONE, HERE], [10.0, 10.0, 20.0]),
+        # one that is named twice is one
+        ([SILENT, SILENT, HERE, HERE], [15.0, 15.0]),
+    ],
+)
+def test_the_addresses_of_a_host_share_half_the_time(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch, found: list[str], waits: list[float]
+) -> None:
+    """One that swallows connections leaves time for the next, and all leave half for the answer."""
+    server.route("/", Reply(b"{}"))
+    addresses = Addresses(monkeypatch, *found)
+    addresses.swallows = {SILENT, "192.0.2.2"}
+    line, base = addresses.line(server, 60.0)
+    assert post(line, base).fate is Fate.ANSWERED
+    assert [each for _, each in addresses.waits] == waits
+    assert addresses.now <= 30.0
+    line.close()
+
+
+def test_a_host_whose_every_address_is_silent_is_left_in_half_the_time(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = Addresses(monkeypatch, SILENT, "192.0.2.2")
+    addresses.swallows = {*addresses.found}
+    line, base = addresses.line(server, 12.0)
+    assert post(line, base) == Exchange(Fate.UNSENT, None, "no connection within 12 seconds")
+    assert addresses.now == pytest.approx(6.0)
+    line.close()
+
+
+def test_the_last_address_says_why_there_is_no_connection(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = Addresses(monkeypatch, SILENT, DEAD)
+    addresses.swallows = {SILENT}
+    line, base = addresses.line(server, 12.0)
+    assert post(line, base) == Exchange(Fate.UNSENT, None, "the connection is refused")
+    line.close()
+
+
+def test_no_address_is_left_out_however_many_there_are(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = [f"192.0.2.{number}" for number in range(400)]
+    server.route("/", Reply(b"{}"))
+    addresses = Addresses(monkeypatch, *silent, HERE)
+    addresses.swallows = {*silent}
+    line, base = addresses.line(server, 60.0)
+    assert post(line, base).fate is Fate.ANSWERED
+    assert [each for _, each in addresses.waits] == [0.1] * 401
+    line.close()
+
+
+@pytest.mark.parametrize("search", [60.0, 600.0])
+def test_no_request_leaves_when_no_time_is_left_for_its_answer(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch, search: float
+) -> None:
+    """Else it might be carried out, and nobody would know."""
+    server.route("/", Reply(b"{}"))
+    addresses = Addresses(monkeypatch, HERE)
+    addresses.search = search
+    line, base = addresses.line(server, 60.0)
+    exchange = post(line, base)
+    assert (exchange.fate, exchange.reply) == (Fate.UNSENT, None)
+    assert "no time was left" in exchange.trouble
+    assert server.requests == []
+    addresses.search = 30.0
+    assert post(line, base).fate is Fate.ANSWERED
+    line.close()
+
+
+def test_no_request_leaves_late_on_a_connection_that_was_kept(server: HttpServer) -> None:
+    url, now = server.route("/", Reply(b"{}")), [0.0]
+    line = Line(server.url, 12.0, clock=lambda: now[0])
+    assert post(line, url).fate is Fate.ANSWERED
+
+    def slow() -> None:
+        now[0] += 12.0
+        line.session.post(url)
+
+    assert line.once(slow).fate is Fate.UNSENT
+    assert post(line, url).fate is Fate.ANSWERED
+    assert len(server.requests) == 2
+    line.close()
 
 
 # -- where it goes, and as whom --------------------------------------------------------------------

@@ -544,11 +544,15 @@ def test_a_token_is_not_lost_because_who_it_is_cannot_be_said_now(
     assert remark.endswith("did not say now who the account is")
 
 
-def test_a_token_is_not_lost_because_the_line_breaks(it: MastodonClient) -> None:
-    it.sandbox.script(faults.CLOSED_BEFORE, when=lambda request: request.path == ME)
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_token_is_not_lost_because_the_line_breaks(it: MastodonClient, times: int) -> None:
+    """Who it is is asked once more: then it is known, or that is remarked."""
+    it.sandbox.script(faults.CLOSED_BEFORE, when=lambda request: request.path == ME, times=times)
     granted = dance(it)
     assert granted.settings["access_token"] in it.rules.logins.tokens
-    assert granted.remarks
+    assert bool(granted.who) is (times == 1)
+    assert bool(granted.remarks) is (times == 2)
+    assert [record.path for record in it.sandbox.requests].count(ME) == 2
 
 
 @pytest.mark.parametrize(

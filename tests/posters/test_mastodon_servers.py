@@ -32,7 +32,15 @@ from bot.sandbox.rewrites import Stamps
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Response
 from tests.helpers.http_server import HttpServer, Reply
-from tests.helpers.poster_replies import NOW, json_reply, raw_reply
+from tests.helpers.poster_replies import (
+    CONTENT,
+    NOW,
+    UNKNOWN,
+    Expected,
+    json_reply,
+    raw_reply,
+    sort_and_refusal,
+)
 from tests.helpers.sample_png import PNG
 
 ROOT = Outgoing("Hot papers", "key")
@@ -400,19 +408,21 @@ def test_a_revoked_token_is_a_matter_of_credentials_everywhere(
     assert len(it.rules.live()) == 1
 
 
-@pytest.mark.parametrize("code", [400, 401, 422])
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [(400, CONTENT), (422, CONTENT), (401, UNKNOWN), (403, UNKNOWN), (404, UNKNOWN)],
+)
 def test_a_refusal_without_a_word_is_the_posts_where_the_token_works(
-    start: Start, code: int
+    start: Start, code: int, expected: Expected
 ) -> None:
     it = start(MASTODON)
     bare = faults.refusal("bare", Response(code))
     it.sandbox.script(bare, when=lambda request: request.method == "POST")
-    outcome = it.poster.publish(ROOT)
-    assert (outcome.sort, outcome.refusal) == (Sort.REFUSED, Refusal.CONTENT)
+    assert sort_and_refusal(it.poster.publish(ROOT)) == expected
     it.sandbox.script(bare, when=lambda request: request.method == "POST")
     it.sandbox.script(faults.server_error(503), when=lambda request: request.path == WHO)
-    outcome = it.poster.publish(ROOT)
-    assert (outcome.sort, outcome.refusal) == (Sort.LATER, None), "nobody knows which it is"
+    assert sort_and_refusal(it.poster.publish(ROOT)) == UNKNOWN, "nobody knows which it is"
+    assert it.paths() == [STATUSES, WHO] * 2
     assert it.rules.live() == ()
 
 

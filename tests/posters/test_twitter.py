@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from typing import cast
 from urllib.parse import parse_qs
 
@@ -15,7 +15,7 @@ import pytest
 
 from bot.model import Account, Network
 from bot.posters import twitter
-from bot.posters.poster import CannotRead, Outcome, Outgoing, Poster, Sort
+from bot.posters.poster import CannotRead, Outcome, Outgoing, Poster, Sort, Upload
 from bot.sandbox import faults
 from bot.sandbox.faults import Fault
 from bot.sandbox.server import Sandbox
@@ -24,25 +24,36 @@ from bot.sandbox.x.rules import XRules
 from tests.helpers.http_server import HttpServer, Reply, Request
 from tests.helpers.open_posters import open_x
 from tests.helpers.poster_replies import (
+    ADDRESS,
     CONTENT,
     CREDENTIALS,
+    FINAL,
     HANGING,
     LATER,
+    NOT_NOW,
     NOW,
     PARENT,
     REPLIES,
+    SCOPE,
     SENT,
+    STOPS,
     UNKNOWN,
+    WRONG,
     Expected,
+    Failure,
     check_one_fault,
+    failure,
     json_reply,
     raw_reply,
     sort_and_refusal,
 )
+from tests.helpers.sample_png import ALT, PNG
 
 ROOT = Outgoing("Hot papers", "key")
 REPLY = Outgoing("1. A paper", "key1", parent="77", root="77")
 TIMELINE = "/2/users/1000000000000000001/tweets"
+WHO = "/2/users/me"
+ME = {"id": "1000000000000000001", "username": "hot", "description": "Hot papers, daily."}
 
 
 @pytest.fixture
@@ -66,12 +77,12 @@ def problem(status: int, detail: str, kind: str = "about:blank") -> Reply:
 
 # What each status means if nothing more is said. All others leave it open.
 ANY_PROBLEM: Mapping[int, Expected] = {
-    **dict.fromkeys((301, 302, 307, 308), CREDENTIALS),
+    **dict.fromkeys((301, 302, 307, 308), ADDRESS),
     400: CONTENT,
     401: CREDENTIALS,
     402: LATER,
     403: CONTENT,
-    404: CREDENTIALS,
+    404: ADDRESS,
     413: CONTENT,
     422: CONTENT,
     429: LATER,
@@ -97,11 +108,12 @@ def test_every_status_has_its_meaning(server: HttpServer, poster: Poster, post: 
 def test_a_redirect_names_where_it_leads_and_no_more(server: HttpServer, poster: Poster) -> None:
     headers = {"Location": "https://user:pw@moved.example:8443/2/tweets?secret=1"}
     server.route("/2/tweets", raw_reply(301, b"", headers))
-    reason = poster.publish(ROOT).reason
-    assert "https://moved.example:8443," in reason
-    assert "base URL" in reason
-    assert "secret" not in reason
-    assert "pw" not in reason
+    outcome = poster.publish(ROOT)
+    assert "https://moved.example:8443," in outcome.reason
+    assert "base URL" in outcome.mend
+    for text in (outcome.reason, outcome.mend):
+        assert "secret" not in text
+        assert "pw" not in text
     server.route("/2/tweets", raw_reply(301, b"", {"Location": "/login"}))
     assert "another path of its own" in poster.publish(ROOT).reason
 
@@ -176,30 +188,189 @@ ANSWERS: dict[str, tuple[Reply, Expected, Expected]] = {
     ),
     "generic": (problem(403, GENERIC), CONTENT, CONTENT),
     "no words": (raw_reply(403, b""), UNKNOWN, UNKNOWN),
+    "a gateway's words": (json_reply({"message": "Forbidden"}, 403), UNKNOWN, UNKNOWN),
     "a gateway's page": (raw_reply(403, b"<html>Blocked</html>"), UNKNOWN, UNKNOWN),
-    "read-only app": (problem(403, NO_PERMISSION), CREDENTIALS, CREDENTIALS),
-    "read-only app, by its type": (problem(403, "", OAUTH1), CREDENTIALS, CREDENTIALS),
-    "not enrolled": (json_reply({"reason": "client-not-enrolled"}, 403), CREDENTIALS, CREDENTIALS),
+    "read-only app": (problem(403, NO_PERMISSION), SCOPE, SCOPE),
+    "read-only app, by its type": (problem(403, "", OAUTH1), SCOPE, SCOPE),
+    "not enrolled": (
+        json_reply({"title": "Client Forbidden", "reason": "client-not-enrolled"}, 403),
+        SCOPE,
+        SCOPE,
+    ),
+    "not in the plan": (json_reply({"errors": [{"code": 453}]}, 403), SCOPE, SCOPE),
     "locked": (json_reply({"errors": [{"code": 326}]}, 403), CREDENTIALS, CREDENTIALS),
     "another number": (json_reply({"errors": [{"code": 1873}]}, 403), CONTENT, CONTENT),
     "no credits": (json_reply({"title": "CreditsDepleted"}, 402), LATER, LATER),
     "a list": (json_reply(["?"], 500), UNKNOWN, UNKNOWN),
     "a list in a refusal": (json_reply(["?"], 400), CONTENT, CONTENT),
-    "a page that is not there": (
-        raw_reply(404, b"<html>Not Found</html>"),
-        CREDENTIALS,
-        CREDENTIALS,
-    ),
+    "a page that is not there": (raw_reply(404, b"<html>Not Found</html>"), UNKNOWN, UNKNOWN),
 }
+UNSAID = ("no words", "a gateway's words", "a list in a refusal", "a page that is not there")
+"""Answers that leave open whether it is the token that is refused: X is asked who we are."""
 
 
 @pytest.mark.parametrize("case", ANSWERS)
 def test_what_x_says_is_understood(server: HttpServer, poster: Poster, case: str) -> None:
     reply, as_root, as_reply = ANSWERS[case]
     server.route("/2/tweets", reply)
+    server.route(WHO, json_reply({"data": ME}))
+    asked = ["/2/tweets", f"{WHO}?user.fields=description"] if case in UNSAID else ["/2/tweets"]
     for post, expected in ((ROOT, as_root), (REPLY, as_reply)):
         outcome = poster.publish(post)
         assert sort_and_refusal(outcome) == expected, outcome
+    assert [request.path for request in server.requests] == asked * 2
+
+
+AUTOMATED = (
+    "This request looks like it might be automated. To protect our users from spam and other "
+    "malicious activity, we can't complete this action right now."
+)
+PICTURE = Upload(PNG, "image/png", ALT)
+
+
+def errors(status: int, code: int, message: str = "?", **headers: str) -> Reply:
+    return json_reply({"errors": [{"code": code, "message": message}]}, status, headers)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(errors(403, code) for code in (185, 226, 344)),
+        errors(400, 226),
+        errors(403, 226, AUTOMATED + " Please try again later."),
+        problem(403, AUTOMATED),
+        problem(403, "User is over daily status update limit."),
+        problem(403, "You have reached your daily limit for sending Tweets and messages."),
+        problem(403, "You hit the daily limit."),
+        problem(400, "Please try again later."),
+    ],
+)
+def test_what_x_does_not_take_now_is_tried_again_later(
+    server: HttpServer, poster: Poster, reply: Reply
+) -> None:
+    """It says nothing of the post, and not until when: not even where it tells of rate limits."""
+    for path in ("/2/tweets", "/2/tweets/5", "/2/media/upload", TIMELINE):
+        server.route(path, reply)
+    asks: list[Callable[[], Outcome]] = [
+        lambda: poster.publish(ROOT),
+        lambda: poster.publish(REPLY),
+        lambda: poster.delete("5"),
+        lambda: poster.upload(PICTURE),
+    ]
+    for ask in asks:
+        outcome = ask()
+        assert (sort_and_refusal(outcome), outcome.until, outcome.mend) == (LATER, None, ""), ask
+        assert "try again later" in outcome.reason
+    with pytest.raises(CannotRead) as caught:
+        poster.look(NOW)
+    assert (failure(caught.value), caught.value.until) == (NOT_NOW, None)
+    assert len(server.requests) == 5
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-rate-limit-reset": str(int(NOW.timestamp()) + 900)}, None),
+        (
+            {
+                "x-user-limit-24hour-reset": str(int(NOW.timestamp()) + 900),
+                "x-user-limit-24hour-remaining": "0",
+            },
+            None,
+        ),
+        ({"retry-after": "30"}, 30),
+        ({"retry-after": "30", "x-rate-limit-reset": str(int(NOW.timestamp()) + 900)}, 30),
+    ],
+)
+def test_only_a_limit_ends_with_the_limit(
+    server: HttpServer, poster: Poster, headers: dict[str, str], seconds: int | None
+) -> None:
+    """X tells of its limits whatever it answers; of a spam check they say nothing."""
+    server.route("/2/tweets", errors(403, 226, **headers))
+    outcome = poster.publish(ROOT)
+    assert sort_and_refusal(outcome) == LATER
+    assert outcome.until == (None if seconds is None else NOW + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (errors(403, 2260), CONTENT),
+        (errors(403, 22), CONTENT),
+        (errors(401, 226), CREDENTIALS),
+        (errors(503, 226), UNKNOWN),
+        (errors(403, 187, "Status is a duplicate. Please try again later."), UNKNOWN),
+        (problem(403, "The daily digest is not permitted."), CONTENT),
+    ],
+)
+def test_other_words_of_x_do_not_ask_to_try_again(
+    server: HttpServer, poster: Poster, reply: Reply, expected: Expected
+) -> None:
+    server.route("/2/tweets", reply)
+    assert sort_and_refusal(poster.publish(ROOT)) == expected
+
+
+def at_minutes(minutes: float) -> dict[str, str]:
+    """The network's clock so many minutes behind ours, or ahead of it."""
+    return {"date": format_datetime(NOW - timedelta(minutes=minutes), usegmt=True)}
+
+
+CLOCK = "Set this machine's clock"
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (errors(401, 135, "Timestamp out of bounds."), "this machine's clock is wrong"),
+        (errors(401, 135, **at_minutes(90)), "is 90 minutes ahead of the network's"),
+        (errors(401, 32, **at_minutes(7)), "is 7 minutes ahead of the network's"),
+        (errors(401, 32, **at_minutes(5)), "is 5 minutes ahead of the network's"),
+        (errors(401, 89, **at_minutes(-5)), "is 5 minutes behind the network's"),
+        (errors(401, 89, **at_minutes(-60 * 24)), "is 1440 minutes behind the network's"),
+        (
+            json_reply({"title": "Unauthorized", "status": 401}, 401, at_minutes(-600)),
+            "is 600 minutes behind the network's",
+        ),
+    ],
+)
+def test_a_clock_that_is_wrong_is_what_is_to_be_set(
+    server: HttpServer, poster: Poster, reply: Reply, said: str
+) -> None:
+    """X refuses what is signed with a time that is far from its own, and new tokens help nobody."""
+    for path in ("/2/tweets", "/2/tweets/5", "/2/media/upload", TIMELINE, WHO):
+        server.route(path, reply)
+    for outcome in (poster.publish(ROOT), poster.delete("5"), poster.upload(PICTURE)):
+        assert sort_and_refusal(outcome) == CREDENTIALS
+        assert said in outcome.reason
+        assert outcome.mend.startswith(CLOCK)
+    for ask in (lambda: poster.look(NOW), lambda: poster.read("5"), poster.profile):
+        with pytest.raises(CannotRead) as caught:
+            ask()
+        assert failure(caught.value) == STOPS
+        assert said in caught.value.message
+        assert caught.value.mend.startswith(CLOCK)
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (errors(401, 32), CREDENTIALS),
+        (errors(401, 32, **at_minutes(4.9)), CREDENTIALS),
+        (errors(401, 32, **at_minutes(-4.9)), CREDENTIALS),
+        (errors(401, 32, date="yesterday"), CREDENTIALS),
+        (errors(401, 1350), CREDENTIALS),
+        (errors(403, 326, **at_minutes(90)), CREDENTIALS),
+        (errors(403, 135), CONTENT),
+        (errors(503, 130, **at_minutes(90)), UNKNOWN),
+    ],
+)
+def test_a_clock_is_not_blamed_for_everything(
+    server: HttpServer, poster: Poster, reply: Reply, expected: Expected
+) -> None:
+    server.route("/2/tweets", reply)
+    outcome = poster.publish(ROOT)
+    assert sort_and_refusal(outcome) == expected
+    assert "clock" not in outcome.reason + outcome.mend
 
 
 def test_xs_own_words_are_passed_on_short_and_on_one_line(
@@ -248,12 +419,14 @@ def reset(**seconds: int) -> dict[str, str]:
         ({"x-rate-limit-reset": "soon"}, None),
         ({"x-rate-limit-reset": "99999999999999999999"}, None),
         ({"x-rate-limit-reset": "99999999999"}, None),
-        (reset(x_rate_limit=-1), None),
-        (reset(x_rate_limit=0), None),
+        # One that has just passed is over in a moment.
+        (reset(x_rate_limit=-1), 1),
+        (reset(x_rate_limit=0), 1),
+        (reset(x_rate_limit=-61), None),
         (reset(x_rate_limit=32 * 86_400), None),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "whenever"}, None),
-        ({"retry-after": "0"}, None),
+        ({"retry-after": "0"}, 1),
     ],
 )
 def test_a_limit_ends_when_x_says(
@@ -478,43 +651,75 @@ def test_fields_are_asked_for_by_their_new_names_once_the_old_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("reply", "final", "until"),
+    ("reply", "expected", "at_login", "until"),
     [
-        (problem(400, "Invalid"), False, None),
-        (problem(401, "Unauthorized"), True, None),
-        (problem(402, "CreditsDepleted"), False, 3600),
-        (problem(403, "client-not-enrolled"), True, None),
-        (problem(404, "Not Found"), False, None),
-        (json_reply({}, 429, reset(x_rate_limit=900)), False, 900),
-        (json_reply({}, 429), False, None),
-        (problem(503, "Over capacity"), False, None),
-        (raw_reply(301, b"", {"Location": "https://moved.example/"}), True, None),
-        (raw_reply(200, b"<html>"), False, None),
-        (json_reply({"errors": [{"title": "Authorization Error"}]}), False, None),
-        (Reply(b"", raw=True), False, None),
+        (problem(400, "Invalid"), NOT_NOW, STOPS, None),
+        (problem(401, "Unauthorized"), STOPS, STOPS, None),
+        (problem(402, "CreditsDepleted"), NOT_NOW, NOT_NOW, 3600),
+        (problem(403, "client-not-enrolled"), FINAL, FINAL, None),
+        (problem(403, GENERIC), FINAL, STOPS, None),
+        (problem(404, "Not Found"), NOT_NOW, WRONG, None),
+        (json_reply({}, 429, reset(x_rate_limit=900)), NOT_NOW, NOT_NOW, 900),
+        (json_reply({}, 429), NOT_NOW, NOT_NOW, None),
+        (problem(503, "Over capacity"), NOT_NOW, NOT_NOW, None),
+        (raw_reply(301, b"", {"Location": "https://moved.example/"}), WRONG, WRONG, None),
+        (raw_reply(200, b"<html>"), NOT_NOW, NOT_NOW, None),
+        (json_reply({"errors": [{"title": "Authorization Error"}]}), NOT_NOW, NOT_NOW, None),
+        (Reply(b"", raw=True), NOT_NOW, NOT_NOW, None),
     ],
 )
-def test_what_cannot_be_read_says_why(
+def test_what_cannot_be_read_says_why(  # noqa: PLR0913, PLR0917 - a row of the table
     server: HttpServer,
     poster: Poster,
     reply: Reply,
-    final: bool,  # noqa: FBT001 - pytest calls it
+    expected: Failure,
+    at_login: Failure,
     until: int | None,
 ) -> None:
-    for path in (TIMELINE, "/2/users/me", "/2/tweets/9"):
+    for path in (TIMELINE, WHO, "/2/tweets/9"):
         server.route(path, reply)
-    asks: list[Callable[[], object]] = [lambda: poster.look(NOW), poster.profile]
+    asks: list[tuple[Callable[[], object], Failure]] = [
+        (lambda: poster.look(NOW), expected),
+        (poster.profile, at_login),
+    ]
     if b" 404 " not in cast("bytes", reply.body):
-        asks.append(lambda: poster.read("9"))
-    for ask in asks:
+        asks.append((lambda: poster.read("9"), expected))
+    for ask, meant in asks:
         with pytest.raises(CannotRead) as caught:
             ask()
-        assert caught.value.final is final
-        stops = re.match(rb"HTTP/1.1 (?:301|401) ", cast("bytes", reply.body)) is not None
-        assert caught.value.stops is stops
+        assert failure(caught.value) == meant
+        assert bool(caught.value.mend) is caught.value.final
         assert str(caught.value).startswith("X cannot be read: ")
         assert caught.value.until == (None if until is None else NOW + timedelta(seconds=until))
         assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_read_whose_connection_breaks_is_made_once_more(
+    server: HttpServer,
+    poster: Poster,
+    reset: bool,  # noqa: FBT001 - pytest calls it
+) -> None:
+    """On a new connection, whether the first was new or not; and no third time."""
+    broken = Reply(b"", raw=True, reset=reset)
+    well: dict[str, tuple[Reply, Callable[[], object]]] = {
+        TIMELINE: (timeline([]), lambda: poster.look(NOW).complete),
+        "/2/tweets/9": (json_reply({"data": tweet(9, NOW)}), lambda: poster.read("9")),
+        WHO: (json_reply({"data": ME}), poster.profile),
+        "/2/media/upload": (
+            json_reply({"data": {"id": "7"}}),
+            lambda: poster.media_ready("7").sort is Sort.SENT,
+        ),
+    }
+    for path, (reply, ask) in well.items():
+        server.route(path, broken, reply)
+        assert ask(), path
+    assert [request.method for request in server.requests] == ["GET"] * 2 * len(well)
+    server.requests.clear()
+    server.route(WHO, broken)
+    with pytest.raises(CannotRead, match="the connection broke off"):
+        poster.profile()
+    assert len(server.requests) == 2
 
 
 def test_a_post_that_is_gone_is_not_an_error(server: HttpServer, poster: Poster) -> None:
@@ -524,25 +729,15 @@ def test_a_post_that_is_gone_is_not_an_error(server: HttpServer, poster: Poster)
         assert poster.read("9") is None
 
 
-def test_a_token_that_names_no_account_cannot_read(server: HttpServer) -> None:
-    poster = open_x(server.url, token="AAAA-not-oauth-1")
-    with pytest.raises(CannotRead, match=r"OAuth 1\.0a") as caught:
-        poster.look(NOW)
-    assert caught.value.final
-    assert server.requests == []
-    poster.close()
-
-
 def test_a_profile_comes_with_advice(server: HttpServer, poster: Poster) -> None:
-    me = {"id": "1000000000000000001", "username": "hot", "description": "Hot papers, daily."}
-    server.route("/2/users/me", json_reply({"data": me}))
+    server.route(WHO, json_reply({"data": ME}))
     profile = poster.profile()
-    assert (profile.id, profile.handle, profile.url) == (me["id"], "hot", "https://x.com/hot")
+    assert (profile.id, profile.handle, profile.url) == (ME["id"], "hot", "https://x.com/hot")
     assert (profile.limit, profile.application) == (None, "")
     label, operator = profile.advice
     assert "Automated" in label
     assert "bio" in operator
-    server.route("/2/users/me", json_reply({"data": {**me, "description": "A bot by @someone"}}))
+    server.route(WHO, json_reply({"data": {**ME, "description": "A bot by @someone"}}))
     assert len(poster.profile().advice) == 1
 
 
@@ -608,10 +803,13 @@ def test_one_connection_serves_all_requests(live: XSandbox) -> None:
     assert len(live.sandbox.requests) == 27
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_plan_without_reading_says_so_for_good(live: XSandbox, status: int) -> None:
+@pytest.mark.parametrize(("status", "expected"), [(401, STOPS), (403, FINAL)])
+def test_a_plan_without_reading_says_so_for_good(
+    live: XSandbox, status: int, expected: Failure
+) -> None:
     live.rules.behaviour = XBehaviour(unreadable=status)
     with pytest.raises(CannotRead) as caught:
         live.poster.look(NOW)
-    assert caught.value.final
+    assert failure(caught.value) == expected
+    assert ("TWITTER_READ_BACK=off" in caught.value.mend) is (status == 403)
     assert live.poster.publish(ROOT).sort is Sort.SENT

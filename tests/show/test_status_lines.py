@@ -243,7 +243,7 @@ def test_done_names_the_first_post() -> None:
 
 def test_done_names_no_post_that_is_deleted() -> None:
     gone = thread(post(State.RETRACTED, url=URL), post(State.RETRACTED))
-    assert outcome(Served(ACCOUNT, End.DONE, gone)) == ["twitter: done, 2 posts taken back"]
+    assert outcome(Served(ACCOUNT, End.DONE, gone)) == ["twitter: done, taken back"]
 
 
 def test_later_says_what_is_left_and_when() -> None:
