@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryFile
 from zoneinfo import ZoneInfo
 
 from bot import app
@@ -14,6 +16,7 @@ from bot.digests.parse import parse
 from bot.digests.urls import shown
 from bot.errors import BotError, SettingsError, Unreachable
 from bot.formatter.select import tidied
+from bot.formatter.templates import NAMES, unread
 from bot.formatter.tidy import tidy
 from bot.model import Account, Digest, Network, Syntax
 from bot.posters.poster import CannotRead, Poster
@@ -128,6 +131,11 @@ def _templates(settings: Settings) -> Iterator[Finding]:
         else:
             where = account.templates or "the package's own"
             yield Finding(Level.OK, account.name, f"templates render ({where})")
+        if account.templates:
+            for path in unread(account.templates):
+                message = f"{path} is read by no template, as its name is none of theirs"
+                mend = f"Names are default/NAME.txt.j2 and NETWORK/NAME.txt.j2: {', '.join(NAMES)}."
+                yield Finding(Level.WARNING, account.name, message, mend)
 
 
 def _pictures(account: Account, samples: Sequence[Digest]) -> Iterator[Finding]:
@@ -198,6 +206,9 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
             "then found on the networks, but a retracted thread looks like one never posted",
             "Put BOT_DATABASE on a volume, and the slugs that bot retract names into BOT_SKIP.",
         )
+    if wrong := _unwritable(path):
+        yield _failed("ledger", wrong)
+        return
     if not path.exists():
         yield Finding(Level.OK, "ledger", f"{path} is made when the first thread is planned")
         return
@@ -214,6 +225,24 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
             message = f"{path} can be read by other users of this machine, and holds sessions"
             yield Finding(Level.WARNING, "ledger", message, f"chmod 600 {path}")
+
+
+def _unwritable(path: Path) -> BotError | None:
+    """Try the folder of the ledger, or the first above it that is there; nothing is left in it."""
+    folder = next(each for each in path.absolute().parents if each.exists())
+    try:
+        with TemporaryFile(dir=folder) as file:
+            file.write(bytes(_ROOM))
+            file.flush()
+        if path.exists():
+            path.open("r+b").close()
+    except OSError as error:
+        why = f"the ledger {path} cannot be written: {error.strerror}"
+        return SettingsError(why, "Set BOT_DATABASE to a file in a folder that may be written to.")
+    return None
+
+
+_ROOM = 1_000_000  # bytes: far more than a thread takes
 
 
 def _credentials(
@@ -242,6 +271,10 @@ def _credentials(
     twin = met.setdefault((account.network, profile.who), account.name)
     if profile.who and twin != account.name:
         yield _failed(account.name, one_account(account, twin, me))
+    if profile.limit is None and account.network is Network.MASTODON:
+        message = "how long a post may be was not found out, as the server does not say it"
+        mend = "Set MASTODON_MAX_CHARACTERS to what the server takes."
+        yield Finding(Level.WARNING, account.name, message, mend)
     if profile.limit is not None and profile.limit < account.max_characters:
         message = f"the server takes {profile.limit} characters, and threads are made for more"
         mend = f"Set MASTODON_MAX_CHARACTERS={profile.limit}."

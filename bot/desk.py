@@ -296,7 +296,19 @@ class Desk:
         """Who we are, asked where that is free and not known yet; kept in the ledger."""
         if not reads_for_free(self.account.network):
             return None
-        return known_profile(self.settings, self.ledger, self.account) or self._introduced()
+        if known := known_profile(self.settings, self.ledger, self.account):
+            return known
+        policy, waited, failures = self._terms().policy, 0.0, 0
+        while True:
+            try:
+                return self._introduced()
+            except CannotRead as error:
+                seconds = min(policy.retry_wait * 2.0**failures, policy.longest_wait)
+                waited, failures = waited + seconds, failures + 1
+                gives_up = waited > self.settings.patience.total_seconds()
+                if error.final or error.until or gives_up or self.around.stopping():
+                    raise
+                self.around.sleep(seconds)
 
     def _introduced(self) -> Profile:
         """Ask who we are, and keep it. Raises CannotRead, also where another account is that."""
@@ -390,6 +402,7 @@ class Desk:
             unsent=unsent,
             application=self.ledger.fact(self.account.name, "application") or "",
             identity=identity(self.settings, self.account),
+            replies=self.account.replies.value,
             allows=lambda thread: self._allows(thread.posts),
         )
 

@@ -55,6 +55,13 @@ class Syntax(StrEnum):
     MARKDOWN = "markdown"
 
 
+class Replies(StrEnum):
+    """How the other posts of a public Mastodon thread are listed."""
+
+    UNLISTED = "unlisted"
+    PUBLIC = "public"
+
+
 class Visibility(StrEnum):
     """Who sees the first post of a Mastodon thread, in Mastodon's own words."""
 
@@ -173,7 +180,8 @@ class Account:
     """One account of ours on a network, and the taste its threads are written to.
 
     `top` is how many papers a thread holds, 0 for all. `max_characters` is the limit its posts are
-    rendered to, in the network's own count. `dialect` is how its server reads them. `templates` is
+    rendered to, in the network's own count. `replies` is how those of a public thread are listed,
+    `dialect` is how its server reads them. `templates` is
     a folder of the operator's, searched first. `categories` lets only papers through that have one
     of them; `exclude` (arXiv ids, authors, words) keeps papers out. `hashtags` of None takes them
     from the digest's tags. `schedule` is the cron line by which the worker looks for a new digest.
@@ -186,6 +194,7 @@ class Account:
     style: Style = Style.THREAD
     links: Links = Links.EVERY
     visibility: Visibility = Visibility.PUBLIC
+    replies: Replies = Replies.UNLISTED
     dialect: Syntax = Syntax.PLAIN
     max_characters: int = 280
     monthly_budget: Decimal | None = None

@@ -24,8 +24,6 @@ _WHAT_NOW = {
     ),
     Refusal.CONTENT: "{}; it is not tried again as it is",
 }
-# The replies of a public thread are unlisted: a timeline gets one post of it and not a dozen.
-_OF_REPLIES = {"public": "unlisted"}
 
 
 @dataclass(slots=True)
@@ -75,7 +73,9 @@ class Sender:
         thread = self.book.thread
         before = sorted((each for each in thread.posts if each.state is State.SENT), key=place_of)
         parent = self.book.tail or (before[-1].id if before else "")
-        shown = _OF_REPLIES.get(thread.visibility, thread.visibility)
+        # unlisted by default: a timeline then gets one post of a public thread and not a dozen
+        is_public = thread.visibility == "public"
+        shown = self.book.terms.replies if is_public else thread.visibility
         return Outgoing(
             text=post.text,
             key=post.key,

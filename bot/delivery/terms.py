@@ -89,7 +89,8 @@ class Terms:
     says that a person has looked, and nothing of the thread is out. `application` is the name our
     posts appear under, `identity` changes when the account's tokens or address do.
     `allows` is asked before the first post of a thread goes out, and raises Ended if it must not.
-    `as_planned` says that the thread has the order of the chain that was found of it.
+    `replies` is how those of a public thread are listed. `as_planned` says that the thread has the
+    order of the chain that was found of it.
     """
 
     policy: Policy
@@ -98,6 +99,7 @@ class Terms:
     unsent: bool = False
     application: str = ""
     identity: str = ""
+    replies: str = "unlisted"
     allows: Callable[[StoredThread], None] = _allow
     as_planned: bool = False
 

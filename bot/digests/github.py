@@ -18,10 +18,10 @@ from urllib.parse import quote
 
 from bot.digests.answer import Answer
 from bot.digests.names import SUFFIXES
-from bot.digests.reading import Memory, Validators
+from bot.digests.reading import Memory, Validators, printable
 from bot.digests.shelf import Listing
 from bot.digests.web import Web
-from bot.errors import NoDigest, Nowhere, SettingsError, Unreachable
+from bot.errors import DigestError, NoDigest, Nowhere, SettingsError, Unreachable
 
 SHAPE = "github:owner/repo/folder@ref (folder and @ref may be left out)"
 _SPEC = re.compile(
@@ -153,7 +153,8 @@ class Repository:
 
     def _insist(self, answer: Answer) -> None:
         """Say what GitHub's refusals mean."""
-        limited = answer.header("x-ratelimit-remaining") == "0"
+        said = _said(answer)
+        limited = answer.header("x-ratelimit-remaining") == "0" or "rate limit" in said.lower()
         if answer.status in (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS) and limited:
             mend = "" if self.token else "With GITHUB_TOKEN set the limit is higher."
             raise Unreachable(f"{self.where}: GitHub's rate limit is used up{_until(answer)}", mend)
@@ -162,7 +163,10 @@ class Repository:
             raise SettingsError(f"GITHUB_TOKEN: GitHub does not accept it for {self.where}", mend)
         if answer.status == HTTPStatus.FORBIDDEN:
             mend = "GITHUB_TOKEN must be allowed to read the contents of this repository."
-            raise Unreachable(f"{self.where}: GitHub refuses it (403){answer.wait()}", mend)
+            why = f": {said}" if said else ""
+            if said and not answer.header("retry-after"):
+                raise SettingsError(f"{self.where}: GitHub refuses it (403){why}", mend)
+            raise Unreachable(f"{self.where}: GitHub refuses it (403){why}{answer.wait()}", mend)
         if answer.status == HTTPStatus.CONFLICT:
             raise NoDigest(f"{self.where}: the repository is empty")
         if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY):
@@ -206,6 +210,18 @@ def _trouble(entry: _Entry) -> str:
     if entry.mode == _LINK:
         return "it is a symbolic link"
     return "" if _HASH.fullmatch(entry.hash) else "GitHub gives no hash of it"
+
+
+def _said(answer: Answer) -> str:
+    """GitHub's own words for a refusal, short and on one line; empty where it has none."""
+    if answer.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS):
+        return ""
+    try:
+        value = json.loads(answer.whole())
+    except (ValueError, RecursionError, DigestError):
+        return ""
+    said = value.get("message") if isinstance(value, dict) else None
+    return printable(" ".join(said.split())[:200]) if isinstance(said, str) else ""
 
 
 def _until(answer: Answer) -> str:

@@ -19,6 +19,29 @@ _SUFFIX = ".txt.j2"
 _MEND = "Correct the template, or remove it to use the one that comes with the program."
 
 
+NAMES = ("opening", "entry", "closing", "single")
+"""The templates that a thread is made of."""
+
+
+def unread(folder: Path) -> Sequence[Path]:
+    """The files in a folder of templates that nothing reads: misspelt names, mostly.
+
+    What another template there names, to include or import it, is read.
+    """
+    places = (*(network.value for network in Network), "default")
+    known = {folder / place / f"{name}{_SUFFIX}" for place in places for name in NAMES}
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = [path for path in files if not any(part.startswith(".") for part in path.parts)]
+    sources = [path.read_text("utf-8", "replace") for path in files if path.suffix == ".j2"]
+    return [
+        path
+        for path in files
+        if path not in known
+        and path.suffix in {".j2", ".txt", ".jinja", ".jinja2"}
+        and not any(path.name in source for source in sources)
+    ]
+
+
 def package_folder() -> Path:
     """The program's own templates: inside the wheel, or beside `bot/` in a checkout."""
     package = Path(__file__).resolve().parents[1]

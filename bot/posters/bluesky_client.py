@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.posters import bluesky_answers as answers
 from bot.posters import bluesky_errors as errors
 from bot.posters.answers import Exchange, Fate, Reply, is_unsaid, settled
-from bot.posters.bluesky_session import Login, Session, rest_in
+from bot.posters.bluesky_session import Login, Session, home_in, rest_in
 from bot.posters.bluesky_wire import Wire
 from bot.posters.poster import CannotRead, Outcome
 
@@ -32,11 +32,12 @@ class Client:
 
         Raises CannotRead for an account that is not active, too.
         """
-        rest = self.who().rest
+        rest, home = self.who().rest, self.who().home
         if not self._login.fresh:
-            rest = rest_in(self.asked().value())
+            said = self.asked().value()
+            rest, home = rest_in(said), home_in(said)
         if rest:
-            raise errors.at_rest(rest)
+            raise errors.at_rest(rest, self._wire.base, home)
         return self.who()
 
     def asked(self) -> Reply:
@@ -72,7 +73,9 @@ class Client:
 
     def unread(self, exchange: Exchange) -> CannotRead:
         """Return the error for a read that did not work."""
-        return errors.unread(exchange, self._clock())
+        error = errors.unread(exchange, self._clock())
+        session = self._login.session
+        return errors.elsewhere(error, self._wire.base, session.home if session else "")
 
     def close(self) -> None:
         """Log out where nobody keeps the session, and give the connection back."""

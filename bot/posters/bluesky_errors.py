@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.posters.answers import Exchange, cannot_read, said
 from bot.posters.bluesky_answers import LOG_IN, NETWORK, RULES
+from bot.posters.bluesky_session import moved_to
 from bot.posters.poster import CannotRead, Outcome, Refusal, Sort
 
 
@@ -49,9 +50,17 @@ def no_session(exchange: Exchange, now: datetime) -> CannotRead:
     )
 
 
-def at_rest(how: str) -> CannotRead:
-    """Return the error for an account that is not active."""
-    return CannotRead(f"{NETWORK}: the account is {how}", LOG_IN, final=True, stops=True)
+def at_rest(how: str, base: str, home: str) -> CannotRead:
+    """Return the error for an account that is not active on the server at `base`."""
+    error = CannotRead(f"{NETWORK}: the account is {how}", LOG_IN, final=True, stops=True)
+    return elsewhere(error, base, home)
+
+
+def elsewhere(error: CannotRead, base: str, home: str) -> CannotRead:
+    """Return the error, with the way to another server where the account has moved there."""
+    if error.stops and (there := moved_to(base, home)):
+        error.mend = f"The account is on another server: set BLUESKY_SERVICE_URL={there}."
+    return error
 
 
 def _unquoted(exchange: Exchange) -> Exchange:

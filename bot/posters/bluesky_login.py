@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from bot.errors import BotError, SettingsError
 from bot.posters.answers import Reply, quoted
 from bot.posters.bluesky_answers import OWN_PASSWORD, RULES
-from bot.posters.bluesky_session import CREATE, DELETE, Session, session_in
+from bot.posters.bluesky_session import CREATE, DELETE, Session, moved_to, session_in
 from bot.posters.bluesky_wire import Wire
 from bot.posters.login import Granted, Login, WrongCode, answered
 from bot.posters.values import text_at
@@ -67,6 +67,8 @@ class _Waiting:
         if self.base != BASE_URL:
             settings["service_url"] = self.base
         rest = f"the account is {session.rest}: it can log in, and not post"
+        if there := moved_to(self.base, session.home):
+            rest += f"; it is on another server: BLUESKY_SERVICE_URL={there}"
         remarks = (rest,) if session.rest else ()
         return Granted(settings, f"{session.handle} on Bluesky", remarks)
 

@@ -20,7 +20,7 @@ from bot.posters.bluesky_records import DID
 from bot.posters.bluesky_wire import Wire
 from bot.posters.keeper import Keeper
 from bot.posters.login import is_token
-from bot.posters.values import at, clean, created_at, text_at
+from bot.posters.values import at, clean, created_at, items_at, origin, text_at
 
 CREATE = "com.atproto.server.createSession"
 REFRESH = "com.atproto.server.refreshSession"
@@ -38,7 +38,8 @@ _NO_HANDLE = "handle.invalid"  # what servers say of a handle whose domain does 
 class Session:
     """Who we are logged in as, and by what, and when (by our clock; None where not known).
 
-    `rest` says why the account can log in and do nothing else; empty for an active one.
+    `rest` says why the account can log in and do nothing else; empty for an active one. `home` is
+    the server that the account's DID document names, empty where none does.
     """
 
     did: str
@@ -47,6 +48,7 @@ class Session:
     refresh: str = field(repr=False)
     made: datetime | None = None
     rest: str = ""
+    home: str = ""
 
     def lasts(self, now: datetime) -> timedelta | None:
         """How long the access token is still good, from its own times; None where not known.
@@ -153,7 +155,25 @@ def session_in(value: object, made: datetime | None) -> Session | None:
         return None
     handle = text_at(value, "handle")
     named = _HANDLE.fullmatch(handle) and handle != _NO_HANDLE
-    return Session(did, handle if named else did, access, refresh, made, rest_in(value))
+    shown = handle if named else did
+    return Session(did, shown, access, refresh, made, rest_in(value), home_in(value))
+
+
+def home_in(value: object) -> str:
+    """Return the server that holds the account, from the DID document in a session's JSON."""
+    for service in items_at(value, "didDoc", "service"):
+        if text_at(service, "id").endswith("#atproto_pds"):
+            return origin(text_at(service, "serviceEndpoint"))
+    return ""
+
+
+def moved_to(base: str, home: str) -> str:
+    """Return the server that an account has moved to from `base`; empty where it has not.
+
+    Whoever logs in at bsky.social is told one of the servers behind it, which is no move.
+    """
+    behind = base == "https://bsky.social" and home.endswith(".bsky.network")
+    return "" if behind or home == base else home
 
 
 def rest_in(value: object) -> str:

@@ -27,6 +27,7 @@ class Wire:
         from bot.posters.http import Line  # noqa: PLC0415 - loads at first use
 
         self._line = Line(base_url, timeout, [password])
+        self.base = base_url
         self._base = f"{base_url}/xrpc/"
         self._secrets: set[str] = set()
         self.hide(password)

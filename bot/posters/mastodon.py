@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bot import __version__
-from bot.model import Account
+from bot.model import Account, Replies, Visibility
 from bot.posters import mastodon_answers as answers
 from bot.posters import media_answers
 from bot.posters.answers import (
@@ -246,6 +246,9 @@ class _Mastodon:
         name = text_at(application.value(), "name") if application and application.ok else ""
         found = answers.profile(me, self._instance(), name)
         self._server = found.server
+        account = self._account
+        if account.visibility is Visibility.PUBLIC and account.replies is Replies.UNLISTED:
+            return replace(found, advice=(*found.advice, *answers.hides_replies(me, found.server)))
         return found
 
     def cost(self, text: str) -> Decimal:  # noqa: ARG002 - nothing is billed, whatever the text

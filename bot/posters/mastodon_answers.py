@@ -219,6 +219,21 @@ def _advice(me: object) -> Iterator[str]:
         )
 
 
+def hides_replies(me: object, server: str) -> Iterator[str]:
+    """Say where readers without an account see the first post of a thread alone.
+
+    https://docs.gotosocial.org/en/latest/user_guide/settings/: an account chooses what the web
+    shows of it, by default its public posts only.
+    """
+    shows_all = text_at(me, "source", "web_visibility") == "unlisted"
+    if server == "gotosocial" and not shows_all:
+        yield (
+            "GoToSocial hides unlisted posts from readers without an account, who see the opening "
+            "alone: set MASTODON_REPLIES=public, or let the account's profile show unlisted posts "
+            "on the web."
+        )
+
+
 def _bot_rules(instance: object) -> Iterator[str]:
     for rule in items_at(instance, "rules"):
         text = f"{text_at(rule, 'text')} {text_at(rule, 'hint')}"

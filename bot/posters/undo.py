@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 
 from bot.posters.values import at, items_at, text_at
 
-_SHORT = r"https?://t\.co/\w+"
+_SHORT = r"https?://t\.co/[A-Za-z0-9]+"
 _ALTERED = re.compile(rf"{_SHORT}|&(?:amp|lt|gt);", re.ASCII)
 _LAST_SHORT = re.compile(rf"\s*{_SHORT}\s*\Z", re.ASCII)
 _ESCAPES: Mapping[str, str] = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}

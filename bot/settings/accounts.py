@@ -23,6 +23,7 @@ from bot.settings.options import (
     MASTODON_API_BASE_URL,
     MASTODON_DIALECT,
     MASTODON_MAX_CHARACTERS,
+    MASTODON_REPLIES,
     MASTODON_VISIBILITY,
     PICTURE,
     SCHEDULE,
@@ -148,6 +149,7 @@ def preferences(
             common,
             max_characters=pick(MASTODON_MAX_CHARACTERS),
             visibility=pick(MASTODON_VISIBILITY),
+            replies=pick(MASTODON_REPLIES),
             dialect=pick(MASTODON_DIALECT),
         )
     return replace(common, max_characters=LIMITS[Network.BLUESKY])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from bot.formatter.limits import LIMITS
-from bot.model import EVERY_HALF_HOUR, Links, Network, Style, Syntax, Visibility
+from bot.model import EVERY_HALF_HOUR, Links, Network, Replies, Style, Syntax, Visibility
 from bot.settings import kinds
 from bot.settings.kinds import Kind
 from bot.settings.secret import Secret
@@ -321,8 +321,17 @@ MASTODON_VISIBILITY = Option(
     kinds.choice(Visibility),
     Visibility.PUBLIC,
     "`public`",
-    "of the first post, or `unlisted`, `private`, `direct`; replies are unlisted",
+    "of the first post, or `unlisted`, `private`, `direct`",
     "visibility",
+)
+MASTODON_REPLIES = Option(
+    "MASTODON_REPLIES",
+    kinds.choice(Replies),
+    Replies.UNLISTED,
+    "`unlisted`",
+    "or `public`: how the replies of a public thread are listed. Some servers hide unlisted posts "
+    "from readers without an account (`bot check` says so)",
+    "replies",
 )
 MASTODON_MAX_CHARACTERS = Option(
     "MASTODON_MAX_CHARACTERS",
@@ -371,7 +380,7 @@ TABLE: tuple[Option[object], ...] = (
     TWITTER_READ_BACK,
     MASTODON_API_BASE_URL,
     _token("MASTODON_ACCESS_TOKEN", "the account's token; `bot login mastodon` obtains it"),
-    *(MASTODON_VISIBILITY, MASTODON_DIALECT, MASTODON_MAX_CHARACTERS),
+    *(MASTODON_VISIBILITY, MASTODON_REPLIES, MASTODON_DIALECT, MASTODON_MAX_CHARACTERS),
     BLUESKY_HANDLE,
     _token("BLUESKY_APP_PASSWORD", "an app password, never the account's own"),
     BLUESKY_SERVICE_URL,

@@ -139,6 +139,15 @@ def of_account(
         yield from _of_pending(name, each, max_age, now)
 
 
+def all_silent(turns: Sequence[Turn]) -> str:
+    """Say why a pass reached no network at all, though it was to; empty where it did."""
+    tried = [done.served for turn in turns for done in turn.done]
+    silent = [each for each in tried if each.end is End.LATER and each.until is None]
+    if not tried or len(silent) < len(tried) or any(d.used for turn in turns for d in turn.done):
+        return ""
+    return f"no network could be reached: {'; '.join(each.reason for each in silent)}"
+
+
 def _of_thread(account: str, thread: StoredThread) -> Iterator[Trouble]:
     """The first post of a thread that is held or unknown: those after it wait for it."""
     for post in thread.posts:

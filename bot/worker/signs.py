@@ -132,11 +132,15 @@ class Signs:
             self._turn(turn)
         found = list(self._troubles(reading, failing_since, turns))
         failing = failing_since is not None
-        self._report(found, lambda key: outcomes.judges(key, turns, self.accounts, failing=failing))
+        if not self.stopping():  # what a stop broke off is no trouble: the next start goes on
+            self._report(
+                found, lambda key: outcomes.judges(key, turns, self.accounts, failing=failing)
+            )
         bad = [trouble for trouble in found if trouble.what in outcomes.BAD]
         reason = "; ".join(dict.fromkeys(f"{one.what}: {one.message}" for one in bad))
         if failing_since is not None and not reason:
             reason = f"source: {self._source_reason or reading.outcome}"
+        reason = reason or outcomes.all_silent(turns)
         self._over(reason, reading)
 
     def failed(self, reason: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 
@@ -285,6 +286,27 @@ def test_refusals(
     server.route(f"{FakeGitHub(server).root}/trees/HEAD", Reply(status=status, headers=headers))
     with pytest.raises(kind, match=said):
         opened(server, "github:ada/digests").latest()
+
+
+@pytest.mark.parametrize(
+    ("message", "headers", "kind", "said"),
+    [
+        ("Resource not accessible by personal access token", {}, SettingsError, "by personal"),
+        ("Repository access blocked", {}, SettingsError, r"\(403\): Repository access blocked"),
+        ("You have exceeded a secondary rate limit.", {}, Unreachable, "limit is used up"),
+        ("Slow down", {"Retry-After": "60"}, Unreachable, "Slow down, and asks to wait 60"),
+        ("x" * 999 + "\n\x1b[31m", {}, SettingsError, r": x{200}$"),
+    ],
+)
+def test_a_403_is_quoted_and_only_a_limit_may_pass(
+    server: HttpServer, message: str, headers: Mapping[str, str], kind: type[BotError], said: str
+) -> None:
+    body = json.dumps({"message": message}).encode()
+    route = f"{FakeGitHub(server).root}/trees/HEAD"
+    server.route(route, Reply(body, status=403, headers=headers))
+    with pytest.raises(kind) as caught:
+        opened(server, "github:ada/digests").latest()
+    assert re.search(said, caught.value.message)
 
 
 def test_refusals_of_a_token_do_not_quote_it(server: HttpServer) -> None:

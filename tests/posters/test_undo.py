@@ -215,6 +215,7 @@ def test_a_server_of_mastodons_api_gives_back_what_was_sent(text: str) -> None:
         assert normal(back) == normal(text)
 
 
+@example("0.BA_", Names.TWEETS, False)  # noqa: FBT003 - as they are drawn
 @given(texts, st.sampled_from(Names), st.booleans())
 def test_x_gives_back_what_was_sent(text: str, names: Names, pictured: bool) -> None:  # noqa: FBT001
     media = ("7",) if pictured else ()

@@ -136,7 +136,8 @@ class MastodonBehaviour:
     long a file is worked on before a status may take it; `breaks_media`: that work fails.
     `missing_media` is the status for a file that is unknown, or another's already; 200 publishes
     without it. `languages_checked` refuses a bad language tag, `language_fixed` ignores any.
-    `deprecates` marks the old instance page as such.
+    `deprecates` marks the old instance page as such. `web_visibility` is what the web shows of an
+    account, empty where nobody can choose.
     """
 
     version: str = "4.7.0"
@@ -181,6 +182,7 @@ class MastodonBehaviour:
     breaks_media: bool = False
     missing_media: int = 422
     visibility: str = "public"
+    web_visibility: str = ""
     languages_checked: bool = False
     language_fixed: bool = False
     line_break: str = "<br />"
@@ -209,6 +211,7 @@ GOTOSOCIAL = MastodonBehaviour(
     deprecates=False,
     missing_media=400,
     visibility="unlisted",
+    web_visibility="public",
     languages_checked=True,
     line_break="<br>",
 )

@@ -161,6 +161,8 @@ def credentials(place: Place) -> dict[str, Json]:
         "color": "",
         "highlighted": False,
     }
+    if place.behaviour.web_visibility:
+        source["web_visibility"] = place.behaviour.web_visibility
     return {**ours, "source": source, "role": role}
 
 
