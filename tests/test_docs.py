@@ -18,6 +18,7 @@ from bot.formatter.views import DigestView, PaperView
 from bot.model import Network
 from bot.settings import accounts, options, table
 from bot.worker.signs import _QUIET
+from tests.helpers import refusal_table
 from tests.helpers.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -159,3 +160,10 @@ def test_a_deploy_button_asks_for_what_each_network_needs_and_for_nothing_unknow
     assert set(asked) <= {option.name for option in options.TABLE}
     for network in Network:
         assert set(accounts._needed(network)) <= set(asked), network
+
+
+@pytest.mark.parametrize("network", refusal_table.EXAMPLES)
+def test_the_page_of_refusals_is_what_the_code_says(network: str) -> None:
+    page = (ROOT / "docs" / "refusals.md").read_text(encoding="utf-8")
+    assert refusal_table.table(network) in page
+    assert [*refusal_table.missing(network)] == [], "the page has no row for these"

@@ -437,6 +437,52 @@ def _late(network: Network) -> tuple[str, list[Trouble]]:
     return "carried out after a 504", [_fault(*place) for place in places]
 
 
+def _gateway(network: Network) -> tuple[str, list[Trouble]]:
+    """A page in front of the network, before it or after it acted.
+
+    A 404 is not among them: where a login gets one, the address is wrong, and for a person.
+    """
+    requests, _ = _clean(network)
+    places = [
+        (faults.server_error(status, commit), at)
+        for status in (401, 403, 503)
+        for commit in (faults.Commit.NEVER, faults.Commit.NOW)
+        for at in range(1, requests + 1)
+    ]
+    return GATEWAY, [_fault(*place) for place in places]
+
+
+def _outage(_: Network) -> tuple[str, list[Trouble]]:
+    """Every post fails for an hour while reads work, from each post on."""
+    return OUTAGE, [
+        _failing(first, commit)
+        for first in range(1, 4)
+        for commit in (faults.Commit.NEVER, faults.Commit.NOW)
+    ]
+
+
+def _failing(first: int, commit: faults.Commit) -> Trouble:
+    """Let posts fail for an hour from the `first`; with a `commit` of NOW that one is out."""
+
+    def prepare(case: FaultScenario) -> None:
+        begun, posts = list[float](), list[int]()
+
+        def fail(record: Record) -> Fault | None:
+            if not is_publish(record.request):
+                return None
+            posts.append(record.number)
+            if len(posts) < first:
+                return None
+            begun.append(case.world.clock.seconds)
+            if begun[-1] - begun[0] > 3600.0:
+                return None
+            return faults.server_error(503, commit if len(begun) == 1 else faults.Commit.NEVER)
+
+        case.world.sandbox.decide(fail)
+
+    return prepare
+
+
 def _crashes(network: Network) -> tuple[str, list[Trouble]]:
     requests, commits = _clean(network)
     answered = (faults.CLOSED_BEFORE, faults.CLOSED_AFTER)
@@ -458,5 +504,8 @@ def _commit(at: int, *, after: bool) -> Trouble:
     return lambda _: Crash(at, after=after)
 
 
-TROUBLES = (_faults, _late, _crashes)
+GATEWAY, OUTAGE = "a gateway's pages at each request", "an hour in which reads alone work"
+PASSING = (GATEWAY, OUTAGE)
+"""Trouble that passes: nothing of it may be left to a person."""
+TROUBLES = (_faults, _late, _gateway, _outage, _crashes)
 """What a table is made of: each gives its name, and all that can happen to a network's thread."""
