@@ -42,20 +42,21 @@ _NO_TAG = re.compile(r"""<(?!/?[A-Za-z](?:[^<>"']++|"[^"<]*"|'[^'<]*')*+>)""")
 def to_markdown(html: str) -> str:
     """Give the Markdown lines that `html` was rendered from, without front matter; never raises."""
     writer = _Writer()
-    writer.feed(_NO_TAG.sub("&lt;", _DECLARATION.sub("", _without_comments(html))))
+    writer.feed(tame(html))
     writer.close()
     return writer.markdown()
 
 
-def _without_comments(html: str) -> str:
-    """Drop comments, and the rest after one that never ends.
+def tame(html: str) -> str:
+    """Drop comments and declarations, and escape what is no tag.
 
-    This and the patterns above take the standard parser's pitfalls out of its way: it raises for
-    declarations it does not know, and before Python 3.11.14 its time grows with the square or the
-    cube of what begins and never ends. Each of them looks at a character once.
+    The standard parser raises for declarations it does not know, and before Python 3.11.14 its time
+    grows with the square or the cube of what begins and never ends. Here each character is looked
+    at once. After a comment that never ends nothing is left.
     """
     first, *others = html.split("<!--")
-    return first + "".join(other.partition("-->")[2] for other in others)
+    seen = first + "".join(other.partition("-->")[2] for other in others)
+    return _NO_TAG.sub("&lt;", _DECLARATION.sub("", seen))
 
 
 class _Writer(HTMLParser):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from bot.model import Mention, Metrics, Paper
 _RANKED = re.compile(r"([0-9]{1,6})\.(?:[ \t]+(.*))?$")
 _METRICS = re.compile(
     r"-[ \t]+retweets:[ \t]*([0-9,]{1,15}),[ \t]*favorites:[ \t]*([0-9,]{1,15})"
-    r"[ \t]*(?:\(([^()]*)\))?[ \t]*$"
+    r"[ \t]*(?:\(([^()]*)\)[ \t]*)?$"
 )
 _LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]*)\)")
 _ABOUT = re.compile(
@@ -25,6 +25,9 @@ _MOMENT = re.compile(
     r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})[ \t]+([0-9]{1,2}):([0-9]{2}):([0-9]{2})$"
 )
 _IMAGE = re.compile(r"!\[[^\[\]]*\]\([^()]*\)$")
+MOST_AUTHORS = 200
+LONGEST_AUTHORS = 20_000
+"""How many authors of a paper are read, and how many characters of all their names."""
 _BULLET = re.compile(r"-[ \t]")
 
 
@@ -73,7 +76,7 @@ def read_paper(section: Section, where: str) -> tuple[Paper, tuple[str, ...]]:
     paper = Paper(
         rank=int(ranked[1]),
         title=ranked[2].strip(),
-        authors=tuple(filter(None, map(str.strip, " ".join(found.authors).split(",")))),
+        authors=_authors(found.authors),
         metrics=found.metrics,
         arxiv_id=arxiv_id,
         abs_url=abs_url or f"https://arxiv.org/abs/{arxiv_id}",
@@ -85,15 +88,27 @@ def read_paper(section: Section, where: str) -> tuple[Paper, tuple[str, ...]]:
     return paper, warnings
 
 
+def _authors(lines: Sequence[str]) -> tuple[str, ...]:
+    """The names in the lines of authors; `MOST_AUTHORS` at most, as no post has room for more."""
+    joined = " ".join(lines)[:LONGEST_AUTHORS]
+    names = filter(None, map(str.strip, joined.split(",", MOST_AUTHORS)[:MOST_AUTHORS]))
+    return tuple(names)
+
+
 def _read_lines(section: Section, found: _Found, where: str) -> Iterator[str]:
     """Sort each line into `found`; gives a warning for each that should say something and fails."""
     lines = enumerate(section.lines, section.line + 1)
     for number, raw in lines:
         line = raw.strip()
         if tweets.OPENING.match(line):
-            while tweets.CLOSING not in line and (following := next(lines, None)):
-                line = f"{line}\n{following[1].strip()}"
-            mention = tweets.mention(line)
+            markup, size = [line], len(line)
+            while tweets.CLOSING not in markup[-1] and size <= tweets.LONGEST:
+                following = next(lines, None)
+                if following is None:
+                    break
+                markup.append(following[1].strip())
+                size += len(markup[-1]) + 1
+            mention = tweets.mention("\n".join(markup))
             if mention is None:
                 yield f"{where}:{number}: a tweet that cannot be read is left out"
             else:

@@ -18,6 +18,8 @@ from bot.digests.papers import Section, read_paper
 from bot.errors import Malformed
 from bot.model import Digest, Paper
 
+LONGEST_LINE = 65_536
+"""Characters of a line that are read."""
 _DAY = re.compile(r"(?<![0-9])([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])")
 _HEADING = re.compile(r"#[ \t]+(.*)$")
 
@@ -32,8 +34,13 @@ def parse(
     Malformed where this is no digest, or none of its papers can be read.
     """
     lines = _lines(text, where)
+    warnings = [
+        f"{where}:{number}: is longer than {LONGEST_LINE:,} characters, and is cut there"
+        for number, line in enumerate(lines, 1)
+        if len(line) > LONGEST_LINE
+    ]
+    lines = [line[:LONGEST_LINE] for line in lines]
     fields, start = frontmatter.split(lines, where)
-    warnings: list[str] = []
     papers = tuple(_papers(list(_sections(lines, start, where)), where, warnings))
     title = _required(fields, "title", where)
     slug, first, last = _identity(fields, day)
@@ -59,7 +66,8 @@ def head(text: str, where: str = "digest") -> tuple[str, date | None, datetime |
 
     `text` may be cut anywhere after the front matter. Raises Malformed.
     """
-    fields, _ = frontmatter.split(_lines(text, where), where)
+    lines = [line[:LONGEST_LINE] for line in _lines(text, where)]
+    fields, _ = frontmatter.split(lines, where)
     slug, _, last = _identity(fields, None)
     published = _published(fields, where) if "date" in fields else None
     return slug, last, published

@@ -8,23 +8,29 @@ readers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
-from bot.formatter.entities import Entity, Kind, entities
+from bot.formatter.entities import Kind, entities
 from bot.model import Network
 
 _SIGNS = "@#$\uff20\uff03"  # the last two are the full-width forms
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_LONGEST_SCHEME = 40
+_PASSES = 8
+_SCHEME = re.compile(rf"[a-z][a-z0-9+.-]{{0,{_LONGEST_SCHEME}}}://", re.IGNORECASE)
 _SENTENCE_JOINED = re.compile(r"[\w)]{2,}\.([A-Z][a-z]*)$")
 
 # Wider than Mastodon's own patterns (app/models/account.rb and tag.rb: a user, with or without a
 # host; a tag holds at least one letter), since other servers of the Fediverse differ a little.
 _AT, _HASH = r"[@\uff20]", r"[#\uff03]"
 _FEDIVERSE_SIGN = re.compile(
-    rf"(?<![\w/])(?:{_AT}|{_HASH})*(?:{_AT}(?=\w)|{_HASH}(?=[\w·・\u200c]*[^\W\d_]))"
+    rf"(?<![@#\uff20\uff03])(?:{_AT}|{_HASH})+"
+    rf"(?:(?<={_AT})(?=\w)|(?<={_HASH})(?=[\w·・\u200c]*[^\W\d_]))"
 )
+_IN_A_WORD = re.compile(r"[\w/]")
 _WEB_LINK = re.compile(r"https?://", re.IGNORECASE)
-_FEDIVERSE_LINK = re.compile(r"\b[a-z][a-z0-9+.-]*://|\b(?:magnet|xmpp):(?=\S)", re.IGNORECASE)
+_FEDIVERSE_LINK = re.compile(
+    rf"https?://|\b[a-z][a-z0-9+.-]{{0,{_LONGEST_SCHEME}}}://|\b(?:magnet|xmpp):(?=\S)",
+    re.IGNORECASE,
+)
 
 
 def defuse(text: str, network: Network) -> str:
@@ -32,42 +38,54 @@ def defuse(text: str, network: Network) -> str:
 
     On X a bare domain is a link and costs as one; Mastodon links addresses with a scheme. Bluesky
     links nothing by itself: we link each address that has a scheme, and its apps guess at signs.
-    Taking one thing away can bring another to light, so it is done until nothing is left.
+    Taking one thing away can bring another to light, so it is done until nothing is left; text that
+    was made to go on so for long loses all its signs.
     """
     if network is Network.TWITTER:
         return _for_x(text)
     link = _FEDIVERSE_LINK if network is Network.MASTODON else _WEB_LINK
-    before = None
-    while text != before:
+    for _ in range(_PASSES):
         before = text
-        text = link.sub("", _FEDIVERSE_SIGN.sub("", text))
-    return text
+        text = link.sub("", _FEDIVERSE_SIGN.sub(_outside_words, text))
+        if text == before:
+            return text
+    return _bare(text)
+
+
+def _outside_words(run: re.Match[str]) -> str:
+    """What is left of signs before a word: one that stands in a word is no mention or tag."""
+    is_inside = run.start() and _IN_A_WORD.match(run.string, run.start() - 1)
+    return run[0][0] if is_inside else ""
+
+
+def _bare(text: str) -> str:
+    """The text without any sign, and with no address that a network could know."""
+    return re.sub(rf"[{_SIGNS}]", "", text).replace("://", " ").replace(":", " ")
 
 
 def _for_x(text: str) -> str:
-    while found := entities(text):
-        for entity in reversed(found):
-            text = _HARMLESS[entity.kind](text, entity)
-    return text
+    for _ in range(_PASSES):
+        found = entities(text)
+        if not found:
+            return text
+        pieces, end = list[str](), 0
+        for entity in found:
+            before = text[end : entity.start]
+            is_link = entity.kind is Kind.URL
+            pieces += (
+                (before, _bracketed(entity.text))
+                if is_link
+                else (before.rstrip(_SIGNS), entity.text.lstrip(_SIGNS))
+            )
+            end = entity.end
+        text = "".join((*pieces, text[end:]))
+    return _bare(text).replace(".", " ")
 
 
-def _without_sign(text: str, entity: Entity) -> str:
-    before = text[: entity.start].rstrip(_SIGNS)
-    return before + entity.text.lstrip(_SIGNS) + text[entity.end :]
-
-
-def _bracketed(text: str, entity: Entity) -> str:
+def _bracketed(link: str) -> str:
     """`models.In this` gets its space, `https://a.b.org/c.d` becomes `a[.]b[.]org/c.d`."""
-    shown = _SCHEME.sub("", entity.text)
+    shown = _SCHEME.sub("", link)
     if _SENTENCE_JOINED.match(shown):
-        return text[: entity.start] + shown.replace(".", ". ") + text[entity.end :]
+        return shown.replace(".", ". ")
     host, slash, path = shown.partition("/")
-    return text[: entity.start] + host.replace(".", "[.]") + slash + path + text[entity.end :]
-
-
-_HARMLESS: dict[Kind, Callable[[str, Entity], str]] = {
-    Kind.MENTION: _without_sign,
-    Kind.HASHTAG: _without_sign,
-    Kind.CASHTAG: _without_sign,
-    Kind.URL: _bracketed,
-}
+    return host.replace(".", "[.]") + slash + path

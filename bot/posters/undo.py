@@ -12,11 +12,14 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 
+from bot.digests.html import tame
 from bot.posters.values import at, items_at, text_at
 
 _SHORT = r"https?://t\.co/[A-Za-z0-9]+"
 _ALTERED = re.compile(rf"{_SHORT}|&(?:amp|lt|gt);", re.ASCII)
-_LAST_SHORT = re.compile(rf"\s*{_SHORT}\s*\Z", re.ASCII)
+_ONE_SHORT = re.compile(_SHORT, re.ASCII)
+LONGEST = 65_536
+"""Characters of a status that are read: no post of ours is nearly as long."""
 _ESCAPES: Mapping[str, str] = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
 _MEDIA_PAGE = re.compile(
     r"https?://(?:\w+\.)?(?:x|twitter)\.com/\w+/status/\d+/(?:photo|video)/\d+", re.ASCII
@@ -34,10 +37,12 @@ def x_text(post: object) -> str:
     note = at(post, "note_tweet") or at(post, "note_post")
     whole = note if text_at(note, "text") else post
     links = dict(_links(whole))
-    text = _ALTERED.sub(lambda found: _original(found[0], links), text_at(whole, "text"))
-    if items_at(post, "attachments", "media_keys"):
-        text = _LAST_SHORT.sub("", text)  # a picture that no entity speaks of
-    return text.strip()
+    raw = text_at(whole, "text")[:LONGEST]
+    text = _ALTERED.sub(lambda found: _original(found[0], links), raw).strip()
+    if items_at(post, "attachments", "media_keys"):  # a picture that no entity speaks of
+        before, _, last = text.rpartition("http")
+        text = before.rstrip() if _ONE_SHORT.fullmatch(f"http{last}") else text
+    return text
 
 
 def _links(post: object) -> Iterator[tuple[str, str]]:
@@ -59,7 +64,7 @@ def html_text(html: str) -> str:
     A link becomes its address, whatever part of it is shown; a hashtag or mention stays itself.
     """
     parser = _Plain()
-    parser.feed(html)
+    parser.feed(tame(html[:LONGEST]))
     parser.close()
     return parser.text()
 
@@ -75,7 +80,7 @@ class _Plain(HTMLParser):
 
     def text(self) -> str:
         self._end_link()
-        lines = re.sub(r"[ \t]*\n[ \t]*", "\n", "".join(self._pieces))
+        lines = "\n".join(line.strip(" \t") for line in "".join(self._pieces).split("\n"))
         return re.sub(r"\n{3,}", "\n\n", lines).strip()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

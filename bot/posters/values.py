@@ -21,7 +21,7 @@ _NAMED = re.compile(r"@\w|\b(?:by|operators?|operated|contact|maintain\w*|owner)
 
 def clean(text: str, longest: int = _LONGEST_QUOTE) -> str:
     """Return text of a stranger's as it may be shown: one line, printable, cut short."""
-    line = " ".join(text.split())
+    line = " ".join(text[: 100 * longest].split())
     plain = "".join(char for char in line if char.isprintable())
     return plain if len(plain) <= longest else f"{plain[: longest - 1].rstrip()}…"
 

@@ -14,7 +14,7 @@ that shows a password, so the limit is low."""
 _SHORTEST_PART = 8
 _SURE_PART = 16
 _BETWEEN = re.compile(r"[\s,;/?&=@:#]+")
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s,;]+")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://[^\s,;]+")
 _WEB = re.compile(r"https?://(?:([^/?#]*)@)?[^/?#]*", re.IGNORECASE)
 _PASSWORD = re.compile(r"://[^/@:]*:([^/@]+)@")
 _RUNS = re.compile(r"\\+|.", re.DOTALL)
