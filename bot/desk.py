@@ -25,6 +25,7 @@ from bot.delivery.retract import retract
 from bot.delivery.run import deliver
 from bot.delivery.terms import End, Ended, Replan, Result, Surroundings, Terms
 from bot.errors import BotError
+from bot.ledger.columns import time_of
 from bot.ledger.rows import PlannedPost, PlannedThread, Spending, StoredPost, StoredThread
 from bot.model import Account, Digest, Network, State, Thread
 from bot.posters.keeper import Keeper
@@ -460,7 +461,7 @@ def refused(settings: Settings, ledger: Ledger, account: Account) -> Refused | N
     if owner != identity(settings, account):
         return None
     times, at, reason = rest.split(" ", 2)
-    return Refused(int(times), datetime.fromisoformat(at), reason)
+    return Refused(int(times), time_of(at), reason)
 
 
 def note_refusal(settings: Settings, ledger: Ledger, served: Served, now: datetime) -> None:

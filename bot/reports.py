@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bot import app
 from bot.delivery.money import month_of
 from bot.desk import refused
+from bot.ledger.columns import time_of
 from bot.model import Account, Network, State
 from bot.settings import Settings
 from bot.show.status import AccountStatus, ThreadStatus, WorkerStatus
@@ -30,7 +31,7 @@ def worker(ledger: Ledger | None) -> WorkerStatus | None:
     if ledger is None:
         return None
     noted = (ledger.fact("", name) for name in (LAST_PASS, LAST_GOOD_PASS, NEXT_RUN))
-    last, good, following = (datetime.fromisoformat(said) if said else None for said in noted)
+    last, good, following = (time_of(said) if said else None for said in noted)
     return WorkerStatus(last, good, following) if last or following else None
 
 

@@ -67,8 +67,9 @@ def read_paper(section: Section, where: str) -> tuple[Paper, tuple[str, ...]]:
     if found.metrics is None:
         expected = "expected a line like `- retweets: 12, favorites: 34 (06/23/2021 10:32:04)`"
         raise Malformed(where, section.line, expected)
-    abs_url = found.links.get("abs", "")
-    about = _ABOUT.match(abs_url) or _ABOUT.match(found.links.get("pdf", ""))
+    links = {name: url for name, url in found.links.items() if _ABOUT.match(url)}
+    abs_url, pdf_url = links.get("abs", ""), links.get("pdf", "")
+    about = _ABOUT.match(abs_url) or _ABOUT.match(pdf_url)
     if about is None:
         expected = "expected a line like `- links: [abs](https://arxiv.org/abs/2106.10934) | ...`"
         raise Malformed(where, section.line, expected)
@@ -80,7 +81,7 @@ def read_paper(section: Section, where: str) -> tuple[Paper, tuple[str, ...]]:
         metrics=found.metrics,
         arxiv_id=arxiv_id,
         abs_url=abs_url or f"https://arxiv.org/abs/{arxiv_id}",
-        pdf_url=found.links.get("pdf", ""),
+        pdf_url=pdf_url,
         categories=found.categories,
         abstract="\n".join(found.abstract).strip(),
         mentions=tuple(found.mentions),

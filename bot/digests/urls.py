@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
+import unicodedata
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from bot.digests.reading import printable
 
+_SAFE = "/%:=&?+,;~._-!*()'"
+_LONGEST = 2_000
+_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+\.?|localhost|[0-9a-f:.]+", re.IGNORECASE)
 _RULE = "only https is allowed, and http to this machine itself"
 
 
@@ -38,6 +42,33 @@ def refusal(url: str) -> str:
     if parts.username is not None or parts.password is not None:
         return "it has a user or password in it"
     return "" if parts.scheme == "https" or is_loopback(host) else _RULE
+
+
+def page(url: str) -> str:
+    """`url` as the address of a page that a post may hold; empty where it is none.
+
+    It is http or https to a host, without a user, and one word in which no network sees a second
+    link, a mention or a tag: what is no part of an address is quoted.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host) or "@" in parts.netloc:
+        return ""
+    netloc = f"{host}:{port}" if port else host
+    path, query, fragment = (
+        quote(part, safe=_SAFE) for part in (parts.path, parts.query, parts.fragment)
+    )
+    address = urlunsplit((parts.scheme, netloc, path, query, fragment))
+    return address if len(address) <= _LONGEST else ""
+
+
+def slug(text: str) -> str:
+    """`text` as a slug: letters, digits and `._~-` of ASCII, at most 200; empty where none is."""
+    plain = unicodedata.normalize("NFKD", text[:_LONGEST]).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._~-]+", "-", plain).strip("-")[:200]
 
 
 def is_loopback(host: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.ledger.base import Base
-from bot.ledger.columns import dollars, micros, stamp, words
+from bot.ledger.columns import dollars, micros, stamp, time_of, words
 from bot.ledger.rows import Limit, Spending, StoredThread
 
 LONGEST_LIMIT = timedelta(days=31)
@@ -41,8 +41,7 @@ class Accounts(Base):
             latest=stamp(at + LONGEST_LIMIT),
         )
         return tuple(
-            Limit(account, row["kind"], datetime.fromisoformat(row["until"]), row["reason"])
-            for row in rows
+            Limit(account, row["kind"], time_of(row["until"]), row["reason"]) for row in rows
         )
 
     def spend(self, spending: Spending) -> None:
@@ -126,7 +125,7 @@ class Accounts(Base):
             account=account,
             before=before,
         )
-        return (rows[0]["id"], datetime.fromisoformat(rows[0]["sent_at"])) if rows else None
+        return (rows[0]["id"], time_of(rows[0]["sent_at"])) if rows else None
 
     def known_ids(self, account: str, number: int, among: Iterable[str]) -> frozenset[str]:
         """Return those of the ids in `among` that belong to other threads than `number`."""

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_UP, Decimal
 from functools import lru_cache
 
+from bot.errors import LedgerError
 from bot.ledger.rows import Attempt, StoredPost, StoredThread
 from bot.model import Card, Media, Network, Span, State
 
@@ -25,9 +26,23 @@ def stamp(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
+def time_of(text: str) -> datetime:
+    """The time that `stamp` wrote. Raises LedgerError for any other text."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = datetime.min  # noqa: DTZ901 - it has no zone, as is refused
+    if found.tzinfo is None:
+        mend = (
+            "Put a copy of the ledger back, or move it away: what is out is found on the network."
+        )
+        raise LedgerError(f"a time in the ledger is not as bot wrote it: {text[:40]!r}", mend)
+    return found
+
+
 def moment(text: str | None) -> datetime | None:
-    """The time that `stamp` wrote; None for NULL."""
-    return None if text is None else datetime.fromisoformat(text)
+    """The time that `stamp` wrote; None for NULL. Raises LedgerError."""
+    return None if text is None else time_of(text)
 
 
 def words(text: str) -> str:
@@ -107,11 +122,11 @@ def read_thread(row: sqlite3.Row, posts: Sequence[sqlite3.Row]) -> StoredThread:
         day=date.fromisoformat(row["day"]),
         generation=row["generation"],
         title=row["title"],
-        published=datetime.fromisoformat(row["published"]),
+        published=time_of(row["published"]),
         fingerprint=row["fingerprint"],
         language=row["language"],
         visibility=row["visibility"],
-        planned_at=datetime.fromisoformat(row["planned_at"]),
+        planned_at=time_of(row["planned_at"]),
         looked_at=moment(row["looked_at"]),
         checked_at=moment(row["checked_at"]),
         posts=tuple(map(read_post, posts)),
@@ -122,5 +137,5 @@ def read_thread(row: sqlite3.Row, posts: Sequence[sqlite3.Row]) -> StoredThread:
 
 def read_attempt(row: sqlite3.Row) -> Attempt:
     """A row of `attempts`."""
-    at = datetime.fromisoformat(row["at"])
+    at = time_of(row["at"])
     return Attempt(at, row["kind"], row["position"], row["outcome"], row["detail"])

@@ -152,7 +152,12 @@ def migrate(db: Database, path: Path) -> None:
 
 
 def check_version(version: int, path: Path) -> None:
-    """Refuse a ledger that a later release wrote. Raises LedgerError."""
+    """Refuse a ledger that a later release wrote, or none of ours. Raises LedgerError."""
+    if version < 0:
+        raise LedgerError(
+            f"the ledger {path} has version {version}, which no release of bot wrote",
+            "Put a copy of the ledger back.",
+        )
     if version > LATEST:
         raise LedgerError(
             f"the ledger {path} has version {version}, and this program knows {LATEST} at most",

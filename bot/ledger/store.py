@@ -43,6 +43,7 @@ class Ledger(Posts, Accounts, Troubles, Pictures):
         """
         path = path.absolute()
         with border(path):
+            _insist_on_a_file(path)
             return cls(path, Writer(path, wait))
 
     @classmethod
@@ -60,6 +61,7 @@ class Ledger(Posts, Accounts, Troubles, Pictures):
                 path.stat()
             except FileNotFoundError:
                 return None
+            _insist_on_a_file(path)
             if not _readable(reader, path):
                 return None
             undo.pop_all()
@@ -75,6 +77,12 @@ class Ledger(Posts, Accounts, Troubles, Pictures):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _insist_on_a_file(path: Path) -> None:
+    """Refuse what is there and is no file: opening a pipe would wait for ever."""
+    if path.exists() and not path.is_file():
+        raise LedgerError(f"the ledger {path} is no file", "Set BOT_DATABASE to another file.")
 
 
 def _readable(reader: Reader, path: Path) -> bool:

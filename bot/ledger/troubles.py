@@ -6,7 +6,7 @@ import sqlite3
 from datetime import datetime
 
 from bot.ledger.base import Base
-from bot.ledger.columns import moment, stamp, words
+from bot.ledger.columns import moment, stamp, time_of, words
 from bot.ledger.rows import StoredTrouble
 
 
@@ -60,7 +60,7 @@ def _read(row: sqlite3.Row) -> StoredTrouble:
         subject=row["subject"],
         message=row["message"],
         mend=row["mend"],
-        raised_at=datetime.fromisoformat(row["raised_at"]),
+        raised_at=time_of(row["raised_at"]),
         told_at=moment(row["told_at"]),
         over_at=moment(row["over_at"]),
     )

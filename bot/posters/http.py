@@ -25,7 +25,9 @@ from bot.posters.answers import Exchange, Fate, Reply
 from bot.posters.troubles import TooLarge, chain, is_broken, words
 from bot.posters.wire import Watch, pools
 
-_CAP = 20_000_000
+_CAP = 2_000_000
+_CAP_OF_REFUSAL = 65_536
+"""Bytes of an answer, decoded; a refusal is read so far, since its beginning says what it is."""
 _SHORTEST_SECRET = 16
 _TALKATIVE = (
     "oauthlib.oauth1.rfc5849",
@@ -205,7 +207,10 @@ class _Adapter(HTTPAdapter):
         return response
 
     def _whole(self, response: requests.Response) -> Reply:
-        body: bytes = response.raw.read(_CAP + 1, decode_content=True)
+        if response.ok:
+            body: bytes = response.raw.read(_CAP + 1, decode_content=True)
+        else:
+            body = response.raw.read(_CAP_OF_REFUSAL, decode_content=True)
         if len(body) > _CAP:
             raise TooLarge
         for secret in self._secrets:

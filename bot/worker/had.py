@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from bot.digests.reading import Reading
+from bot.ledger.columns import time_of
 from bot.model import Digest, State
 from bot.worker.tick import DAY, Had
 
@@ -46,7 +47,7 @@ def _nothing_in(ledger: Ledger, account: str) -> Iterator[tuple[date, datetime]]
     """The newest digest that had nothing for the account, if any."""
     day, _, published = (ledger.fact(account, _NOTHING_IN) or "").partition(" ")
     if published:
-        yield date.fromisoformat(day), datetime.fromisoformat(published)
+        yield date.fromisoformat(day), time_of(published)
 
 
 def knowing(known: Had, ledger: Ledger, account: str, offer: Iterable[Reading]) -> Had:

@@ -21,6 +21,7 @@ from bot.desk import Desk, Served, Wishes, identity, refused
 from bot.digests.reading import Outcome, Reading
 from bot.digests.urls import shown
 from bot.errors import BotError, Replaced
+from bot.ledger.columns import time_of
 from bot.model import Account, Digest, Network
 from bot.service import Service, side_by_side
 from bot.worker.asking import Asking, growing
@@ -217,7 +218,7 @@ class Passes:
         if owner != identity(self.service.settings, account):
             return True
         longest = CREDENTIALS_EVERY if account.name in self._started else CREDENTIALS_AT_START
-        return not timedelta(0) <= self._now() - datetime.fromisoformat(tried) < longest
+        return not timedelta(0) <= self._now() - time_of(tried) < longest
 
     def _stamp(self, account: Account) -> str:
         """When credentials were last put to use, and whose."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from html import unescape
 from pathlib import Path
@@ -11,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.digests.parse import days_in, head, parse
+from bot.digests.urls import page, slug
 from bot.errors import Malformed
 from bot.model import Digest, Mention, Metrics, Paper
 from tests.helpers.digest_writer import digests, write
 from tests.helpers.paths import SAMPLES, corpus, corpus_only
+from tests.helpers.sample_digests import digest
 
 FRONT = """\
 ---
@@ -416,3 +419,52 @@ def test_a_day_at_an_end_of_the_calendar_names_no_day() -> None:
     text = "---\ntitle: Hot Papers 9999-12-31\ndate: 2026-03-01\nslug: hot-9999-12-31\n---\n"
     digest, _ = parse(text, "x.md")
     assert digest.day == date(2026, 3, 1)
+
+
+HOSTILE = "@victim #spam $TSLA https://evil.example/x"
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://papers.example/a?b=c&d=1#e", "https://papers.example/a?b=c&d=1#e"),
+        ("http://papers.example:8080/", "http://papers.example:8080/"),
+        ("https://papers.example/@victim $TSLA", "https://papers.example/%40victim%20%24TSLA"),
+        ("https://papers.example/a#b#c", "https://papers.example/a#b%23c"),
+        (HOSTILE, ""),
+        ("javascript:alert(1)", ""),
+        ("https://", ""),
+        ("https://user:pw@papers.example/", ""),
+        ("https://papers.example:x/", ""),
+        ("https://a b.example/", ""),
+        ("ftp://papers.example/", ""),
+        ("https://papers.example/" + "x" * 3_000, ""),
+    ],
+)
+def test_the_page_of_a_digest_is_an_address_and_nothing_else(url: str, kept: str) -> None:
+    assert page(url) == kept
+    text = write(replace(digest("2021-06-22"), url=url))
+    assert parse(text, "x")[0].url == kept
+
+
+@pytest.mark.parametrize(
+    ("written", "made"),
+    [
+        ("hot-papers-2021-06-22", "hot-papers-2021-06-22"),
+        (f"2021-06-22 {HOSTILE}", "2021-06-22-victim-spam-TSLA-https-evil.example-x"),
+        ("2021-06-22/../x", "2021-06-22-..-x"),
+        ("été-2021-06-22", "ete-2021-06-22"),
+        ("\x1b[2J2021-06-22", "2J2021-06-22"),
+        ("2021-06-22" + "x" * 999, "2021-06-22" + "x" * 190),
+        ("@@@", ""),
+    ],
+)
+def test_a_slug_is_made_of_letters_digits_and_four_signs(written: str, made: str) -> None:
+    assert slug(written) == made
+
+
+def test_a_link_that_is_none_of_arxivs_is_not_taken() -> None:
+    text = write(digest("2021-06-22"))
+    (start, end) = text.index("[abs]("), text.index(")", text.index("[abs]("))
+    hostile = text[:start] + "[abs](javascript:x" + text[end:]
+    assert parse(hostile, "x")[0].papers[0].abs_url == "https://arxiv.org/abs/2106.00001"

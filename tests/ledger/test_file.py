@@ -15,6 +15,7 @@ import pytest
 from sqlite_utils import Database
 
 from bot.ledger import migrations
+from bot.ledger.columns import time_of
 from bot.ledger.errors import LedgerError, Locked, Replaced, border
 from bot.ledger.migrations import APPLICATION_ID, LATEST
 from bot.ledger.reader import Reader
@@ -701,3 +702,29 @@ def test_a_ledger_closed_twice_or_used_afterwards_says_so(path: Path) -> None:
         ledger.refresh(thread.number)
     with pytest.raises(LedgerError, match="closed"):
         ledger.attempt(thread.number, Attempt(T0 + MINUTE, "read", None, ""))
+
+
+def test_a_pipe_is_no_ledger_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "bot.db"
+    os.mkfifo(path)
+    for use in (Ledger.open, Ledger.peek):
+        with pytest.raises(LedgerError, match="is no file"):
+            use(path)
+
+
+def test_a_version_that_no_release_wrote_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bot.db"
+    Ledger.open(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = -1")
+    for use in (Ledger.open, Ledger.peek):
+        with pytest.raises(LedgerError, match="version -1, which no release of bot wrote"):
+            use(path)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-03-01", "2026-03-01T12:00:00", "x" * 999])
+def test_a_time_that_is_none_is_an_error_with_its_next_step(text: str) -> None:
+    with pytest.raises(LedgerError, match="is not as bot wrote it") as caught:
+        time_of(text)
+    assert len(caught.value.message) < 120
+    assert caught.value.mend
