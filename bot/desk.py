@@ -53,7 +53,8 @@ class Wishes:
 class Served:
     """What became of one account. `thread` is None where nothing of it was planned.
 
-    `stops` says that the account can do nothing before its credentials or address are mended.
+    `named` says that the network, or the budget, named the time `until`. `stops` says that the
+    account can do nothing before its credentials or address are mended.
     """
 
     account: Account
@@ -62,6 +63,7 @@ class Served:
     reason: str = ""
     until: datetime | None = None
     stops: bool = False
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,13 @@ class Desk:
                     return refused
             except Ended as ended:
                 return Served(
-                    self.account, ended.end, None, ended.reason, ended.until, stops=ended.stops
+                    self.account,
+                    ended.end,
+                    None,
+                    ended.reason,
+                    ended.until,
+                    stops=ended.stops,
+                    named=ended.named,
                 )
             stored = self._plan(digest, thread, stored.generation + 1 if stored else 0)
             if alike and not wishes.unsent:
@@ -413,7 +421,13 @@ class Desk:
 
 def _served(account: Account, result: Result) -> Served:
     return Served(
-        account, result.end, result.thread, result.reason, result.until, stops=result.stops
+        account,
+        result.end,
+        result.thread,
+        result.reason,
+        result.until,
+        stops=result.stops,
+        named=result.named,
     )
 
 

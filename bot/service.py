@@ -120,7 +120,9 @@ class Service:
         try:
             for limit in ledger.limits(account.name, now):
                 if limit.kind == LOGIN:
-                    return Served(account, End.LATER, reason=limit.reason, until=limit.until)
+                    return Served(
+                        account, End.LATER, reason=limit.reason, until=limit.until, named=True
+                    )
             with ledger.sending(account.name, now):
                 served = self._read(account, work)
                 note_refusal(settings, ledger, served, self.around.clock())
@@ -138,7 +140,14 @@ class Service:
             if error.login and error.until:
                 self.ledger.limit(Limit(account.name, LOGIN, error.until, error.message))
             end = End.WRONG if error.wrong else End.FAILED if error.final else End.LATER
-            return Served(account, end, reason=str(error), until=error.until, stops=error.stops)
+            return Served(
+                account,
+                end,
+                reason=str(error),
+                until=error.until,
+                stops=error.stops,
+                named=error.until is not None and error.named,
+            )
 
     def _at_desk(self, account: Account, work: Callable[[Desk], Served]) -> Served:
         settings, ledger, around = self.settings, self.ledger, self.around

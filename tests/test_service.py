@@ -388,6 +388,27 @@ def test_an_account_that_moves_to_another_server_is_asked_anew(tmp_path: Path) -
         assert len(new.live()) == 4
 
 
+@pytest.mark.parametrize(
+    ("more", "opening", "replies"),
+    [
+        ({}, "public", "unlisted"),
+        ({"MASTODON_REPLIES": "unlisted"}, "public", "unlisted"),
+        ({"MASTODON_REPLIES": "public"}, "public", "public"),
+        ({"MASTODON_REPLIES": "public", "MASTODON_VISIBILITY": "unlisted"}, *["unlisted"] * 2),
+        ({"MASTODON_REPLIES": "public", "MASTODON_VISIBILITY": "private"}, *["private"] * 2),
+        ({"MASTODON_REPLIES": "public", "MASTODON_VISIBILITY": "direct"}, *["direct"] * 2),
+    ],
+    ids=str,
+)
+def test_replies_are_listed_as_they_are_set_to_be_where_the_opening_is_public(
+    tmp_path: Path, more: dict[str, str], opening: str, replies: str
+) -> None:
+    with fake_world(tmp_path) as world:
+        settings = world.settings([TOOTS], **more)
+        assert publish(world, settings, digest(2))["mastodon"].end == "done"
+        assert [post.visibility for post in world.live(TOOTS)] == [opening, *[replies] * 3]
+
+
 def test_papers_that_went_out_lately_are_left_out(tmp_path: Path) -> None:
     with fake_world(tmp_path) as world:
         settings = world.settings([X], BOT_REPEAT_DAYS="7")

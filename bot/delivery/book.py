@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from bot.ledger.store import Ledger
 
 
+LIMITED = "limited"
+"""In the log of requests, the outcome of a try that a limit kept back until a time it named."""
+
+
 @dataclass(slots=True)
 class Book:
     """The thread as the ledger has it, and all that this run does to it there.
@@ -41,6 +45,7 @@ class Book:
     _contact: float = field(default=0.0, init=False)
     _last_out: float | None = field(default=None, init=False)
     _failed: tuple[int | None, int, datetime] | None = field(default=None, init=False)
+    _is_limit: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.contact()
@@ -181,8 +186,10 @@ class Book:
         if attempt.kind == "send":
             position, times, _ = self._failed or (None, 0, attempt.at)
             before = times if position == attempt.position else 0
-            failed = attempt.outcome in (Sort.LATER, Sort.UNKNOWN)
+            failed = attempt.outcome in (Sort.LATER, Sort.UNKNOWN, LIMITED)
             self._failed = attempt.position, before + 1 if failed else 0, attempt.at
+            # a first limit is waited for as it says; one after the other, longer each time
+            self._is_limit = attempt.outcome == LIMITED and before == 0
 
     @property
     def failures(self) -> int:
@@ -193,7 +200,7 @@ class Book:
     @property
     def backoff(self) -> float:
         """Seconds before the next try of a post whose last one failed; they grow with each."""
-        if not self.failures or self._failed is None:
+        if not self.failures or self._failed is None or self._is_limit:
             return 0.0
         grown = self.terms.policy.retry_wait * 2.0 ** min(self.failures - 1, 30)
         seconds = min(grown, LONGEST_BACKOFF)
@@ -260,16 +267,19 @@ class Book:
         if seconds > 0:
             self.around.sleep(seconds)
 
-    def wait_until(self, until: datetime, reason: str) -> None:
-        """Wait for a time of the wall clock, if this run has the patience."""
+    def wait_until(self, until: datetime, reason: str, *, named: bool = True) -> None:
+        """Wait for a time of the wall clock, if this run has the patience; see `CannotRead`."""
         seconds = (until - self.now).total_seconds()
         if seconds > 0:
-            self.wait(seconds, reason, until)
+            self.wait(seconds, reason, until, named=named)
 
-    def wait(self, seconds: float, reason: str, until: datetime | None = None) -> None:
+    def wait(
+        self, seconds: float, reason: str, until: datetime | None = None, *, named: bool = True
+    ) -> None:
         """Wait, if this run has the patience. Else raises Ended."""
         if self._waited + seconds > self.terms.patience:
-            raise Ended(End.LATER, reason, until or self.now + timedelta(seconds=seconds))
+            again = until or self.now + timedelta(seconds=seconds)
+            raise Ended(End.LATER, reason, again, named=named and until is not None)
         self.tell("waiting", None, f"{seconds:.0f} s: {reason}")
         self._waited += seconds
         if not self.around.stopping():

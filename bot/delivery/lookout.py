@@ -49,6 +49,8 @@ class Lookout:
 
     book: Book
     poster: Poster
+    shown: set[str] = field(default_factory=set, init=False)
+    """The ids of all posts that reads have shown."""
     _older: set[str] = field(default_factory=set, init=False)
     _failures: int = field(default=0, init=False)
 
@@ -86,7 +88,7 @@ class Lookout:
         reading = self._reading(posts, first)
         found = reading.recognise()
         if found.doubtful:
-            advice = _TAKE_BACK if reading.wholes() else _IF_OURS
+            advice = _TAKE_BACK if reading.holds_wholes() else _IF_OURS
             book.give_up(first.position, f"{found.doubtful}; {advice}")
         if found.order:
             raise Replan(found.order)
@@ -110,30 +112,32 @@ class Lookout:
             self._older |= {each.id for each in posts.posts}
         return True
 
-    def confirm(self) -> None:
+    def confirm(self) -> bool:
         """Before a third try: see that reads show the post it replies to, where reading is free.
 
-        A read that does not show what is out proves no absence. Raises Ended where the post is
-        gone, or is there and not shown.
+        A read that does not show what is out proves no absence. False where the account has to be
+        read again. Raises Ended where the post is gone, or is there and not shown.
         """
         book, first = self.book, self.book.waiting
         sent = sorted((p for p in book.thread.posts if p.state is State.SENT), key=place_of)
-        if first is None or not sent or not book.policy.checks:
-            return
+        if first is None or not sent or not (book.policy.checks and book.policy.reads):
+            return True
         last = book.tail or sent[-1].id
         try:
             seen = self.poster.look(self._sent_since(sent), keys=self._keys())
             if any(each.id == last for each in seen.posts):
-                return
+                return first.position not in self._reading(seen, first).recognise().adopted
             is_there = self.poster.read(last) is not None
         except CannotRead as error:
-            raise Ended(End.LATER, error.message, error.until) from error
+            self._cannot_read(error, first)
+            return error.blind
         if not is_there:
             book.give_up(first.position, _PARENT_GONE)
-        if first.doubted_at and book.now - first.doubted_at >= LONGEST_DOUBT:
+        tried = first.doubted_at or first.tried_at
+        if tried and book.now - tried >= LONGEST_DOUBT:
             book.give_up(first.position, f"unknown for {LONGEST_DOUBT}: {_NOT_SHOWN}")
         until = book.now + timedelta(seconds=LONGEST_BACKOFF)
-        raise Ended(End.LATER, _NOT_SHOWN, until)
+        raise Ended(End.LATER, _NOT_SHOWN, until, named=False)
 
     def check(self) -> None:
         """Read the finished thread once more: what was said to be sent and is gone is held.
@@ -158,19 +162,23 @@ class Lookout:
         """Give the posts that were sent and are not there, and those that are there once more."""
         book, seen = self.book, Look((), complete=True)
         sent = [post for post in book.thread.posts if post.state is State.SENT]
-        try:
+        while True:
             try:
-                seen = self.poster.look(self._sent_since(sent), keys=self._keys())
+                try:
+                    seen = self.poster.look(self._sent_since(sent), keys=self._keys())
+                except CannotRead as error:
+                    if not error.blind:
+                        raise
+                there = {each.id for each in seen.posts}
+                gone = [p for p in sent if p.id not in there and self.poster.read(p.id) is None]
+                break
             except CannotRead as error:
-                if not error.blind:
-                    raise
-            there = {each.id for each in seen.posts}
-            gone = [p for p in sent if p.id not in there and self.poster.read(p.id) is None]
-        except CannotRead as error:
-            book.attempt("read", None, "failed", error.message)
-            reason = f"sent, and not yet checked: {error.message}"
-            end = End.WRONG if error.wrong else End.FAILED if error.stops else End.LATER
-            raise Ended(end, reason, error.until, stops=error.stops) from error
+                book.attempt("read", None, "failed", error.message)
+                reason = f"sent, and not yet checked: {error.message}"
+                if error.final or book.around.stopping():
+                    end = End.WRONG if error.wrong else End.FAILED if error.stops else End.LATER
+                    raise Ended(end, reason, error.until, stops=error.stops) from error
+                self._pause(error, reason)
         book.attempt("read", None, "answered", f"{len(sent) - len(gone)} of {len(sent)} are there")
         return gone, [*self._reading(seen, None).doubles()]
 
@@ -194,6 +202,7 @@ class Lookout:
             self._cannot_read(error, first)
             return None
         self._failures = 0
+        self.shown |= {each.id for each in posts.posts}
         book.attempt("read", None, "answered", f"{len(posts.posts)} posts")
         book.spend("read", posts.cost)
         return posts
@@ -217,7 +226,7 @@ class Lookout:
 
     def _cannot_read(self, error: CannotRead, first: StoredPost) -> None:
         """Wait before reading again; Ended, where that would be no use."""
-        book, policy = self.book, self.book.policy
+        book = self.book
         if error.stops:
             end = End.WRONG if error.wrong else End.FAILED
             raise Ended(end, f"{error.message}. {error.mend}", stops=True) from error
@@ -229,15 +238,23 @@ class Lookout:
         if first.doubted_at and book.now - first.doubted_at >= LONGEST_DOUBT:
             reason = f"unknown for {LONGEST_DOUBT}, and the account cannot be read"
             book.give_up(first.position, f"{reason}: {error.message}")
-        if error.until:
-            if error.login:
-                limit = Limit(book.thread.account, LOGIN, error.until, error.message)
-                book.ledger.limit(limit)
-            book.wait_until(error.until, error.message)
-            return
-        grown = policy.retry_wait * 2.0 ** min(self._failures, 30)
+        self._pause(error, error.message)
+
+    def _pause(self, error: CannotRead, reason: str) -> None:
+        """Wait before reading again: as the network says, and longer each time. Raises Ended."""
+        book, policy = self.book, self.book.policy
+        grown = min(policy.retry_wait * 2.0 ** min(self._failures, 30), policy.longest_wait)
         self._failures += 1
-        book.wait(min(grown, policy.longest_wait), error.message)
+        if error.until is None:
+            book.wait(grown, reason)
+            return
+        if error.login:
+            limit = Limit(book.thread.account, LOGIN, error.until, error.message)
+            book.ledger.limit(limit)
+        until = error.until
+        if self._failures > 1:
+            until = max(until, book.now + timedelta(seconds=grown))
+        book.wait_until(until, reason, named=error.named)
 
     def _reading(self, posts: Look, first: StoredPost | None) -> ThreadMatcher:
         book, thread = self.book, self.book.thread

@@ -95,6 +95,11 @@ class ThreadMatcher:
                 return Recognised(doubtful=doubt)
         return self._unless_misplaced(Recognised(), set())
 
+    def holds_wholes(self) -> bool:
+        """Tell whether posts are there that are the thread's by key or whole text, wherever."""
+        found = (self._best(post, self.thread.posts)[0] for post in self.seen)
+        return any(each is Match.WHOLE for each in found)
+
     def wholes(self) -> Mapping[str, int]:
         """Give the posts that are the thread's by key or whole text, with the position of each.
 

@@ -29,18 +29,20 @@ def retract(
     left, with all before it, for the next run.
     """
     book = Book(ledger, terms, around, thread)
-    deleted = set[str]()
+    deleted, lookout = set[str](), Lookout(book, poster)
     try:
-        _take_back(book, poster, deleted)
+        _take_back(book, poster, lookout, deleted)
     except Ended as ended:
-        return Result(ended.end, book.thread, ended.reason, ended.until)
-    many = "1 post is" if len(deleted) == 1 else f"{len(deleted)} posts are"
-    return Result(End.DONE, book.thread, f"{many} deleted" if deleted else "nothing of it is out")
+        return Result(ended.end, book.thread, ended.reason, ended.until, named=ended.named)
+    # a network says yes also where there was nothing to delete
+    count = len(deleted & lookout.shown if book.policy.reads else deleted)
+    many = "1 post is" if count == 1 else f"{count} posts are"
+    return Result(End.DONE, book.thread, f"{many} deleted" if count else "nothing of it is out")
 
 
-def _take_back(book: Book, poster: Poster, deleted: set[str]) -> None:
+def _take_back(book: Book, poster: Poster, lookout: Lookout, deleted: set[str]) -> None:
     book.resume()
-    lookout, left = Lookout(book, poster), ""
+    left = ""
     for _ in range(_MOST_ROUNDS):
         found, left = lookout.take_stock() if book.policy.reads else ((), "")
         _settle(book, lookout)

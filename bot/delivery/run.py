@@ -64,7 +64,12 @@ class _Run:
                 self._step()
         except Ended as ended:
             return Result(
-                ended.end, self._book.thread, ended.reason, ended.until, stops=ended.stops
+                ended.end,
+                self._book.thread,
+                ended.reason,
+                ended.until,
+                stops=ended.stops,
+                named=ended.named,
             )
 
     def _step(self) -> None:  # noqa: C901, PLR0912 - an arm for each action
@@ -86,8 +91,9 @@ class _Run:
                 if not book.around.stopping():
                     self._looked = self._lookout.look()
             case Send():
-                if book.failures > 1:
-                    self._lookout.confirm()
+                if book.failures > 1 and not self._lookout.confirm():
+                    self._looked = False
+                    return
                 if self._sender.send(action.position, absent=action.absent):
                     # two senders that began in one moment find each other before a second post
                     terms = book.terms

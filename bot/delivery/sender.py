@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from bot.delivery.book import Book
+from bot.delivery.book import LIMITED, Book
 from bot.delivery.match import place_of
 from bot.delivery.terms import End, Ended
 from bot.delivery.uploads import Uploads, is_for_content
@@ -119,9 +119,8 @@ class Sender:
     def _write_down(self, post: StoredPost, outcome: Outcome) -> None:
         book, position = self.book, post.position
         detail = outcome.reason or outcome.flaw or outcome.bare
-        # what a limit kept back is no failed try: its time is known
         limited = outcome.sort is Sort.LATER and outcome.until
-        book.attempt("send", position, "limited" if limited else outcome.sort.value, detail)
+        book.attempt("send", position, LIMITED if limited else outcome.sort.value, detail)
         if outcome.sort in (Sort.SENT, Sort.UNKNOWN):
             # nobody says whether an unknown one is billed: counted, so that no budget is passed
             book.spend("post", self.poster.cost(post.text))

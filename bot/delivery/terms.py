@@ -29,8 +29,8 @@ class End(StrEnum):
 class Result:
     """What became of a thread in this run; `until` is when to go on, where that is known.
 
-    `stops` says that it is about the account as a whole, which can do nothing before its
-    credentials or its address are mended.
+    `named` says that the network, or the budget, named that time. `stops` says that it is about the
+    account as a whole, which can do nothing before its credentials or its address are mended.
     """
 
     end: End
@@ -38,6 +38,7 @@ class Result:
     reason: str = ""
     until: datetime | None = None
     stops: bool = False
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Replan(Exception):
 
 
 class Ended(Exception):  # the way out of a run's loop, and no error
-    """Raised by a step that ends the run."""
+    """Raised by a step that ends the run; a time is `named` unless the run itself reckoned it."""
 
     def __init__(
         self,
@@ -126,9 +127,11 @@ class Ended(Exception):  # the way out of a run's loop, and no error
         until: datetime | None = None,
         *,
         stops: bool = False,
+        named: bool = True,
     ) -> None:
         super().__init__(reason)
         self.end = end
         self.reason = reason
         self.until = until
         self.stops = stops
+        self.named = named and until is not None

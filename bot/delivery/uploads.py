@@ -98,7 +98,12 @@ class Uploads:
     def _may_not(self) -> bool:
         """Whether the account's tokens were found to allow no uploads."""
         book = self.book
-        return book.ledger.fact(book.thread.account, _NONE) == book.terms.identity
+        if book.ledger.fact(book.thread.account, _NONE) != book.terms.identity:
+            return False
+        for each in book.ledger.attempts(book.thread.number):  # perhaps by a run before this one
+            if (each.kind, each.outcome) == ("upload", Sort.REFUSED) and each.position is not None:
+                self._reasons.setdefault(each.position, f"no upload is allowed: {each.detail}")
+        return True
 
     def _tried(self, position: int, upload: Upload) -> Outcome:
         """Upload until it works, or is refused, or was tried often enough."""

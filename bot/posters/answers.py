@@ -341,7 +341,7 @@ def cannot_read(
         message = f"{message}: {verdict.words}"
     until = _until(reply, rules, now)
     if reply.status == _NO_CREDITS and until is None:
-        until = now + _UNTIL_CREDITS
+        return CannotRead(message, until=now + _UNTIL_CREDITS, named=False)
     return CannotRead(message, until=until)
 
 

@@ -73,9 +73,13 @@ class Client:
 
     def unread(self, exchange: Exchange) -> CannotRead:
         """Return the error for a read that did not work."""
-        error = errors.unread(exchange, self._clock())
-        session = self._login.session
-        return errors.elsewhere(error, self._wire.base, session.home if session else "")
+        error, session = errors.unread(exchange, self._clock()), self._login.session
+        if not error.stops or session is None:
+            return error
+        # it may have moved since the session was made
+        said = self._wire.get("com.atproto.server.getSession", session.access, {}).reply
+        home = home_in(said.value()) if said else ""
+        return errors.elsewhere(error, self._wire.base, home or session.home)
 
     def close(self) -> None:
         """Log out where nobody keeps the session, and give the connection back."""

@@ -183,7 +183,8 @@ class CannotRead(BotError):
     the account as a whole, which then can do nothing: its credentials, its address; `wrong` what
     it is about is `refusal`. `blind` says that the account can post, but no read shows what it
     posts (the server leaves private posts out): then nothing can be settled by reading. `login`
-    says that no session could be had, which is asked for as seldom as can be.
+    says that no session could be had, which is asked for as seldom as can be. `named` is False
+    where the time `until` is reckoned here, as the network named none.
     """
 
     def __init__(  # noqa: PLR0913 - what follows from a read that failed
@@ -197,6 +198,7 @@ class CannotRead(BotError):
         refusal: Refusal | None = None,
         blind: bool = False,
         login: bool = False,
+        named: bool = True,
     ) -> None:
         super().__init__(message, mend)
         self.until = until
@@ -205,6 +207,7 @@ class CannotRead(BotError):
         self.refusal = refusal
         self.blind = blind
         self.login = login
+        self.named = named
 
     @property
     def wrong(self) -> bool:

@@ -136,15 +136,18 @@ class Sources:
         """Refuse what requests would take from the environment, and could not use."""
         for name in _CERTIFICATES:
             path = environ.get(name, "")
-            if path and not Path(path).exists():
+            if path and not _is_there(Path(path)):
                 self.note(f"{name}: {self.quote(path)} is not there; it is a file of certificates")
         for name in (each for upper in _PROXIES for each in (upper, upper.lower())):
             written = environ.get(name, "").strip()
             try:
-                parts = urlsplit(written if "://" in written else f"http://{written}")
+                # requests takes what stands before a colon for a scheme, unless it has a dot
+                has_dot = "." in written.partition(":")[0] and "://" not in written
+                parts = urlsplit(f"http://{written}" if has_dot else written)
                 fine = parts.scheme in _PROXY_SCHEMES and parts.hostname and parts.port != 0
             except ValueError:
                 fine = False
+            fine = fine and not re.search(r"\s", written)
             if written and not fine:
                 self.note(f"{name}: {self.quote(written)} is no proxy, such as http://host:3128")
             elif written and parts.scheme.startswith("socks") and find_spec("socks") is None:
@@ -202,6 +205,13 @@ class Sources:
             self._secrets |= self._variables.keys() & set(_texts(values.get("accounts")))
         elif named:
             self.note(f"{prefix}{self.quote(str(path))} is no file, or not there")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, a folder above it that may not be entered
+        return False
 
 
 def is_set(raw: object) -> bool:

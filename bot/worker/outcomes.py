@@ -90,7 +90,8 @@ class Turn:
     """One account in one pass: what it was to do, what became of it, and what still waits.
 
     `cut_since` is when what `todo` is cut at was first found so; None where the source is to blame.
-    A turn that is not `whole` broke off, and tells nothing of what there was to do.
+    A turn that is not `whole` broke off, and tells nothing of what there was to do. `rests` says
+    why nothing was tried: the account was refused before.
     """
 
     account: Account
@@ -99,11 +100,12 @@ class Turn:
     pending: tuple[Pending, ...] = ()
     cut_since: datetime | None = None
     whole: bool = True
+    rests: str = ""
 
     @property
     def refused(self) -> str:
         """Why the account can do nothing at all; empty where it can, or was not asked to."""
-        return next((each.served.reason for each in self.done if each.served.stops), "")
+        return next((each.served.reason for each in self.done if each.served.stops), self.rests)
 
 
 def of_source(reading: Reading, failing_since: datetime | None, now: datetime) -> Iterator[Trouble]:
@@ -142,7 +144,7 @@ def of_account(
 def all_silent(turns: Sequence[Turn]) -> str:
     """Say why a pass reached no network at all, though it was to; empty where it did."""
     tried = [done.served for turn in turns for done in turn.done]
-    silent = [each for each in tried if each.end is End.LATER and each.until is None]
+    silent = [each for each in tried if each.end is End.LATER and not each.named]
     if not tried or len(silent) < len(tried) or any(d.used for turn in turns for d in turn.done):
         return ""
     return f"no network could be reached: {'; '.join(each.reason for each in silent)}"

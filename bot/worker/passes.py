@@ -115,8 +115,9 @@ class Passes:
         """Do for an account what there is to do; its troubles are its own."""
         pending = self._of(account)
         try:
-            if wake := self._rests_until(account):
-                return Turn(account, Todo(wake=wake), (), pending.all(), whole=False)
+            if rest := self._rest(account):
+                todo = Todo(wake=rest[0])
+                return Turn(account, todo, (), pending.all(), whole=False, rests=rest[1])
             pending.forget(self._settled(account, pending.all()))
             todo = self._todo(account, reading, pending.waits(self._now()))
             done = tuple(self._steps(account, todo.steps))
@@ -135,8 +136,8 @@ class Passes:
             cut_since = pending.cut_since(todo.cut, self._now())
         return Turn(account, todo or Todo(), done, pending.all(), cut_since, todo is not None)
 
-    def _rests_until(self, account: Account) -> datetime | None:
-        """When an account that is refused as a whole is tried again; None for now.
+    def _rest(self, account: Account) -> tuple[datetime, str] | None:
+        """When an account that is refused as a whole is tried again, and why; None for now.
 
         Some networks mail the owner at each refused login, or bar an account after some. So it is
         tried at each start, with other settings, and else after waits that grow to a day.
@@ -146,7 +147,7 @@ class Passes:
             return None
         grown = FIRST_REST * (1 << min(known.times - 1, 10))
         again = known.at + min(grown, LONGEST_REST)
-        return again if known.at <= self._now() < again else None
+        return (again, known.reason) if known.at <= self._now() < again else None
 
     def _of(self, account: Account) -> Pendings:
         return self._pending.setdefault(account.name, Pendings())

@@ -30,7 +30,9 @@ class Pendings:
                 self._known.pop("", None)  # whatever was wrong with the credentials
             if served.end in (End.DONE, End.HELD):
                 self._known.pop(each.slug, None)
-            elif not served.stops:
+            elif served.stops:
+                self._known.pop(each.slug, None)  # a refusal is an answer
+            else:
                 self._known[each.slug] = self._pending(each, now)
             if isinstance(each.step, Begin) and is_begun(served.thread):
                 self._leave_behind(each.step.digest.published)
@@ -86,7 +88,7 @@ class Pendings:
             tried=now,
             times=times,
             until=again if served.end is End.LATER else None,
-            told=served.until is not None,
+            told=served.named,
             published=each.step.digest.published
             if isinstance(each.step, Begin) and fresh
             else None,

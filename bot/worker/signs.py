@@ -132,10 +132,15 @@ class Signs:
             self._turn(turn)
         found = list(self._troubles(reading, failing_since, turns))
         failing = failing_since is not None
-        if not self.stopping():  # what a stop broke off is no trouble: the next start goes on
-            self._report(
-                found, lambda key: outcomes.judges(key, turns, self.accounts, failing=failing)
-            )
+        stopping = self.stopping()
+        if stopping:  # what a stop broke off is no trouble: the next start goes on with it
+            found = [each for each in found if each.what != State.UNKNOWN]
+
+        def judges(key: str) -> bool:
+            is_open = stopping and key.startswith(f"{State.UNKNOWN}:")
+            return not is_open and outcomes.judges(key, turns, self.accounts, failing=failing)
+
+        self._report(found, judges)
         bad = [trouble for trouble in found if trouble.what in outcomes.BAD]
         reason = "; ".join(dict.fromkeys(f"{one.what}: {one.message}" for one in bad))
         if failing_since is not None and not reason:

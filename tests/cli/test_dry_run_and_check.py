@@ -170,6 +170,9 @@ def test_a_page_address_from_the_settings_reaches_the_closing(bot: Bot) -> None:
         (["nonsense"], {}, 2, "No such command 'nonsense'"),
         (["post", "--dry-run"], {"BOT_TOP": "ten"}, 2, "BOT_TOP"),
         (["post", "--dry-run"], {"BOT_DIGESTS": "/nowhere"}, 2, "/nowhere"),
+        (["post", "--dry-run"], {"HTTPS_PROXY": "http://me:planted@:1"}, 2, '"http://***@:1"'),
+        (["post", "--dry-run"], {"REQUESTS_CA_BUNDLE": "/nowhere"}, 2, "REQUESTS_CA_BUNDLE"),
+        (["post", "--dry-run"], {"MASTODON_ACCESS_TOKEN": "'planted'"}, 2, "stands in quotes"),
         (["post", "--dry-run", "2021-06-31"], {}, 2, "2021-06-31 is no day of the calendar"),
         (["post", "--dry-run", "1999-01-01"], {}, 1, "1999-01-01"),
         (["post", "--dry-run", "no-such-slug"], {}, 1, "no-such-slug"),
@@ -185,6 +188,7 @@ def test_errors_say_what_is_wrong_and_have_their_status(
     assert (found, out) == (status, "")
     assert message in err
     assert "Traceback" not in err
+    assert "planted" not in err
 
 
 @pytest.mark.parametrize(
@@ -271,6 +275,42 @@ def test_check_names_every_wrong_setting_and_broken_template(bot: Bot) -> None:
     assert f"error    twitter    {template}:2: unknown variable `papre`" in out
 
 
+def test_check_ends_with_2_where_the_ledger_cannot_be_made(bot: Bot) -> None:
+    (bot.folder / "taken").write_text("a file where the ledger's folder was to be")
+    status, out, _ = bot("check", "--offline", BOT_DATABASE="taken/bot.db")
+    assert status == 2
+    assert f"error    ledger     the ledger {bot.folder / 'taken/bot.db'} cannot be written" in out
+    assert "Set BOT_DATABASE to a file in a folder that may be written to." in out
+
+
+def test_check_warns_of_a_template_that_nothing_reads(bot: Bot) -> None:
+    folder = bot.folder / "t" / "default"
+    folder.mkdir(parents=True)
+    (folder / "openning.txt.j2").write_text("{{ digest.title }}")
+    (folder / "entry.txt.j2").write_text(
+        "{% include 'default/name.txt.j2' %} {{ paper.reference }}"
+    )
+    (folder / "name.txt.j2").write_text("{{ paper.title }}")
+    status, out, _ = bot("check", "--offline", BOT_TEMPLATES="t")
+    assert status == 0
+    wrong = f"warning  mastodon   {folder / 'openning.txt.j2'} is read by no template"
+    assert wrong in out
+    assert "default/NAME.txt.j2 and NETWORK/NAME.txt.j2: opening, entry, closing, single" in out
+    assert "name.txt.j2 is read by no template" not in out
+    (folder / "openning.txt.j2").rename(folder / "opening.txt.j2")
+    status, out, _ = bot("check", "--offline", BOT_TEMPLATES="t")
+    assert (status, "is read by no template" in out) == (0, False)
+
+
+def test_check_names_what_requests_could_not_use(bot: Bot) -> None:
+    wrong = {"https_proxy": "http://me:planted@:1", "CURL_CA_BUNDLE": "/nowhere.pem"}
+    status, out, _ = bot("check", "--offline", **wrong)
+    assert status == 2
+    assert 'error    settings   CURL_CA_BUNDLE: "/nowhere.pem" is not there' in out
+    assert 'error    settings   https_proxy: "http://***@:1" is no proxy' in out
+    assert "planted" not in out
+
+
 def test_check_refuses_x_accounts_that_would_publish_the_same(bot: Bot) -> None:
     one = 'network = "twitter"\nconsumer_key = "A"\nconsumer_secret = "B"\n'
     one += 'access_token_secret = "C"\n'
@@ -346,6 +386,22 @@ def test_a_full_disk_under_the_output_is_said(tmp_path: Path) -> None:
         )
     assert done.returncode == 1
     assert done.stderr == "Error: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    "command", ["post --dry-run", "post --dry-run --json", "check --offline", "--help"]
+)
+def test_a_process_without_an_output_ends_well(tmp_path: Path, command: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m bot {command} >&-', sys.executable],  # noqa: S607 - any sh
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,20 @@ def test_an_unreachable_network_is_75_and_leaves_the_other_alone(bot: CliWorld) 
     assert "twitter: done" in out
     assert bot("post")[0] == 0
     assert len(bot.live(TOOTS)) == 4
+
+
+def test_no_credits_are_75_with_nothing_held_and_new_ones_are_all_it_takes(bot: CliWorld) -> None:
+    behaviour = bot.x.behaviour
+    bot.x.behaviour = replace(behaviour, credits=Decimal("0.20"))
+    for _ in range(2):
+        status, out, _ = bot("post", networks=[X], BOT_PATIENCE="0")
+        assert status == 75
+        assert re.search("twitter: not finished, 2 of 4 posts are left: .*credits", out)
+        assert "held" not in out
+        assert len(bot.live(X)) == 2
+    bot.x.behaviour = behaviour
+    status, out, _ = bot("post", networks=[X])
+    assert (status, len(bot.live(X)), parents_hold(bot, X)) == (0, 4, True), out
 
 
 def test_a_post_in_doubt_is_found_and_told(bot: CliWorld) -> None:

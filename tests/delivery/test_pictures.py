@@ -29,6 +29,7 @@ from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
 from bot.sandbox.bluesky.blobs import Blobs, references
 from bot.sandbox.faults import CLOSED_AFTER, CLOSED_BEFORE, Commit, Fault, refusal, too_many
 from bot.sandbox.mastodon.answers import REFUSALS as MASTODON_REFUSALS
+from bot.sandbox.mastodon.answers import UNFINISHED_MEDIA
 from bot.sandbox.mastodon.behaviour import (
     GOTOSOCIAL,
     MASTODON,
@@ -44,7 +45,7 @@ from bot.sandbox.x.answers import REFUSALS as X_REFUSALS
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from bot.settings import Settings
 from tests.helpers.bluesky_rules import LOGIN, check_nothing_overwritten, check_records
-from tests.helpers.fake_world import FakeWorld, check_once, digest, fake_world, is_publish
+from tests.helpers.fake_world import DAY, FakeWorld, check_once, digest, fake_world, is_publish
 from tests.helpers.fault_scenarios import Crash, FaultScenario, fault_scenario
 from tests.helpers.process_killed import ProcessKilled
 from tests.helpers.worker_world import publish_file, worker_settings, worker_world
@@ -1044,6 +1045,64 @@ def test_it_logs_what_the_network_does_not_take(tmp_path: Path) -> None:
             (line,) = worker.lines("post.picture_left_out")
             assert line["level"] == "warning"
             assert "write:media" in str(line["reason"])
+
+
+# Tokens that allow no uploads --------------------------------------------------------------------
+
+
+def another_day(case: FaultScenario, days: int) -> None:
+    """The next digest, of papers of its own, whose opening has a picture too."""
+    case.world.clock.sleep(86_400.0)
+    case.source, case.words = digest(1, DAY + timedelta(days=days)), None
+    carries(case)
+
+
+def test_tokens_that_allow_no_upload_are_told_of_once_and_asked_for_none_again() -> None:
+    with illustrated(M, mastodon=replace(MASTODON, uploads=False)) as case:
+        whole(case, case.run(), WITHOUT)
+        (reason,) = told(case, "picture left out")
+        assert "no upload is allowed" in reason
+        assert "write:media" in reason
+        assert "bot login mastodon" in reason
+        tried = uploads(case)
+        assert tried == 1
+        for day in (1, 2):
+            another_day(case, day)
+            assert case.run().end is End.DONE
+        assert uploads(case) == tried
+        assert len(told(case, "picture left out")) == 1
+        assert shown(case.world, M) == [WITHOUT] * 9
+
+
+def test_with_other_tokens_an_upload_is_tried_again() -> None:
+    with illustrated(M, mastodon=replace(MASTODON, uploads=False)) as case:
+        assert case.run().end is End.DONE
+        case.world.mastodon.behaviour = MASTODON
+        case.world.mastodon.token = "another-token"
+        another_day(case, 1)
+        assert case.run().end is End.DONE
+        assert uploads(case) == 2
+        assert shown(case.world, M) == [*[WITHOUT] * 3, WITH, *[WITHOUT] * 2]
+
+
+def test_that_no_upload_is_allowed_is_told_though_the_opening_goes_out_later() -> None:
+    """What was left out is said of the post that went without it, in whichever run that is."""
+    with illustrated(M, mastodon=replace(MASTODON, uploads=False), BOT_PATIENCE="0s") as case:
+        once(case, too_many(M, timedelta(minutes=5)), is_opening)
+        assert case.run().end is End.LATER
+        case.world.clock.sleep(300.0)
+        whole(case, case.run(), WITHOUT)
+        assert len(told(case, "picture left out")) == 1
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_picture_that_is_said_not_to_be_ready_is_kept_for_the_next_try(times: int) -> None:
+    unfinished = refusal("422 unfinished", UNFINISHED_MEDIA)
+    with illustrated(M) as case:
+        case.world.sandbox.script(unfinished, when=is_opening, times=times)
+        whole(case, case.run(), WITH)
+        assert uploads(case) == 1
+        assert told(case, "picture left out") == told(case, "held") == []
 
 
 # The library -------------------------------------------------------------------------------------

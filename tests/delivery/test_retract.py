@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot import app
+from bot.delivery.identity import record_key
 from bot.delivery.money import month_of
 from bot.desk import Served, Wishes
 from bot.errors import NoDigest
@@ -25,10 +29,12 @@ from bot.sandbox.faults import (
     too_many,
 )
 from bot.sandbox.mastodon import answers as mastodon_answers
+from bot.sandbox.mastodon.behaviour import MASTODON as MASTODON_SERVER
+from bot.sandbox.mastodon.behaviour import Keys
 from bot.sandbox.service import Stored
 from bot.sandbox.wire import Request
 from bot.sandbox.x import answers as x_answers
-from bot.sandbox.x.behaviour import XBehaviour
+from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from tests.helpers.fake_world import (
     FakeWorld,
     check_once,
@@ -432,3 +438,151 @@ def test_the_ledger_or_the_source_must_know_the_digest(tmp_path: Path) -> None:
         settings = world.settings([X], BOT_DIGESTS=str(tmp_path))
         with world.service(settings) as service, pytest.raises(NoDigest, match="1999-01-01"):
             app.known(settings, service.ledger, "1999-01-01", tmp_path)
+
+
+# What is there twice, or with gaps ---------------------------------------------------------------
+
+TAKES_ALL = XBehaviour(duplicates=Duplicates.NONE)
+IGNORES_KEYS = replace(MASTODON_SERVER, keys=Keys.IGNORED)
+"""Networks that publish the same post again: where a double comes from."""
+
+
+@contextmanager
+def forgiving(folder: Path) -> Iterator[FakeWorld]:
+    with fake_world(folder, TAKES_ALL, IGNORES_KEYS) as world:
+        yield world
+
+
+def lose(world: FakeWorld, network: Network, *positions: int) -> None:
+    """Let a person delete these posts of the thread that is out."""
+    for each in [world.live(network)[position] for position in positions]:
+        world.rules(network).remove(each.id)
+
+
+def copy(world: FakeWorld, network: Network, position: int) -> None:
+    """Publish one post of the thread that is out once more, where it belongs."""
+    live = world.live(network)
+    parent = live[position - 1].id if position else None
+    if network is not SKY:
+        world.rules(network).write(live[position].text, reply_to=parent)
+        return
+    record = world.sky.record(live[position].id)  # under a key of the same day, as another's is
+    assert record
+    key = record_key(f"{position + 1:032x}", digest(2).slug)
+    world.sky.place("app.bsky.feed.post", key, record.value)
+
+
+def check_taken_back(world: FakeWorld, network: Network, served: Served) -> None:
+    """All that is ours is gone, no more than that, and the figure is that of what was deleted."""
+    assert served.end == "done", served.reason
+    (mine,) = world.live(network)
+    assert mine.text == PERSONS
+    asked = [deleted_id(each.request) for each in world.sandbox.requests if each.committed]
+    deleted = {each for each in asked if each}
+    assert served.reason == f"{len(deleted)} posts are deleted"
+
+
+PERSONS = "A person's own words"
+
+
+@pytest.mark.parametrize("network", [X, MASTODON], ids=str)
+@pytest.mark.parametrize("known", [True, False], ids=["second ledger kept", "both ledgers lost"])
+def test_two_copies_of_a_thread_are_both_taken_back(
+    tmp_path: Path, network: Network, *, known: bool
+) -> None:
+    """So it comes out where a ledger is lost and a person says that nothing of it is out."""
+    with forgiving(tmp_path) as world:
+        post(world, network)
+        forget(world)
+        post(world, network, Wishes(unsent=True))
+        world.rules(network).write(PERSONS)
+        assert len(world.live(network)) == 9
+        if not known:
+            forget(world)
+        served = take_back(world, network)
+        check_taken_back(world, network, served)
+        assert served.reason == "8 posts are deleted"
+
+
+@each_network
+@pytest.mark.parametrize("position", [0, 1, 3])
+@pytest.mark.parametrize("known", [True, False], ids=["ledger kept", "ledger lost"])
+def test_two_copies_of_a_post_are_both_taken_back(
+    tmp_path: Path, network: Network, position: int, *, known: bool
+) -> None:
+    with forgiving(tmp_path) as world:
+        post(world, network)
+        copy(world, network, position)
+        world.rules(network).write(PERSONS)
+        if not known:
+            forget(world)
+        served = take_back(world, network)
+        check_taken_back(world, network, served)
+        assert served.reason == "5 posts are deleted"
+
+
+@each_network
+@pytest.mark.parametrize("gone", [(0,), (1,), (1, 3)], ids=str)
+@pytest.mark.parametrize("known", [True, False], ids=["ledger kept", "ledger lost"])
+def test_the_posts_around_a_gap_are_taken_back_and_those_alone_are_counted(
+    tmp_path: Path, network: Network, gone: tuple[int, ...], *, known: bool
+) -> None:
+    with forgiving(tmp_path) as world:
+        post(world, network)
+        lose(world, network, *gone)
+        world.rules(network).write(PERSONS)
+        if not known:
+            forget(world)
+        served = take_back(world, network)
+        check_taken_back(world, network, served)
+        assert served.reason == f"{4 - len(gone)} posts are deleted"
+
+
+def check_advice(served: Served) -> None:
+    """Where posts of ours are there, whole, nobody is told to publish them once more."""
+    assert served.end == "held", served.reason
+    assert "--assume-unsent" not in served.reason
+    assert "bot retract" in served.reason
+
+
+@each_network
+@pytest.mark.parametrize("position", [0, 1, 3])
+def test_a_double_is_not_advised_to_be_made_threefold(
+    tmp_path: Path, network: Network, position: int
+) -> None:
+    with forgiving(tmp_path) as world:
+        post(world, network)
+        copy(world, network, position)
+        forget(world)
+        before = len(world.live(network))
+        check_advice(post(world, network))
+        assert len(world.live(network)) == before
+
+
+@each_network
+@pytest.mark.parametrize("gone", [(0,), (1,), (1, 3)], ids=str)
+def test_a_thread_with_a_gap_is_not_advised_to_be_doubled(
+    tmp_path: Path, network: Network, gone: tuple[int, ...]
+) -> None:
+    with forgiving(tmp_path) as world:
+        post(world, network)
+        lose(world, network, *gone)
+        forget(world)
+        before = len(world.live(network))
+        check_advice(post(world, network))
+        assert len(world.live(network)) == before
+
+
+def test_a_thread_under_another_opening_is_not_advised_to_be_doubled(tmp_path: Path) -> None:
+    """On X, where a template changed since: the papers' posts are there in our very words."""
+    with forgiving(tmp_path) as world:
+        folder = tmp_path / "mine" / "default"
+        folder.mkdir(parents=True)
+        (folder / "opening.txt.j2").write_text("{{ digest.title }} is what we read today\n")
+        assert post(world, X, BOT_TEMPLATES=str(folder.parent)).end == "done"
+        forget(world)
+        served = post(world, X)
+        assert served.end == "held", served.reason
+        assert "2 of the 2 papers" in served.reason
+        assert "--assume-unsent" not in served.reason
+        assert len(world.live(X)) == 4

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import TemplateError
-from bot.formatter.templates import Templates, package_folder
+from bot.formatter.templates import Templates, package_folder, unread
 from bot.formatter.views import PaperView
 from bot.model import Network
 from tests.helpers.paths import ROOT
@@ -175,3 +175,18 @@ def test_a_view_that_is_printed_is_refused_with_the_names_it_has(tmp_path: Path)
     written(tmp_path, "{{ paper }}")
     with pytest.raises(TemplateError, match=r"`PaperView` is no text; .*authors.*rank.*title"):
         Templates(Network.TWITTER, tmp_path).render("entry", {"paper": paper})
+
+
+def test_files_that_nothing_reads_are_found_and_partials_are_none(tmp_path: Path) -> None:
+    for name in ("default/opening.txt.j2", "mastodon/single.txt.j2", "default/part.txt.j2"):
+        written(tmp_path, "{{ digest.title }}", name)
+    written(tmp_path, "{% import 'macros.j2' as m %}{% include 'default/part.txt.j2' %}")
+    written(tmp_path, "{% macro x() %}{% endmacro %}", "macros.j2")
+    for name in ("README.md", ".git/default/opnening.txt.j2", "default/notes"):
+        written(tmp_path, "not a template", name)
+    assert unread(tmp_path) == []
+    lost = ["Default/opening.txt.j2", "default/entry.j2", "default/openning.txt.j2"]
+    lost += ["entry.txt.j2", "twiter/entry.txt.j2", "twitter/entry.txt"]
+    for name in lost:
+        written(tmp_path, "{{ digest.title }}", name)
+    assert [str(path.relative_to(tmp_path)) for path in unread(tmp_path)] == sorted(lost)

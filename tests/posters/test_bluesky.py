@@ -15,13 +15,15 @@ from bot.model import Account, Card, Network, Span
 from bot.posters import bluesky, bluesky_client
 from bot.posters.bluesky_errors import no_session
 from bot.posters.bluesky_records import POST, uri_of
+from bot.posters.bluesky_session import home_in, moved_to
 from bot.posters.keeper import Keeper
 from bot.posters.poster import CannotRead, Outcome, Outgoing, Poster, Sort
 from bot.posters.tids import EPOCH, tid
 from bot.sandbox.bluesky.behaviour import SERVERS, BlueskyBehaviour, Standing
 from bot.sandbox.bluesky.cbor import cid_of
 from bot.sandbox.bluesky.rules import APP_PASSWORD
-from bot.sandbox.faults import CLOSED_AFTER, CLOSED_BEFORE, Fault, server_error
+from bot.sandbox.faults import CLOSED_AFTER, CLOSED_BEFORE, Fault, changed, server_error
+from bot.sandbox.wire import Response
 from tests.helpers.bluesky_poster import (
     CID,
     CREATE,
@@ -1129,6 +1131,107 @@ def test_a_profile_that_cannot_be_read_is_an_error(
     with pytest.raises(CannotRead, match="it answers 503"):
         poster.profile()
     assert CREATE not in asked(server)
+
+
+# -- an account that is elsewhere ------------------------------------------------------------------
+
+THERE = "https://morel.example"
+
+
+def document(server: str, **more: object) -> dict[str, object]:
+    """What an answer with tokens holds of the account's DID document."""
+    service = {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": server}
+    return {"didDoc": {"id": DID, "service": [{"id": "#other"}, service | more]}}
+
+
+@pytest.mark.parametrize(
+    ("base", "home", "moved"),
+    [
+        ("https://bsky.social", "https://morel.us-east.host.bsky.network", ""),
+        ("https://bsky.social", "https://bsky.social", ""),
+        ("https://bsky.social", "", ""),
+        ("https://bsky.social", THERE, THERE),
+        (
+            "https://bsky.social",
+            "https://bsky.network.evil.example",
+            "https://bsky.network.evil.example",
+        ),
+        (THERE, THERE, ""),
+        (THERE, "https://bsky.social", "https://bsky.social"),
+        (
+            THERE,
+            "https://morel.us-east.host.bsky.network",
+            "https://morel.us-east.host.bsky.network",
+        ),
+    ],
+)
+def test_a_move_is_from_one_server_to_another(base: str, home: str, moved: str) -> None:
+    """Whoever logs in at bsky.social is told one of the servers behind it."""
+    assert moved_to(base, home) == moved
+
+
+@pytest.mark.parametrize(
+    ("value", "home"),
+    [
+        (document(THERE), THERE),
+        (document(f"{THERE}/"), THERE),
+        (document("https://me:secret@morel.example/path?x=1"), THERE),
+        (document("https://morel.example:8443"), f"{THERE}:8443"),
+        (document(THERE, id=f"{DID}#atproto_pds"), THERE),
+        (document(THERE, id="#labeler"), ""),
+        (document("no address"), ""),
+        (document("http://[broken"), ""),
+        (document(THERE, serviceEndpoint=7), ""),
+        ({"didDoc": {"service": {}}}, ""),
+        ({"didDoc": []}, ""),
+        ({}, ""),
+        (None, ""),
+    ],
+)
+def test_the_home_of_an_account_is_read_from_its_document(value: object, home: str) -> None:
+    assert home_in(value) == home
+
+
+def moves(it: BlueskyClient) -> None:
+    """Let the account be put to rest here, its document naming another server."""
+
+    def elsewhere(own: Response) -> Response:
+        value = json.loads(own.body)
+        return replace(own, body=json.dumps(value | document(THERE)).encode())
+
+    it.rules.behaviour = replace(it.rules.behaviour, standing=Standing.DEACTIVATED)
+    it.sandbox.script(
+        changed("moved", elsewhere),
+        when=lambda request: request.path.endswith((CREATE, WHO, REFRESH)),
+        times=None,
+    )
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["session kept", "new session"])
+def test_an_account_that_has_moved_is_told_with_its_new_server(
+    it: BlueskyClient, *, kept: bool
+) -> None:
+    session_kept = SessionInMemory()
+    assert thread(it, at(it, session_kept.keeper), 1)[0].sort is Sort.SENT
+    moves(it)
+    asks: tuple[Callable[[Poster], object], ...] = (
+        lambda poster: poster.profile(),
+        lambda poster: poster.look(it.clock.now),
+    )
+    for ask in asks:
+        here = at(it, session_kept.keeper if kept else None)
+        with pytest.raises(CannotRead) as caught:
+            ask(here)
+        assert (caught.value.final, caught.value.stops) == (True, True)
+        assert f"set BLUESKY_SERVICE_URL={THERE}" in caught.value.mend
+        here.close()
+
+
+def test_an_account_at_rest_that_has_not_moved_is_told_of_no_server(it: BlueskyClient) -> None:
+    it.rules.behaviour = replace(it.rules.behaviour, standing=Standing.DEACTIVATED)
+    with pytest.raises(CannotRead) as caught:
+        at(it).profile()
+    assert "BLUESKY_SERVICE_URL" not in caught.value.mend
 
 
 # -- whatever it says ------------------------------------------------------------------------------

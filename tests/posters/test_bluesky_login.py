@@ -366,6 +366,39 @@ def test_the_end_of_the_input_stops_it(it: BlueskyClient, bot: Bot) -> None:
     assert paths(it) == []
 
 
+THERE = "https://morel.example"
+
+
+def at_rest(server: str = THERE) -> dict[str, object]:
+    """A session of an account that has moved, as its old server gives it."""
+    pds = {"id": "#atproto_pds", "serviceEndpoint": server}
+    return session(active=False, status="deactivated", didDoc={"id": DID, "service": [pds]})
+
+
+def test_an_account_that_has_moved_is_told_at_the_login_and_by_check(
+    bot: Bot, server: HttpServer
+) -> None:
+    server.route(CREATE, json_reply(at_rest()))
+    answers = ["a.example\n", "abcd-efgh-ijkl-mnop\n"]
+    status, out, err = bot("login", "bluesky", answers=answers, BLUESKY_SERVICE_URL=server.url)
+    assert status == 0
+    assert "the account is deactivated: it can log in, and not post" in err
+    assert f"it is on another server: BLUESKY_SERVICE_URL={THERE}" in err
+    assert f"BLUESKY_SERVICE_URL={THERE}" not in out.splitlines()
+    own = {"BLUESKY_HANDLE": "a.example", "BLUESKY_APP_PASSWORD": "abcd-efgh-ijkl-mnop"}
+    status, out, _ = bot("check", BLUESKY_SERVICE_URL=server.url, **own)
+    assert status == 2
+    assert "error    bluesky    Bluesky: the account is deactivated" in out
+    assert f"set BLUESKY_SERVICE_URL={THERE}" in out
+
+
+def test_an_account_at_rest_where_it_belongs_is_told_of_no_server(server: HttpServer) -> None:
+    for home in (server.url, ""):
+        (remark,) = tried(server, json_reply(at_rest(home))).remarks
+        assert "the account is deactivated" in remark
+        assert "BLUESKY_SERVICE_URL" not in remark
+
+
 def test_check_says_that_a_password_is_the_account_s_own(bot: Bot, server: HttpServer) -> None:
     server.route(CREATE, json_reply(session(accessJwt=OWN)))
     server.route("/xrpc/com.atproto.repo.getRecord", json_reply({"error": "RecordNotFound"}, 400))

@@ -18,6 +18,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -693,6 +694,168 @@ def test_what_is_shown_is_printable_and_short(text: str, before: str, after: str
 @given(st.from_regex(r"[a-zA-Z0-9!%&*+./:@?#-]{1,40}", fullmatch=True))
 def test_a_password_in_an_address_is_never_shown(password: str) -> None:
     assert shown(f"https://me:{password}\t@example.org/a?k=v") == '"https://***@example.org/a?***"'
+
+
+def test_a_token_in_quotes_is_named_and_not_shown(tmp_path: Path) -> None:
+    """They were meant for a shell, and came along from where it was copied."""
+    for name, value in (TWITTER | MASTODON | BLUESKY).items():
+        if name in {"MASTODON_API_BASE_URL", "BLUESKY_HANDLE"}:
+            continue
+        for quote in "\"'":
+            (line,) = problems(
+                TWITTER | MASTODON | BLUESKY | {name: quote + value + quote}, tmp_path
+            )
+            assert line.startswith(f"{name}: the value (not shown) stands in quotes")
+            assert "planted" not in line
+    odd = {"MASTODON_ACCESS_TOKEN": "planted'token\"", "GITHUB_TOKEN": '"'}
+    assert load(MASTODON | odd, tmp_path).credentials["mastodon"].secrets["access_token"] == Secret(
+        "planted'token\""
+    )
+
+
+def test_dotenv_takes_quotes_off_as_shells_do(tmp_path: Path) -> None:
+    lines = [f'{name}="{value}"' for name, value in MASTODON.items()]
+    write(tmp_path, "\n".join(lines), ".env")
+    secrets = load({}, tmp_path).credentials["mastodon"].secrets
+    assert secrets["access_token"] == Secret("planted-mastodon-token")
+
+
+# X's own names of the app's key and secret
+
+API = {"TWITTER_API_KEY": "planted-api-key", "TWITTER_API_SECRET": "planted-api-secret"}
+TOKENS = {
+    "TWITTER_ACCESS_TOKEN": "42-planted-access-token",
+    "TWITTER_ACCESS_TOKEN_SECRET": "planted-token-secret",
+}
+
+
+def app_of(settings: Settings) -> tuple[str, str]:
+    secrets = settings.credentials["twitter"].secrets
+    return secrets["consumer_key"].reveal(), secrets["consumer_secret"].reveal()
+
+
+def test_the_names_of_x_s_console_stand_for_the_consumer_key_and_secret(tmp_path: Path) -> None:
+    settings = load(API | TOKENS, tmp_path)
+    assert app_of(settings) == ("planted-api-key", "planted-api-secret")
+    assert (settings.warnings, settings.incomplete) == ((), {})
+    assert "planted" not in repr(settings)
+    write(tmp_path, "\n".join(f"{name}={value}" for name, value in API.items()), ".env")
+    assert app_of(load(TOKENS, tmp_path)) == ("planted-api-key", "planted-api-secret")
+
+
+def test_the_consumer_names_go_before_them(tmp_path: Path) -> None:
+    settings = load(API | TWITTER, tmp_path)
+    assert app_of(settings) == ("planted-consumer-key", "planted-consumer-secret")
+    assert settings.warnings == ()
+    consumer = [f"{name}={value}" for name, value in TWITTER.items() if "CONSUMER" in name]
+    write(tmp_path, "\n".join(consumer), ".env")
+    assert app_of(load(API | TOKENS, tmp_path)) == (
+        "planted-consumer-key",
+        "planted-consumer-secret",
+    )
+
+
+def test_one_of_them_alone_leaves_the_other_missing(tmp_path: Path) -> None:
+    settings = load(TOKENS | {"TWITTER_API_KEY": "planted-api-key"}, tmp_path)
+    assert settings.incomplete == {"twitter": ("TWITTER_CONSUMER_SECRET",)}
+    assert settings.warnings == ()
+
+
+def test_what_is_wrong_with_one_of_them_names_it_and_shows_nothing(tmp_path: Path) -> None:
+    (line,) = problems(API | TOKENS | {"TWITTER_API_KEY": "planted api key"}, tmp_path)
+    assert line.startswith("TWITTER_CONSUMER_KEY: ")
+    assert line.endswith("(set as TWITTER_API_KEY)")
+    assert "planted" not in line
+    (line,) = problems(API | TOKENS | {"BOT_TOP": API["TWITTER_API_SECRET"]}, tmp_path)
+    assert line.startswith('BOT_TOP: "***"')
+    write(tmp_path, 'twitter_api_secret = "planted-api-secret"\n')
+    (line,) = problems({}, tmp_path)
+    assert "twitter_api_secret: a secret does not belong here" in line
+    assert "planted" not in line
+
+
+# What requests takes from the environment
+
+PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_certificates_that_are_not_there_are_named(name: str, tmp_path: Path) -> None:
+    for missing in (str(tmp_path / "company.pem"), f"/{'x' * 5000}"):
+        (line,) = problems({name: missing}, tmp_path)
+        assert line.startswith(f"{name}: ")
+        assert "is not there" in line
+    (tmp_path / "company.pem").write_text("", encoding="utf-8")
+    for there in (str(tmp_path / "company.pem"), str(tmp_path), ""):
+        load({name: there}, tmp_path)
+
+
+@pytest.mark.parametrize("name", PROXIES)
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        *("http://", "http://:3128", "://proxy.example:3128", "htp://proxy.example:3128"),
+        *("http://proxy.example:port", "http://proxy.example:0", "http://proxy.example:99999"),
+        *("http://[::1", "ftp://proxy.example", "http://me:planted@proxy.example:port"),
+        *("me:planted@proxy.example:port", "http://me:pl/anted@proxy.example:3128"),
+        *("'http://proxy.example:3128'", "me:planted@"),
+    ],
+)
+def test_a_malformed_proxy_is_named_and_its_password_not_shown(
+    name: str, proxy: str, tmp_path: Path
+) -> None:
+    (line,) = problems({name: proxy}, tmp_path)
+    assert line.startswith(f"{name}: ")
+    assert "is no proxy, such as http://host:3128" in line
+    assert "planted" not in line
+    assert "pl/anted" not in line
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["proxy:3128", "localhost:3128", "http:/proxy.example:3128", "http://proxy example:3128"],
+)
+def test_a_proxy_that_requests_would_refuse_at_every_request_is_named(
+    proxy: str, tmp_path: Path
+) -> None:
+    """Without `http://`, requests takes a host without a dot for a scheme."""
+    with pytest.raises((requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidURL)):
+        requests.get("http://127.0.0.1:9/", proxies={"http": proxy}, timeout=10)
+    (line,) = problems({"HTTPS_PROXY": proxy}, tmp_path)
+    assert line.startswith("HTTPS_PROXY: ")
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        *("http://proxy.example:3128", "https://proxy.example", "proxy.example:3128", ""),
+        *("http://me:planted@proxy.example:3128/", "http://[::1]:3128", "HTTP://PROXY.EXAMPLE:1"),
+    ],
+)
+def test_a_proxy_as_people_write_one_is_taken(proxy: str, tmp_path: Path) -> None:
+    for name in PROXIES:
+        load({name: proxy}, tmp_path)
+
+
+def test_a_proxy_of_dotenv_is_nobody_s(tmp_path: Path) -> None:
+    """What requests reads is the environment alone."""
+    write(tmp_path, "HTTPS_PROXY=://\nREQUESTS_CA_BUNDLE=nowhere.pem\n", ".env")
+    load({}, tmp_path)
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h", "socks4", "socks4a"])
+def test_a_socks_proxy_needs_its_library(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = {"https_proxy": f"{scheme}://me:planted@proxy.example:1080"}
+    there: list[object] = []
+    monkeypatch.setattr("bot.settings.sources.find_spec", lambda _: there[0] if there else None)
+    (line,) = problems(environ, tmp_path)
+    assert line.startswith("https_proxy: a SOCKS proxy needs PySocks")
+    assert "pip install pysocks" in line
+    assert "planted" not in line
+    there.append(object())
+    load(environ, tmp_path)
 
 
 # Accounts of the variables
