@@ -32,6 +32,8 @@ from bot.model import Network
 from bot.posters.undo import x_text
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.slow  # a sweep: CI runs it
+
 SHORT, LONG = 10_000, 100_000
 MOST = 15.0
 NOISE = 0.1  # seconds: what takes less at the longer length is no danger

@@ -33,6 +33,8 @@ from bot.sandbox.x.behaviour import XBehaviour
 from tests.helpers.fake_world import FakeClock, is_publish
 from tests.helpers.fault_scenarios import NETWORKS, FaultScenario, fault_scenario
 
+pytestmark = pytest.mark.slow  # a sweep: CI runs it
+
 X, M, SKY = NETWORKS
 READ_FREELY = (M, SKY)
 each_network = pytest.mark.parametrize("network", NETWORKS)

@@ -43,6 +43,8 @@ from tests.helpers.poster_replies import (
 )
 from tests.helpers.sample_png import ALT, PNG
 
+pytestmark = pytest.mark.slow  # a sweep: CI runs it
+
 PICTURE = Upload(PNG, "image/png", ALT)
 
 

@@ -29,6 +29,8 @@ from tests.helpers.worker_world import (
     worker_world,
 )
 
+pytestmark = pytest.mark.slow  # a sweep: CI runs it
+
 X, TOOTS, SKY = Network.TWITTER, Network.MASTODON, Network.BLUESKY
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 HALF_AN_HOUR = timedelta(minutes=30)
