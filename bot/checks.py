@@ -133,7 +133,7 @@ def _templates(settings: Settings) -> Iterator[Finding]:
             yield Finding(Level.OK, account.name, f"templates render ({where})")
         if account.templates:
             for path in unread(account.templates):
-                message = f"{path} is read by no template, as its name is none of theirs"
+                message = f"{path} is not used: no template has this name, and none includes it"
                 mend = f"Names are default/NAME.txt.j2 and NETWORK/NAME.txt.j2: {', '.join(NAMES)}."
                 yield Finding(Level.WARNING, account.name, message, mend)
 
@@ -272,7 +272,7 @@ def _credentials(
     if profile.who and twin != account.name:
         yield _failed(account.name, one_account(account, twin, me))
     if profile.limit is None and account.network is Network.MASTODON:
-        message = "how long a post may be was not found out, as the server does not say it"
+        message = "the server does not say how long a post may be: its limit was not found out"
         mend = "Set MASTODON_MAX_CHARACTERS to what the server takes."
         yield Finding(Level.WARNING, account.name, message, mend)
     if profile.limit is not None and profile.limit < account.max_characters:

@@ -23,7 +23,7 @@ from bot.delivery.identity import (
 from bot.delivery.money import Priced, count_month, over_budget
 from bot.delivery.retract import retract
 from bot.delivery.run import deliver
-from bot.delivery.terms import End, Ended, Replan, Result, Surroundings, Terms
+from bot.delivery.terms import End, Ended, Replan, Result, Surroundings, Terms, end_of
 from bot.errors import BotError
 from bot.ledger.columns import time_of
 from bot.ledger.rows import PlannedPost, PlannedThread, Spending, StoredPost, StoredThread
@@ -288,8 +288,7 @@ class Desk:
             reason = f"the month's spending cannot be counted: {error.message}"
             if error.final:
                 reason += "; for a plan of X that cannot read, set TWITTER_READ_BACK=off"
-            end = End.WRONG if error.wrong else End.FAILED if error.final else End.LATER
-            raise Ended(end, reason, error.until, stops=error.stops) from error
+            raise Ended(end_of(error), reason, error.until, stops=error.stops) from error
 
     def _allows(self, posts: Sequence[Priced]) -> None:
         """Money: a thread that would pass the month's budget is not begun. Raises Ended."""
@@ -312,8 +311,9 @@ class Desk:
             try:
                 return self._introduced()
             except CannotRead as error:
-                seconds = min(policy.retry_wait * 2.0**failures, policy.longest_wait)
-                waited, failures = waited + seconds, failures + 1
+                failures += 1
+                seconds = policy.wait_after(failures)
+                waited += seconds
                 gives_up = waited > self.settings.patience.total_seconds()
                 if error.final or error.until or gives_up or self.around.stopping():
                     raise
@@ -461,7 +461,7 @@ def known_profile(settings: Settings, ledger: Ledger, account: Account) -> Profi
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class AccountRefusal:
     """That a network refuses an account as a whole: how often in a row, when last, and why."""
 
     times: int
@@ -469,13 +469,13 @@ class Refused:
     reason: str
 
 
-def refused(settings: Settings, ledger: Ledger, account: Account) -> Refused | None:
+def refused(settings: Settings, ledger: Ledger, account: Account) -> AccountRefusal | None:
     """What the ledger knows of an account's refusal; None where its settings changed since."""
     owner, _, rest = (ledger.fact(account.name, _REFUSED) or "").partition(" ")
     if owner != identity(settings, account):
         return None
     times, at, reason = rest.split(" ", 2)
-    return Refused(int(times), time_of(at), reason)
+    return AccountRefusal(int(times), time_of(at), reason)
 
 
 def note_refusal(settings: Settings, ledger: Ledger, served: Served, now: datetime) -> None:

@@ -55,7 +55,7 @@ class Syntax(StrEnum):
     MARKDOWN = "markdown"
 
 
-class Replies(StrEnum):
+class ReplyListing(StrEnum):
     """How the other posts of a public Mastodon thread are listed."""
 
     UNLISTED = "unlisted"
@@ -194,7 +194,7 @@ class Account:
     style: Style = Style.THREAD
     links: Links = Links.EVERY
     visibility: Visibility = Visibility.PUBLIC
-    replies: Replies = Replies.UNLISTED
+    replies: ReplyListing = ReplyListing.UNLISTED
     dialect: Syntax = Syntax.PLAIN
     max_characters: int = 280
     monthly_budget: Decimal | None = None

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.delivery.lookout import LOGIN
-from bot.delivery.terms import End, Surroundings
+from bot.delivery.terms import End, Surroundings, end_of
 from bot.desk import Desk, Served, Wishes, keeper, known_profile, note_refusal
 from bot.errors import BotError, Busy
 from bot.ledger.rows import Limit
@@ -139,10 +139,9 @@ class Service:
         except CannotRead as error:
             if error.login and error.until:
                 self.ledger.limit(Limit(account.name, LOGIN, error.until, error.message))
-            end = End.WRONG if error.wrong else End.FAILED if error.final else End.LATER
             return Served(
                 account,
-                end,
+                end_of(error),
                 reason=str(error),
                 until=error.until,
                 stops=error.stops,

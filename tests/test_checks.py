@@ -69,7 +69,9 @@ def test_a_server_that_does_not_say_its_limit_is_warned_of(tmp_path: Path) -> No
     with fake_world(tmp_path) as world:
         assert warnings(world, "how long a post may be") == []
         says_no_limit(world)
-        (warning,) = warnings(world, "how long a post may be was not found out")
+        (warning,) = warnings(
+            world, "does not say how long a post may be: its limit was not found out"
+        )
     assert warning.level is Level.WARNING
     assert "MASTODON_MAX_CHARACTERS" in warning.mend
 

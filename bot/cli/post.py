@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
@@ -151,7 +150,7 @@ def _question(settings: Settings, digest: Digest, accounts: Sequence[Account]) -
 
     That is an old digest, and an account of a real network that has posted nothing yet.
     """
-    from bot.digests.urls import is_loopback  # noqa: PLC0415 - loads at first use
+    from bot.digests.urls import is_local  # noqa: PLC0415 - loads at first use
     from bot.formatter.tidy import tidy  # noqa: PLC0415 - loads at first use
 
     with looked_up(settings) as ledger:
@@ -164,14 +163,12 @@ def _question(settings: Settings, digest: Digest, accounts: Sequence[Account]) -
             account.name
             for account in new
             if (ledger is None or ledger.last_known(account.name) is None)
-            and not is_loopback(
-                urlsplit(settings.credentials[account.name].base_url).hostname or ""
-            )
+            and not is_local(settings.credentials[account.name].base_url)
         ]
     age, title = now() - digest.published, tidy(digest.title)
     told = []
     if new and age > settings.max_age:
         told.append(f"{title} was published {age.days} days ago.")
     if first:
-        told.append(f"{title} is the first thread of {', '.join(first)}; everybody can read it.")
+        told.append(f"{title} is the first thread of {', '.join(first)}.")
     return " ".join(told)

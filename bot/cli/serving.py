@@ -106,10 +106,10 @@ def _interruptible(stop: threading.Event) -> Iterator[None]:
     def ask(number: int, frame: FrameType | None) -> None:
         # it may interrupt anything, even itself: so it only rings, and a thread does the rest
         del frame
-        asked = first.setdefault(number, time.monotonic())
-        if number == signal.SIGINT or time.monotonic() - asked > TOGETHER:
+        since = time.monotonic() - first.setdefault(number, time.monotonic())
+        if number == signal.SIGINT or since > TOGETHER:
             signal.signal(number, signal.SIG_DFL)
-        if number == signal.SIGTERM and time.monotonic() - asked > TOGETHER:
+        if since > TOGETHER:
             signal.raise_signal(number)
         rings.put(number)
 

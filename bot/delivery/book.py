@@ -202,8 +202,7 @@ class Book:
         """Seconds before the next try of a post whose last one failed; they grow with each."""
         if not self.failures or self._failed is None or self._is_limit:
             return 0.0
-        grown = self.terms.policy.retry_wait * 2.0 ** min(self.failures - 1, 30)
-        seconds = min(grown, LONGEST_BACKOFF)
+        seconds = self.terms.policy.wait_after(self.failures, LONGEST_BACKOFF)
         return min(seconds, seconds - (self.now - self._failed[2]).total_seconds())
 
     def spend(self, kind: str, amount: Decimal) -> None:

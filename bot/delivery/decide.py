@@ -50,6 +50,14 @@ class Policy:
     keyed: bool = False
     checks: bool = True
 
+    def wait_after(self, failures: int, longest: float | None = None) -> float:
+        """Return the seconds to wait after so many failures in a row, from 1.
+
+        They begin at `retry_wait` and double, up to `longest`, by default `longest_wait`.
+        """
+        most = self.longest_wait if longest is None else longest
+        return min(self.retry_wait * 2.0 ** min(failures - 1, 30), most)
+
     def unseen(self, post: StoredPost) -> float:
         """Return for how many seconds a post must stay unseen before it counts as absent.
 
@@ -192,8 +200,7 @@ def next_read(post: StoredPost, policy: Policy) -> float:
     """
     if not post.misses:
         return 0
-    grown = policy.retry_wait * 2.0 ** min(post.misses - 1, 30)
-    following = post.missed_after + min(grown, policy.longest_wait)
+    following = post.missed_after + policy.wait_after(post.misses)
     if post.missed_after < policy.unseen(post):
         return min(following, policy.unseen(post))
     return following

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, time, timedelta
 
 from bot.delivery.book import Book
 from bot.delivery.decide import LONGEST_BACKOFF, LONGEST_DOUBT
-from bot.delivery.match import ThreadMatcher, place_of
-from bot.delivery.terms import CLOCKS_APART, End, Ended, Replan
+from bot.delivery.match import ThreadMatcher, chain_of
+from bot.delivery.terms import CLOCKS_APART, End, Ended, Replan, end_of
 from bot.ledger.rows import Limit, StoredPost
 from bot.model import State
 from bot.posters.poster import CannotRead, Look, Poster, Seen
@@ -119,7 +119,7 @@ class Lookout:
         read again. Raises Ended where the post is gone, or is there and not shown.
         """
         book, first = self.book, self.book.waiting
-        sent = sorted((p for p in book.thread.posts if p.state is State.SENT), key=place_of)
+        sent = chain_of(book.thread)
         if first is None or not sent or not (book.policy.checks and book.policy.reads):
             return True
         last = book.tail or sent[-1].id
@@ -176,8 +176,7 @@ class Lookout:
                 book.attempt("read", None, "failed", error.message)
                 reason = f"sent, and not yet checked: {error.message}"
                 if error.final or book.around.stopping():
-                    end = End.WRONG if error.wrong else End.FAILED if error.stops else End.LATER
-                    raise Ended(end, reason, error.until, stops=error.stops) from error
+                    raise Ended(end_of(error), reason, error.until, stops=error.stops) from error
                 self._pause(error, reason)
         book.attempt("read", None, "answered", f"{len(sent) - len(gone)} of {len(sent)} are there")
         return gone, [*self._reading(seen, None).doubles()]
@@ -189,7 +188,7 @@ class Lookout:
         one in the same moment.
         """
         book, since = self.book, self._since()
-        sent = sorted((p for p in book.thread.posts if p.state is State.SENT), key=place_of)
+        sent = chain_of(book.thread)
         if len(sent) > 1 and not whole:
             after = sent[-1].id
         else:
@@ -228,8 +227,7 @@ class Lookout:
         """Wait before reading again; Ended, where that would be no use."""
         book = self.book
         if error.stops:
-            end = End.WRONG if error.wrong else End.FAILED
-            raise Ended(end, f"{error.message}. {error.mend}", stops=True) from error
+            raise Ended(end_of(error), f"{error.message}. {error.mend}", stops=True) from error
         if error.blind:
             book.unreadable = error.message
             return
@@ -242,16 +240,14 @@ class Lookout:
 
     def _pause(self, error: CannotRead, reason: str) -> None:
         """Wait before reading again: as the network says, and longer each time. Raises Ended."""
-        book, policy = self.book, self.book.policy
-        grown = min(policy.retry_wait * 2.0 ** min(self._failures, 30), policy.longest_wait)
+        book, until = self.book, error.until
         self._failures += 1
-        if error.until is None:
+        grown = book.policy.wait_after(self._failures)
+        if until is None:
             book.wait(grown, reason)
             return
         if error.login:
-            limit = Limit(book.thread.account, LOGIN, error.until, error.message)
-            book.ledger.limit(limit)
-        until = error.until
+            book.ledger.limit(Limit(book.thread.account, LOGIN, until, error.message))
         if self._failures > 1:
             until = max(until, book.now + timedelta(seconds=grown))
         book.wait_until(until, reason, named=error.named)

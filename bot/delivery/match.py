@@ -427,6 +427,11 @@ class ThreadMatcher:
         return top is not post and not top.parent and not ours
 
 
+def chain_of(thread: StoredThread) -> list[StoredPost]:
+    """Return the posts that are out, as they stand in the chain."""
+    return sorted((post for post in thread.posts if post.state is State.SENT), key=place_of)
+
+
 def place_of(post: StoredPost) -> int:
     """Return the place of a post in its chain: as it went out, which may not be as planned."""
     return post.position if post.place is None else post.place

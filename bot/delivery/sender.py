@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bot.delivery.book import LIMITED, Book
-from bot.delivery.match import place_of
+from bot.delivery.match import chain_of
 from bot.delivery.terms import End, Ended
 from bot.delivery.uploads import Uploads, is_for_content
 from bot.ledger.rows import Limit, StoredPost
@@ -71,7 +71,7 @@ class Sender:
 
     def _outgoing(self, post: StoredPost, media: tuple[str, ...]) -> Outgoing:
         thread = self.book.thread
-        before = sorted((each for each in thread.posts if each.state is State.SENT), key=place_of)
+        before = chain_of(thread)
         parent = self.book.tail or (before[-1].id if before else "")
         # unlisted by default: a timeline then gets one post of a public thread and not a dozen
         is_public = thread.visibility == "public"

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from bot.delivery.decide import Policy
 from bot.ledger.rows import StoredThread
+from bot.posters.poster import CannotRead
 
 CLOCKS_APART = timedelta(hours=1)
 """How far the clocks of a publisher, a network and ours may be apart without harm."""
@@ -23,6 +24,13 @@ class End(StrEnum):
     FAILED = "failed"
     WRONG = "wrong"
     """A setting cannot be right, such as the address of the account's server."""
+
+
+def end_of(error: CannotRead) -> End:
+    """How a run ends that this error ends."""
+    if error.wrong:
+        return End.WRONG
+    return End.FAILED if error.final else End.LATER
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ MOST_REPEATS = 3
 """How often an upload is made, how often it is asked after while the network works on it, and how
 many repeats of a post may be refused with it before they get another."""
 
-_NONE = "no uploads as"
+_BARRED = "no uploads as"
 _GONE = "its bytes are not in the ledger any more"
 
 
@@ -42,7 +42,10 @@ class Uploads:
     def ids(self, post: StoredPost) -> tuple[str, ...]:
         """The network's ids for the pictures of a post; none where it has to go without."""
         position = post.position
-        if not post.media or position in self._refused or self._may_not():
+        if not post.media or position in self._refused:
+            return ()
+        if self._are_barred():
+            self._tell_of_earlier_run(position)
             return ()
         if position not in self._done:
             self._upload(post)
@@ -90,20 +93,21 @@ class Uploads:
         reason = outcome.reason or outcome.flaw or "the network still works on it"
         self._reasons[position] = reason
         if outcome.refusal is Refusal.SCOPE:
-            self.book.ledger.remember(self.book.thread.account, _NONE, self.book.terms.identity)
+            self.book.ledger.remember(self.book.thread.account, _BARRED, self.book.terms.identity)
             self._reasons[position] = f"no upload is allowed: {reason}. {outcome.mend}"
         if outcome.sort is Sort.REFUSED and outcome.refusal is not Refusal.CREDENTIALS:
             self._refused.add(position)
 
-    def _may_not(self) -> bool:
+    def _are_barred(self) -> bool:
         """Whether the account's tokens were found to allow no uploads."""
         book = self.book
-        if book.ledger.fact(book.thread.account, _NONE) != book.terms.identity:
-            return False
-        for each in book.ledger.attempts(book.thread.number):  # perhaps by a run before this one
-            if (each.kind, each.outcome) == ("upload", Sort.REFUSED) and each.position is not None:
-                self._reasons.setdefault(each.position, f"no upload is allowed: {each.detail}")
-        return True
+        return book.ledger.fact(book.thread.account, _BARRED) == book.terms.identity
+
+    def _tell_of_earlier_run(self, position: int) -> None:
+        """Take over why an earlier run of the thread left this picture out, so that it is told."""
+        for each in self.book.ledger.attempts(self.book.thread.number):
+            if (each.kind, each.position, each.outcome) == ("upload", position, Sort.REFUSED):
+                self._reasons.setdefault(position, f"no upload is allowed: {each.detail}")
 
     def _tried(self, position: int, upload: Upload) -> Outcome:
         """Upload until it works, or is refused, or was tried often enough."""
@@ -136,8 +140,7 @@ class Uploads:
         told = (until - book.now).total_seconds() if until else 0.0
         if told > book.patience:
             return False
-        grown = min(policy.retry_wait * 2.0**times, policy.longest_wait)
-        book.wait(max(told, min(grown, book.patience)), reason)
+        book.wait(max(told, min(policy.wait_after(times + 1), book.patience)), reason)
         return not book.around.stopping()
 
 

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from bot.digests.html import to_markdown
 from bot.digests.moment import moment
 from bot.digests.parse import days_in, head
-from bot.digests.urls import slug as made_slug
+from bot.digests.urls import slug_of
 from bot.errors import Malformed
 
 MARKDOWN_TYPES = frozenset({"text/markdown", "text/x-markdown"})
@@ -227,7 +227,7 @@ def _own_identity(markdown: str) -> tuple[str, date | None, datetime | None]:
 def _slug(link: str, title: str, guid: str) -> str:
     """What tells this digest from others: preferably a name with a day in it."""
     names = [_last_name(link), re.sub(r"[^\w.~]+", "-", title.lower()).strip("-"), _last_name(guid)]
-    return made_slug(next(filter(days_in, names), "") or next(filter(None, names), ""))
+    return slug_of(next(filter(days_in, names), "") or next(filter(None, names), ""))
 
 
 def _last_name(url: str) -> str:

@@ -34,7 +34,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 @dataclass(slots=True)
-class Text:
+class FeedText:
     """A feed's bytes as text, piece by piece.
 
     A byte that is wrong in its encoding, and a character that XML forbids, is `replaced` and

@@ -64,7 +64,7 @@ class Page:
                 reading = self._markdown(answer, begin, pieces, None)
                 later = most > 0 and reading.digest and reading.digest.last_day > day
                 return (reading,) if later else ()
-            text = feed.Text(pieces, answer.charset)
+            text = feed.FeedText(pieces, answer.charset)
             items = feed.later(text, answer.url, self.where, day, most)
         return tuple(self._noted(self._tried(item), text) for item in items)
 
@@ -82,13 +82,13 @@ class Page:
             begin, pieces = _peeked(answer.pieces())
             if not _is_feed(answer, begin):
                 return replace(self._markdown(answer, begin, pieces, wanted), memory=kept)
-            text = feed.Text(pieces, answer.charset)
+            text = feed.FeedText(pieces, answer.charset)
             item = feed.choose(text, answer.url, self.where, wanted)
         if item is None:
             raise NoDigest(f"{self.where}: no digest {wanted or ''}".rstrip() + " in this feed")
         return replace(self._noted(self._item(item), text), memory=kept)
 
-    def _noted(self, reading: Reading, text: feed.Text) -> Reading:
+    def _noted(self, reading: Reading, text: feed.FeedText) -> Reading:
         """Add a warning where the feed holds what no text has."""
         if not text.replaced:
             return reading

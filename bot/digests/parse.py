@@ -15,8 +15,7 @@ from itertools import pairwise
 from bot.digests import frontmatter
 from bot.digests.moment import moment, plausible
 from bot.digests.papers import Section, read_paper
-from bot.digests.urls import page
-from bot.digests.urls import slug as made_slug
+from bot.digests.urls import page_address, slug_of
 from bot.errors import Malformed
 from bot.model import Digest, Paper
 
@@ -58,7 +57,7 @@ def parse(
         category=_text(fields, "category"),
         tags=fields["tags"].items if "tags" in fields else (),
         description=_text(fields, "description"),
-        url=page(url) or page(_text(fields, "url")),
+        url=page_address(url) or page_address(_text(fields, "url")),
     )
     return digest, tuple(warnings)
 
@@ -116,7 +115,7 @@ def _identity(
     fields: Mapping[str, frontmatter.Field], day: date | None
 ) -> tuple[str, date | None, date | None]:
     """Slug, first and last day: the slug's own, else the title's, else the file name's."""
-    slug = made_slug(_text(fields, "slug"))
+    slug = slug_of(_text(fields, "slug"))
     days = days_in(slug) or days_in(_text(fields, "title")) or (day, day)
     return slug, *days
 

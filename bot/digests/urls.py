@@ -44,7 +44,7 @@ def refusal(url: str) -> str:
     return "" if parts.scheme == "https" or is_loopback(host) else _RULE
 
 
-def page(url: str) -> str:
+def page_address(url: str) -> str:
     """`url` as the address of a page that a post may hold; empty where it is none.
 
     It is http or https to a host, without a user, and one word in which no network sees a second
@@ -65,10 +65,15 @@ def page(url: str) -> str:
     return address if len(address) <= _LONGEST else ""
 
 
-def slug(text: str) -> str:
+def slug_of(text: str) -> str:
     """`text` as a slug: letters, digits and `._~-` of ASCII, at most 200; empty where none is."""
     plain = unicodedata.normalize("NFKD", text[:_LONGEST]).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9._~-]+", "-", plain).strip("-")[:200]
+
+
+def is_local(url: str) -> bool:
+    """Whether `url` leads to this machine."""
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def is_loopback(host: str) -> bool:

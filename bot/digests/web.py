@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 from requests.auth import AuthBase
@@ -21,7 +21,7 @@ from requests.auth import AuthBase
 from bot import __version__
 from bot.digests.answer import Answer
 from bot.digests.reading import SIZE_CAP, Validators
-from bot.digests.urls import is_loopback, origin, refusal, shown
+from bot.digests.urls import is_local, origin, refusal, shown
 from bot.digests.wire import DeadlineAdapter, told
 from bot.errors import Unreachable
 
@@ -106,7 +106,7 @@ class _Trip:
     def _hop(self, url: str, bearer: _Bearer) -> requests.Response:
         # The environment's proxies are used: some platforms let nothing out but through one. Never
         # for this machine itself, which a proxy would take to be its own.
-        self.session.trust_env = not is_loopback(urlsplit(url).hostname or "")
+        self.session.trust_env = not is_local(url)
         with told(shown(url), self.timeout):
             return self.session.get(
                 url,

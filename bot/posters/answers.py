@@ -197,7 +197,7 @@ def refused(reply: Reply, rules: Rules, now: datetime, *, is_reply: bool = False
         refusal=verdict.refusal,
         until=_until(reply, rules, now) if verdict.sort is Sort.LATER else None,
         duplicate=verdict.duplicate,
-        mend=verdict.mend or (_mend(verdict.refusal, rules) if verdict.refusal else ""),
+        mend=verdict.mend or _mend(verdict.refusal, rules),
     )
 
 
@@ -266,8 +266,7 @@ def settled(
     `ask` asks the network who we are, and raises CannotRead. Refused alike, it is the token.
     """
     reply = exchange.reply
-    is_open = outcome.sort is Sort.UNKNOWN and is_unsaid(exchange, rules)
-    if reply is None or not is_open:
+    if reply is None or outcome.sort is not Sort.UNKNOWN or not is_unsaid(exchange, rules):
         return outcome
     try:
         ask()
@@ -282,8 +281,9 @@ def settled(
     return Outcome(Sort.REFUSED, reason=reason, refusal=Refusal.CONTENT)
 
 
-def _mend(refusal: Refusal, rules: Rules) -> str:
-    return rules.mends.get(refusal) or MENDS.get(refusal, "")
+def _mend(refusal: Refusal | None, rules: Rules) -> str:
+    """Return what a person can do about a refusal; empty where nothing is known."""
+    return (rules.mends.get(refusal) or MENDS.get(refusal, "")) if refusal else ""
 
 
 def _wrong_clock(reply: Reply, text: str, now: datetime) -> Verdict | None:

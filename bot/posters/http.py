@@ -13,14 +13,13 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.poolmanager import PoolManager
 
-from bot.digests.urls import is_loopback
+from bot.digests.urls import is_local
 from bot.posters.answers import Exchange, Fate, Reply
 from bot.posters.troubles import TooLarge, chain, is_broken, words
 from bot.posters.wire import Watch, pools
@@ -117,7 +116,7 @@ class _Session(requests.Session):
         self._base = base
         self._detour = detour
         # A proxy of the environment has nothing to do with this machine itself.
-        self.trust_env = not is_loopback(urlsplit(base).hostname or "")
+        self.trust_env = not is_local(base)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         detour = self._detour

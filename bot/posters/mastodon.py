@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bot import __version__
-from bot.model import Account, Replies, Visibility
+from bot.model import Account, ReplyListing, Visibility
 from bot.posters import mastodon_answers as answers
 from bot.posters import media_answers
 from bot.posters.answers import (
@@ -247,7 +247,7 @@ class _Mastodon:
         found = answers.profile(me, self._instance(), name)
         self._server = found.server
         account = self._account
-        if account.visibility is Visibility.PUBLIC and account.replies is Replies.UNLISTED:
+        if account.visibility is Visibility.PUBLIC and account.replies is ReplyListing.UNLISTED:
             return replace(found, advice=(*found.advice, *answers.hides_replies(me, found.server)))
         return found
 

@@ -52,12 +52,14 @@ def wait(headers: Mapping[str, str], families: Sequence[str], now: datetime) -> 
     there = http_date(headers.get("date", "")) or now
     spent = [name for name in families if headers.get(f"{name}-remaining", "").strip() == "0"]
     resets = [_reset(headers.get(f"{name}-reset", ""), there) for name in spent or families[:1]]
-    told = [each - there for each in (*resets, _retry_after(headers, there)) if each]
-    to_come = [each for each in told if timedelta(0) < each <= _LONGEST_WAIT]
-    if to_come:
-        own = [each for each in to_come if there + each in resets]
-        return now + max(own, default=to_come[0])
-    return now + _MOMENT if any(-_JUST_PAST <= each <= timedelta(0) for each in told) else None
+    lefts = [
+        [each - there for each in ends if each] for ends in (resets, [_retry_after(headers, there)])
+    ]
+    for left in lefts:
+        if to_come := [each for each in left if timedelta(0) < each <= _LONGEST_WAIT]:
+            return now + max(to_come)
+    is_just_past = any(-_JUST_PAST <= each <= timedelta(0) for left in lefts for each in left)
+    return now + _MOMENT if is_just_past else None
 
 
 def _reset(text: str, there: datetime) -> datetime | None:

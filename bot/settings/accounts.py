@@ -286,7 +286,7 @@ def malformed_token(account: Account, credentials: Credentials) -> SettingsError
     if account.network is not Network.TWITTER or _names_user(credentials.secrets["access_token"]):
         return None
     return SettingsError(
-        f"{account.name}: its access token (not shown) is none of X's, which begin with the "
+        f"{account.name}: the access token (not shown) is none of X's, as those begin with the "
         "account's id and a dash",
         "Set TWITTER_ACCESS_TOKEN, or the variable that stands in its place, to an OAuth 1.0a "
         "access token; bot login twitter obtains it.",

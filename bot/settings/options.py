@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from bot.formatter.limits import LIMITS
-from bot.model import EVERY_HALF_HOUR, Links, Network, Replies, Style, Syntax, Visibility
+from bot.model import EVERY_HALF_HOUR, Links, Network, ReplyListing, Style, Syntax, Visibility
 from bot.settings import kinds
 from bot.settings.kinds import Kind
 from bot.settings.secret import Secret
@@ -326,8 +326,8 @@ MASTODON_VISIBILITY = Option(
 )
 MASTODON_REPLIES = Option(
     "MASTODON_REPLIES",
-    kinds.choice(Replies),
-    Replies.UNLISTED,
+    kinds.choice(ReplyListing),
+    ReplyListing.UNLISTED,
     "`unlisted`",
     "or `public`: how the replies of a public thread are listed. Some servers hide unlisted posts "
     "from readers without an account (`bot check` says so)",

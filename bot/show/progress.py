@@ -77,10 +77,10 @@ def retractable(
 ) -> Iterator[str]:
     """A line for each account: what of a thread is known to be out, and where."""
     for account, thread in zip(accounts, stored, strict=True):
-        out = [post for post in thread.posts if post.id] if thread else []
-        out = [post for post in out if post.state is not State.RETRACTED]
+        posts = thread.posts if thread else ()
+        out = [post for post in posts if post.id and post.state is not State.RETRACTED]
         where = f", {out[0].url or out[0].id}" if out else ""
-        known = f"{len(out)} posts are known to be out{where}"
+        known = f"{len(out)} of {len(posts)} posts are known to be out{where}"
         yield f"{account.name}: {known}; what else the network shows of it is deleted too"
 
 

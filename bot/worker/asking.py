@@ -22,14 +22,16 @@ _FIRST_WINDOW = 8  # days
 _FAILED = (Outcome.MALFORMED, Outcome.UNREACHABLE)
 
 
-def growing(failures: int) -> timedelta:
-    """How long to wait after so many failures in a row, from 1: a minute, doubled to half an hour.
+def growing(
+    failures: int, first: timedelta = FIRST_RETRY, longest: timedelta = LONGEST_RETRY
+) -> timedelta:
+    """How long to wait after so many failures in a row, from 1: `first`, doubled up to `longest`.
 
     >>> [growing(n) // FIRST_RETRY for n in (1, 2, 5, 6, 999)]
     [1, 2, 16, 30, 30]
     """
     doublings = min(failures - 1, 10)
-    return min(FIRST_RETRY * (1 << doublings), LONGEST_RETRY)
+    return min(first * (1 << doublings), longest)
 
 
 @dataclass(slots=True)

@@ -145,8 +145,7 @@ class Passes:
         known = refused(self.service.settings, self.service.ledger, account)
         if known is None or account.name not in self._started:
             return None
-        grown = FIRST_REST * (1 << min(known.times - 1, 10))
-        again = known.at + min(grown, LONGEST_REST)
+        again = known.at + growing(known.times, FIRST_REST, LONGEST_REST)
         return (again, known.reason) if known.at <= self._now() < again else None
 
     def _of(self, account: Account) -> Pendings:

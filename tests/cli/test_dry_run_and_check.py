@@ -293,13 +293,13 @@ def test_check_warns_of_a_template_that_nothing_reads(bot: Bot) -> None:
     (folder / "name.txt.j2").write_text("{{ paper.title }}")
     status, out, _ = bot("check", "--offline", BOT_TEMPLATES="t")
     assert status == 0
-    wrong = f"warning  mastodon   {folder / 'openning.txt.j2'} is read by no template"
+    wrong = f"warning  mastodon   {folder / 'openning.txt.j2'} is not used: no template has"
     assert wrong in out
     assert "default/NAME.txt.j2 and NETWORK/NAME.txt.j2: opening, entry, closing, single" in out
-    assert "name.txt.j2 is read by no template" not in out
+    assert "name.txt.j2 is not used" not in out
     (folder / "openning.txt.j2").rename(folder / "opening.txt.j2")
     status, out, _ = bot("check", "--offline", BOT_TEMPLATES="t")
-    assert (status, "is read by no template" in out) == (0, False)
+    assert (status, "is not used" in out) == (0, False)
 
 
 def test_check_names_what_requests_could_not_use(bot: Bot) -> None:

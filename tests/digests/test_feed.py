@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.digests.entry import Item
-from bot.digests.feed import Text, choose, items
+from bot.digests.feed import FeedText, choose, items
 from bot.digests.parse import parse
 from bot.errors import BotError, Malformed
 from bot.model import Digest
@@ -434,7 +434,7 @@ def test_any_soup_of_elements_is_a_feed_or_malformed(soup: str) -> None:
 
 
 def fed(*pieces: bytes, charset: str = "") -> tuple[list[Item], int]:
-    text = Text(pieces, charset)
+    text = FeedText(pieces, charset)
     return list(items(text, "https://papers.example/feed", "the feed")), text.replaced
 
 

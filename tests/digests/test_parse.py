@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.digests.parse import days_in, head, parse
-from bot.digests.urls import page, slug
+from bot.digests.urls import page_address, slug_of
 from bot.errors import Malformed
 from bot.model import Digest, Mention, Metrics, Paper
 from tests.helpers.digest_writer import digests, write
@@ -442,7 +442,7 @@ HOSTILE = "@victim #spam $TSLA https://evil.example/x"
     ],
 )
 def test_the_page_of_a_digest_is_an_address_and_nothing_else(url: str, kept: str) -> None:
-    assert page(url) == kept
+    assert page_address(url) == kept
     text = write(replace(digest("2021-06-22"), url=url))
     assert parse(text, "x")[0].url == kept
 
@@ -460,7 +460,7 @@ def test_the_page_of_a_digest_is_an_address_and_nothing_else(url: str, kept: str
     ],
 )
 def test_a_slug_is_made_of_letters_digits_and_four_signs(written: str, made: str) -> None:
-    assert slug(written) == made
+    assert slug_of(written) == made
 
 
 def test_a_link_that_is_none_of_arxivs_is_not_taken() -> None:

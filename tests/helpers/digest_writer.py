@@ -8,7 +8,7 @@ from html import escape
 
 from hypothesis import strategies as st
 
-from bot.digests.urls import slug
+from bot.digests.urls import slug_of
 from bot.model import Digest, Mention, Metrics, Paper
 
 MONTHS = (
@@ -147,7 +147,7 @@ def digests(draw: st.DrawFn, max_papers: int = 5) -> Digest:
     last = draw(st.one_of(st.just(day), st.dates(day, date(2030, 1, 2))))
     named = day.isoformat() if day == last else f"{day} - {last}"
     return Digest(
-        slug=slug(f"{draw(words)}-{named}"),
+        slug=slug_of(f"{draw(words)}-{named}"),
         title=f"{draw(line)} {named}",
         day=day,
         last_day=last,

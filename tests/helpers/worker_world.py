@@ -39,6 +39,27 @@ def numbered_digest(number: int, published: datetime, papers: int = 2, **fields:
     return replace(made, **fields)  # type: ignore[arg-type] # each test knows the fields
 
 
+def publish(
+    world: FakeWorld,
+    number: int,
+    at: datetime | None = None,
+    papers: int = 2,
+    categories: tuple[str, ...] = ("cs.LG", "cs.AI"),
+) -> Digest:
+    """Put a digest of the day with this number where the worker reads, an hour old by default."""
+    made = numbered_digest(number, at or world.clock.wall - timedelta(hours=1), papers)
+    own = tuple(replace(paper, categories=categories) for paper in made.papers)
+    made = replace(made, papers=own)
+    publish_file(world.folder / "posts", made)
+    return made
+
+
+def later(world: FakeWorld, moment: datetime | timedelta) -> None:
+    """Let time go by, or come to a time of the wall clock."""
+    wait = moment if isinstance(moment, timedelta) else moment - world.clock.wall
+    world.clock.sleep(max(wait.total_seconds(), 0))
+
+
 def publish_file(folder: Path, source: Digest, text: str | None = None) -> Path:
     """Publish a digest, as its publisher's program does; `text` in place of its own."""
     folder.mkdir(exist_ok=True)

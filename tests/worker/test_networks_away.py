@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import Digest, Network, State
+from bot.model import Network, State
 from bot.sandbox import faults
 from bot.sandbox.bluesky import answers as sky_answers
 from bot.sandbox.faults import CLOSED_BEFORE, refusal, too_many
@@ -23,8 +23,8 @@ from tests.helpers.worker_world import (
     FakeHeartbeat,
     FakeOperator,
     WorkerWorld,
-    numbered_digest,
-    publish_file,
+    later,
+    publish,
     worker_settings,
     worker_world,
 )
@@ -44,16 +44,6 @@ WRONG = {
     SKY: {"BLUESKY_APP_PASSWORD": "wrong-wrong-wrong"},
 }
 each_network = pytest.mark.parametrize("network", [X, TOOTS, SKY], ids=str)
-
-
-def publish(world: FakeWorld, number: int) -> Digest:
-    made = numbered_digest(number, world.clock.wall - HOUR)
-    publish_file(world.folder / "posts", made)
-    return made
-
-
-def later(world: FakeWorld, wait: timedelta) -> None:
-    world.clock.sleep(wait.total_seconds())
 
 
 def keep_running(worker: WorkerWorld, long: timedelta) -> None:

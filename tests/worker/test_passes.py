@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,14 @@ from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.worker.had import had
 from bot.worker.outcomes import Turn, judges, of_account
 from bot.worker.tick import Had, Todo
-from tests.helpers.fake_world import MORNING, FakeWorld, check_once, fake_world
+from tests.helpers.fake_world import MORNING, check_once, fake_world
 from tests.helpers.worker_world import (
     FakeHeartbeat,
     FakeOperator,
     WorkerWorld,
+    later,
     numbered_digest,
+    publish,
     publish_file,
     worker_settings,
     worker_world,
@@ -33,20 +34,6 @@ from tests.helpers.worker_world import (
 X, TOOTS = Network.TWITTER, Network.MASTODON
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NO_POSTING = refusal("401", mastodon_answers.UNAUTHORIZED)
-
-
-def publish(
-    world: FakeWorld,
-    number: int,
-    at: datetime | None = None,
-    papers: int = 2,
-    categories: tuple[str, ...] = ("cs.LG", "cs.AI"),
-) -> Digest:
-    made = numbered_digest(number, at or world.clock.wall - HOUR, papers)
-    own = tuple(replace(paper, categories=categories) for paper in made.papers)
-    made = replace(made, papers=own)
-    publish_file(world.folder / "posts", made)
-    return made
 
 
 def unreadable(monkeypatch: pytest.MonkeyPatch, *sources: Digest) -> None:
@@ -58,11 +45,6 @@ def unreadable(monkeypatch: pytest.MonkeyPatch, *sources: Digest) -> None:
         return read_bytes(path, limit, flags)
 
     monkeypatch.setattr("bot.digests.folder.read_bytes", read)
-
-
-def later(world: FakeWorld, moment: datetime | timedelta) -> None:
-    wait = moment if isinstance(moment, timedelta) else moment - world.clock.wall
-    world.clock.sleep(max(wait.total_seconds(), 0))
 
 
 def test_a_new_digest_goes_out_on_every_account_once(tmp_path: Path) -> None:
