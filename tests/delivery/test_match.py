@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.delivery.match import Recognised, ThreadMatcher
+from bot.delivery.match import Recognised, ThreadMatcher, chain_of
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Digest, Network, State
 from bot.posters import mastodon_answers, twitter_answers
@@ -281,3 +281,12 @@ def test_what_the_ledger_has_for_another_thread_is_left_out(network: Network) ->
     read = chain(thread)
     found = recognise(thread, read, others={"1"}, application=APPLICATION[network])
     assert dict(found.adopted) == {}
+
+
+def test_the_chain_is_what_is_out_in_the_order_that_it_stands_in() -> None:
+    """A chain that was found may stand in another order than the plan; the next post follows it."""
+    source = digest(3)
+    thread = stored(source, M, sent=4)
+    places = {0: 0, 1: 3, 2: 1, 3: 2}
+    posts = tuple(replace(post, place=places.get(post.position)) for post in thread.posts)
+    assert [post.position for post in chain_of(replace(thread, posts=posts))] == [0, 2, 3, 1]

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.digests.parse import days_in, head, parse
+from bot.digests.tweets import LONGEST
 from bot.digests.urls import page_address, slug_of
 from bot.errors import Malformed
 from bot.model import Digest, Mention, Metrics, Paper
@@ -468,3 +469,12 @@ def test_a_link_that_is_none_of_arxivs_is_not_taken() -> None:
     (start, end) = text.index("[abs]("), text.index(")", text.index("[abs]("))
     hostile = text[:start] + "[abs](javascript:x" + text[end:]
     assert parse(hostile, "x")[0].papers[0].abs_url == "https://arxiv.org/abs/2106.00001"
+
+
+def test_a_tweet_that_never_ends_costs_what_follows_no_more_than_its_own_cap() -> None:
+    text = write(digest("2021-06-22"))
+    start = text.index('<blockquote class="twitter-tweet">')
+    unfinished = '<blockquote class="twitter-tweet">\n' + "words\n" * (2 * LONGEST // 6)
+    made, warnings = parse(text[:start] + unfinished + text[start:], "x")
+    assert [each.handle for each in made.papers[0].mentions] == ["ada_sample"]
+    assert any("a tweet that cannot be read is left out" in each for each in warnings)

@@ -390,6 +390,21 @@ def test_an_event_tells_of_every_change(at: SandboxPage) -> None:
         assert "event: change" in (next(lines) for _ in range(10))
 
 
+def test_what_changes_after_the_first_line_is_news(at: SandboxPage) -> None:
+    """A browser asks for the page at the first line, and must be told of what comes after it."""
+
+    async def told() -> list[str]:
+        lines = web._Pages(at.board, 0, lambda: False)._changes()
+        first = await anext(lines)
+        at.toot("One")
+        return [first, await anext(lines)]
+
+    assert asyncio.run(asyncio.wait_for(told(), TIMEOUT)) == [
+        "retry: 1000\n\n",
+        "event: change\ndata: \n\n",
+    ]
+
+
 def test_a_quiet_line_is_held(at: SandboxPage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "_LOOK", 0.01)
     monkeypatch.setattr(web, "_HEARTBEAT", 0.015)
