@@ -9,9 +9,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from bot.digests.reading import printable
 
-_SAFE = "/%:=&?+,;~._-!*()'"
+_SAFE = "/%=&+,;~._-!*"
 _LONGEST = 2_000
-_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+\.?|localhost|[0-9a-f:.]+", re.IGNORECASE)
+_LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})+|localhost", re.IGNORECASE)
 _RULE = "only https is allowed, and http to this machine itself"
 
 
@@ -58,11 +59,17 @@ def page_address(url: str) -> str:
     if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host) or "@" in parts.netloc:
         return ""
     netloc = f"{host}:{port}" if port else host
-    path, query, fragment = (
-        quote(part, safe=_SAFE) for part in (parts.path, parts.query, parts.fragment)
-    )
+    path, query, fragment = map(_quoted, (parts.path, parts.query, parts.fragment))
     address = urlunsplit((parts.scheme, netloc, path, query, fragment))
     return address if len(address) <= _LONGEST else ""
+
+
+def _quoted(part: str) -> str:
+    """Quote what is no part of an address, and a sign at the end, which networks take for text."""
+    quoted = quote(part, safe=_SAFE)
+    if quoted and not re.fullmatch(r"[\w/=-]", quoted[-1]):
+        return f"{quoted[:-1]}%{ord(quoted[-1]):02X}"
+    return quoted
 
 
 def slug_of(text: str) -> str:

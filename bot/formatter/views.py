@@ -19,6 +19,7 @@ _NETWORK_NAMES = frozenset(("twitter", "x", "mastodon", "bluesky"))
 _MOST_HASHTAGS = 3
 _MOST_AREAS = 2
 _MOST_NAMES = 8
+_LONGEST_TITLE = 60
 
 
 class View:
@@ -126,11 +127,13 @@ def hashtags(digest: Digest, account: Account) -> tuple[str, ...]:
 
 
 def titled(digest: Digest) -> str:
-    """The digest's title, with its days where it does not name them: no two digests share it."""
+    """The digest's title, with its days where it does not name them: no two digests share it.
+
+    A long title is cut, so that it leaves room for the rest of a post.
+    """
+    title = cut_at_word(digest.title, _LONGEST_TITLE)
     days = sorted({digest.day.isoformat(), digest.last_day.isoformat()})
-    if all(day in digest.title for day in days):
-        return digest.title
-    return f"{digest.title} {' - '.join(days)}"
+    return title if all(day in title for day in days) else f"{title} {' - '.join(days)}"
 
 
 def in_words(first: date, last: date) -> str:
