@@ -22,6 +22,7 @@ from bot.posters.bluesky_session import Login
 from bot.posters.bluesky_wire import Wire
 from bot.posters.keeper import Keeper
 from bot.posters.poster import (
+    MOST_TEXT,
     CannotRead,
     Look,
     Outcome,
@@ -155,13 +156,15 @@ class _Bluesky:
     def _between(self, lowest: str, cursor: str, but: str = "") -> Look:
         """Read what is filed below `cursor` (empty: from the top) down to `lowest`."""
         found: list[Seen] = []
+        size = 0
         self._cids = {}  # what is gone meanwhile is referred to no more
         for _ in range(_PAGES):
             page = self._page(cursor)
             self._cids |= {post.id: cid for post, cid in page.posts if cid}
             found += [each for each, _ in page.posts if each.key >= lowest and each.id != but]
+            size += sum(len(each.text) for each, _ in page.posts)
             cursor = page.cursor
-            if not cursor or page.last < lowest:
+            if not cursor or page.last < lowest or size > MOST_TEXT:
                 break
         newest_first = sorted(found, key=lambda each: (each.created, each.key), reverse=True)
         complete = not cursor or page.last < lowest

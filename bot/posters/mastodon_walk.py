@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from bot.posters.answers import Reply
 from bot.posters.mastodon_answers import seen
-from bot.posters.poster import Look, Seen
+from bot.posters.poster import MOST_TEXT, Look, Seen
 from bot.posters.values import at, http_date, id_at, moment, text_at
 
 _FIRST = datetime(2006, 1, 1, tzinfo=UTC)
@@ -68,6 +68,7 @@ class Walk:
         self._met: set[str] = set()
         self._mark: tuple[int, datetime | None] | None = None
         self._private = False
+        self._size = 0
         self._whole = True
         self._arrived = False
 
@@ -98,7 +99,7 @@ class Walk:
         below = below or _max_id(following[1] if following else "")
         # Nothing new, or nowhere to go on from: the server does not turn pages.
         turned = below not in {"", self.below} and (new or not statuses)
-        self.ended = self._arrived or not turned
+        self.ended = self._arrived or not turned or self._size > MOST_TEXT
         self.below = below
 
     def look(self) -> Look:
@@ -124,7 +125,9 @@ class Walk:
         if not self._account or id_at(status, "account", "id") == self._account:
             self._private = self._private or text_at(status, "visibility") in _PRIVATE
             post = seen(status, self._latest or now)
-            self._posts += [post] if post else []
+            if post:
+                self._posts.append(post)
+                self._size += len(post.text)
         return time
 
     def _is_past(self, times: Sequence[datetime]) -> bool:

@@ -133,6 +133,10 @@ class Seen:
     author: str = ""
 
 
+MOST_TEXT = 8_000_000
+"""Characters of posts that one reading keeps. A reading that meets more ends, and is incomplete."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """The account's own posts, newest first, from one or more requests.

@@ -24,6 +24,7 @@ from bot.posters.answers import (
     settled,
 )
 from bot.posters.poster import (
+    MOST_TEXT,
     CannotRead,
     Look,
     Outcome,
@@ -188,15 +189,18 @@ class _Twitter:
         latest = max(_EARLIEST, min(since, self._clock() - _RECENT))
         start = {"since_id": after} if after else {"start_time": f"{latest:%Y-%m-%dT%H:%M:%SZ}"}
         posts: dict[str, Seen] = {}
-        billed, token, whole, complete = 0, "", True, False
+        billed, size, token, whole, complete = 0, 0, "", True, False
         for _ in range(_PAGES):
             page = self._page(start, token)
             posts |= {post.id: post for post in page.posts if after or post.created >= since}
+            size += sum(len(post.text) for post in page.posts)
             billed, token, whole = billed + page.billed, page.token, whole and page.whole
             reached = not after and any(post.created < since for post in page.posts)
             if reached or not token:
                 # What lies beyond the newest 3,200 is not given, and not said to be missing.
                 complete = whole and (reached or billed <= _DEPTH - _PAGE)
+                break
+            if size > MOST_TEXT:
                 break
         cost = billed * PRICES.own_post
         return Look(tuple(posts.values()), complete, cost, page.clock)

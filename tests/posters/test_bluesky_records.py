@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -276,7 +277,7 @@ def test_what_is_written_here_by_hand_is_what_the_lexicons_say() -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "fits"),
+    ("words", "fits"),
     [
         # 300 graphemes, below 3,000 bytes
         ("日" * 150, True),
@@ -286,13 +287,17 @@ def test_what_is_written_here_by_hand_is_what_the_lexicons_say() -> None:
         (FAMILY * 121, False),
     ],
 )
-def test_neither_graphemes_nor_bytes_are_ever_too_many(title: str, *, fits: bool) -> None:
-    source = digest(paper(), title=title)
+def test_neither_graphemes_nor_bytes_are_ever_too_many(
+    words: str, tmp_path: Path, *, fits: bool
+) -> None:
+    template = tmp_path / "default" / "opening.txt.j2"
+    template.parent.mkdir()
+    template.write_text("{{ digest.title }} " + words, "utf-8")
     if not fits:
         with pytest.raises(DoesNotFit, match="the post 'opening'"):
-            thread(source, account(Network.BLUESKY))
+            thread(digest(paper()), account(Network.BLUESKY), tmp_path)
         return
-    for post in thread(source, account(Network.BLUESKY)).posts:
+    for post in thread(digest(paper()), account(Network.BLUESKY), tmp_path).posts:
         made = record(Outgoing(post.text, KEY, spans=post.spans, card=post.card), None, None)
         check_record(made)
 
