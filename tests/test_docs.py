@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from bot.cli import Surroundings, cli, run
 from bot.delivery.terms import End
 from bot.digests.parse import parse
+from bot.formatter import prices
 from bot.formatter.views import DigestView, PaperView
 from bot.model import Network
 from bot.settings import accounts, load, options, table
@@ -36,7 +37,6 @@ PAGES = {
     )
 }
 README = PAGES["README.md"]
-PLAIN = [name for name in PAGES if name.startswith("docs/") or "/" not in name]
 
 
 def section(page: str, heading: str) -> str:
@@ -128,6 +128,16 @@ def test_the_prices_of_x_are_what_the_program_counts(  # noqa: PLR0913, PLR0917 
     assert len(thread["posts"]) == int(posts), page
     assert Decimal(str(thread["cost_usd"])) == Decimal(one), page
     assert Decimal(one) * 30 == Decimal(thirty), page
+
+
+def test_the_price_list_of_x_is_the_programs() -> None:
+    shown = section("docs/faq.md", "What X costs")
+    listed = [Decimal(price) for price in re.findall(r"(?m)\| ([\d.]+) \|$", shown)]
+    kinds = ("post", "post_with_url", "own_post", "delete", "media_metadata")
+    assert listed == [getattr(prices.PRICES, kind) for kind in kinds]
+    for page in ("README.md", "docs/faq.md"):
+        dates = f"since {prices.PRICES.since}, looked up on {prices.PRICES.read}"
+        assert dates in PAGES[page], page
 
 
 def test_each_page_with_prices_has_them() -> None:
@@ -278,7 +288,7 @@ ODD = re.compile(
 )
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", PAGES)
 def test_no_word_is_one_that_few_readers_know(name: str) -> None:
     """Names in code are contracts, and may be any word."""
     prose = re.sub(r"`[^`\n]+`", "", PAGES[name])
