@@ -1,12 +1,18 @@
-"""The README says what the program does: its help, its settings, its templates' variables."""
+"""The documents say what the program does, name files that exist, and are written in plain words.
+
+Help texts, settings, prices, events, JSON and examples are compared with the program.
+"""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,18 +20,27 @@ from click.testing import CliRunner
 
 from bot.cli import Surroundings, cli, run
 from bot.delivery.terms import End
+from bot.digests.parse import parse
+from bot.formatter import prices
 from bot.formatter.views import DigestView, PaperView
 from bot.model import Network
-from bot.settings import accounts, options, table
+from bot.settings import accounts, load, options, table
 from bot.worker.signs import _QUIET
 from tests.helpers import refusal_table
 from tests.helpers.paths import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (
+        *(ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "tests" / "README.md"),
+        *(ROOT / "bench" / "README.md", *sorted((ROOT / "docs").glob("*.md"))),
+    )
+}
+README = PAGES["README.md"]
 
 
-def section(heading: str) -> str:
-    found = re.search(rf"(?ms)^##+ {re.escape(heading)}\n(.*?)(?=^##+ |\Z)", README)
+def section(page: str, heading: str) -> str:
+    found = re.search(rf"(?ms)^##+ {re.escape(heading)}\n(.*?)(?=^##+ |\Z)", PAGES[page])
     assert found, heading
     return found[1]
 
@@ -34,31 +49,28 @@ def blocks(text: str, language: str = "") -> list[str]:
     return re.findall(rf"(?ms)^```{language}\n(.*?)^```$", text)
 
 
-COMMANDS = (
-    *("", "demo", "preview", "sandbox", "post", "run", "login"),
-    *("check", "status", "retract", "settle"),
-)
+# What the program prints ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ["", *sorted(cli.commands)])
 def test_the_help_that_is_shown_is_what_the_program_prints(command: str) -> None:
     words = f"bot {command}".split()
     printed = CliRunner().invoke(cli, [*words[1:], "--help"], prog_name="bot", terminal_width=78)
-    assert f"$ {' '.join(words)} --help\n{printed.output}" in blocks(section("Using it"))
+    assert f"$ {' '.join(words)} --help\n{printed.output}" in blocks(PAGES["docs/commands.md"])
 
 
 def test_the_settings_that_are_shown_are_those_of_the_program() -> None:
-    assert table().strip() in section("Settings")
+    assert table().strip() in PAGES["docs/settings.md"]
 
 
 @pytest.mark.parametrize("heading", ["Try it", "Test it"])
 def test_each_of_the_two_commands_stands_alone_in_its_block(heading: str) -> None:
-    (block,) = blocks(section(heading))
+    (block,) = blocks(section("README.md", heading))
     assert block.count("\n") == 1
 
 
 def test_the_variables_of_templates_are_all_named() -> None:
-    shown = section("Templates")
+    shown = section("docs/templates.md", "Variables")
     for view, name in ((DigestView, "digest"), (PaperView, "paper")):
         (row,) = [line for line in shown.split("\n") if line.startswith(f"| `{name}` |")]
         named = set(re.findall(r"`(\w+)`", row)) - {name}
@@ -66,12 +78,70 @@ def test_the_variables_of_templates_are_all_named() -> None:
 
 
 def test_the_example_of_a_template_works(tmp_path: Path) -> None:
-    (example,) = blocks(section("Templates"), "jinja")
+    (example,) = blocks(PAGES["docs/templates.md"], "jinja")
     path = tmp_path / "default" / "entry.txt.j2"
     path.parent.mkdir()
     path.write_text(example, encoding="utf-8")
     surroundings = Surroundings({"BOT_TEMPLATES": str(tmp_path)}, tmp_path)
     assert run(["post", "--dry-run", "--json"], surroundings) == 0
+
+
+def test_the_example_of_a_digest_is_a_digest() -> None:
+    (example,) = blocks(PAGES["docs/digests.md"], "markdown")
+    digest, warnings = parse(example, "2021-06-22---Hot-Papers.md")
+    assert not warnings
+    assert (digest.slug, digest.day) == ("hot-papers-2021-06-22", date(2021, 6, 22))
+    (paper,) = digest.papers
+    assert paper.abstract == "The abstract, with LaTeX in it."
+
+
+def test_the_example_of_accounts_is_read(tmp_path: Path) -> None:
+    (example,) = blocks(PAGES["docs/settings.md"], "toml")
+    (tmp_path / "bot.toml").write_text(example, encoding="utf-8")
+    settings = load({"VISION_MASTODON_TOKEN": "abc"}, tmp_path)
+    assert [account.name for account in settings.accounts] == ["vision"]
+
+
+PRICES = [
+    (page, *cells)
+    for page in ("README.md", "docs/faq.md")
+    for cells in re.findall(
+        r"(?m)^\| (`TWITTER_.*?) \| (\d+) \| \$([\d.]+) \| \$([\d.]+) \|$", PAGES[page]
+    )
+]
+
+
+@pytest.mark.parametrize(("page", "named", "posts", "one", "thirty"), PRICES)
+def test_the_prices_of_x_are_what_the_program_counts(  # noqa: PLR0913, PLR0917 - a row's cells
+    page: str,
+    named: str,
+    posts: str,
+    one: str,
+    thirty: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = dict(re.findall(r"`([A-Z_]+)=(.*?)`", named))
+    command = ["post", "--dry-run", "--json", "--network", "twitter"]
+    assert run(command, Surroundings(settings, tmp_path)) == 0
+    (thread,) = json.loads(capsys.readouterr().out)["threads"]
+    assert len(thread["posts"]) == int(posts), page
+    assert Decimal(str(thread["cost_usd"])) == Decimal(one), page
+    assert Decimal(one) * 30 == Decimal(thirty), page
+
+
+def test_the_price_list_of_x_is_the_programs() -> None:
+    shown = section("docs/faq.md", "What X costs")
+    listed = [Decimal(price) for price in re.findall(r"(?m)\| ([\d.]+) \|$", shown)]
+    kinds = ("post", "post_with_url", "own_post", "delete", "media_metadata")
+    assert listed == [getattr(prices.PRICES, kind) for kind in kinds]
+    for page in ("README.md", "docs/faq.md"):
+        dates = f"since {prices.PRICES.since}, looked up on {prices.PRICES.read}"
+        assert dates in PAGES[page], page
+
+
+def test_each_page_with_prices_has_them() -> None:
+    assert [row[0] for row in PRICES] == [*["README.md"] * 3, *["docs/faq.md"] * 4]
 
 
 def shape(value: object) -> object:
@@ -82,7 +152,7 @@ def shape(value: object) -> object:
 
 
 def test_the_json_that_is_shown_has_the_names_of_the_contract() -> None:
-    plan, status = (shape(json.loads(block)) for block in blocks(section("For programs"), "json"))
+    plan, status = (shape(json.loads(block)) for block in blocks(PAGES["docs/programs.md"], "json"))
     posts = [*("position", "text", "length", "limit", "state", "id", "url", "media")]
     assert plan == {
         "digest": dict.fromkeys(["slug", "date", "title", "papers", "source"]),
@@ -98,11 +168,6 @@ def test_the_json_that_is_shown_has_the_names_of_the_contract() -> None:
             | {"posts": [dict.fromkeys(known)]}
         ],
     }
-
-
-def test_every_file_that_is_linked_is_there() -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
 
 
 def calls(folder: str, *names: str) -> Iterator[ast.Call]:
@@ -137,7 +202,7 @@ def test_every_event_of_the_log_is_in_the_table() -> None:
     }
     ends = {f"thread.{end}" for end in End if end is not End.WRONG}  # it is `account.refused`
     assert {"log.lost", "post.picture_lost", "thread.limited"} < logged | told
-    table = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8").partition("| event |")[2]
+    table = section("docs/deploy.md", "Events")
     named = {
         name
         for row in table.split("\n")
@@ -147,7 +212,8 @@ def test_every_event_of_the_log_is_in_the_table() -> None:
 
 
 def test_what_an_account_can_have_is_all_named() -> None:
-    (said,) = re.findall(r"(?m)^An account can have (.*?)\. What it", section("Accounts"))
+    shown = section("docs/settings.md", "Accounts")
+    (said,) = re.findall(r"(?m)^An account can have (.*?)\. What it", shown)
     taste = [*options.TABLE, options.CATEGORIES, options.EXCLUDE]
     taste += [options.LANGUAGE, options.HASHTAGS]
     how_to_reach_it = {"api_url", "base_url", "service_url", "handle", "read_back"}
@@ -164,6 +230,66 @@ def test_a_deploy_button_asks_for_what_each_network_needs_and_for_nothing_unknow
 
 @pytest.mark.parametrize("network", refusal_table.EXAMPLES)
 def test_the_page_of_refusals_is_what_the_code_says(network: str) -> None:
-    page = (ROOT / "docs" / "refusals.md").read_text(encoding="utf-8")
-    assert refusal_table.table(network) in page
+    assert refusal_table.table(network) in PAGES["docs/refusals.md"]
     assert [*refusal_table.missing(network)] == [], "the page has no row for these"
+
+
+# What the documents name ------------------------------------------------------------------------
+
+FOLDERS = ("bot", "tests", "bench", "docs", "templates", ".ci", ".github")
+"""Those whose files are named by a path from the root; `build/` and `state/` are made later."""
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    text = re.sub(r"(?ms)^```.*?^```$", "", page)
+    headings = re.findall(r"(?m)^#+ (.*)$", text)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_path_that_is_named_is_there(name: str) -> None:
+    starts = "|".join(re.escape(folder) for folder in FOLDERS)
+    for path in re.findall(rf"(?<![\w./:-])(?:{starts})/[\w./-]*", PAGES[name]):
+        assert (ROOT / path.rstrip(".")).exists(), path
+    named = set(re.findall(r"`([\w.-]+)`", PAGES[name]))
+    for file in named & {"Procfile", "app.json", "requirements.txt", "pyproject.toml"}:
+        assert (ROOT / file).exists(), file
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", PAGES[name]):
+        path = (ROOT / name).parent / target if target else ROOT / name
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(path.read_text(encoding="utf-8")), f"{target}#{anchor}"
+
+
+def test_every_page_is_listed_in_the_readme() -> None:
+    listed = re.findall(r"(?m)^\| \[(docs/.*?)\]\(\1\) \|", README)
+    assert sorted(listed) == [name for name in PAGES if name.startswith("docs/")]
+
+
+# How the documents are written ------------------------------------------------------------------
+
+
+def test_the_readme_is_short_and_its_picture_fits_on_a_screen() -> None:
+    assert len(README.splitlines()) <= 150
+    assert len(README.split()) <= 1300
+    (picture,) = re.findall(r"!\[[^]]*\]\((.*?)\)", README)
+    width, height = struct.unpack(">II", (ROOT / picture).read_bytes()[16:24])
+    assert width <= 1000
+    assert height <= 700
+
+
+ODD = re.compile(
+    r"(?i)\b(?:mend\w*|told|lest|anew|nobody|what is ours|gone on with|is there for|taken back)\b"
+)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_word_is_one_that_few_readers_know(name: str) -> None:
+    """Names in code are contracts, and may be any word."""
+    prose = re.sub(r"`[^`\n]+`", "", PAGES[name])
+    assert not (found := ODD.search(prose)), found

@@ -1,4 +1,4 @@
-"""The house of README, "Layout": who may import whom, and which file may import which library.
+"""The folders of docs/architecture.md: who may import whom, and which file which library.
 
 And the layout of the tests: their folders are those of bot/, and no test module imports another.
 """

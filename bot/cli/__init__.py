@@ -1,6 +1,6 @@
 """The command line: parse, build, call, print. What is done is done elsewhere.
 
-Exit statuses are a contract (README, "For programs"): 0 done or nothing to do, 1 something failed
+Exit statuses are a contract (docs/programs.md): 0 done or nothing to do, 1 something failed
 or is held, 2 wrong usage or settings, 75 not finished but will be by running again.
 """
 

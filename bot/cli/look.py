@@ -64,7 +64,7 @@ def status(
 @as_json
 @click.pass_obj
 def check(surroundings: Surroundings, *, offline: bool, as_json: bool) -> int:
-    """Look at settings, accounts, templates, source and ledger, and say how to mend what is wrong.
+    """Look at settings, accounts, templates, source and ledger; say how to correct what is wrong.
 
     Unless --offline, each account's credentials are tried (on X that costs $0.01).
     """

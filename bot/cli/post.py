@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Print every post of the plan; send nothing.")
 @choosing
 @click.option("--top", type=click.IntRange(min=0), help="Papers in a thread; 0 for all.")
-@click.option("--again", is_flag=True, help="Publish anew a digest that was retracted.")
+@click.option("--again", is_flag=True, help="Publish a retracted digest again.")
 @click.option("--assume-unsent", is_flag=True, help="Nothing of it is out: I have looked.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before a first post or an old digest.")
 @as_json

@@ -122,7 +122,7 @@ def _write(page: PageView, output: str, folder: Path) -> None:
 def sandbox(port: int) -> int:
     """Start stand-ins for the networks on this machine, and a page that shows what arrives.
 
-    Set what is printed, and run bot post elsewhere: the real program, with nobody to see its posts.
+    Set what is printed, and run bot post elsewhere: the real program, whose posts no reader sees.
     On the page the networks can be made to fail. Ctrl-C ends it, and all of it is gone.
 
     Reads no settings, neither from the environment nor from .env.

@@ -36,7 +36,7 @@ _AT_ONCE = 0.001
 def run(
     surroundings: Surroundings, *, networks: tuple[Network, ...], names: tuple[str, ...]
 ) -> int:
-    """Find each new digest and deliver it, until it is told to stop.
+    """Find each new digest and deliver it, until it is stopped.
 
     One pass is made at once, then one at each time of BOT_SCHEDULE. SIGTERM or Ctrl-C lets the
     request in flight end. What goes wrong is said in the log, at /healthz on PORT, and where

@@ -1,6 +1,6 @@
 """What to do next with a thread: a function of what the ledger holds, the time, and nothing else.
 
-The rules are those of README, "Exactly once". In short: read before anything is sent; send the
+The rules are those of docs/exactly-once.md. In short: read before anything is sent; send the
 first post that is not out, and no other; an unknown outcome is settled by reading, never by
 guessing; what cannot be settled is held for a person.
 """

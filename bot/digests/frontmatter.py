@@ -1,8 +1,7 @@
 """The front matter of a digest: the few kinds of YAML line that publishers' programs write.
 
-A YAML library reads more than this, but turns `draft: no`, `slug: 1e3` and a date into values of
-its own choosing, and gives up on the whole for one odd line. Here every value stays the text it is,
-and a line of a key nobody asks for may hold anything.
+Every value stays the text it is, and a line of a key that is not asked for may hold anything.
+PyYAML's BaseLoader keeps values as text too, but refuses the whole for one odd line.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a template sees: a digest and its papers, tidied, defused, in an account's own terms.
 
-The names here are the variables of the templates, a contract with everybody who wrote one; the
-README lists them.
+The names here are the variables of the templates, a contract with everybody who wrote
+one; docs/templates.md lists them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What can be set: one table of all settings, each with its variable, default, kind and meaning.
 
-Parsing, error messages, the README's table and the search for typing errors all read it.
+Parsing, error messages, the table in docs/settings.md and the search for typing errors read it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Option(Generic[T_co]):
     """One setting.
 
     `name` is its variable, empty for what only an account in bot.toml can have. `written` is the
-    default as the README shows it. `account` is its key in `[[accounts]]`, empty where it has none.
+    default as docs/settings.md shows it. `account` is its key in `[[accounts]]`, empty where it has
+    none.
     """
 
     name: str
@@ -425,7 +426,7 @@ TASTE: tuple[Option[object], ...] = (CATEGORIES, EXCLUDE, LANGUAGE, HASHTAGS)
 
 
 def table() -> str:
-    """Give the README's table of settings, in Markdown: variable, default, meaning."""
+    """Give the table of docs/settings.md, in Markdown: variable, default, meaning."""
     rows = [("variable", "default", "meaning"), ("---", "---", "---")]
     rows += [(f"`{option.name}`", option.written, option.meaning) for option in TABLE]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)

@@ -1,8 +1,8 @@
 """When new digests are looked for: a cron line, in a time zone.
 
-A line means what cron (Debian's) means by it; its local times are turned into moments here. Each
-local time rings once across both changes of daylight saving: the first time, where an hour comes
-twice; the moment the gap ends, where it is skipped.
+A line is read as Debian's cron reads it; its local times are turned into moments here. Unlike in
+cron, each local time of every line rings once across both changes of daylight saving: the first
+time, where an hour comes twice; the moment the gap ends, where it is skipped.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""For programs: a plan as the JSON object of the contract (README, "For programs")."""
+"""For programs: a plan as the JSON object of the contract (docs/programs.md)."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class WorkerStatus:
 
 
 def data(accounts: Sequence[AccountStatus], threads: Sequence[ThreadStatus]) -> dict[str, object]:
-    """What `bot status --json` prints (README, "For programs")."""
+    """What `bot status --json` prints (docs/programs.md)."""
     return {
         "accounts": [
             {

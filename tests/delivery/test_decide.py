@@ -78,7 +78,7 @@ def first_open(posts: Sequence[StoredPost]) -> StoredPost | None:
 
 
 def check_laws(made: StoredThread, policy: Policy, action: Action, *, looked: bool) -> None:
-    """The laws that hold whatever the state: see README, "Exactly once"."""
+    """The laws that hold whatever the state: see docs/exactly-once.md."""
     current = first_open(made.posts)
     if current is None:
         unread = policy.checks and made.checked_at is None
