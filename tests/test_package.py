@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bot import __version__
+from tests.helpers import licence_table
 from tests.helpers.paths import ROOT, SAMPLES
 
 
@@ -182,3 +183,25 @@ def test_what_is_locked_is_locked_with_the_extras_it_is_asked_for(name: str) -> 
         assert one.extras <= extras[canonicalize_name(one.name)], one
     if name == "requirements-dev.txt":
         assert "coverage" in {one.name for one in wanted}
+
+
+def test_the_page_of_licences_names_all_that_is_shipped() -> None:
+    page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
+    assert licence_table.table() in page
+    fonts = re.findall(r"(?m)^\| `(\S+\.[to]tf)` \| .*? \| `(\S+)` \|$", page)
+    folder = ROOT / "bot" / "picture" / "fonts"
+    assert {name for name, _ in fonts} == {path.name for path in folder.glob("*.[ot]tf")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    shipped = {f"bot/picture/fonts/{text}" for _, text in fonts} | {"LICENSE"}
+    assert shipped == set(project["license-files"])
+
+
+def test_a_library_without_a_licence_is_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "nameless-1.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: nameless\nVersion: 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(LookupError, match="nameless does not say"):
+        licence_table.licence("nameless")
