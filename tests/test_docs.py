@@ -100,6 +100,14 @@ def test_the_json_that_is_shown_has_the_names_of_the_contract() -> None:
     }
 
 
+def test_every_file_that_the_page_on_security_names_is_there() -> None:
+    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w./-]+\.(?:txt|md)|\.[\w./-]+)[^`]*`", page)) - {".env"}
+    assert {"requirements-build.txt", ".ci/lock", ".python-version"} < named
+    for name in named:
+        assert (ROOT / name).exists(), name
+
+
 def test_every_file_that_is_linked_is_there() -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
