@@ -170,6 +170,14 @@ def test_the_json_that_is_shown_has_the_names_of_the_contract() -> None:
     }
 
 
+def test_every_file_that_the_page_on_security_names_is_there() -> None:
+    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w./-]+\.(?:txt|md)|\.[\w./-]+)[^`]*`", page)) - {".env"}
+    assert {"requirements-build.txt", ".ci/lock", ".python-version"} < named
+    for name in named:
+        assert (ROOT / name).exists(), name
+
+
 def calls(folder: str, *names: str) -> Iterator[ast.Call]:
     """Every call of a function or method of one of these names."""
     for path in (ROOT / "bot" / folder).rglob("*.py"):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from email.parser import Parser
 from importlib.metadata import requires
@@ -16,6 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bot import __version__
+from tests.helpers import licence_table
 from tests.helpers.paths import ROOT, SAMPLES
 
 
@@ -111,6 +115,57 @@ def test_a_checkout_needs_no_installation(tmp_path: Path) -> None:
     assert below(checkout) == before
 
 
+def locked(name: str) -> list[Requirement]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [Requirement(line.split(" \\")[0]) for line in lines if line[:1].isalnum()]
+
+
+def test_a_stranger_installs_with_nothing_fetched_but_what_is_locked(tmp_path: Path) -> None:
+    """As the README says, with hatchling here already and no index to ask."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    fetched = re.findall(r"pip install --quiet (-r requirements\.txt .*?) &&", text)
+    assert set(fetched) == {"-r requirements.txt -r requirements-build.txt"}
+    (options,) = {*re.findall(r"pip install --quiet (--no-deps .*?) &&", text)}
+    command = ["pip", "install", "--no-index", "--target", str(tmp_path / "installed")]
+    command += options.split()
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
+    subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=environ, check=True)
+    assert (tmp_path / "installed" / "bot" / "samples").is_dir()
+
+
+def test_the_build_is_locked_with_all_that_it_needs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    pins = {str(Requirement(each)) for each in project["build-system"]["requires"]}
+    assert {str(one) for one in locked("requirements-build.txt")} == pins
+    assert pins <= {str(one) for one in locked("requirements-dev.txt")}
+    names = {canonicalize_name(Requirement(pin).name) for pin in pins}
+    assert "hatchling" in names
+    for name in names:
+        for words in requires(name) or []:
+            needed = Requirement(words)
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                assert canonicalize_name(needed.name) in names, f"{name} needs {needed}"
+
+
+LOCKS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("requirements*.txt", "bench/*/requirements.txt", ".ci/*/requirements.txt")
+    for path in ROOT.glob(pattern)
+)
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_line_of_a_lock_is_one_version_with_hashes(name: str) -> None:
+    text = re.sub(r"(?m)^ *#.*\n", "", (ROOT / name).read_text(encoding="utf-8"))
+    entries = text.replace("\\\n", " ").splitlines()
+    assert entries
+    for entry in entries:
+        words, *hashes = re.split(r"\s+--hash=", entry.strip())
+        assert re.fullmatch(r"==[^*,]+", str(Requirement(words).specifier)), entry
+        assert hashes, entry
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for each in hashes), entry
+
+
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
 def test_what_is_locked_is_locked_with_the_extras_it_is_asked_for(name: str) -> None:
     """Or pip takes `coverage[toml]` for another package than `coverage`, and finds no hash for it.
@@ -118,10 +173,9 @@ def test_what_is_locked_is_locked_with_the_extras_it_is_asked_for(name: str) -> 
     It does so only once a release newer than the locked one is out: nobody sees it on the day of
     the lock.
     """
-    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    locked = [Requirement(line.split(" \\")[0]) for line in lines if line[:1].isalnum()]
-    extras = {canonicalize_name(one.name): one.extras for one in locked}
-    here = [one for one in locked if one.marker is None or one.marker.evaluate()]
+    all_locked = locked(name)
+    extras = {canonicalize_name(one.name): one.extras for one in all_locked}
+    here = [one for one in all_locked if one.marker is None or one.marker.evaluate()]
     asked = [Requirement(words) for one in here for words in requires(one.name) or []]
     wanted = [one for one in asked if one.extras and (one.marker is None or one.marker.evaluate())]
     assert len(here) > 20
@@ -129,3 +183,25 @@ def test_what_is_locked_is_locked_with_the_extras_it_is_asked_for(name: str) -> 
         assert one.extras <= extras[canonicalize_name(one.name)], one
     if name == "requirements-dev.txt":
         assert "coverage" in {one.name for one in wanted}
+
+
+def test_the_page_of_licences_names_all_that_is_shipped() -> None:
+    page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
+    assert licence_table.table() in page
+    fonts = re.findall(r"(?m)^\| `(\S+\.[to]tf)` \| .*? \| `(\S+)` \|$", page)
+    folder = ROOT / "bot" / "picture" / "fonts"
+    assert {name for name, _ in fonts} == {path.name for path in folder.glob("*.[ot]tf")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    shipped = {f"bot/picture/fonts/{text}" for _, text in fonts} | {"LICENSE"}
+    assert shipped == set(project["license-files"])
+
+
+def test_a_library_without_a_licence_is_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "nameless-1.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: nameless\nVersion: 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(LookupError, match="nameless does not say"):
+        licence_table.licence("nameless")

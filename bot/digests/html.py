@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from html.parser import HTMLParser
 
+from bot.digests.tweets import bounded
+
 _Attributes = Sequence[tuple[str, str | None]]
 
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -48,7 +50,7 @@ def to_markdown(html: str) -> str:
 
 
 def tame(html: str) -> str:
-    """Drop comments and declarations, and escape what is no tag.
+    """Drop comments and declarations, escape what is no tag, and bound numbers of characters.
 
     The standard parser raises for declarations it does not know, and before Python 3.11.14 its time
     grows with the square or the cube of what begins and never ends. Here each character is looked
@@ -56,7 +58,7 @@ def tame(html: str) -> str:
     """
     first, *others = html.split("<!--")
     seen = first + "".join(other.partition("-->")[2] for other in others)
-    return _NO_TAG.sub("&lt;", _DECLARATION.sub("", seen))
+    return _NO_TAG.sub("&lt;", _DECLARATION.sub("", bounded(seen)))
 
 
 class _Writer(HTMLParser):

@@ -26,7 +26,16 @@ _HANDLE = re.compile(r"\w{1,30}")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _DATE = re.compile(r"([A-Z][a-z]+) ([0-9]{1,2}), ([0-9]{4})$")
+_NO_CHARACTER = re.compile(r"&#[0-9]{8,};?")
 _MONTHS = "January February March April May June July August September October November December"
+
+
+def bounded(markup: str) -> str:
+    """Put U+FFFD, as HTML has it, for the numbers of characters that are far above all there are.
+
+    `html.unescape` and the standard parser raise ValueError for one of thousands of digits.
+    """
+    return _NO_CHARACTER.sub("\ufffd", markup)
 
 
 def mention(markup: str) -> Mention | None:
@@ -45,7 +54,7 @@ def mention(markup: str) -> Mention | None:
         handle=handle,
         text=_plain(markup[paragraph.end() : end]),
         language=language[1] if language else "",
-        url=unescape(url),
+        url=unescape(bounded(url)),
         date=_date(day.strip()),
     )
 
@@ -65,7 +74,7 @@ def _signature(markup: str) -> tuple[str, str, str, str] | None:
 
 
 def _plain(markup: str) -> str:
-    return unescape(_TAG.sub("", _BREAK.sub("\n", markup)))
+    return unescape(bounded(_TAG.sub("", _BREAK.sub("\n", markup))))
 
 
 def _date(text: str) -> date | None:

@@ -1,47 +1,99 @@
-"""One accepted connection: HTTP/1.1 requests in, bytes out, and every way to break it off."""
+"""One accepted connection: HTTP/1.1 requests in, bytes out, and every way to break it off.
+
+Anybody on this machine may come, slowly, or with garbage: a request has a time in which it must
+have arrived whole, and most sizes, and what is too large or no HTTP is answered so and hung up on.
+"""
 
 from __future__ import annotations
 
+import re
 import selectors
 import socket
 import struct
+import time
 from contextlib import suppress
 from http import HTTPStatus
+from io import BufferedReader, RawIOBase
 
-from bot.sandbox.wire import Request, Response
+from bot.sandbox.wire import FORM, Refused, Request, Response
 
-_LONGEST_LINE = 65_536
-_LARGEST_BODY = 64 * 1024 * 1024
+REQUEST_SECONDS = 60.0
+"""So long a client may be silent and send one request, and so long it may take its answer."""
+
+_LONGEST_LINE = 8_192
+_MOST_HEADERS = 100
+_LARGEST_HEAD = 65_536  # all headers together
+_LARGEST_BODY = 17 * 1024 * 1024  # a picture on Mastodon has at most 16 MiB, elsewhere less
+_LARGEST_FORM = 1_000_000
+_REST = 4 * 1024 * 1024  # that a refused client may still send
+_PIECE = 65_536
+_NUMBER = re.compile(r"[0-9]{1,12}")
+_CHUNK = re.compile(r"([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _MORE = getattr(socket, "MSG_MORE", 0)  # Linux only
 _RESET = struct.pack("ii", 1, 0)  # linger for no time: closing sends RST, not FIN
 
 
-class Connection:
-    """A client's socket, in one thread; only `hang_up` may be called from another."""
+class _Timed(RawIOBase):
+    """What a socket receives until `due`, by the monotonic clock; TimeoutError afterwards."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._reader = sock.makefile("rb")
+        self.due = 0.0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        left = self.due - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
+        return self._socket.recv_into(buffer)
+
+
+class Connection:
+    """A client's socket, in one thread; only `hang_up` may be called from another.
+
+    `waits` tells whether the client's next request is waited for.
+    """
+
+    def __init__(self, sock: socket.socket, seconds: float = REQUEST_SECONDS) -> None:
+        self._socket = sock
+        self._seconds = seconds
+        self._timed = _Timed(sock)
+        self._reader = BufferedReader(self._timed)
         self.keep = True
+        self.waits = True
 
     def receive(self) -> Request | None:
-        """Return the next request, None where the client has left or does not speak HTTP.
+        """Return the next request; None where the client has left, was too slow or was refused.
 
-        A body needs a Content-Length; `keep` tells afterwards whether another request may follow.
+        `keep` tells afterwards whether another request may follow.
         """
+        self.waits = True
+        self._timed.due = time.monotonic() + self._seconds
         try:
             return self._read()
+        except Refused as refused:
+            self._refuse(refused.response)
         except (OSError, ValueError):
-            return None
+            pass
+        finally:
+            self.waits = False
+        return None
 
     def send(self, data: bytes, *, last: bool) -> None:
-        """Send as much as the client still takes.
+        """Send as much as the client still takes; where it takes no more, nothing follows.
 
         The `last` bytes wait for the close, so that their reader sees both or neither: else it is a
         matter of luck whether a client that goes on at once finds the connection gone.
         """
-        with suppress(OSError):
+        try:
+            self._socket.settimeout(self._seconds)  # for all of it
             self._socket.sendall(data, _MORE if last else 0)
+        except OSError:
+            self.keep = False
 
     def left(self, release: socket.socket) -> bool:
         """Wait until something can be read from `release` (False), or the client leaves (True)."""
@@ -65,11 +117,24 @@ class Connection:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
+    def _refuse(self, response: Response) -> None:
+        with suppress(OSError, ValueError):
+            self.send(head_of(response, keep=False), last=False)
+            self._socket.shutdown(socket.SHUT_WR)
+            # a connection that is closed with bytes unread is reset, and the answer lost
+            left, piece = _REST, bytearray(_PIECE)
+            while left > 0 and (received := self._timed.readinto(piece)):
+                left -= received
+
     def _read(self) -> Request | None:
-        first = self._reader.readline(_LONGEST_LINE)
-        if not first:
+        if not self._reader.peek(1):
             return None
-        method, target, version = first.decode("latin-1").split()
+        words = self._line(_LONGEST_LINE, HTTPStatus.REQUEST_URI_TOO_LONG).split(" ")
+        if len(words) != 3 or not _TOKEN.fullmatch(words[0]):  # noqa: PLR2004 - RFC 9112
+            raise _refused(HTTPStatus.BAD_REQUEST)
+        method, target, version = words
+        if version not in ("HTTP/1.1", "HTTP/1.0"):
+            raise _refused(HTTPStatus.BAD_REQUEST)
         headers = self._headers()
         close = headers.get("connection", "").lower() == "close"
         self.keep = version == "HTTP/1.1" and not close
@@ -78,25 +143,69 @@ class Connection:
 
     def _headers(self) -> dict[str, str]:
         headers: dict[str, str] = {}
-        while line := self._line():
-            name, _, value = line.partition(":")
-            headers[name.strip().lower()] = value.strip()
-        return headers
+        left = _LARGEST_HEAD
+        for _ in range(_MOST_HEADERS + 1):
+            line = self._line(left, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            if not line:
+                return headers
+            left -= len(line)
+            name, colon, value = line.partition(":")
+            name = name.lower()
+            # two lengths, or a name with white space, are how requests are smuggled in
+            twice = name in headers and name in ("content-length", "transfer-encoding")
+            if not colon or not _TOKEN.fullmatch(name) or twice:
+                raise _refused(HTTPStatus.BAD_REQUEST)
+            headers[name] = value.strip()
+        raise _refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
-    def _line(self) -> str:
-        line = self._reader.readline(_LONGEST_LINE)
+    def _line(self, most: int, status: HTTPStatus) -> str:
+        line = self._reader.readline(most + 1)
+        if len(line) > most:
+            raise _refused(status)
         if not line.endswith(b"\n"):
             raise ValueError(line)
         return line.decode("latin-1").strip("\r\n")
 
     def _body(self, headers: dict[str, str]) -> bytes:
-        length = int(headers.get("content-length", "0"))
-        if not 0 <= length <= _LARGEST_BODY or "transfer-encoding" in headers:
+        form = headers.get("content-type", "").startswith(FORM)
+        most = _LARGEST_FORM if form else _LARGEST_BODY
+        coding, length = headers.get("transfer-encoding"), headers.get("content-length", "0")
+        if coding is not None:
+            if coding.lower() != "chunked" or "content-length" in headers:
+                raise _refused(HTTPStatus.BAD_REQUEST)
+            return self._chunks(most)
+        if not _NUMBER.fullmatch(length):
+            raise _refused(HTTPStatus.BAD_REQUEST)
+        if int(length) > most:
+            raise _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return self._exactly(int(length))
+
+    def _chunks(self, most: int) -> bytes:
+        """Read a chunked body; what follows its last chunk is dropped."""
+        body = bytearray()
+        while True:
+            found = _CHUNK.fullmatch(self._line(_LONGEST_LINE, HTTPStatus.BAD_REQUEST))
+            if not found:
+                raise _refused(HTTPStatus.BAD_REQUEST)
+            size = int(found[1], 16)
+            if size > most - len(body):
+                raise _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            if not size:
+                self._headers()
+                return bytes(body)
+            body += self._exactly(size)
+            if self._exactly(2) != b"\r\n":
+                raise _refused(HTTPStatus.BAD_REQUEST)
+
+    def _exactly(self, length: int) -> bytes:
+        data = self._reader.read(length)
+        if len(data) < length:
             raise ValueError(length)
-        body = self._reader.read(length)
-        if len(body) < length:
-            raise ValueError(length)
-        return body
+        return data
+
+
+def _refused(status: HTTPStatus) -> Refused:
+    return Refused(Response(status, f"{status.value} {status.phrase}\n".encode()))
 
 
 def head_of(response: Response, *, keep: bool = True) -> bytes:

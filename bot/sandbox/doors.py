@@ -1,4 +1,7 @@
-"""Listening on loopback: one thread that accepts, and one a connection. Knows nothing of HTTP."""
+"""Listening on loopback: one thread that accepts, and one a connection. Knows nothing of HTTP.
+
+Where too many clients are in, one of those who have asked for nothing must go, the oldest first.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bot.sandbox.connection import Connection
+from bot.sandbox.connection import REQUEST_SECONDS, Connection
 
 HOST = "127.0.0.1"
+MOST_CLIENTS = 256
+"""So many clients at once, each with a thread."""
+
 _BACKLOG = 128
 _REST = 0.05
 
@@ -33,23 +39,29 @@ class _Door:
 class Doors:
     """One listening socket a name, open until `close`. `attend` runs in a thread of its own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two are limits
         self,
         names: Iterable[str],
         ports: Mapping[str, int],
         attend: Attend,
         rest: Callable[[float], object] | None = None,
+        *,
+        seconds: float = REQUEST_SECONDS,
+        most: int = MOST_CLIENTS,
     ) -> None:
         """Open the doors, each at its port or at any that is free.
 
         OSError where one is taken, with the port in place of a file's name.
 
         `rest` waits some seconds while there is nothing to open a connection with; by default
-        until `close` at the latest.
+        until `close` at the latest. `seconds` is a client's time for one request, `most` the number
+        of clients.
         """
         self._attend = attend
         self._ending = threading.Event()
         self._rest = rest or self._ending.wait
+        self._seconds = seconds
+        self._most = most
         self._lock = threading.Lock()
         self._clients: dict[threading.Thread, tuple[str, Connection]] = {}
         self._doors: dict[str, _Door] = {}
@@ -117,13 +129,22 @@ class Doors:
             return
         accepted.settimeout(None)
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client = Connection(accepted)
+        client = Connection(accepted, self._seconds)
+        self._make_room()
         with self._lock:
             if not door.shut:
                 door.opened += 1
                 self._start(door.name, door.opened, client)
                 return
         client.close()
+
+    def _make_room(self) -> None:
+        with self._lock:
+            staying = {thread: client for thread, (_, client) in self._clients.items()}
+        if len(staying) >= self._most:
+            waiting = (thread for thread, client in staying.items() if client.waits)
+            leaving = next(waiting, next(iter(staying)))
+            _send_away({leaving: staying[leaving]})
 
     def _start(self, name: str, number: int, client: Connection) -> None:
         thread = threading.Thread(
@@ -145,10 +166,15 @@ class Doors:
             clients = {
                 thread: client for thread, (at, client) in self._clients.items() if at == name
             }
-        for client in clients.values():
-            client.hang_up()
-        for thread in clients:
-            thread.join()
+        _send_away(clients)
+
+
+def _send_away(clients: Mapping[threading.Thread, Connection]) -> None:
+    """Hang up on clients; their threads have ended afterwards."""
+    for client in clients.values():
+        client.hang_up()
+    for thread in clients:
+        thread.join()
 
 
 def _listen(port: int) -> socket.socket:

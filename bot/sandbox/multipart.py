@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bot.sandbox.wire import Request
+from bot.sandbox.wire import Refused, Request, Response
 
+_MOST_PARTS = 100
+_LARGEST_HEAD = 8_192  # of one part
 _BOUNDARY = re.compile(r'multipart/form-data;.*\bboundary="?([^";]+)"?', re.IGNORECASE)
 _NAME = re.compile(r'\bname="([^"]*)"')
 _TYPE = re.compile(r"(?im)^content-type:\s*(\S+)")
@@ -27,14 +29,22 @@ class Part:
 
 
 def parts(request: Request) -> Mapping[str, Part]:
-    """Return the fields of a form that carries files, by name; none where it is no such form."""
+    """Return the fields of a form that carries files, by name; none where it is no such form.
+
+    Raises Refused for too many, and for headers of one that are too large.
+    """
     found = _BOUNDARY.match(request.header("content-type"))
     return dict(_parts(request.body, found[1].encode())) if found else {}
 
 
 def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[str, Part]]:
-    for section in (b"\r\n" + body).split(b"\r\n--" + boundary)[1:]:
+    sections = (b"\r\n" + body).split(b"\r\n--" + boundary, _MOST_PARTS + 2)
+    if len(sections) > _MOST_PARTS + 2:  # what is before the first and after the last are none
+        raise Refused(Response(413))
+    for section in sections[1:]:
         head, ends, data = section.partition(b"\r\n\r\n")
+        if ends and len(head) > _LARGEST_HEAD:
+            raise Refused(Response(413))
         named = _NAME.search(head.decode("utf-8", "replace"))
         if ends and named:
             kind = _TYPE.search(head.decode("utf-8", "replace"))

@@ -12,8 +12,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from bot.sandbox.connection import Connection, head_of
-from bot.sandbox.doors import HOST, Doors
+from bot.sandbox.connection import REQUEST_SECONDS, Connection, head_of
+from bot.sandbox.doors import HOST, MOST_CLIENTS, Doors
 from bot.sandbox.faults import Commit, Ending, Fault, Hang
 from bot.sandbox.script import Decider, Line, Record, Script, Stage
 from bot.sandbox.wire import NetworkRules, Request, Response
@@ -24,22 +24,26 @@ class Sandbox:
 
     `rules` names them; their names are the project's, or any where one network has two accounts.
     `latency` seconds go by before each answer, by `sleep`. `ports` fixes a network's port.
+    A client has `seconds` for a request, and `most` clients may be there at once.
     One lock, `lock`, is held around the rules: hold it to look into them while clients are at work.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two are limits
         self,
         rules: Mapping[str, NetworkRules],
         *,
         latency: float = 0.0,
         sleep: Callable[[float], None] = time.sleep,
         ports: Mapping[str, int] | None = None,
+        seconds: float = REQUEST_SECONDS,
+        most: int = MOST_CLIENTS,
     ) -> None:
         self.lock = threading.RLock()
         self._rules = dict(rules)
         self._latency = latency
         self._sleep = sleep
         self._ports = dict(ports or {})
+        self._limits = seconds, most
         self._changed = threading.Condition(self.lock)
         self._script = Script()
         self._log: list[Record] = []
@@ -47,7 +51,8 @@ class Sandbox:
         self._held: set[socket.socket] = set()
 
     def __enter__(self) -> Self:
-        self._doors = Doors(self._rules, self._ports, self._attend)
+        seconds, most = self._limits
+        self._doors = Doors(self._rules, self._ports, self._attend, seconds=seconds, most=most)
         return self
 
     def __exit__(

@@ -13,6 +13,7 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 FORM = "application/x-www-form-urlencoded"
+_LARGEST_JSON = 8 * 1024 * 1024  # X takes a picture of 5 MiB in base64
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,11 @@ class Request:
 
     def fields(self) -> Mapping[str, object] | None:
         """Return the body's object where it is JSON, None where it is anything else."""
+        if len(self.body) > _LARGEST_JSON:
+            return None
         try:
             value: object = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return value if isinstance(value, dict) else None
 

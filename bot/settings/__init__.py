@@ -50,13 +50,13 @@ class Settings:
     """All settings, checked.
 
     `digests` is a path, an address or `github:...`, None for the samples. `http_timeout` and
-    `retry_wait` are in seconds. `timezone` is that of every schedule. `digest_url` has `{slug}` in
-    it. `accounts` are those whose secrets
-    are all set, with their `credentials` by name; `incomplete` gives the missing variables of the
-    others by name. `drafts` are the incomplete accounts of bot.toml: a dry run shows them, nothing
-    is sent to them. `defaults` are each network's account as the general settings make it. `config`
-    is the bot.toml that was read. `wiped_by` names the platform whose deploys wipe the ledger,
-    empty where none is recognised or it lies elsewhere. `warnings` are for people, a line each.
+    `retry_wait` are in seconds. `bind` is the IP address that `port` listens on. `timezone` is that
+    of every schedule. `digest_url` has `{slug}` in it. `accounts` are those whose secrets are all
+    set, with their `credentials` by name; `incomplete` gives the missing variables of the others by
+    name. `drafts` are the incomplete accounts of bot.toml: a dry run shows them, nothing is sent to
+    them. `defaults` are each network's account as the general settings make it. `config` is the
+    bot.toml that was read. `wiped_by` names the platform whose deploys wipe the ledger, empty where
+    none is recognised or it lies elsewhere. `warnings` are for people, a line each.
     """
 
     digests: str | None
@@ -81,6 +81,7 @@ class Settings:
     log_format: LogFormat | None
     heartbeat_url: Secret | None
     port: int | None
+    bind: str
     accounts: tuple[Account, ...]
     credentials: Mapping[str, Credentials]
     incomplete: Mapping[str, tuple[str, ...]]
@@ -140,6 +141,9 @@ def _gather(
         log_format=sources.get(options.LOG_FORMAT),
         heartbeat_url=sources.get(options.HEARTBEAT_URL),
         port=sources.get(options.PORT),
+        # whoever sets PORT for a process wants it reached; .env is of a person's own machine
+        bind=sources.get(options.BIND)
+        or ("0.0.0.0" if sources.is_in_environment("PORT") else "127.0.0.1"),  # noqa: S104
         accounts=tuple(entry.account for entry in entries if entry.credentials),
         credentials={e.account.name: e.credentials for e in entries if e.credentials},
         incomplete={e.account.name: e.missing for e in entries if e.missing},

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -195,6 +196,18 @@ def page(written: str) -> str:
     if re.search(r"[{}]", written.replace("{slug}", "")):
         raise Wrong(written, "has other braces than {slug} in it")
     return written
+
+
+def ip(written: str) -> str:
+    """Read an IP address to listen on; an IPv6 address may stand in brackets, as in a URL."""
+    bracketed = re.fullmatch(r"\[(.*:.*)\]", written)
+    try:
+        found = ip_address(bracketed[1] if bracketed else written)
+    except ValueError:
+        raise Wrong(written, "is not an IP address") from None
+    if "%" in str(found):
+        raise Wrong(written, "names a network interface")
+    return str(found)
 
 
 def path(written: str, base: Path) -> Path:

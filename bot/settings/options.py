@@ -194,6 +194,14 @@ PORT: Option[int | None] = Option(
     "none",
     "where the worker answers `/healthz` and `/metrics`",
 )
+BIND: Option[str | None] = Option(
+    "BOT_BIND",
+    kinds.text("an IP address of this machine, such as 127.0.0.1, 0.0.0.0, ::1 or ::", kinds.ip),
+    None,
+    "`0.0.0.0` where `PORT` is in the process's environment, `127.0.0.1` where it is in `.env`",
+    "the address that `PORT` listens on; `0.0.0.0` is every IPv4 address of this machine, `::` "
+    "every address",
+)
 MAX_AGE = Option(
     "BOT_MAX_AGE",
     kinds.duration(),
@@ -371,7 +379,7 @@ BLUESKY_SERVICE_URL = Option(
 TABLE: tuple[Option[object], ...] = (
     *(DIGESTS, DATABASE, CONFIG, TEMPLATES, TOP, SCHEDULE, TIMEZONE, MAX_AGE, CATCH_UP),
     *(HTTP_TIMEOUT, RETRY_WAIT, PATIENCE, SETTLE, PAUSE, SKIP, REPEAT_DAYS, DIGEST_URL, PICTURE),
-    *(NOTIFY_URLS, LOG_FORMAT, HEARTBEAT_URL, PORT),
+    *(NOTIFY_URLS, LOG_FORMAT, HEARTBEAT_URL, PORT, BIND),
     *(GITHUB_TOKEN, GITHUB_API_URL),
     _token("TWITTER_CONSUMER_KEY", "OAuth 1.0a user context: the app's key"),
     _token("TWITTER_CONSUMER_SECRET", "the app's secret"),

@@ -80,7 +80,9 @@ class Sources:
         self._secrets = set(_SECRETS)
         self._variables = self._dotenv(folder / ".env")
         trimmed = {name: text.strip() for name, text in environ.items()}
-        self._variables |= {name: (text, "") for name, text in trimmed.items() if name and text}
+        own = {name: (text, "") for name, text in trimmed.items() if name and text}
+        self._in_environment = own.keys()
+        self._variables |= own
         for name, ours in _ALIASES.items():
             if name in self._variables and ours not in self._variables:
                 self._variables[ours] = (self._variables[name][0], f" (set as {name})")
@@ -107,6 +109,10 @@ class Sources:
     def has(self, variable: str) -> bool:
         """Say whether a variable is set, rightly or wrongly."""
         return variable in self._variables
+
+    def is_in_environment(self, variable: str) -> bool:
+        """Say whether the process's environment sets a variable, and not `.env`."""
+        return variable in self._in_environment
 
     def note(self, problem: str) -> None:
         """Keep a problem, once; settings with a problem are not given out."""

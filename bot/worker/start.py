@@ -89,7 +89,7 @@ def started(
         asking = Asking(app.source(settings), next(iter(rules.values())), clocks.now)
         port = None
         if settings.port is not None:
-            port = stack.enter_context(Pages(settings.port, watch.snapshot)).port
+            port = stack.enter_context(Pages(settings.port, watch.snapshot, settings.bind)).port
         timer = _timer(settings, accounts, due, signs, clocks)
         timer.start()
         stack.callback(timer.stop)
@@ -163,6 +163,7 @@ def _tell_start(
         schedules=sorted({account.schedule for account in accounts}),
         timezone=settings.timezone,
         port=port,
+        bind=None if port is None else settings.bind,
     )
 
 

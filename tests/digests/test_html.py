@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from bot.digests.html import to_markdown
 from bot.digests.parse import parse
+from bot.digests.tweets import mention
 from bot.model import Digest, Paper
+from bot.posters.undo import html_text
 from tests.helpers.digest_writer import digests, write
 from tests.helpers.html_rendering import render
 from tests.helpers.paths import corpus, corpus_only
@@ -141,7 +143,38 @@ def test_any_html_gives_lines(html: str) -> None:
     assert not re.search(r"\n{3}|^[ \t]|[ \t]$", text[:-1], re.MULTILINE)
 
 
-@pytest.mark.parametrize("piece", ["<a ", "<!--", '<a b="', "<a b='>", "<![", "</", "<a><b>", " "])
-def test_html_that_begins_and_never_ends_takes_no_longer_than_its_length(piece: str) -> None:
-    # With time by the square of its length the first of these alone would take minutes.
-    assert to_markdown(piece * (300_000 // len(piece)))
+@pytest.mark.parametrize("begin", ["", "<script>", "<textarea>", "<a "])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *("<a ", "<!--", "--!>", '<a b="', "<a b='>", "<a b=", "<a =", "<a/", "<![", "<![CDATA["),
+        *("</", "</a", "</script", "<a><b>", "<script>", "<!", "<?", "&", "&#", "&#x", " ", "="),
+    ],
+)
+def test_html_that_begins_and_never_ends_takes_no_longer_than_its_length(
+    piece: str, begin: str
+) -> None:
+    # By the square of its length, as html.parser before Python 3.11.14, one would take minutes.
+    assert to_markdown(begin + piece * (300_000 // len(piece)))
+    html_text(begin + piece * (300_000 // len(piece)))
+
+
+@pytest.mark.parametrize("digits", [8, 5_000, 300_000])
+@pytest.mark.parametrize("end", ["", ";"])
+def test_the_number_of_no_character_is_no_error(digits: int, end: str) -> None:
+    number = f"&#{'9' * digits}{end}"
+    assert to_markdown(f"<p>a {number} b") == "a \ufffd b\n"
+    assert to_markdown(f'<p><a href="{number}">a</a>') == "[a](\ufffd)\n"
+    assert html_text(f"<p>a {number} b")[:3] == "a \ufffd"
+    assert to_markdown("<p>a &#x1F600; &#128512;") == "a 😀 😀\n"
+
+
+@pytest.mark.parametrize("place", ["Name", "TEXT", "2021"])
+def test_the_number_of_no_character_in_a_tweet_is_no_error(place: str) -> None:
+    markup = (
+        '<blockquote class="twitter-tweet"><p lang="en">TEXT</p>&mdash; Name (@handle) '
+        '<a href="https://twitter.com/handle/status/2021">June 22, 2021</a></blockquote>'
+    )
+    found = mention(markup.replace(place, f"&#{'9' * 5_000};", 1))
+    assert found is not None
+    assert "\ufffd" in f"{found.author}{found.text}{found.url}"

@@ -515,7 +515,7 @@ def test_at_port_80_browsers_leave_the_port_out(at: SandboxPage) -> None:
 
 
 def test_a_form_that_is_too_long_is_not_read(at: SandboxPage) -> None:
-    assert at.send("/fault", token=at.board.token, more="x" * 20_000) == 403
+    assert at.send("/fault", token=at.board.token, more="x" * 20_000) == 413
 
 
 def test_a_fault_cannot_be_had_by_a_link(at: SandboxPage) -> None:

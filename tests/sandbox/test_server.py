@@ -295,15 +295,10 @@ def test_a_client_that_does_not_wait_for_its_answer_harms_nobody(other: Mastodon
     "sent",
     [
         b"",
-        b"hello\r\n\r\n",
-        b"GET /\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: h",
         b"GET / HTTP/1.1\r\nHost: h\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nshort",
-        b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n",
     ],
 )
 def test_what_is_no_whole_request_is_not_answered(other: MastodonClient, sent: bytes) -> None:

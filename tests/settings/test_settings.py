@@ -124,6 +124,7 @@ def test_nothing_set_gives_the_defaults(tmp_path: Path) -> None:
         log_format=None,
         heartbeat_url=None,
         port=None,
+        bind="127.0.0.1",
         accounts=(),
         credentials={},
         incomplete={},
@@ -160,6 +161,12 @@ def test_nothing_set_gives_the_defaults(tmp_path: Path) -> None:
         ("BOT_LOG_FORMAT", "json", "log_format", LogFormat.JSON),
         ("PORT", "8080", "port", 8080),
         ("PORT", "0", "port", 0),
+        ("PORT", "8080", "bind", "0.0.0.0"),  # noqa: S104 - it is what is tested
+        ("BOT_BIND", "127.0.0.2", "bind", "127.0.0.2"),
+        ("BOT_BIND", "0.0.0.0", "bind", "0.0.0.0"),  # noqa: S104 - (the same)
+        ("BOT_BIND", "::", "bind", "::"),
+        ("BOT_BIND", "[::1]", "bind", "::1"),
+        ("BOT_BIND", " 0:0:0:0:0:0:0:1 ", "bind", "::1"),
         ("BOT_NOTIFY_URLS", "json://a, mailto://b", "notify_urls", Secret("json://a, mailto://b")),
         ("BOT_HEARTBEAT_URL", "https://hc.test/x", "heartbeat_url", Secret("https://hc.test/x")),
         ("BOT_HTTP_TIMEOUT", "2.5", "http_timeout", 2.5),
@@ -191,6 +198,25 @@ def test_a_good_value_is_typed(
     assert getattr(load({name: text}, tmp_path), field) == expected
 
 
+@pytest.mark.parametrize(
+    ("environ", "dotenv", "bind"),
+    [
+        ({"PORT": "80"}, "", "0.0.0.0"),  # noqa: S104 - it is what is tested
+        ({"PORT": "80"}, "PORT=81", "0.0.0.0"),  # noqa: S104 - (the same)
+        ({}, "PORT=81", "127.0.0.1"),
+        ({"PORT": " "}, "PORT=81", "127.0.0.1"),
+        ({"PORT": "80"}, "BOT_BIND=::1", "::1"),
+        ({"PORT": "80", "BOT_BIND": "127.0.0.1"}, "BOT_BIND=::1", "127.0.0.1"),
+        ({"BOT_BIND": "::"}, "PORT=81", "::"),
+    ],
+)
+def test_a_port_of_the_environment_is_for_others_and_one_of_dotenv_is_not(
+    environ: dict[str, str], dotenv: str, bind: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(dotenv)
+    assert load(environ, tmp_path).bind == bind
+
+
 HTTPS = "an https:// address without user, password and query (http:// to this machine only)"
 ALLOWED = {
     "BOT_TOP": "0 (all) or more",
@@ -202,6 +228,7 @@ ALLOWED = {
     "BOT_CATCH_UP": "latest, all",
     "BOT_LOG_FORMAT": "text, json",
     "PORT": "the number of a port, 0 to 65535",
+    "BOT_BIND": "an IP address of this machine, such as 127.0.0.1, 0.0.0.0, ::1 or ::",
     "BOT_HEARTBEAT_URL": "an https:// address (http:// to this machine only)",
     "BOT_DIGESTS": "a folder, a file, an https:// address without user and password (http:// to "
     "this machine only), or github:owner/repo/folder[@ref]",
@@ -248,6 +275,14 @@ TEN = f'"ten" is not a whole number; allowed: {ALLOWED["BOT_TOP"]}'
         ("BOT_LOG_FORMAT", "xml", '"xml" is not one of the words'),
         ("PORT", "http", '"http" is not a whole number'),
         ("PORT", "65536", '"65536" is too large'),
+        ("BOT_BIND", "localhost", '"localhost" is not an IP address'),
+        ("BOT_BIND", "127.0.0.1:80", '"127.0.0.1:80" is not an IP address'),
+        ("BOT_BIND", "[127.0.0.1]", '"[127.0.0.1]" is not an IP address'),
+        ("BOT_BIND", "127.0.0.01", '"127.0.0.01" is not an IP address'),
+        ("BOT_BIND", "[::1", '"[::1" is not an IP address'),
+        ("BOT_BIND", "*", '"*" is not an IP address'),
+        ("BOT_BIND", "fe80::1%eth0", '"fe80::1%eth0" names a network interface'),
+        ("BOT_BIND", ":" * 9000, f'"{":" * 200}…" is not an IP address'),
         (
             "BOT_HEARTBEAT_URL",
             "http://hc.example/hidden",
@@ -590,7 +625,7 @@ def test_the_table_names_every_variable_once() -> None:
     assert lines[:2] == ["| variable | default | meaning |", "| --- | --- | --- |"]
     assert [line.split(" | ")[0] for line in lines[2:]] == [f"| `{name}`" for name in NAMES]
     assert all(line.count("|") == 4 for line in lines)
-    assert len({*NAMES}) == len(NAMES) == 42
+    assert len({*NAMES}) == len(NAMES) == 43
 
 
 def test_the_defaults_in_the_table_are_the_defaults(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def test_whoever_sends_a_body_still_gets_the_answer(served: Pages) -> None:
         (b"GET /healthz HTTP/1.1\r\n" + b"X: y\r\n" * 98 + b"\r\n", 200),
         (b"GET /healthz HTTP/1.1\r\n" + b"X: y\r\n" * 100 + b"\r\n", 431),
         (b"GET /healthz HTTP/1.1\r\nX: " + b"y" * 5_000 + b"\r\n\r\n", 431),
-        (b"GET /" + b"y" * 100_000 + b" HTTP/1.1\r\n\r\n", 431),
+        (b"GET /" + b"y" * 100_000 + b" HTTP/1.1\r\n\r\n", 414),
         (b"GET /healthz HTTP/2.0\r\n\r\n", 505),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
         (b"GET /healthz\r\n\r\n", 400),
@@ -217,10 +217,33 @@ def test_garbage_gets_one_answer_of_http_and_no_more(served: Pages, garbage: byt
     assert status(served) == 200
 
 
-def test_it_listens_on_every_address(served: Pages) -> None:
-    hosts = ["127.0.0.1", *["::1"] * socket.has_dualstack_ipv6()]
-    for host in hosts:
-        assert asked(served, GET, host).startswith(b"HTTP/1.1 200 ")
+def has_ipv6() -> bool:
+    with suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+
+
+@pytest.mark.parametrize(
+    ("bound", "there", "not_there"),
+    [
+        ("127.0.0.1", ["127.0.0.1"], ["127.0.0.2", "::1"]),
+        ("0.0.0.0", ["127.0.0.1", "127.0.0.2"], ["::1"]),  # noqa: S104 - it is what is tested
+        pytest.param("::1", ["::1"], ["127.0.0.1"], marks=needs_ipv6),
+        pytest.param("::", ["127.0.0.1", "127.0.0.2", "::1"], [], marks=needs_ipv6),
+    ],
+)
+def test_it_listens_at_its_address_and_nowhere_else(
+    bound: str, there: list[str], not_there: list[str], worker: WatchedWorker
+) -> None:
+    with Pages(0, worker.watch.snapshot, bound) as pages:
+        for host in there:
+            assert asked(pages, GET, host).startswith(b"HTTP/1.1 200 ")
+        for host in not_there:
+            with pytest.raises(OSError), client(pages, host):  # noqa: PT011 - as the system says
+                pytest.fail(f"{host} is listened on")
 
 
 def test_a_page_that_cannot_be_made_is_500_and_a_line_in_the_log(
@@ -276,7 +299,7 @@ HOSTILE: dict[str, Callable[[socket.socket], None]] = {
 def test_two_hundred_bad_clients_at_once_keep_nobody_out(
     how: str, most: int, worker: WatchedWorker
 ) -> None:
-    with Pages(0, worker.watch.snapshot, PATIENT, most) as pages:
+    with Pages(0, worker.watch.snapshot, seconds=PATIENT, most=most) as pages:
         threads = threading.active_count()
         with ExitStack() as stack:
             for _ in range(200):
@@ -381,19 +404,25 @@ def test_a_port_that_may_not_be_had_is_said(
         Pages(80, WatchedWorker().watch.snapshot)
 
 
-def test_a_system_without_ipv6_is_served_on_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
-    worker, make = WatchedWorker(), socket.create_server
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
+def test_an_address_of_another_machine_is_said(host: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Pages(0, WatchedWorker().watch.snapshot, host)
+    assert caught.value.message == (
+        f"BOT_BIND: {host} cannot be used: this machine has no such address"
+    )
+    assert "127.0.0.1" in caught.value.mend
 
-    def only_four(*where: tuple[str, int], **how: object) -> socket.socket:
-        if how.get("family") == socket.AF_INET6:
-            raise OSError(errno.EAFNOSUPPORT, "no IPv6")
-        return make(*where)
+
+def test_a_system_without_ipv6_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def only_four(*_: object, **__: object) -> socket.socket:
+        raise OSError(errno.EAFNOSUPPORT, "no IPv6")
 
     monkeypatch.setattr(socket, "create_server", only_four)
     for dual in (True, False):
         monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda dual=dual: dual)
-        with Pages(0, worker.watch.snapshot) as pages:
-            assert status(pages) == 200
+        with pytest.raises(SettingsError, match="BOT_BIND: :: cannot be used"):
+            Pages(0, WatchedWorker().watch.snapshot, "::")
 
 
 def descriptors() -> int:

@@ -249,6 +249,19 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
             raise AssertionError
 
 
+def test_its_pages_are_where_bot_bind_says(tmp_path: Path) -> None:
+    with fake_world(tmp_path) as world:
+        settings = worker_settings(world, [TOOTS], PORT="0", BOT_BIND="127.0.0.2")
+        with running(world, settings) as (_, out):
+            began = out.until("worker.started")
+            assert began["bind"] == "127.0.0.2"
+            port = int(str(began["port"]))
+            with socket.create_connection(("127.0.0.2", port), SECONDS):
+                pass
+            with pytest.raises(OSError, match="refused"):
+                socket.create_connection(("127.0.0.1", port), SECONDS)
+
+
 @pytest.mark.parametrize(("network", "answers"), [(TOOTS, 2), (Network.BLUESKY, 8)])
 def test_the_watch_waits_as_long_as_one_post_may_take(
     tmp_path: Path, network: Network, answers: int

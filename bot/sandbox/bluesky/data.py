@@ -13,6 +13,7 @@ from bot.sandbox.wire import Json
 _LINK, _BYTES, _TYPE = "$link", "$bytes", "$type"
 _BLOB = {_TYPE, "ref", "mimeType", "size"}
 _LEGACY = {"cid", "mimeType"}
+_DEEPEST = 100  # no record is nearly as deep, and what follows goes through it by recursion
 
 
 class NotJson(Exception):
@@ -26,8 +27,9 @@ class NotData(Exception):
 def read(body: bytes) -> Data:
     """Return the value that a body of JSON holds.
 
-    `NotJson` where it is none, `NotData` where a number in it is not whole. What looks like a link
-    or like bytes and is neither stays the map it is, as servers leave it.
+    `NotJson` where it is none or nested too deeply, `NotData` where a number in it is not
+    whole. What looks like a link or like bytes and is neither stays the map it is, as servers leave
+    it.
     """
     try:
         value: object = json.loads(body, parse_constant=_refuse)
@@ -85,12 +87,16 @@ def inside(value: Data) -> Iterator[Data]:
         yield from inside(each)
 
 
-def _data(value: object, path: str) -> Data:
+def _data(value: object, path: str, depth: int = 0) -> Data:
+    if depth > _DEEPEST:
+        raise NotJson("it is nested too deeply")
     if isinstance(value, dict):
-        pairs = {_whole(key): _data(each, step(path, key)) for key, each in value.items()}
+        pairs = {
+            _whole(key): _data(each, step(path, key), depth + 1) for key, each in value.items()
+        }
         return _special(pairs)
     if isinstance(value, list):
-        return [_data(each, step(path, index)) for index, each in enumerate(value)]
+        return [_data(each, step(path, index), depth + 1) for index, each in enumerate(value)]
     if isinstance(value, str):
         return _whole(value)
     if isinstance(value, float):

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bot.sandbox.web.board import Board
 from bot.show.page import render
 
+EVENTS = "/events"
 PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 _LARGEST_FORM = 10_000
 _LOOK = 0.1
@@ -38,7 +39,7 @@ def application(board: Board, port: int, ending: Callable[[], bool]) -> ASGIApp:
     pages = _Pages(board, port, ending)
     routes = [
         Route("/", pages.page),
-        Route("/events", pages.events),
+        Route(EVENTS, pages.events),
         Route("/live.js", pages.script),
         Route("/favicon.ico", pages.icon),
         Route("/media/{network}/{media_id}", pages.medium),
@@ -74,6 +75,7 @@ class _Guard:
             (b"cross-origin-resource-policy", b"same-origin"),
             (b"cross-origin-opener-policy", b"same-origin"),
             (b"cache-control", b"no-store"),
+            (b"connection", b"close"),  # see bot/sandbox/web/serve.py
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -135,34 +137,34 @@ class _Pages:
 
     async def fault(self, request: Request) -> Response:
         form = await self._form(request)
-        if form is None:
-            return _NOT_OURS
+        if isinstance(form, Response):
+            return form
         on = form.get("on") == "yes"
         if not self._board.flip(form.get("network", ""), form.get("fault", ""), on=on):
             return PlainTextResponse("There is no such fault.", 404)
         return _back()
 
     async def next(self, request: Request) -> Response:
-        if await self._form(request) is None:
-            return _NOT_OURS
+        if isinstance(form := await self._form(request), Response):
+            return form
         self._board.press()
         return _back()
 
-    async def _form(self, request: Request) -> Mapping[str, str] | None:
-        """The form's fields; None where it does not come from our own page."""
+    async def _form(self, request: Request) -> Mapping[str, str] | Response:
+        """The form's fields; a refusal where it is too large, or does not come from our page."""
         origin = request.headers.get("origin")
         if origin is not None and origin not in self._origins:
-            return None
+            return _NOT_OURS
         if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
-            return None
+            return _NOT_OURS
         body = b""
         async for chunk in request.stream():
             body += chunk
             if len(body) > _LARGEST_FORM:
-                return None
+                return PlainTextResponse("The form is too large.", 413)
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         given = form.get("token", "").encode()
-        return form if hmac.compare_digest(given, self._board.token.encode()) else None
+        return form if hmac.compare_digest(given, self._board.token.encode()) else _NOT_OURS
 
 
 _NOT_OURS = PlainTextResponse("This form is not from this page: load it anew.", 403)

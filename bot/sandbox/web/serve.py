@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from bot.errors import SettingsError
 from bot.sandbox.doors import HOST
 from bot.sandbox.web.board import Board
 
+CLIENT_SECONDS = 10.0
+"""A browser must have asked and taken its answer within so long; events go on."""
+
 _LONGEST_GOODBYE = 2
+_MOST_CLIENTS = 64
 # What no browser opens a page at: https://fetch.spec.whatwg.org/#port-blocking
 _BARRED = frozenset(
     {1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95}
@@ -52,15 +57,33 @@ def listen(port: int) -> socket.socket:
 
 
 @contextmanager
-def served(board: Board, door: socket.socket) -> Iterator[None]:
-    """Answer browsers at `door`, which is closed afterwards, and every thread has ended."""
-    import uvicorn  # noqa: PLC0415 - loads at first use
+def served(board: Board, door: socket.socket, seconds: float = CLIENT_SECONDS) -> Iterator[None]:
+    """Answer browsers at `door`, which is closed afterwards, and every thread has ended.
 
-    from bot.sandbox.web.app import application  # noqa: PLC0415 - loads at first use
+    A connection carries one request, and is cut off after `seconds` unless it is sent events.
+    """
+    import uvicorn  # noqa: PLC0415 - loads at first use
+    from uvicorn.protocols.http.h11_impl import H11Protocol  # noqa: PLC0415 - (the same)
+
+    from bot.sandbox.web.app import EVENTS, application  # noqa: PLC0415 - (the same)
+
+    class Hasty(H11Protocol):
+        """Uvicorn itself waits for ever for a request, its body, and a reader of its answer."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self.loop.call_later(seconds, self.end)
+
+        def end(self) -> None:
+            asked: Mapping[str, object] | None = self.scope  # None before a request
+            if asked is None or asked["path"] != EVENTS:
+                self.transport.abort()
 
     ending = threading.Event()
     config = uvicorn.Config(
         application(board, door.getsockname()[1], ending.is_set),
+        http=Hasty,
+        limit_concurrency=_MOST_CLIENTS,  # for one more it is 503
         log_config=None,
         log_level="critical",
         access_log=False,

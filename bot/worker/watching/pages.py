@@ -66,23 +66,25 @@ def page(path: str, snapshot: Snapshot) -> Page:
 
 
 class Pages:
-    """Serves the pages from construction to `stop`, on every address of this machine.
+    """Serves the pages from construction to `stop`, at a port of an IP address of this machine.
 
-    `port` is where; 0 takes a free one, which `port` then names. `seconds` is a client's time and
-    `most` the number of clients. Raises SettingsError where the port is not to be had.
+    Port 0 takes a free one, which `port` then names. `::` is every address, of IPv4 too.
+    `seconds` is a client's time and `most` the number of clients. Raises SettingsError
+    where nothing can listen there.
     """
 
     def __init__(
         self,
         port: int,
         snapshot: Callable[[], Snapshot],
+        host: str = "127.0.0.1",
         seconds: float = CLIENT_SECONDS,
         most: int = MOST_CLIENTS,
     ) -> None:
         self._snapshot = snapshot
         self._seconds = seconds
         self._most = most
-        self._socket = _listening(port)
+        self._socket = _listening(host, port)
         self.port = int(self._socket.getsockname()[1])
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._stopping = asyncio.Event()
@@ -186,14 +188,16 @@ class Pages:
 
 async def _request(reader: asyncio.StreamReader) -> tuple[str, str, HTTPStatus]:
     """Read a request up to the end of its headers: method, path, and OK where it is one."""
+    status = HTTPStatus.REQUEST_URI_TOO_LONG
     try:
         first = await reader.readline()
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         for _ in range(_MOST_LINES):
             if not (await reader.readline()).strip():
                 return _asked(first)
     except ValueError:  # a line that is longer than `limit`
         pass
-    return "", "", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    return "", "", status
 
 
 def _asked(line: bytes) -> tuple[str, str, HTTPStatus]:
@@ -211,16 +215,22 @@ def _plain(status: HTTPStatus) -> Page:
     return Page(status, _TEXT, f"{status.value} {status.phrase}\n")
 
 
-def _listening(port: int) -> socket.socket:
-    """A socket on every address of this machine, of both kinds where it has both."""
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket at an IP address; `::` is every one of IPv4 too, where the system can have both."""
     try:
-        if socket.has_dualstack_ipv6():
-            with suppress(OSError):
-                return socket.create_server(
-                    ("", port), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True
-                )
-        return socket.create_server(("", port), backlog=_BACKLOG)
+        return socket.create_server(
+            (host, port),
+            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+            backlog=_BACKLOG,
+            dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+        )
     except OSError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            raise SettingsError(
+                f"BOT_BIND: {host} cannot be used: this machine has no such address",
+                "Set an address of this machine: 127.0.0.1 is for this machine alone, 0.0.0.0 for "
+                "every one.",
+            ) from error
         why = _REFUSALS.get(error.errno or 0, error.strerror or str(error))
         raise SettingsError(
             f"PORT: {port} cannot be used: {why}",
