@@ -266,12 +266,16 @@ def test_who_waits_for_an_answer_stays_and_who_asked_for_none_goes() -> None:
 
 
 @contextmanager
-def page(seconds: float = PATIENT) -> Iterator[int]:
+def page(seconds: float = PATIENT, early: bytes = b"") -> Iterator[tuple[int, socket.socket]]:
+    """The page's port, and a client that has sent `early` before the page was there."""
     made = stand_ins(lambda _: lambda: datetime(2026, 3, 1, tzinfo=UTC))
     with Sandbox({each.network: each.rules for each in made}) as sandbox, listen(0) as door:
         board = Board(sandbox, made, "Sandbox", "Title", "Lead.", shows_variables=True)
-        with served(board, door, seconds):
-            yield door.getsockname()[1]
+        port = door.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENT) as client:
+            client.sendall(early.replace(b"PORT", b"%d" % port))
+            with served(board, door, seconds):
+                yield port, client
 
 
 def to_page(port: int, request: bytes) -> bytes:
@@ -282,7 +286,7 @@ def to_page(port: int, request: bytes) -> bytes:
 
 
 def test_the_page_refuses_what_is_too_large_or_no_http() -> None:
-    with page() as port:
+    with page() as (port, _):
         host = f"Host: 127.0.0.1:{port}\r\n".encode()
         asks = {
             b"hello\r\n\r\n": 400,
@@ -308,20 +312,17 @@ def test_the_page_refuses_what_is_too_large_or_no_http() -> None:
 
 @pytest.mark.parametrize("how", BEGUN)
 def test_a_client_of_the_page_has_only_so_much_time(how: str) -> None:
-    with page(0.1) as port:
-        request = BEGUN[how].replace(b"POST / ", b"POST /next ")
-        to_page(port, request.replace(b"Content", b"Host: localhost:%d\r\nContent" % port))
+    begun = BEGUN[how].replace(b"POST / ", b"POST /next ")
+    begun = begun.replace(b"HTTP/1.1\r\n", b"HTTP/1.1\r\nHost: localhost:PORT\r\n")
+    with page(0.1, begun) as (_, client):
+        assert told(client) == b""  # which ends
 
 
 def test_events_go_on_for_longer() -> None:
-    with (
-        page(0.1) as port,
-        socket.create_connection(("127.0.0.1", port), timeout=PATIENT) as events,
-        socket.create_connection(("127.0.0.1", port), timeout=PATIENT) as silent,
-    ):
-        ask = f"GET /events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"
-        events.sendall(ask.encode())
-        assert told(silent) == b""  # its time is over, and that of the events was so as well
+    ask = b"GET /events HTTP/1.1\r\nHost: localhost:PORT\r\n\r\n"
+    with page(0.1, ask) as (port, events):
+        assert status(events.recv(65_536)) == 200
+        assert to_page(port, b"") == b""  # its time is over, and that of the events was so before
         events.settimeout(0.2)
         with pytest.raises(TimeoutError):  # noqa: PT012 - it is neither answered to its end nor cut
             while events.recv(65_536):
