@@ -99,7 +99,7 @@ def _png(document: str, fonts: Sequence[str]) -> bytes:
     try:
         import resvg_py  # noqa: PLC0415 - loads at first use
     except ImportError as error:
-        raise CannotDraw("resvg-py is not installed", "pip install 'bot[picture]'") from error
+        raise CannotDraw("resvg-py is not installed", "pip install resvg-py") from error
     try:
         return resvg_py.svg_to_bytes(
             svg_string=document, skip_system_fonts=True, font_files=list(fonts), font_family=FAMILY

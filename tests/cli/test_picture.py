@@ -13,7 +13,7 @@ from bot.model import Network
 from tests.helpers.cli_world import SLUG, CliWorld, cli_world, recent_digest
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
-MEND = "pip install 'bot[picture]'"
+MEND = "pip install resvg-py"
 
 
 @pytest.fixture

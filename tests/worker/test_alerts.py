@@ -267,7 +267,7 @@ def test_without_apprise_it_is_said_how_to_install_it(tmp_path: Path) -> None:
     missing.mkdir()
     (missing / "__init__.py").write_text("raise ModuleNotFoundError('no apprise')")
     without = alerts("json://127.0.0.1", environment={"PYTHONPATH": str(tmp_path)})
-    with pytest.raises(SettingsError, match=r"not installed\n.*pip install 'bot\[notify\]'"):
+    with pytest.raises(SettingsError, match=r"not installed\n.*pip install apprise"):
         without.check()
     assert "not installed" in without.tell([HELD], []).reasons[0]
 

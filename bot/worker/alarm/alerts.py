@@ -174,7 +174,7 @@ _HOW_WRITTEN = "See https://appriseit.com/services/ for how the address of a ser
 _IN_VAIN = {
     "missing": (
         "BOT_NOTIFY_URLS is set, and Apprise, which sends alerts, is not installed",
-        "Install it: pip install 'bot[notify]', in a checkout pip install '.[notify]'.",
+        "Install it: pip install apprise",
     ),
     "none": ("BOT_NOTIFY_URLS holds no address", _HOW_WRITTEN),
 }
