@@ -500,4 +500,5 @@ def keeper(settings: Settings, ledger: Ledger, account: Account) -> Keeper:
         owner=identity(settings, account),
         read=lambda: ledger.session(account.name),
         keep=lambda session: ledger.keep_session(account.name, session),
+        hide=settings.redact.add,
     )

@@ -100,7 +100,7 @@ def _alerts(settings: Settings, surroundings: Surroundings) -> Iterator[Finding]
     if settings.notify_urls is None:
         return
     try:
-        hitch = Alerts(settings.notify_urls, surroundings.environ, str).check()
+        hitch = Alerts(settings.notify_urls, surroundings.environ, settings.redact).check()
     except SettingsError as error:
         yield Finding(Level.ERROR, "alerts", error.message, error.mend, error)
         return

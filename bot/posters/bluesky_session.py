@@ -126,7 +126,7 @@ class Login:
         if made is None:
             return None
         self.session, self.trouble, self.fresh = made, None, True
-        self.wire.hide(made.access, made.refresh)
+        self._hide(made)
         kept = {
             "owner": self.keeper.owner,
             "did": made.did,
@@ -144,8 +144,12 @@ class Login:
             return None
         session = session_in(kept, created_at(kept, "made"))
         if session:
-            self.wire.hide(session.access, session.refresh)
+            self._hide(session)
         return session
+
+    def _hide(self, session: Session) -> None:
+        for hide in (self.wire.hide, self.keeper.hide):
+            hide(session.access, session.refresh)
 
 
 def session_in(value: object, made: datetime | None) -> Session | None:
