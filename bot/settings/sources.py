@@ -33,7 +33,7 @@ _ALIASES = {
     "TWITTER_API_KEY": "TWITTER_CONSUMER_KEY",
     "TWITTER_API_SECRET": "TWITTER_CONSUMER_SECRET",
 }
-_SECRETS = frozenset({*_ALIASES, *(option.name for option in TABLE if option.kind.secret)})
+SECRETS = frozenset({*_ALIASES, *(option.name for option in TABLE if option.kind.secret)})
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
@@ -90,9 +90,10 @@ class Sources:
         for name, ours in _ALIASES.items():
             if name in self._variables and ours not in self._variables:
                 self._variables[ours] = (self._variables[name][0], f" (set as {name})")
-        proxies = (self._variables.get(each, ("",))[0] for each in (*_PROXIES, *_LOWER_PROXIES))
-        self.redact.add(*(each for each in proxies if "@" in each))
-        self._hide(_SECRETS)
+        for name in (*_PROXIES, *_LOWER_PROXIES):
+            login = self._variables.get(name, ("", ""))[0].rpartition("@")[0]
+            self.redact.add(login.partition("://")[2].partition(":")[2])
+        self._hide(SECRETS)
         self._read_config(self.get(CONFIG))
 
     def get(self, option: Option[T], table: Table | None = None) -> T:
@@ -163,7 +164,7 @@ class Sources:
         """Refuse keys at the top of bot.toml that mean nothing, and secrets."""
         known = _KEYS | {"accounts"}
         for key in self.top.values:
-            if key.upper() in _SECRETS:
+            if key.upper() in SECRETS:
                 self.note(
                     f"{self.top.where}{key}: a secret does not belong here (its value is not "
                     f"shown); put {key.upper()} into the environment or .env"

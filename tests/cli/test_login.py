@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 
 from bot.cli import Surroundings, run
 from bot.cli import cli as command
-from bot.cli.login import line_of
 from bot.model import Network
 from bot.sandbox import faults
 from bot.sandbox.mastodon.login import APPS
@@ -33,6 +32,7 @@ from bot.sandbox.x.oauth1 import Keys
 from bot.sandbox.x.rules import XRules
 from bot.settings import load
 from bot.settings.files import parse_dotenv
+from bot.terminal import setting
 from tests.helpers.login_terminal import Answer, LoginProcess, TypingUser
 
 PAGE = re.compile(r"^http://\S+/oauth/authorize\?\S+$", re.MULTILINE)
@@ -402,14 +402,14 @@ def test_x_s_own_address_is_asked_unless_another_is_set(
 
 @given(st.from_regex(r"[!-~]{1,60}", fullmatch=True))
 def test_a_line_of_env_gives_back_any_token(value: str) -> None:
-    text = f"BEFORE=1\n{line_of('NAME', value)}\nAFTER=2\n"
+    text = f"BEFORE=1\n{setting('NAME', value)}\nAFTER=2\n"
     assert parse_dotenv(text) == ({"BEFORE": "1", "NAME": value, "AFTER": "2"}, ())
 
 
 def test_usual_values_are_written_as_they_are() -> None:
     for value in ("ZA-Yj3aBD8U8Cm7lKUp_lm9O9B", "123-aB", "https://mastodon.example:8443/a"):
-        assert line_of("NAME", value) == f"NAME={value}"
-    assert line_of("NAME", "#'\\") == r"NAME='#\'\\'"
+        assert setting("NAME", value) == f"NAME={value}"
+    assert setting("NAME", "#'\\") == r"NAME='#\'\\'"
 
 
 @pytest.mark.parametrize(
