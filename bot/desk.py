@@ -501,5 +501,4 @@ def keeper(settings: Settings, ledger: Ledger, account: Account) -> Keeper:
         owner=identity(settings, account),
         read=lambda: ledger.session(account.name),
         keep=lambda session: ledger.keep_session(account.name, session),
-        hide=settings.redact.add,
     )

@@ -18,6 +18,7 @@ _SHORTEST_PLAIN = 4
 _SHORTEST_CUT = 10
 _CUTTABLE = 16
 """A secret of so many characters is also known by its first `_SHORTEST_CUT`, where it was cut."""
+_MOST_PASSING = 64
 _DEPTH = 4
 """How often text may be escaped, in any mixture of ways."""
 _SURE_PART = 16
@@ -49,10 +50,11 @@ class Redact:
     secrets of their own, since errors quote a path without its host. Work is linear in the text.
     """
 
-    __slots__ = ("_forms",)
+    __slots__ = ("_forms", "_sessions")
 
     def __init__(self, *secrets: str) -> None:
         self._forms: dict[bytes, bool] = {}
+        self._sessions: dict[str, dict[bytes, bool]] = {}
         self.add(*secrets)
 
     def __repr__(self) -> str:
@@ -60,15 +62,17 @@ class Redact:
 
     def add(self, *secrets: str) -> None:
         """Know these, too; what is shorter than `SHORTEST_SECRET` is no secret. Any thread may."""
-        made = {
-            form: is_cuttable
-            for secret in secrets
-            for part, is_cuttable in _parts(secret)
-            if len(part) >= SHORTEST_SECRET
-            for form in _forms(part.encode("utf-8", "surrogatepass"))
+        # another thread may be going through the old ones
+        self._forms = self._forms | {
+            form: mark for secret in secrets for form, mark in _known_by(secret).items()
         }
-        if made.keys() - self._forms.keys():
-            self._forms = self._forms | made  # another thread may be going through the old ones
+
+    def add_passing(self, *secrets: str) -> None:
+        """Know these, too, until `_MOST_PASSING` others came: the tokens of sessions."""
+        new = {secret: _known_by(secret) for secret in secrets if secret not in self._sessions}
+        if new:
+            known = [*self._sessions.items(), *new.items()]
+            self._sessions = dict(known[-_MOST_PASSING:])
 
     def __call__(self, text: str) -> str:
         """Return `text` without secrets."""
@@ -83,6 +87,8 @@ class Redact:
         characters.
         """
         forms, view = self._forms, data
+        for more in self._sessions.values():
+            forms = forms | more
         maps: list[tuple[Sequence[int], Sequence[int]]] = []
         spans: list[tuple[int, int]] = []
         for depth in range(_DEPTH + 1 if forms else 0):
@@ -101,6 +107,15 @@ class Redact:
                 kept += [data[end:start], _MASK]
             end = max(end, stop)
         return b"".join([*kept, data[end:]])
+
+
+def _known_by(secret: str) -> dict[bytes, bool]:
+    return {
+        form: is_cuttable
+        for part, is_cuttable in _parts(secret)
+        if len(part) >= SHORTEST_SECRET
+        for form in _forms(part.encode("utf-8", "surrogatepass"))
+    }
 
 
 def _parts(secret: str) -> Iterator[tuple[str, bool]]:

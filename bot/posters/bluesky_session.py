@@ -126,7 +126,7 @@ class Login:
         if made is None:
             return None
         self.session, self.trouble, self.fresh = made, None, True
-        self._hide(made)
+        self.wire.hide(made.access, made.refresh)
         kept = {
             "owner": self.keeper.owner,
             "did": made.did,
@@ -144,12 +144,8 @@ class Login:
             return None
         session = session_in(kept, created_at(kept, "made"))
         if session:
-            self._hide(session)
+            self.wire.hide(session.access, session.refresh)
         return session
-
-    def _hide(self, session: Session) -> None:
-        for hide in (self.wire.hide, self.keeper.hide):
-            hide(session.access, session.refresh)
 
 
 def session_in(value: object, made: datetime | None) -> Session | None:

@@ -24,20 +24,22 @@ _GRANTING = ("com.atproto.server.createSession", "com.atproto.server.refreshSess
 class Wire:
     """One server. `timeout` is in seconds, for one answer; its answers repeat no secrets."""
 
-    def __init__(self, base_url: str, timeout: float, password: str) -> None:
+    def __init__(
+        self, base_url: str, timeout: float, password: str, redact: Redact | None = None
+    ) -> None:
         from bot.posters.http import Line  # noqa: PLC0415 - loads at first use
 
         self._line = Line(base_url, timeout, [password])
         self.base = base_url
         self._base = f"{base_url}/xrpc/"
-        self._redact = Redact()
+        self._redact = redact or Redact()
 
     def hide(self, *secrets: str) -> None:
-        """Take these, too, out of all answers.
+        """Take these tokens of a session, too, out of all answers.
 
         Only the answer that grants a session keeps them: it may hold tokens that we have.
         """
-        self._redact.add(*secrets)
+        self._redact.add_passing(*secrets)
 
     def get(self, method: str, token: str, params: Mapping[str, str | int]) -> Exchange:
         """Ask a query, with a token or none (empty)."""

@@ -51,19 +51,23 @@ class Detour:
 class Line:
     """A requests session for an SDK, to `base` and nowhere else, whose every call is watched.
 
-    `timeout` is in seconds, from asking to the last byte of the answer. `secrets` are taken out
-    of every answer, should a server repeat them. Not for two threads at once.
+    `timeout` is in seconds, from asking to the last byte of the answer. `secrets`, and what
+    `redact` knows, are taken out of every answer, should a server repeat them. Not for two threads
+    at once.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - where to, how long, and what is not to be seen
         self,
         base: str,
         timeout: float,
         secrets: Sequence[str] = (),
         detour: Detour | None = None,
         clock: Callable[[], float] = time.monotonic,
+        redact: Redact | None = None,
     ) -> None:
-        self._adapter = _Adapter(timeout, secrets, clock)
+        redact = redact or Redact()
+        redact.add(*secrets)
+        self._adapter = _Adapter(timeout, redact, clock)
         self.session: requests.Session = _Session(base, detour)
         self.session.mount("https://", self._adapter)
         self.session.mount("http://", self._adapter)
@@ -132,9 +136,9 @@ class _Session(requests.Session):
 class _Adapter(HTTPAdapter):
     """Lets one request a call through, once, and reads its answer to the end."""
 
-    def __init__(self, timeout: float, secrets: Sequence[str], clock: Callable[[], float]) -> None:
+    def __init__(self, timeout: float, redact: Redact, clock: Callable[[], float]) -> None:
         self._timeout = timeout
-        self._redact = Redact(*secrets)
+        self._redact = redact
         self._watch = Watch(clock)
         self._pools = pools(self._watch)
         self.start()

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 class Keeper:
     """Reads and keeps an account's session, which is a secret; by itself it keeps nothing.
 
-    `owner` tells whose session it is: one of another owner is none. `hide` is told its tokens,
-    which are to be taken out of all that is shown.
+    `owner` tells whose session it is: one of another owner is none.
     """
 
     owner: str = ""
     read: Callable[[], str] = lambda: ""
     keep: Callable[[str], None] = lambda _: None
-    hide: Callable[..., None] = lambda *_: None
