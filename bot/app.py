@@ -15,6 +15,7 @@ from bot.formatter.select import selected, tidied
 from bot.formatter.templates import Templates
 from bot.model import Account, Digest, Media, Network, State, Thread
 from bot.settings import Settings
+from bot.terminal import visible_name
 
 if TYPE_CHECKING:
     from bot.digests.reading import Reading, Source
@@ -175,11 +176,17 @@ def known(
 
 
 def meant(ledger: Ledger, wanted: str) -> tuple[StoredThread, ...]:
-    """The threads a person who says `wanted` may mean, a slug or a day; newest first."""
-    if not _DAY.match(wanted):
+    """The threads a person who says `wanted` may mean, a slug or a day; newest first.
+
+    Old ledgers hold slugs of any characters: such a one is named as it is printed, too.
+    """
+    if not _DAY.match(wanted) and "\\" not in wanted:
         return ledger.threads(digest=wanted)
-    latest = ledger.threads(most=_MOST_THREADS)
-    return tuple(thread for thread in latest if wanted in (thread.digest, thread.day.isoformat()))
+    return tuple(
+        thread
+        for thread in ledger.threads(most=_MOST_THREADS)
+        if wanted in (thread.digest, visible_name(thread.digest), thread.day.isoformat())
+    )
 
 
 def one_thread(

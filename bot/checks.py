@@ -256,7 +256,7 @@ def _credentials(
     `met` are the accounts that were tried before, by who they are.
     """
     credentials = settings.credentials[account.name]
-    poster = open_poster(account, credentials, settings.http_timeout, clock)
+    poster = open_poster(account, credentials, settings.http_timeout, clock, redact=settings.redact)
     try:
         profile = poster.profile()
         blind = _blind(poster, account, clock())

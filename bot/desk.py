@@ -32,6 +32,7 @@ from bot.posters.keeper import Keeper
 from bot.posters.poster import CannotRead, Poster, Profile, Seen
 from bot.posters.undo import normal
 from bot.settings import Settings, one_account
+from bot.terminal import argument
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
@@ -153,8 +154,8 @@ class Desk:
 
     def _half_retracted(self, thread: StoredThread) -> Served:
         reason = (
-            f"it was retracted in part: bot retract {thread.digest} deletes the rest, then bot "
-            "post --again publishes it again"
+            "it was retracted in part: bot post --again publishes it again once the rest is "
+            f"deleted, with bot retract {argument(thread.digest)}"
         )
         return Served(self.account, End.FAILED, thread, reason)
 

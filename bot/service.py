@@ -24,6 +24,7 @@ from bot.ledger.rows import Limit
 from bot.model import Account, Digest, Network, Thread
 from bot.posters.keeper import Keeper
 from bot.posters.poster import CannotRead, Poster
+from bot.redact import Redact
 from bot.settings import Credentials, Settings
 
 if TYPE_CHECKING:
@@ -46,14 +47,23 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and wh
     account_id: str = "",
     keeper: Keeper | None = None,
     server: str = "",
+    redact: Redact | None = None,
 ) -> Poster:
-    """The poster of an account; nothing is sent yet. Raises SettingsError for none we have."""
+    """The poster of an account; nothing is sent yet. Raises SettingsError for none we have.
+
+    `redact` takes secrets out of all that the network answers; it is told those of sessions.
+    """
     secrets = {role: secret.reveal() for role, secret in credentials.secrets.items()}
     if account.network is Network.TWITTER:
         from bot.posters import twitter  # noqa: PLC0415 - loads at first use
 
         return twitter.open_poster(
-            account, **secrets, base_url=credentials.base_url, timeout=timeout, clock=clock
+            account,
+            **secrets,
+            base_url=credentials.base_url,
+            timeout=timeout,
+            clock=clock,
+            redact=redact,
         )
     if account.network is Network.BLUESKY:
         from bot.posters import bluesky  # noqa: PLC0415 - loads at first use
@@ -66,11 +76,19 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and wh
             timeout=timeout,
             clock=clock,
             keeper=keeper,
+            redact=redact,
         )
     from bot.posters import mastodon  # noqa: PLC0415 - loads at first use
 
     return mastodon.open_poster(
-        account, credentials.base_url, secrets["access_token"], timeout, clock, account_id, server
+        account,
+        credentials.base_url,
+        secrets["access_token"],
+        timeout,
+        clock,
+        account_id,
+        server,
+        redact,
     )
 
 
@@ -165,6 +183,7 @@ class Service:
             known.id if known else "",
             keeper(settings, ledger, account),
             known.server if known else "",
+            settings.redact,
         )
         with closing(poster):
             return work(Desk(settings, ledger, around, account, poster))

@@ -20,12 +20,14 @@ from hypothesis import HealthCheck, settings
 
 from tests.helpers.paths import ROOT
 
-WORDS = {"model", "errors"}
+WORDS = {"model", "errors", "redact", "terminal"}
 # A room may import the rooms named here, and itself; the way of the data runs from top to bottom.
 MAY_IMPORT: dict[str, set[str]] = {
     "version": set(),
     "model": set(),
     "errors": set(),
+    "redact": set(),
+    "terminal": set(),
     "digests": WORDS | {"version"},
     "formatter": WORDS,
     "settings": WORDS | {"digests", "formatter"},

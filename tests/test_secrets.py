@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+import os
+import sqlite3
 import sys
 import traceback
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -18,9 +22,17 @@ from bot.cli import Surroundings, run
 from bot.model import Network
 from bot.posters import mastodon_answers, twitter_answers
 from bot.sandbox import faults
+from bot.sandbox.wire import Response, reply
 from bot.sandbox.x import answers as x_answers
 from bot.sandbox.x.oauth1 import Keys
+from bot.settings import load
+from bot.worker.passes import EVERYBODY
+from bot.worker.start import started
+from bot.worker.watching.pages import page
 from tests.helpers.cli_world import SLUG, CliWorld, cli_world
+from tests.helpers.http_server import HttpServer
+from tests.helpers.http_server import Reply as HttpReply
+from tests.helpers.secret_forms import FORMS, shows
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
 MARK = "PLANTED"
@@ -63,6 +75,7 @@ def shapes() -> Iterator[tuple[str, str]]:
 
 
 def search(text: str, where: str) -> None:
+    assert not shows(text, MARK), f"{where} shows a secret"
     found = sorted({secret for secret, shape in shapes() if shape in text})
     assert not found, f"{where} holds {found}"
     assert MARK not in text, f"{where} holds a piece of a secret: {around(text)}"
@@ -221,6 +234,70 @@ def test_nothing_of_them_is_told_by_a_server_that_repeats_what_it_was_sent(
     bot.bot.sandbox.decide(echo)
     for command in (["post"], ["check"], ["status"], ["post", "--json"]):
         bot(*command)
+
+
+QUICK = ("percent in HTML in JSON", "base64 of a login")
+
+
+def answers(said: str) -> Iterator[Response]:
+    """Refusals that say it where a server may: in words, a page, a header, an address."""
+    yield reply(401, {"error": said, "detail": said, "title": said, "errors": [said]})
+    # so that what is cut before it is shown is cut within the secret
+    yield reply(403, {"error": f"{'word ' * 37}{said}"})
+    yield Response(403, f"<p>{said}</p>".encode(), (("content-type", "text/html"),))
+    one_line = " ".join(said.split())
+    for where in (f"https://{TOKEN.lower()}.example/", one_line):
+        yield Response(307, b"", (("location", where), ("x-rate-limit-reset", one_line)))
+    yield reply(200, {"id": said, "url": f"https://a.example/{said}", "data": {"id": said}})
+
+
+# two of them at once, all of them in CI
+@pytest.mark.parametrize(
+    "form",
+    [pytest.param(each, marks=() if each in QUICK else pytest.mark.slow) for each in FORMS],
+)
+def test_no_form_of_them_is_told_by_a_server_that_repeats_them(bot: RecordedCli, form: str) -> None:
+    secrets = (KEYS.consumer_secret, KEYS.access_token_secret, KEYS.access_token, TOKEN)
+    owned = [each[each.index(MARK) :] for each in secrets]
+    for answer in answers(" and ".join(map(FORMS[form], owned))):
+        bot.bot.sandbox.mend()
+        bot.bot.sandbox.script(faults.refusal("echo", answer), times=None)
+        for command in (["post"], ["check", "--json"]):
+            bot(*command, BLUESKY_APP_PASSWORD="")
+    with closing(sqlite3.connect(bot.bot.database)) as db:
+        assert not shows("\n".join(db.iterdump()), MARK)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_no_form_of_them_is_told_by_the_worker(bot: RecordedCli, form: str) -> None:
+    """Nor in its log, on its pages, in its alerts, or in its ledger."""
+    out = io.StringIO()
+    with HttpServer() as receiver:
+        receiver.route("/take", HttpReply(b"{}"))
+        more = {
+            "PORT": "0",
+            "BOT_LOG_FORMAT": "text",
+            "BOT_NOTIFY_URLS": f"json://user:{MARK}notify0008@127.0.0.1:{receiver.port}/take",
+        }
+        settings = load(bot.bot.environ() | more, bot.bot.folder)
+        said = FORMS[form](TOKEN)
+        refusal = faults.refusal("echo", reply(401, {"error": said}))
+        bot.bot.sandbox.script(refusal, network="mastodon", times=None)
+        with started(settings, settings.accounts, os.environ, out) as worker:
+            worker.passes.run(EVERYBODY)
+            for _ in range(2):
+                worker.signs.tick()
+            told = page("/healthz", worker.signs.watch.snapshot()).text
+            told += page("/metrics", worker.signs.watch.snapshot()).text
+        assert "answers 401" in out.getvalue()
+        assert not shows(told, MARK)
+        assert not shows(out.getvalue(), MARK)
+        assert receiver.requests
+        for request in receiver.requests:
+            assert not shows(json.loads(request.body)["message"], MARK)
+    with closing(sqlite3.connect(bot.bot.database)) as db:
+        assert not shows("\n".join(db.iterdump()), MARK)
 
 
 def test_nothing_of_them_is_told_by_networks_that_are_not_there(bot: RecordedCli) -> None:

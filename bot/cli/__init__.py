@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,6 +24,7 @@ from bot.cli.see import demo, preview, sandbox
 from bot.cli.undo import retract, settle
 from bot.cli.work import run as work
 from bot.errors import BotError
+from bot.terminal import visible
 
 __all__ = ["Surroundings", "cli", "main", "run"]
 
@@ -53,13 +55,16 @@ def run(arguments: Sequence[str], surroundings: Surroundings) -> int:
             list(arguments), "bot", standalone_mode=False, obj=surroundings, color=color
         )
     except click.ClickException as error:
-        error.show()
+        usage = StringIO()
+        error.show(usage)
+        click.echo(visible(surroundings.redact(usage.getvalue())), err=True, nl=False)
         return error.exit_code
     except click.exceptions.Abort:
         click.echo("Stopped.", err=True)
         return LATER
     except BotError as error:
-        click.echo(f"{click.style('Error:', fg='red')} {error}", err=True)
+        said = visible(surroundings.redact(str(error)))
+        click.echo(f"{click.style('Error:', fg='red')} {said}", err=True)
         return status_of(error)
     return status if isinstance(status, int) else 0
 

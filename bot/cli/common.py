@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NewType, ParamSpec, TypeVar
 
 import click
 
 from bot.errors import BotError, Locked, SettingsError, Unreachable
 from bot.model import Account, Network
+from bot.redact import Redact
+from bot.terminal import each_text, visible, visible_json
 
 if TYPE_CHECKING:
     from bot.desk import Served
@@ -24,18 +27,22 @@ USAGE = 2
 LATER = 75
 
 T = TypeVar("T", bound=Callable[..., object])
+P = ParamSpec("P")
+SafeLine = NewType("SafeLine", str)
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the program takes from the process it runs in; tests pass their own.
 
-    `asks` says whether a person is there to answer a question.
+    `asks` says whether a person is there to answer a question. `redact` knows the secrets that a
+    command has met: nothing that it prints shows them.
     """
 
     environ: Mapping[str, str]
     folder: Path
     asks: bool = False
+    redact: Redact = field(default_factory=Redact, compare=False)
 
 
 def choosing(command: T) -> T:
@@ -64,7 +71,7 @@ def settings_of(surroundings: Surroundings) -> Settings:
     """Read the settings. Raises SettingsError."""
     from bot.settings import load  # noqa: PLC0415 - loads at first use
 
-    return load(surroundings.environ, surroundings.folder)
+    return load(surroundings.environ, surroundings.folder, surroundings.redact)
 
 
 def ready_accounts(
@@ -97,20 +104,58 @@ def ready_accounts(
     return chosen
 
 
+# Printing: all that a command prints goes through here, but for the tokens of `bot login`. --------
+
+
+def safe(text: str) -> str:
+    """Return `text` without secrets, and with nothing in it that a terminal obeys."""
+    return visible(_redact()(text))
+
+
+def _redact() -> Redact:
+    context = click.get_current_context(silent=True)
+    surroundings = context.find_object(Surroundings) if context else None
+    return surroundings.redact if surroundings else Redact()
+
+
+def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print a text for people."""
+    click.echo(safe(text), err=err, nl=nl)
+
+
 def warn(message: str) -> None:
     """Print a warning for people, beside the output."""
-    click.echo(f"{click.style('Warning:', fg='yellow')} {message}", err=True)
+    click.echo(f"{click.style('Warning:', fg='yellow')} {safe(message)}", err=True)
 
 
-def show(lines: Iterator[str]) -> None:
+def confirm(question: str) -> bool:
+    """Ask the person whether to go on."""
+    return click.confirm(safe(question))
+
+
+def worded(
+    words: Callable[P, Iterator[str]], *args: P.args, **kwargs: P.kwargs
+) -> Iterator[SafeLine]:
+    """Call `words` with every text in its arguments made safe.
+
+    Before it words them, since its lines hold a terminal's codes for colours. What breaks a line is
+    indented, so that no value passes for a line of ours.
+    """
+    given, named = each_text(args, safe), each_text(kwargs, safe)
+    for line in words(*given, **named):
+        yield SafeLine(re.sub(r"\n(?!  )", "\n  ", line))
+
+
+def show(lines: Iterable[SafeLine], *, err: bool = False) -> None:
     """Print lines, each as it comes."""
     for line in lines:
-        click.echo(line)
+        click.echo(line, err=err)
 
 
 def show_json(value: object) -> None:
-    """Print JSON that a person can read too."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print JSON that a person can read too; its texts are exact but for secrets."""
+    written = json.dumps(value, ensure_ascii=False, indent=2)
+    click.echo(visible_json(_redact()(written)))
 
 
 def width() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import stat
 import sys
@@ -17,6 +16,7 @@ from bot.cli.serving import now
 from bot.cli.talk import ask, ask_unseen, say
 from bot.errors import SettingsError
 from bot.model import Network
+from bot.terminal import setting
 
 if TYPE_CHECKING:
     from bot.posters.login import Granted, Login
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 _VERIFIER_BYTES = 48
-_PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+=~^-]+")
 
 
 @click.command(short_help="Log in as the account, and print its tokens as settings.")
@@ -44,11 +43,15 @@ def login(surroundings: Surroundings, *, network: Network, base_url: str | None)
     that of BLUESKY_SERVICE_URL. For twitter, TWITTER_CONSUMER_KEY and TWITTER_CONSUMER_SECRET must
     be set: those of an app of yours.
     """
+    from bot.settings.sources import SECRETS  # noqa: PLC0415 - loads at first use
+
     granted = _WAYS[network](_sources(surroundings), base_url)
+    variables = _variables(network, granted.settings)
+    surroundings.redact.add(*(variables[name] for name in SECRETS & variables.keys()))
     say(f"This is {granted.who}." if granted.who else "It is done.")
     for remark in granted.remarks:
         warn(remark)
-    _print(_variables(network, granted.settings), surroundings.environ)
+    _print(variables, surroundings.environ)
     return 0
 
 
@@ -129,7 +132,7 @@ def _sources(surroundings: Surroundings) -> Sources:
     """Open what is set. Only what a login needs is read: the rest may still be wrong."""
     from bot.settings.sources import Sources  # noqa: PLC0415 - loads at first use
 
-    return Sources(surroundings.environ, surroundings.folder)
+    return Sources(surroundings.environ, surroundings.folder, surroundings.redact)
 
 
 def _check(sources: Sources) -> None:
@@ -189,21 +192,13 @@ def _variables(network: Network, settings: Mapping[str, str]) -> Mapping[str, st
     return {names[role]: value for role, value in settings.items()}
 
 
-def line_of(name: str, value: str) -> str:
-    """Write a setting as a line of `.env`, in quotes only where it would be misread without."""
-    if _PLAIN.fullmatch(value):
-        return f"{name}={value}"
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"{name}='{escaped}'"
-
-
 def _print(variables: Mapping[str, str], environ: Mapping[str, str]) -> None:
     """Print the settings, and say beside them what they are and where they belong."""
     target = _target()
     if target and target.st_size:
         click.echo()  # a file that does not end its last line would swallow our first
     for name, value in variables.items():
-        click.echo(line_of(name, value))
+        click.echo(setting(name, value))
     if target:
         say(f"{', '.join(variables)}: written. They are secrets: who has them can post.")
         if target.st_mode & (stat.S_IRGRP | stat.S_IROTH):

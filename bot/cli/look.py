@@ -16,6 +16,7 @@ from bot.cli.common import (
     show,
     show_json,
     status_of,
+    worded,
 )
 from bot.cli.serving import looked_up, now
 from bot.errors import SettingsError
@@ -55,7 +56,8 @@ def status(
     if as_json:
         show_json(shown.data(accounts, threads))
     else:
-        show(shown.lines(accounts, threads, now(), whole=digest is not None, worker=noted))
+        whole = digest is not None
+        show(worded(shown.lines, accounts, threads, now(), whole=whole, worker=noted))
     return 0
 
 
@@ -74,7 +76,8 @@ def check(surroundings: Surroundings, *, offline: bool, as_json: bool) -> int:
     for finding in _findings(surroundings, offline=offline):
         found.append(finding)
         if not as_json:
-            show(lines.finding(finding.level, finding.subject, finding.message, finding.mend))
+            said = finding.subject, finding.message, finding.mend
+            show(worded(lines.finding, finding.level, *said))
     if as_json:
         show_json(data.findings(found))
     return gravest(status_of(finding.error) for finding in found if finding.error)
@@ -100,7 +103,7 @@ def _alerts(settings: Settings, surroundings: Surroundings) -> Iterator[Finding]
     if settings.notify_urls is None:
         return
     try:
-        hitch = Alerts(settings.notify_urls, surroundings.environ, str).check()
+        hitch = Alerts(settings.notify_urls, surroundings.environ, settings.redact).check()
     except SettingsError as error:
         yield Finding(Level.ERROR, "alerts", error.message, error.mend, error)
         return

@@ -12,6 +12,8 @@ from bot.cli.common import (
     Surroundings,
     as_json,
     choosing,
+    confirm,
+    echo,
     ready_accounts,
     settings_of,
     show,
@@ -19,6 +21,7 @@ from bot.cli.common import (
     status_of_served,
     warn,
     width,
+    worded,
 )
 from bot.cli.serving import looked_up, now, serving
 from bot.errors import SettingsError
@@ -78,15 +81,15 @@ def post(  # noqa: PLR0913 - an option each
         return _without_digest(reading, json=as_json)
     reason = app.reason_to_wait(reading, settings, now())
     if reason:
-        click.echo(reason, err=True)
+        echo(reason, err=True)
     if reason or dry_run:
         with looked_up(settings) as ledger:
             threads = () if reason else app.threads(settings, reading.digest, accounts, top, ledger)
             return _show(reading, threads, ledger, json=as_json, verbose=verbose)
     if surroundings.asks and not yes:
         question = _question(settings, reading.digest, accounts)
-        if question and not click.confirm(f"{question} Publish it now?"):
-            click.echo("Nothing was sent.")
+        if question and not confirm(f"{question} Publish it now?"):
+            echo("Nothing was sent.")
             return 0
     with serving(settings, told=not as_json, verbose=verbose) as service:
         from bot.desk import Wishes  # noqa: PLC0415 - loads at first use
@@ -101,8 +104,7 @@ def post(  # noqa: PLR0913 - an option each
     if as_json:
         stored = {one.account.name: one.thread for one in served}
         show_json(data.plan(reading.digest, reading.source, threads, stored))
-    for line in progress.outcome(served):
-        click.echo(line, err=as_json)
+    show(worded(progress.outcome, served), err=as_json)
     return status_of_served(served)
 
 
@@ -141,7 +143,7 @@ def _show(
     if json:
         show_json(data.plan(digest, source, threads, stored))
     elif threads:
-        show(lines.dry_run(digest, source, threads, stored, width=width(), verbose=verbose))
+        show(worded(lines.dry_run, digest, source, threads, stored, width=width(), verbose=verbose))
     return 0
 
 

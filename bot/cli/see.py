@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.common import Surroundings, choosing, settings_of, warn
+from bot.cli.common import Surroundings, choosing, echo, safe, settings_of, warn
 from bot.cli.serving import looked_up, now
 from bot.errors import SettingsError
 from bot.model import Network
@@ -76,7 +76,7 @@ def preview(  # noqa: PLR0913 - an option each
             raise reading.problem
         return 0
     if reason := app.reason_to_wait(reading, settings, now()):
-        click.echo(reason, err=True)
+        echo(reason, err=True)
         return 0
     _write(_page(settings, reading, accounts, top), output, surroundings.folder)
     return 0
@@ -107,14 +107,14 @@ def _write(page: PageView, output: str, folder: Path) -> None:
     from bot.show.page import files, render  # noqa: PLC0415 - loads at first use
     from bot.show.page.plans import counted  # noqa: PLC0415 - loads at first use
 
-    html = render.html(page)
+    html = safe(render.html(page))
     if output == "-":
         click.echo(html.encode(), nl=False)
         return
     files.write(folder / output, html)
     threads = counted(len(page.threads), "thread")
     posts = counted(sum(len(thread.posts) for thread in page.threads), "post")
-    click.echo(f"{output}: {threads}, {posts}. Open it in a browser.")
+    echo(f"{output}: {threads}, {posts}. Open it in a browser.")
 
 
 @click.command(short_help="Start the networks on your own machine, with a page.")
@@ -130,7 +130,7 @@ def sandbox(port: int) -> int:
     from bot import demo  # noqa: PLC0415 - loads at first use
 
     with interruptible() as wait:
-        demo.sandbox(port, wait, click.echo)
+        demo.sandbox(port, wait, echo)
     return 0
 
 
@@ -148,7 +148,7 @@ def demo(port: int) -> int:
     from bot.demo import demo as run  # noqa: PLC0415 - loads at first use
 
     with interruptible() as wait:
-        run(port, wait, click.echo)
+        run(port, wait, echo)
     return 0
 
 

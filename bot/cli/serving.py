@@ -13,9 +13,8 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import click
-
-from bot.cli.common import show
+from bot.cli.common import echo, show, worded
+from bot.terminal import each_text
 
 if TYPE_CHECKING:
     from bot.delivery.terms import Event
@@ -69,13 +68,13 @@ def serving(settings: Settings, *, told: bool, verbose: bool = False) -> Iterato
         monotonic=time.monotonic,
         sleep=wait,
         stopping=stop.is_set,
-        tell=_teller(verbose=verbose) if told else lambda _: None,
+        tell=_teller(settings, verbose=verbose) if told else lambda _: None,
     )
     with Ledger.open(settings.database) as ledger, _interruptible(stop):
         yield Service(settings, ledger, around)
 
 
-def _teller(*, verbose: bool) -> Callable[[Event], None]:
+def _teller(settings: Settings, *, verbose: bool) -> Callable[[Event], None]:
     from bot.show import progress  # noqa: PLC0415 - loads at first use
 
     turn, closed, pace = threading.Lock(), threading.Event(), progress.Pace()
@@ -86,7 +85,9 @@ def _teller(*, verbose: bool) -> Callable[[Event], None]:
             if not closed.is_set():
                 try:
                     left = pace.left(happened, time.monotonic()) if timed else None
-                    show(progress.event(happened, verbose=verbose, left=left))
+                    # in another thread, where nobody knows the command
+                    known = each_text(happened, settings.redact)
+                    show(worded(progress.event, known, verbose=verbose, left=left))
                 except OSError:
                     # whoever read our output has gone: delivery goes on without a word
                     closed.set()
@@ -116,7 +117,7 @@ def _interruptible(stop: threading.Event) -> Iterator[None]:
     def wait() -> None:
         if rings.get():
             stop.set()
-            click.echo("Stopping after the request in flight.", err=True)
+            echo("Stopping after the request in flight.", err=True)
 
     threading.Thread(target=wait, name="stopper", daemon=True).start()
 

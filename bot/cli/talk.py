@@ -10,18 +10,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
+from bot.cli.common import echo
 
 
 def say(*lines: str) -> None:
     """Tell the person something."""
     for line in lines:
-        click.echo(line, err=True)
+        echo(line, err=True)
 
 
 def ask(question: str) -> str:
     """Ask the person for a line. Raises EOFError where none is to come."""
-    click.echo(question, nl=False, err=True)
+    echo(question, nl=False, err=True)
     try:
         line = sys.stdin.readline() if sys.stdin else ""
     except UnicodeDecodeError:
@@ -58,4 +58,4 @@ def _no_echo() -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
-        click.echo(err=True)  # the line's end was not shown either
+        echo(err=True)  # the line's end was not shown either

@@ -7,14 +7,18 @@ import click
 from bot.cli.common import (
     Surroundings,
     choosing,
+    confirm,
+    echo,
     ready_accounts,
     settings_of,
     show,
     status_of_served,
+    worded,
 )
 from bot.cli.serving import now, serving
 from bot.errors import BotError, SettingsError
 from bot.model import Network, State
+from bot.terminal import argument, setting
 
 
 @click.command(short_help="Delete a thread, last post first.")
@@ -38,6 +42,7 @@ def retract(  # noqa: PLR0913 - an option each
     deleted. Run it again to go on where it stopped. On a terminal it asks first.
     """
     from bot import app  # noqa: PLC0415 - loads at first use
+    from bot.digests.urls import slug_of  # noqa: PLC0415 - loads at first use
     from bot.show import progress  # noqa: PLC0415 - loads at first use
 
     settings = settings_of(surroundings)
@@ -46,19 +51,20 @@ def retract(  # noqa: PLR0913 - an option each
         slug, found = app.known(settings, service.ledger, digest, surroundings.folder)
         stored = [service.ledger.thread(account.name, slug) for account in accounts]
         if dry_run or (surroundings.asks and not yes):
-            show(progress.retractable(accounts, stored))
+            show(worded(progress.retractable, accounts, stored))
         if dry_run:
             return 0
-        if surroundings.asks and not yes and not click.confirm(f"Delete the thread of {slug}?"):
-            click.echo("Nothing was deleted.")
+        if surroundings.asks and not yes and not confirm(f"Delete the thread of {slug}?"):
+            echo("Nothing was deleted.")
             return 0
         threads = app.threads(settings, found, accounts, None, None) if found else ()
         served = service.retract(found, slug, accounts, threads)
-    for line in progress.outcome(served):
-        click.echo(line)
-    if any(one.thread for one in served) and slug not in settings.skip:
-        click.echo("To keep it away for good, on a wiped disk too, set:")
-        click.echo(f"BOT_SKIP={','.join((*settings.skip, slug))}")
+    show(worded(progress.outcome, served))
+    # old ledgers hold slugs of any characters; as it is read today, the digest has this one
+    today = slug_of(slug)
+    if any(one.thread for one in served) and today and today not in settings.skip:
+        echo("To keep it away for good, on a wiped disk too, set:")
+        echo(setting("BOT_SKIP", ",".join((*settings.skip, today))))
     return status_of_served(served)
 
 
@@ -121,9 +127,9 @@ def settle(  # noqa: PLR0913 - an option each
                 account, lambda desk: desk.settle(thread.number, position, known_as)
             )
             if served.end is not End.DONE:
-                click.echo(f"{thread.account}: {served.reason}", err=True)
+                echo(f"{thread.account}: {served.reason}", err=True)
                 return status_of_served([served])
     decided = f"sent as {post_id}" if post_id else "not out, and planned"
-    click.echo(f"Post {position} of {thread.digest} on {thread.account} is {decided}.")
-    click.echo("Go on with: bot post " + thread.digest)
+    echo(f"Post {position} of {thread.digest} on {thread.account} is {decided}.")
+    echo(f"Go on with: bot post {argument(thread.digest)}")
     return 0

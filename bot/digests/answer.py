@@ -6,7 +6,7 @@ import http.client
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import requests
@@ -16,6 +16,7 @@ from bot.digests.reading import Validators
 from bot.digests.urls import shown
 from bot.digests.wire import told
 from bot.errors import Malformed, Nowhere, Unreachable
+from bot.redact import Redact
 
 _PIECE = 65_536
 _CHARSET = re.compile(r";\s*charset=\"?([\w.:-]{1,40})", re.ASCII | re.IGNORECASE)
@@ -27,17 +28,19 @@ class Answer:
     """What a server answered. `url` is where it came from in the end, after redirects.
 
     `cap` is the most bytes the body may have, decoded; `timeout` is what the messages name.
+    `redact` takes the token that was sent out of all but `pieces`.
     """
 
     url: str
     timeout: float
     cap: int
     _response: requests.Response
+    redact: Redact = field(default_factory=Redact)
 
     @property
     def where(self) -> str:
         """The URL as it may be shown."""
-        return shown(self.url)
+        return self.redact(shown(self.url))
 
     @property
     def status(self) -> int:
@@ -58,7 +61,7 @@ class Answer:
 
     def header(self, name: str) -> str:
         """One header; empty where it is not there."""
-        return self._response.headers.get(name, "")
+        return self.redact(self._response.headers.get(name, ""))
 
     @property
     def type(self) -> str:
@@ -89,7 +92,7 @@ class Answer:
 
     def whole(self) -> bytes:
         """Give the whole body. Raises like `pieces`."""
-        return b"".join(self.pieces())
+        return self.redact.data(b"".join(self.pieces()))
 
     def pieces(self) -> Iterator[bytes]:
         """Give the body, decoded, as it comes.

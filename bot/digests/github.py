@@ -102,7 +102,7 @@ class Repository:
                 read += piece
                 if len(read) >= limit:
                     break
-        return bytes(read[:limit])
+        return answer.redact.data(bytes(read[:limit]))
 
     def _tree(
         self, tree: str, memory: Memory, kept: dict[str, Validators]

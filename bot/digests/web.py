@@ -24,6 +24,7 @@ from bot.digests.reading import SIZE_CAP, Validators
 from bot.digests.urls import is_local, origin, refusal, shown
 from bot.digests.wire import DeadlineAdapter, told
 from bot.errors import Unreachable
+from bot.redact import Redact
 
 HOPS = 5
 _INSTANT = 0.001
@@ -67,7 +68,8 @@ class Web:
             session.mount("https://", DeadlineAdapter(trip.left))
             session.mount("http://", DeadlineAdapter(trip.left))
             with trip.to(url) as response:
-                yield Answer(response.url or url, self.timeout, self.cap, response)
+                redact = Redact(token)
+                yield Answer(response.url or url, self.timeout, self.cap, response, redact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,10 @@ class _Trip:
 
     def to(self, url: str) -> requests.Response:
         """Follow redirects, each hop under the rules of the first."""
-        start, stop = url, shown(url)
+        start, stop, redact = url, shown(url), Redact(self.token)
         for _ in range(HOPS + 1):
             if trouble := refusal(url):
-                raise Unreachable(f"{stop}: leads to {shown(url)}: {trouble}")
+                raise Unreachable(f"{stop}: leads to {redact(shown(url))}: {trouble}")
             response = self._hop(url, _Bearer(self.token if origin(url) == origin(start) else ""))
             location = response.headers.get("location")
             if response.status_code not in _REDIRECTS or not location:
@@ -100,14 +102,15 @@ class _Trip:
         except ValueError:
             raise Unreachable(f"{stop}: leads to something that is not a URL") from None
         if url.startswith("https:") and target.startswith("http:"):
-            raise Unreachable(f"{stop}: leads from https to {shown(target)}: only https may follow")
+            there = Redact(self.token)(shown(target))
+            raise Unreachable(f"{stop}: leads from https to {there}: only https may follow")
         return target
 
     def _hop(self, url: str, bearer: _Bearer) -> requests.Response:
         # The environment's proxies are used: some platforms let nothing out but through one. Never
         # for this machine itself, which a proxy would take to be its own.
         self.session.trust_env = not is_local(url)
-        with told(shown(url), self.timeout):
+        with told(Redact(self.token)(shown(url)), self.timeout):
             return self.session.get(
                 url,
                 headers=self.headers,

@@ -14,6 +14,7 @@ from bot.ledger.rows import StoredThread
 from bot.ledger.senders import Senders
 from bot.ledger.threads import Threads
 from bot.model import State
+from bot.terminal import argument
 
 _NO_LEASE = (  # of a process of an earlier release, which knows of no lock
     "NOT EXISTS (SELECT 1 FROM leases WHERE leases.account = posts.account"
@@ -232,7 +233,7 @@ class Posts(Threads, Senders):
         thread = self.refresh(number)
         posts = {post.position: post for post in thread.posts}
         which = f"post {position} of {thread.digest} on {thread.account}"
-        see = f"See `bot status {thread.digest}`: another run may have changed it."
+        see = f"Another run may have changed it: bot status {argument(thread.digest)}"
         if position not in posts:
             return LedgerError(f"there is no {which}")
         if posts[position].state in MOVES[name].sources:

@@ -34,6 +34,7 @@ from bot.posters.poster import (
     Upload,
 )
 from bot.posters.tids import EPOCH, is_tid, tid, time_of
+from bot.redact import Redact
 
 _PAGE = 100
 _PAGES = 250
@@ -49,12 +50,13 @@ def open_poster(  # noqa: PLR0913 - an account, how to reach it, and how to stay
     timeout: float,
     clock: Callable[[], datetime],
     keeper: Keeper | None = None,
+    redact: Redact | None = None,
 ) -> Poster:
     """Return the poster of one account; nothing is sent yet.
 
     `timeout` is in seconds, for one answer. `keeper` keeps the session from one run to the next.
     """
-    wire = Wire(base_url, timeout, app_password)
+    wire = Wire(base_url, timeout, app_password, redact)
     login = Login(wire, handle, app_password, keeper or Keeper(), clock)
     return _Bluesky(account, Client(wire, login, clock), clock)
 

@@ -13,43 +13,44 @@ from typing import TYPE_CHECKING
 
 from bot import __version__
 from bot.posters.answers import Exchange
+from bot.redact import Redact
 
 if TYPE_CHECKING:
     from requests import PreparedRequest
 
-_SHORTEST = 8  # characters of a password; to blot less out would spoil what refusals say
+_GRANTING = ("com.atproto.server.createSession", "com.atproto.server.refreshSession")
 
 
 class Wire:
-    """One server. `timeout` is in seconds, for one answer; secrets are blotted out of refusals."""
+    """One server. `timeout` is in seconds, for one answer; its answers repeat no secrets."""
 
-    def __init__(self, base_url: str, timeout: float, password: str) -> None:
+    def __init__(
+        self, base_url: str, timeout: float, password: str, redact: Redact | None = None
+    ) -> None:
         from bot.posters.http import Line  # noqa: PLC0415 - loads at first use
 
         self._line = Line(base_url, timeout, [password])
         self.base = base_url
         self._base = f"{base_url}/xrpc/"
-        self._secrets: set[str] = set()
-        self.hide(password)
+        self._redact = redact or Redact()
 
     def hide(self, *secrets: str) -> None:
-        """Blot these out, too, wherever the server refuses something and repeats them.
+        """Take these tokens of a session, too, out of all answers.
 
-        Only there: what it grants holds tokens, and may hold one that we have.
+        Only the answer that grants a session keeps them: it may hold tokens that we have.
         """
-        self._secrets.update(each for each in secrets if len(each) >= _SHORTEST)
+        self._redact.add_passing(*secrets)
 
     def get(self, method: str, token: str, params: Mapping[str, str | int]) -> Exchange:
         """Ask a query, with a token or none (empty)."""
         asked = {name: str(value) for name, value in params.items()}
         session = self._line.session
-        return self._quiet(
-            self._line.idempotent(
-                lambda: session.get(
-                    self._base + method, params=asked, headers=_headers(), auth=_bearing(token)
-                )
+        exchange = self._line.idempotent(
+            lambda: session.get(
+                self._base + method, params=asked, headers=_headers(), auth=_bearing(token)
             )
         )
+        return self._quiet(exchange, method)
 
     def post(self, method: str, token: str, body: object, *, again: bool = False) -> Exchange:
         """Call a procedure; without a body where that is None.
@@ -78,21 +79,20 @@ class Wire:
                 self._base + method, data=data(), headers=headers, auth=_bearing(token)
             )
 
-        return self._quiet(self._line.idempotent(ask) if again else self._line.once(ask))
+        exchange = self._line.idempotent(ask) if again else self._line.once(ask)
+        return self._quiet(exchange, method)
 
     def close(self) -> None:
         """Give the connection back."""
         self._line.close()
 
-    def _quiet(self, exchange: Exchange) -> Exchange:
-        """Blot the secrets out of a refusal."""
+    def _quiet(self, exchange: Exchange, method: str) -> Exchange:
+        from bot.posters.http import redacted  # noqa: PLC0415 - loads at first use
+
         reply = exchange.reply
-        if reply is None or reply.ok:
+        if reply is None or (reply.ok and method in _GRANTING):
             return exchange
-        body = reply.body
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            body = body.replace(secret.encode("utf-8", "replace"), b"***")
-        return replace(exchange, reply=replace(reply, body=body))
+        return replace(exchange, reply=redacted(reply, self._redact))
 
 
 def _headers() -> dict[str, str]:

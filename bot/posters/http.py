@@ -23,11 +23,11 @@ from bot.digests.urls import is_local
 from bot.posters.answers import Exchange, Fate, Reply
 from bot.posters.troubles import TooLarge, chain, is_broken, words
 from bot.posters.wire import Watch, pools
+from bot.redact import Redact
 
 _CAP = 2_000_000
 _CAP_OF_REFUSAL = 65_536
 """Bytes of an answer, decoded; a refusal is read so far, since its beginning says what it is."""
-_SHORTEST_SECRET = 16
 _TALKATIVE = (
     "oauthlib.oauth1.rfc5849",
     "oauthlib.oauth1.rfc5849.signature",
@@ -51,19 +51,23 @@ class Detour:
 class Line:
     """A requests session for an SDK, to `base` and nowhere else, whose every call is watched.
 
-    `timeout` is in seconds, from asking to the last byte of the answer. `secrets` are blotted out
-    of every answer, should a server repeat them. Not for two threads at once.
+    `timeout` is in seconds, from asking to the last byte of the answer. `secrets`, and what
+    `redact` knows, are taken out of every answer, should a server repeat them. Not for two threads
+    at once.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - where to, how long, and what is not to be seen
         self,
         base: str,
         timeout: float,
         secrets: Sequence[str] = (),
         detour: Detour | None = None,
         clock: Callable[[], float] = time.monotonic,
+        redact: Redact | None = None,
     ) -> None:
-        self._adapter = _Adapter(timeout, secrets, clock)
+        redact = redact or Redact()
+        redact.add(*secrets)
+        self._adapter = _Adapter(timeout, redact, clock)
         self.session: requests.Session = _Session(base, detour)
         self.session.mount("https://", self._adapter)
         self.session.mount("http://", self._adapter)
@@ -101,11 +105,12 @@ class Line:
 
 
 def _discreet(record: logging.LogRecord) -> bool:
-    """Keep DEBUG lines back: these loggers write headers and signatures there, and so tokens.
+    """Keep back what these loggers write of headers: in DEBUG lines ours, and so tokens.
 
-    A filter rather than a level: it holds whatever level anyone sets, before or after.
+    In warnings they quote what a server sent, which may repeat them. A filter rather than a level:
+    it holds whatever level anyone sets, before or after.
     """
-    return record.levelno > logging.DEBUG
+    return record.levelno > logging.WARNING
 
 
 class _Session(requests.Session):
@@ -131,9 +136,9 @@ class _Session(requests.Session):
 class _Adapter(HTTPAdapter):
     """Lets one request a call through, once, and reads its answer to the end."""
 
-    def __init__(self, timeout: float, secrets: Sequence[str], clock: Callable[[], float]) -> None:
+    def __init__(self, timeout: float, redact: Redact, clock: Callable[[], float]) -> None:
         self._timeout = timeout
-        self._secrets = [each.encode() for each in secrets if len(each) >= _SHORTEST_SECRET]
+        self._redact = redact
         self._watch = Watch(clock)
         self._pools = pools(self._watch)
         self.start()
@@ -212,10 +217,13 @@ class _Adapter(HTTPAdapter):
             body = response.raw.read(_CAP_OF_REFUSAL, decode_content=True)
         if len(body) > _CAP:
             raise TooLarge
-        for secret in self._secrets:
-            body = body.replace(secret, b"***")
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, headers, body)
+        return redacted(Reply(response.status_code, dict(response.headers), body), self._redact)
+
+
+def redacted(reply: Reply, redact: Redact) -> Reply:
+    """Return the answer without secrets; its headers' names in lower case."""
+    headers = {redact(name.lower()): redact(value) for name, value in reply.headers.items()}
+    return Reply(reply.status, headers, redact.data(reply.body))
 
 
 def _unmade(error: Exception | None) -> Exchange:

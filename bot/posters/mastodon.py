@@ -37,6 +37,7 @@ from bot.posters.poster import (
     Upload,
 )
 from bot.posters.values import id_at, is_id, text_at
+from bot.redact import Redact
 
 if TYPE_CHECKING:
     from mastodon import Mastodon
@@ -59,6 +60,7 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and ho
     clock: Callable[[], datetime],
     account_id: str = "",
     server: str = "",
+    redact: Redact | None = None,
 ) -> Poster:
     """Return the poster of one account on a server; nothing is sent yet.
 
@@ -71,7 +73,7 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and ho
 
     from bot.posters.http import Line  # noqa: PLC0415 - (the same)
 
-    line = Line(base_url, timeout, [access_token])
+    line = Line(base_url, timeout, [access_token], redact=redact)
     client = Mastodon(
         access_token=access_token,
         api_base_url=base_url,

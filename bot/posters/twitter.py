@@ -36,6 +36,7 @@ from bot.posters.poster import (
     Upload,
 )
 from bot.posters.values import at
+from bot.redact import Redact
 
 if TYPE_CHECKING:
     from bot.posters.http import Line
@@ -91,6 +92,7 @@ def open_poster(  # noqa: PLR0913, PLR0917 - the four tokens belong together, an
     base_url: str,
     timeout: float,
     clock: Callable[[], datetime],
+    redact: Redact | None = None,
 ) -> Poster:
     """Return the poster of one account on X; nothing is sent yet.
 
@@ -105,7 +107,7 @@ def open_poster(  # noqa: PLR0913, PLR0917 - the four tokens belong together, an
     secrets = (consumer_key, consumer_secret, access_token, access_token_secret)
     base = base_url.rstrip("/")
     signed = base if base in _OWN_HOSTS else BASE_URL
-    line = Line(base, timeout, secrets, Detour(_BUILT_IN, signed))
+    line = Line(base, timeout, secrets, Detour(_BUILT_IN, signed), redact=redact)
     client = tweepy.Client(
         consumer_key=consumer_key,
         consumer_secret=consumer_secret,

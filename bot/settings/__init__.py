@@ -6,12 +6,13 @@ Nothing here reads `os.environ`; the command line hands it in.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from bot.errors import SettingsError
 from bot.model import Account, Network
+from bot.redact import Redact
 from bot.settings import options
 from bot.settings.accounts import (
     Credentials,
@@ -57,6 +58,7 @@ class Settings:
     them. `defaults` are each network's account as the general settings make it. `config` is the
     bot.toml that was read. `wiped_by` names the platform whose deploys wipe the ledger, empty where
     none is recognised or it lies elsewhere. `warnings` are for people, a line each.
+    `redact` takes every secret that was found out of text, and sessions that are opened later.
     """
 
     digests: str | None
@@ -90,14 +92,16 @@ class Settings:
     config: Path | None
     wiped_by: str = ""
     warnings: tuple[str, ...] = ()
+    redact: Redact = field(default_factory=Redact, compare=False)
 
 
-def load(environ: Mapping[str, str], folder: Path) -> Settings:
+def load(environ: Mapping[str, str], folder: Path, redact: Redact | None = None) -> Settings:
     """Read the settings from `environ`, and from `.env` and bot.toml in `folder`.
 
-    Raises SettingsError with all that is wrong, a line each; no secret is in it.
+    `redact` is told each secret, and becomes that of the settings. Raises SettingsError with all
+    that is wrong, a line each; no secret is in it.
     """
-    sources = Sources(environ, folder)
+    sources = Sources(environ, folder, redact)
     sources.check_network(environ)
     del environ  # a report that prints the locals of this frame must not print it
     for option in options.TABLE:
@@ -152,6 +156,7 @@ def _gather(
         config=sources.config,
         wiped_by=sources.platform if database.is_relative_to(folder) else "",
         warnings=tuple(sources.warnings),
+        redact=sources.redact,
     )
 
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from bot.errors import SettingsError
+from bot.redact import Redact
 from bot.settings.files import parse_dotenv, parse_toml, read_file
 from bot.settings.kinds import Raw, Wrong
 from bot.settings.options import CONFIG, SECRET, TABLE, Option, key_of
@@ -23,7 +24,6 @@ from bot.settings.secret import Secret
 T = TypeVar("T")
 
 _LONGEST_SHOWN = 200
-_SHORTEST_SECRET = 8  # shorter text also occurs where it is no secret
 _LARGEST_NUMBER = 10**18
 _ALL = re.DOTALL | re.IGNORECASE
 _PREFIXES = ("BOT_", "TWITTER_", "MASTODON_", "BLUESKY_")
@@ -33,10 +33,11 @@ _ALIASES = {
     "TWITTER_API_KEY": "TWITTER_CONSUMER_KEY",
     "TWITTER_API_SECRET": "TWITTER_CONSUMER_SECRET",
 }
-_SECRETS = frozenset({*_ALIASES, *(option.name for option in TABLE if option.kind.secret)})
+SECRETS = frozenset({*_ALIASES, *(option.name for option in TABLE if option.kind.secret)})
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+_LOWER_PROXIES = tuple(map(str.lower, _PROXIES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +69,21 @@ _WIPERS = {
 
 
 class Sources:
-    """All that was written, read by option; `problems` and `warnings` fill while reading."""
+    """All that was written, read by option; `problems` and `warnings` fill while reading.
 
-    def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
+    `redact` is told each secret that is found.
+    """
+
+    def __init__(
+        self, environ: Mapping[str, str], folder: Path, redact: Redact | None = None
+    ) -> None:
+        self.redact = redact or Redact()
         self.problems: dict[str, None] = {}
         self.warnings: dict[str, None] = {}
         self.top = Table({}, "", folder)
         self.config: Path | None = None
         self.platform = next((name for sign, name in _WIPERS.items() if environ.get(sign)), "")
         self._folder = folder
-        self._secrets = set(_SECRETS)
         self._variables = self._dotenv(folder / ".env")
         trimmed = {name: text.strip() for name, text in environ.items()}
         own = {name: (text, "") for name, text in trimmed.items() if name and text}
@@ -86,6 +92,10 @@ class Sources:
         for name, ours in _ALIASES.items():
             if name in self._variables and ours not in self._variables:
                 self._variables[ours] = (self._variables[name][0], f" (set as {name})")
+        for name in (*_PROXIES, *_LOWER_PROXIES):
+            login = self._variables.get(name, ("", ""))[0].rpartition("@")[0]
+            self.redact.add(login.partition("://")[2].partition(":")[2])
+        self._hide(SECRETS)
         self._read_config(self.get(CONFIG))
 
     def get(self, option: Option[T], table: Table | None = None) -> T:
@@ -124,10 +134,7 @@ class Sources:
 
     def quote(self, text: str) -> str:
         """Quote what was written, for a problem or a warning; a secret in the wrong place too."""
-        secrets = [self._variables[name][0] for name in self._secrets if self.has(name)]
-        for secret in sorted(secrets, key=len, reverse=True):
-            text = text.replace(secret, "***") if len(secret) >= _SHORTEST_SECRET else text
-        return shown(text)
+        return shown(self.redact(text))
 
     def check_names(self, claimed: Iterable[str]) -> None:
         """Warn of variables that look like ours and are not; `claimed` are known from elsewhere."""
@@ -144,7 +151,7 @@ class Sources:
             path = environ.get(name, "")
             if path and not _is_there(Path(path)):
                 self.note(f"{name}: {self.quote(path)} is not there; it is a file of certificates")
-        for name in (each for upper in _PROXIES for each in (upper, upper.lower())):
+        for name in (*_PROXIES, *_LOWER_PROXIES):
             written = environ.get(name, "").strip()
             try:
                 # requests takes what stands before a colon for a scheme, unless it has a dot
@@ -163,7 +170,7 @@ class Sources:
         """Refuse keys at the top of bot.toml that mean nothing, and secrets."""
         known = _KEYS | {"accounts"}
         for key in self.top.values:
-            if key.upper() in _SECRETS:
+            if key.upper() in SECRETS:
                 self.note(
                     f"{self.top.where}{key}: a secret does not belong here (its value is not "
                     f"shown); put {key.upper()} into the environment or .env"
@@ -171,6 +178,9 @@ class Sources:
             elif key not in known:
                 meant = did_you_mean(key_of(key), known)
                 self.note(f"{self.top.where}{self.quote(key)} is not a setting{meant}")
+
+    def _hide(self, names: Iterable[str]) -> None:
+        self.redact.add(*(self._variables[name][0] for name in names if self.has(name)))
 
     def _find(self, option: Option[T], table: Table | None) -> Found | None:
         if table and is_set(table.values.get(option.account)):
@@ -208,7 +218,7 @@ class Sources:
             self.top = Table(values, f"{path}: ", path.parent)
             self.config = path
             # What an account names is a secret from here on, before the first value is quoted.
-            self._secrets |= self._variables.keys() & set(_texts(values.get("accounts")))
+            self._hide(_texts(values.get("accounts")))
         elif named:
             self.note(f"{prefix}{self.quote(str(path))} is no file, or not there")
 

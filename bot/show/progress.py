@@ -13,6 +13,7 @@ from click import style
 from bot.delivery.terms import End, Event
 from bot.model import Account, State
 from bot.show.status import minute
+from bot.terminal import argument
 
 if TYPE_CHECKING:
     from bot.desk import Served
@@ -103,10 +104,11 @@ def _because(reason: str) -> str:
 
 
 def _go_on(one: Served) -> str:
-    digest = one.thread.digest if one.thread else ""
+    digest = argument(one.thread.digest) if one.thread else ""
     if one.end is End.LATER:
         return f"Run it again{_when(one.until)}; it goes on where it stopped."
-    return f"See bot status {digest}; decide with bot settle, or take it back: bot retract."
+    ways = "Decide with bot settle, or take it back with bot retract"
+    return f"{ways}; see bot status {digest}".rstrip()
 
 
 def _when(until: datetime | None) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from shlex import quote
 
 from bot.delivery.terms import End
 from bot.desk import Served
 from bot.digests.reading import Outcome, Reading
 from bot.ledger.rows import StoredThread
 from bot.model import Account, State
+from bot.terminal import argument
 from bot.worker.alarm.troubles import Trouble
 from bot.worker.tick import Begin, Leave, Resume, Step, Todo
 
@@ -182,7 +182,7 @@ def _unread(account: str, cut: Reading) -> Trouble:
 
 
 def _left(account: str, slug: str, message: str) -> Trouble:
-    mend = f"The worker gives it up; to post it: bot post {quote(slug)}"
+    mend = f"The worker gives it up; to post it: bot post {argument(slug)}"
     return _trouble(account, "left", slug, message, mend)
 
 

@@ -31,7 +31,6 @@ from bot.worker.run import Worker
 from bot.worker.signs import Signs
 from bot.worker.tick import Rules
 from bot.worker.timer import Due, Timer
-from bot.worker.watching.blot import Blot, blotter
 from bot.worker.watching.heartbeat import Heartbeat
 from bot.worker.watching.log import Log, capture
 from bot.worker.watching.pages import Pages
@@ -68,9 +67,9 @@ def started(
     with ExitStack() as stack:
         stack.enter_context(capture(log))
         ledger = stack.enter_context(Ledger.open(settings.database))
-        stop, due, blot = threading.Event(), Due(), blotter(_secrets(settings))
-        watch = Watch(clocks.now, clocks.monotonic, blot)
-        alerts = _alerts(settings, environ, blot, log)
+        stop, due = threading.Event(), Due()
+        watch = Watch(clocks.now, clocks.monotonic, settings.redact)
+        alerts = _alerts(settings, environ, log)
         signs = Signs(
             log=log,
             watch=watch,
@@ -170,19 +169,13 @@ def _tell_start(
 def _log(settings: Settings, stream: TextIO | None, clocks: Clocks) -> Log:
     asked = settings.log_format
     as_json = asked is LogFormat.JSON or (asked is None and not (stream and stream.isatty()))
-    return Log(stream, json=as_json, clock=clocks.now, secrets=_secrets(settings))
+    return Log(stream, json=as_json, clock=clocks.now, redact=settings.redact)
 
 
-def _secrets(settings: Settings) -> list[str]:
-    held = [settings.github_token, settings.notify_urls, settings.heartbeat_url]
-    held += [each for one in settings.credentials.values() for each in one.secrets.values()]
-    return [each.reveal() for each in held if each]
-
-
-def _alerts(settings: Settings, environ: Mapping[str, str], blot: Blot, log: Log) -> Alerts | None:
+def _alerts(settings: Settings, environ: Mapping[str, str], log: Log) -> Alerts | None:
     if settings.notify_urls is None:
         return None
-    alerts = Alerts(settings.notify_urls, environ, blot)
+    alerts = Alerts(settings.notify_urls, environ, settings.redact)
     trouble = alerts.check()
     if trouble:
         log("alerts.failed", "warning", reason=trouble)

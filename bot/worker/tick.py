@@ -16,6 +16,7 @@ from itertools import takewhile
 from bot.delivery.identity import is_half_retracted
 from bot.digests.reading import Outcome, Reading
 from bot.digests.source import judge
+from bot.digests.urls import slug_of
 from bot.ledger.rows import StoredThread
 from bot.model import Digest, State
 from bot.settings.options import CatchUp
@@ -146,7 +147,9 @@ def _of(thread: StoredThread, now: datetime, rules: Rules) -> Resume | Leave | S
     """What becomes of a thread: gone on with, left to a person, given up, or nothing."""
     states = {post.state for post in thread.posts}
     over = states <= {State.SENT, State.RETRACTED}
-    if State.HELD in states or thread.digest in rules.skip or is_half_retracted(thread):
+    # an old ledger may hold a slug as it is no longer read
+    is_skipped = bool(rules.skip & {thread.digest, slug_of(thread.digest)})
+    if State.HELD in states or is_skipped or is_half_retracted(thread):
         return None
     if over and (not rules.checks or thread.checked_at or states == {State.RETRACTED}):
         return None

@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 
 from bot.cli import Surroundings, run
 from bot.cli import cli as command
-from bot.cli.login import line_of
 from bot.model import Network
 from bot.sandbox import faults
 from bot.sandbox.mastodon.login import APPS
@@ -28,12 +27,14 @@ from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.mastodon.ways import Ways
 from bot.sandbox.script import Record
 from bot.sandbox.server import Sandbox
-from bot.sandbox.wire import Response
+from bot.sandbox.wire import Response, reply
 from bot.sandbox.x.oauth1 import Keys
 from bot.sandbox.x.rules import XRules
 from bot.settings import load
 from bot.settings.files import parse_dotenv
+from bot.terminal import setting
 from tests.helpers.login_terminal import Answer, LoginProcess, TypingUser
+from tests.helpers.secret_forms import FORMS, shows
 
 PAGE = re.compile(r"^http://\S+/oauth/authorize\?\S+$", re.MULTILINE)
 
@@ -397,19 +398,39 @@ def test_x_s_own_address_is_asked_unless_another_is_set(
     assert asked == [own, "https://api.x.com", own, own]
 
 
+@pytest.mark.parametrize("form", ["as it is", "in lower case", "base64 of a login"])
+def test_a_new_token_that_the_server_repeats_is_printed_once(cli: LoginWorld, form: str) -> None:
+    def repeating(answer: Response) -> Response:
+        (token,) = cli.mastodon.logins.tokens
+        account = answer.value()
+        assert isinstance(account, dict)
+        return reply(200, account | {"username": FORMS[form](token)})
+
+    cli.sandbox.script(
+        faults.changed("repeated", repeating),
+        when=lambda asked: asked.path.endswith("_credentials"),
+    )
+    status, out, err = cli.mastodon_with(cli.allow)
+    (token,) = cli.mastodon.logins.tokens
+    assert status == 0
+    assert f"MASTODON_ACCESS_TOKEN={token}\n" in out
+    assert "This is ***" in err
+    assert not shows(err, token[:12])
+
+
 # -- .env ------------------------------------------------------------------------------------------
 
 
 @given(st.from_regex(r"[!-~]{1,60}", fullmatch=True))
 def test_a_line_of_env_gives_back_any_token(value: str) -> None:
-    text = f"BEFORE=1\n{line_of('NAME', value)}\nAFTER=2\n"
+    text = f"BEFORE=1\n{setting('NAME', value)}\nAFTER=2\n"
     assert parse_dotenv(text) == ({"BEFORE": "1", "NAME": value, "AFTER": "2"}, ())
 
 
 def test_usual_values_are_written_as_they_are() -> None:
     for value in ("ZA-Yj3aBD8U8Cm7lKUp_lm9O9B", "123-aB", "https://mastodon.example:8443/a"):
-        assert line_of("NAME", value) == f"NAME={value}"
-    assert line_of("NAME", "#'\\") == r"NAME='#\'\\'"
+        assert setting("NAME", value) == f"NAME={value}"
+    assert setting("NAME", "#'\\") == r"NAME='#\'\\'"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ import pytest
 from bot.errors import SettingsError
 from bot.ledger.rows import StoredTrouble
 from bot.ledger.store import Ledger
+from bot.redact import Redact
 from bot.settings.secret import Secret
 from bot.worker.alarm import alerts as module
 from bot.worker.alarm import teller
@@ -27,7 +28,6 @@ from bot.worker.alarm.alerts import Alerts
 from bot.worker.alarm.raising import Told, report
 from bot.worker.alarm.teller import Ask, Line, serve
 from bot.worker.alarm.troubles import Trouble
-from bot.worker.watching.blot import blotter
 from tests.helpers.http_server import HttpServer, Reply, ReplySource, Request, dripping
 from tests.helpers.ledger_setup import MINUTE, T0, real_proc
 from tests.helpers.paths import ROOT
@@ -122,7 +122,7 @@ def test_chats_with_markup_get_plain_text_and_no_more_than_they_take(server: Htt
 def test_a_secret_of_ours_is_told_to_nobody(server: HttpServer) -> None:
     where = address(server, "/take", FAST)
     row = replace(HELD, message=f"401 for {PLANTED}, says {where}")
-    assert Alerts(Secret(where), {}, blotter([where])).tell([row], []).keys == KEYS
+    assert Alerts(Secret(where), {}, Redact(where)).tell([row], []).keys == KEYS
     assert "401 for (secret), says (secret)\n" in taken(server)[0]["message"]
 
 

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from bot.settings.secret import Secret
 from bot.worker.alarm.letter import Letter, letter
 from bot.worker.alarm.raising import Told
 from bot.worker.alarm.teller import OUTCOMES
-from bot.worker.watching.blot import Blot
 
 _TELLER = Path(__file__).with_name("teller.py")
 _SECONDS = 20.0
@@ -50,7 +49,7 @@ class Alerts:
     """Carries alerts to the addresses of BOT_NOTIFY_URLS; one thread at a time, `stop` aside.
 
     `environment` is the process's; Apprise gets of it only where proxies and certificates are.
-    `blot` takes secrets out of all that is told. `seconds` is the longest that one alert takes.
+    `redact` takes secrets out of all that is told. `seconds` is the longest that one alert takes.
     Of an address nothing is ever said but its position and its scheme.
     """
 
@@ -58,14 +57,14 @@ class Alerts:
         self,
         addresses: Secret,
         environment: Mapping[str, str],
-        blot: Blot,
+        redact: Callable[[str], str],
         seconds: float = _SECONDS,
     ) -> None:
         self._addresses = addresses
         self._environment = {
             name: value for name, value in environment.items() if name.upper() in _PASSED
         }
-        self._blot = blot
+        self._redact = redact
         self._seconds = seconds
         self._child: subprocess.Popen[bytes] | None = None
         self._stopped = False
@@ -95,7 +94,7 @@ class Alerts:
         if not keys or self._stopped:
             return Told()
         kind = "warning" if raised else "success"
-        lines, hitch = self._ask(letter(raised, over, self._blot), kind, self._seconds)
+        lines, hitch = self._ask(letter(raised, over, self._redact), kind, self._seconds)
         became = {line.position: line for line in lines}.values()
         reasons = [_reason(line) for line in became if line.outcome != "told"]
         told = len(reasons) < len(became)

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.formatter.defuse import defuse
 from bot.ledger.rows import StoredTrouble
 from bot.model import Network
-from bot.worker.watching.blot import Blot
 
 LONGEST = 1_800
 """Characters of an alert's text: of the chats Discord takes the least, 2,000 with the title."""
@@ -56,15 +55,17 @@ class Letter:
     text: str
 
 
-def letter(raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble], blot: Blot) -> Letter:
+def letter(
+    raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble], redact: Callable[[str], str]
+) -> Letter:
     """Word one alert for all that is new and all that is over; there is at least one of them.
 
-    `blot` puts `***` in the place of secrets. What finds no room is counted.
+    `redact` puts `***` in the place of secrets. What finds no room is counted.
     """
-    new, gone = [_new(one, blot) for one in raised], [_gone(one, blot) for one in over]
+    new, gone = [_new(one, redact) for one in raised], [_gone(one, redact) for one in over]
     title = _counted(len(new), len(gone))
     if len(new) + len(gone) == 1:
-        title = "over: " * len(gone) + _head((*raised, *over)[0], blot)
+        title = "over: " * len(gone) + _head((*raised, *over)[0], redact)
     return Letter(_cut(f"bot: {title}", _LONGEST_TITLE), _fitted(new, gone))
 
 
@@ -112,33 +113,33 @@ def _joined(entries: Sequence[str], kept: int) -> str:
     return "\n".join([*entries[:kept], *[f"... and {left} more."] * bool(left), _FOOT])
 
 
-def _new(one: StoredTrouble, blot: Blot) -> str:
-    said = (_sentence(one.message, blot), _sentence(one.mend, blot))
-    return "\n  ".join([f"- {_head(one, blot)}", *filter(None, said)])
+def _new(one: StoredTrouble, redact: Callable[[str], str]) -> str:
+    said = (_sentence(one.message, redact), _sentence(one.mend, redact))
+    return "\n  ".join([f"- {_head(one, redact)}", *filter(None, said)])
 
 
-def _gone(one: StoredTrouble, blot: Blot) -> str:
+def _gone(one: StoredTrouble, redact: Callable[[str], str]) -> str:
     """Of a trouble that went before anybody was told of it, this is all they hear."""
-    since = f"- {_head(one, blot)}, since {one.raised_at:%Y-%m-%d %H:%M} UTC"
-    return since if one.told_at else f"{since}\n  {_sentence(one.message, blot)}"
+    since = f"- {_head(one, redact)}, since {one.raised_at:%Y-%m-%d %H:%M} UTC"
+    return since if one.told_at else f"{since}\n  {_sentence(one.message, redact)}"
 
 
-def _head(one: StoredTrouble, blot: Blot) -> str:
+def _head(one: StoredTrouble, redact: Callable[[str], str]) -> str:
     """What and where: `held: mastodon, hot-papers-2021-06-22`."""
-    names = (_cut(_plain(each, blot), _LONGEST_NAME) for each in (one.account, one.subject))
+    names = (_cut(_plain(each, redact), _LONGEST_NAME) for each in (one.account, one.subject))
     where = ", ".join(filter(None, names))
     what = _WORDS.get(one.what, one.what)
     return f"{what}: {where}" if where else what
 
 
-def _sentence(text: str, blot: Blot) -> str:
-    return _cut(_plain(text, blot), _LONGEST_SENTENCE)
+def _sentence(text: str, redact: Callable[[str], str]) -> str:
+    return _cut(_plain(text, redact), _LONGEST_SENTENCE)
 
 
-def _plain(text: str, blot: Blot) -> str:
-    blotted = blot(text)
+def _plain(text: str, redact: Callable[[str], str]) -> str:
+    plain = redact(text)
     # the stars would be markup themselves
-    named = blotted if blotted == text else blotted.replace("***", "(secret)")
+    named = plain if plain == text else plain.replace("***", "(secret)")
     return harmless(named[:_READ])
 
 

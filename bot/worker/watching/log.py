@@ -12,14 +12,14 @@ import select
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
-from bot.worker.watching.blot import Blot, blotter
+from bot.redact import Redact
 
 LONGEST_LINE = 4_096
 """Characters of a line with its end: a pipe takes as many bytes at once, or none (pipe(7))."""
@@ -37,8 +37,8 @@ class Log:
     """Writes events to `stream`, from any thread.
 
     With `json` a line is a JSON object in ASCII, else words for people. `clock` gives aware times.
-    `secrets` are blotted out of every event, key and value (see `blotter`). A reader that stalls is
-    waited for so many seconds (`patience`), once; then lines are lost until it reads on.
+    `redact` takes secrets out of every event, key and value. A reader that stalls is waited
+    for so many seconds (`patience`), once; then lines are lost until it reads on.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class Log:
         *,
         json: bool,
         clock: Callable[[], datetime],
-        secrets: Collection[str] = (),
+        redact: Redact | None = None,
         patience: float = 1.0,
     ) -> None:
         self._stream = stream
         self._worded = _as_json if json else _as_text
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._clock = clock
-        self._blot = blotter(secrets)
+        self._redact = redact or Redact()
         self._patience = patience
         # a signal handler may log while the thread that it interrupts does
         self._lock = threading.RLock()
@@ -80,8 +80,8 @@ class Log:
     def _line(self, event: str, level: str, fields: Mapping[str, object]) -> str:
         head = {
             "time": _instant(self._clock()),
-            "level": _text(level, self._blot),
-            "event": _text(event, self._blot),
+            "level": _text(level, self._redact),
+            "event": _text(event, self._redact),
         }
         for most in _LENGTHS:
             line = self._encodable(self._worded({**head, **self._shown(fields, most), **head}))
@@ -91,7 +91,7 @@ class Log:
 
     def _shown(self, fields: Mapping[str, object], most: int) -> dict[str, Plain]:
         return {
-            _text(name, self._blot): _plain(value, self._blot, most)
+            _text(name, self._redact): _plain(value, self._redact, most)
             for name, value in fields.items()
             if value is not None and not (isinstance(value, str) and not value)
         }
@@ -121,15 +121,15 @@ class Log:
 # What a value looks like --------------------------------------------------------------------------
 
 
-def _plain(value: object, blot: Blot, most: int) -> Plain:
+def _plain(value: object, redact: Redact, most: int) -> Plain:
     if isinstance(value, set | frozenset):
         value = sorted(map(_words, value))
     if isinstance(value, list | tuple):
-        return [_scalar(each, blot, most) for each in value[:_MOST_ITEMS]]
-    return _scalar(value, blot, most)
+        return [_scalar(each, redact, most) for each in value[:_MOST_ITEMS]]
+    return _scalar(value, redact, most)
 
 
-def _scalar(value: object, blot: Blot, most: int) -> Scalar:
+def _scalar(value: object, redact: Redact, most: int) -> Scalar:
     match value:
         case timedelta():
             value = round(value.total_seconds(), 3)
@@ -140,7 +140,7 @@ def _scalar(value: object, blot: Blot, most: int) -> Scalar:
     if isinstance(value, bool):
         return value
     words = _words(value)
-    shown = blot(words)
+    shown = redact(words)
     if shown == words and isinstance(value, int | float) and abs(value) < _LARGEST:
         return value  # and no NaN, which is not JSON
     return shown if len(shown) <= most else f"{shown[:most]}…"
@@ -162,8 +162,8 @@ def _words(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
-def _text(value: str, blot: Blot) -> str:
-    return str(_scalar(value, blot, _LONGEST_NAME))
+def _text(value: str, redact: Redact) -> str:
+    return str(_scalar(value, redact, _LONGEST_NAME))
 
 
 def _instant(moment: datetime) -> str:

@@ -125,7 +125,7 @@ class Snapshot:
 class Watch:
     """Keeps what it is told; every method may be called from any thread.
 
-    `clock` gives aware UTC times, `monotonic` seconds that only grow. `blot` takes secrets out of
+    `clock` gives aware UTC times, `monotonic` seconds that only grow. `redact` takes secrets out of
     every reason, since what is kept here is shown to whoever asks.
     """
 
@@ -133,11 +133,11 @@ class Watch:
         self,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
-        blot: Callable[[str], str] = str,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self._clock = clock
         self._monotonic = monotonic
-        self._blot = blot
+        self._redact = redact
         # a signal handler may tell something while the thread that it interrupts does
         self._lock = threading.RLock()
         now = self._now()
@@ -189,7 +189,7 @@ class Watch:
         with self._lock:
             now, known = self._now(), self._known
             begun = known.at_work.begun if known.at_work else now
-            over = Over(now, now.since(begun), good, self._blot(reason))
+            over = Over(now, now.since(begun), good, self._redact(reason))
             self._known = replace(
                 known,
                 at_work=None,
@@ -222,7 +222,7 @@ class Watch:
             now, before = self._now(), self._known.source
             since = before.since if before and before.ok is ok else now
             source = SourceHealth(
-                self._blot(state), ok, self._blot(digest), now, since, self._blot(reason)
+                self._redact(state), ok, self._redact(digest), now, since, self._redact(reason)
             )
             self._known = replace(self._known, source=source)
 
@@ -230,9 +230,9 @@ class Watch:
         """Keep how an account is, in place of what was known of it."""
         told = replace(
             health,
-            reason=self._blot(health.reason),
-            mend=self._blot(health.mend),
-            limits=tuple(replace(one, reason=self._blot(one.reason)) for one in health.limits),
+            reason=self._redact(health.reason),
+            mend=self._redact(health.mend),
+            limits=tuple(replace(one, reason=self._redact(one.reason)) for one in health.limits),
         )
         with self._lock:
             known = {one.name: one for one in self._known.accounts} | {health.name: told}

@@ -1,0 +1,215 @@
+"""Taking secrets out of text, in whatever form a stranger repeats them. Pure."""
+
+from __future__ import annotations
+
+import html
+import re
+from base64 import b64encode
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+
+SHORTEST_SECRET = 8
+"""Characters. Shorter text is left alone: it also stands where it is no secret, and no token of a
+network is that short."""
+
+_MASK = b"***"
+_SHORTEST_PLAIN = 4
+_SHORTEST_CUT = 10
+_CUTTABLE = 16
+"""A secret of so many characters is also known by its first `_SHORTEST_CUT`, where it was cut."""
+_MOST_PASSING = 64
+_DEPTH = 4
+"""How often text may be escaped, in any mixture of ways."""
+_SURE_PART = 16
+_BETWEEN = re.compile(r"[\s,;/?&=@:#]+")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://[^\s,;]+")
+_WEB = re.compile(r"https?://(?:([^/?#]*)@)?[^/?#]*", re.IGNORECASE)
+_PASSWORD = re.compile(r"://[^/@:]*:([^/@]+)@")
+_OWNED = re.compile(r"\d+-(.+)")  # X's access tokens begin with the account's id, which is public
+_ESCAPE = re.compile(
+    rb"%(?P<percent>[0-9A-Fa-f]{2})"
+    rb"|\\u(?P<high>[Dd][89ABab][0-9A-Fa-f]{2})\\u(?P<low>[Dd][C-Fc-f][0-9A-Fa-f]{2})"
+    rb"|\\(?:u(?P<u>[0-9A-Fa-f]{4})|x(?P<x>[0-9A-Fa-f]{2})|U000(?P<long>[0-9A-Fa-f]{5}))"
+    rb"|\\(?P<sign>[^A-Za-z0-9]|[nr])"
+    rb"|(?P<entity>&#?[0-9A-Za-z]{1,31};)"
+    rb"|(?P<wrap>\r?\n[ \t]*)"
+)
+# What a search does not tell apart: capitals (hosts are in lower case), the two alphabets of
+# base64, and a blank and the plus that stands for it in a form.
+_ALIKE = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ-_ ", b"abcdefghijklmnopqrstuvwxyz+/+")
+
+
+class Redact:
+    """Puts `***` in the place of every secret that it knows, in text or bytes.
+
+    Each is found as it is, in any case, in base64 (either alphabet, with or without padding,
+    also amid other data) and in hexadecimal; and each of these also percent-encoded, escaped as
+    in JSON, Python or HTML, or broken into lines, one in the other up to four times. A long one is
+    found cut at its end, too. Of an address (a webhook) the parts that may be its token are
+    secrets of their own, since errors quote a path without its host. Work is linear in the text.
+    """
+
+    __slots__ = ("_forms", "_sessions")
+
+    def __init__(self, *secrets: str) -> None:
+        self._forms: dict[bytes, bool] = {}
+        self._sessions: dict[str, dict[bytes, bool]] = {}
+        self.add(*secrets)
+
+    def __repr__(self) -> str:
+        return "Redact(***)"
+
+    def add(self, *secrets: str) -> None:
+        """Know these, too; what is shorter than `SHORTEST_SECRET` is no secret. Any thread may."""
+        # another thread may be going through the old ones
+        self._forms = self._forms | {
+            form: mark for secret in secrets for form, mark in _known_by(secret).items()
+        }
+
+    def add_passing(self, *secrets: str) -> None:
+        """Know these, too, until `_MOST_PASSING` others came: the tokens of sessions."""
+        new = {secret: _known_by(secret) for secret in secrets if secret not in self._sessions}
+        if new:
+            known = [*self._sessions.items(), *new.items()]
+            self._sessions = dict(known[-_MOST_PASSING:])
+
+    def __call__(self, text: str) -> str:
+        """Return `text` without secrets."""
+        data = text.encode("utf-8", "surrogatepass")
+        clean = self.data(data)
+        return text if clean is data else clean.decode("utf-8", "backslashreplace")
+
+    def data(self, data: bytes) -> bytes:
+        """Return `data`, text in UTF-8 or anything else, without secrets; itself where it has none.
+
+        JSON stays JSON: what is replaced lies within its texts, and begins and ends with whole
+        characters.
+        """
+        forms, view = self._forms, data
+        for more in self._sessions.values():
+            forms = forms | more
+        maps: list[tuple[Sequence[int], Sequence[int]]] = []
+        spans: list[tuple[int, int]] = []
+        for depth in range(_DEPTH + 1 if forms else 0):
+            folded = view.translate(_ALIKE)
+            for form, is_cuttable in forms.items():
+                spans += [_origin(span, maps) for span in _found(folded, form, is_cuttable)]
+            if depth == _DEPTH or not _ESCAPE.search(view):
+                break
+            view, *mapping = _unescaped(view)
+            maps.append((mapping[0], mapping[1]))
+        if not spans:
+            return data
+        kept, end = [], 0
+        for start, stop in sorted(spans):
+            if start >= end:
+                kept += [data[end:start], _MASK]
+            end = max(end, stop)
+        return b"".join([*kept, data[end:]])
+
+
+def _known_by(secret: str) -> dict[bytes, bool]:
+    return {
+        form: is_cuttable
+        for part, is_cuttable in _parts(secret)
+        if len(part) >= SHORTEST_SECRET
+        for form in _forms(part.encode("utf-8", "surrogatepass"))
+    }
+
+
+def _parts(secret: str) -> Iterator[tuple[str, bool]]:
+    """A secret and its parts, and whether each is known by its beginning."""
+    owned = _OWNED.fullmatch(secret)
+    addresses = _ADDRESS.findall(secret)
+    yield secret, not (owned or addresses)
+    if owned:
+        yield owned[1], True
+    for address in addresses:
+        yield address, False
+        for password in _PASSWORD.findall(address):
+            yield password, True
+        web = _WEB.match(address)
+        rest = address[web.end() :] if web else address.partition("://")[2]
+        yield rest, False
+        user = (web[1] if web else "") or ""
+        for piece in _BETWEEN.split(f"{user} {rest}"):
+            # a word is no token: `services` and `webhooks` stand in many a line
+            if len(piece) >= _SURE_PART or any(map(str.isdigit, piece)):
+                yield piece, True
+
+
+def _forms(secret: bytes) -> Iterator[bytes]:
+    plain = secret
+    for _ in range(
+        _DEPTH + 1
+    ):  # it may itself hold what looks escaped, and is undone with the rest
+        if len(plain) >= _SHORTEST_PLAIN:
+            yield plain.translate(_ALIKE)
+        plain, *_ = _unescaped(plain)
+    yield secret.hex().encode()
+    for before in range(3):
+        # the characters that depend on the secret alone, with so many bytes before it
+        whole = (before + len(secret)) * 8 // 6
+        yield b64encode(bytes(before) + secret)[before + bool(before) : whole].translate(_ALIKE)
+
+
+def _found(view: bytes, form: bytes, is_cuttable: bool) -> Iterator[tuple[int, int]]:  # noqa: FBT001 - the mark of a form
+    head = form[:_SHORTEST_CUT] if is_cuttable and len(form) >= _CUTTABLE else form
+    rest = form[len(head) :]
+    start = view.find(head)
+    while start >= 0:
+        end = start + len(head)
+        pairs = zip(rest, view[end : end + len(rest)], strict=False)
+        more = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        # one that goes on differently is another word
+        if more == len(rest) or not view[end + more : end + more + 1].isalnum():
+            yield start, end + more
+            start = end + more - 1
+        start = view.find(head, start + 1)
+
+
+def _unescaped(data: bytes) -> tuple[bytes, Sequence[int], Sequence[int]]:
+    """Undo every escape once; `data` with where each of its pieces begins, there and in `data`."""
+    pieces, starts, sources, size, end = list[bytes](), [0], [0], 0, 0
+    for escape in _ESCAPE.finditer(data):
+        plain, sign = data[end : escape.start()], _sign(escape)
+        end = escape.end()
+        pieces += [plain, sign]
+        starts += [size + len(plain), size + len(plain) + len(sign)]
+        sources += [escape.start(), end]
+        size = starts[-1]
+    return b"".join([*pieces, data[end:]]), starts, sources
+
+
+def _sign(escape: re.Match[bytes]) -> bytes:
+    kind, digits = escape.lastgroup, escape[escape.lastgroup or 0]
+    match kind:
+        case "percent":
+            return bytes([int(digits, 16)])
+        case "low":
+            pair = chr(int(escape["high"], 16)) + chr(int(digits, 16))
+            return pair.encode("utf-16", "surrogatepass").decode("utf-16").encode()
+        case "u" | "x" | "long":
+            return chr(int(digits, 16)).encode("utf-8", "surrogatepass")
+        case "sign":
+            return b"\n" if digits in b"nr" else digits
+        case "entity":
+            return html.unescape(digits.decode()).encode()
+        case _:
+            return b""
+
+
+def _origin(
+    span: tuple[int, int], maps: Sequence[tuple[Sequence[int], Sequence[int]]]
+) -> tuple[int, int]:
+    """Where in the text as it came a span of the unescaped text lies, whole escapes included."""
+    start, end = span
+    for starts, sources in reversed(maps):
+        first, last = bisect_right(starts, start) - 1, bisect_left(starts, end)
+        start = sources[first] + start - starts[first]
+        if last < len(starts) and starts[last] == end:
+            end = sources[last]
+        else:
+            end = sources[last - 1] + end - starts[last - 1]
+    return start, end
