@@ -158,7 +158,7 @@ PICTURE = Option(
     Switch.OFF,
     "`off`",
     "`on` puts a picture of the ranking into the opening post (needs "
-    '`pip install resvg-py`); on X its description costs $0.005',
+    "`pip install resvg-py`); on X its description costs $0.005",
     "picture",
 )
 NOTIFY_URLS: Option[Secret | None] = Option(
