@@ -21,6 +21,7 @@ from bot.posters.bluesky_wire import Wire
 from bot.posters.keeper import Keeper
 from bot.posters.login import is_token
 from bot.posters.values import at, clean, created_at, items_at, origin, text_at
+from bot.redact import Redact
 
 CREATE = "com.atproto.server.createSession"
 REFRESH = "com.atproto.server.refreshSession"
@@ -153,10 +154,12 @@ def session_in(value: object, made: datetime | None) -> Session | None:
     did, access, refresh = (text_at(value, name) for name in ("did", "accessJwt", "refreshJwt"))
     if not (_DID.fullmatch(did) and is_token(access) and is_token(refresh)):
         return None
-    handle = text_at(value, "handle")
+    redact = Redact(access, refresh)  # what grants them may repeat them as something else
+    handle = redact(text_at(value, "handle"))
     named = _HANDLE.fullmatch(handle) and handle != _NO_HANDLE
     shown = handle if named else did
-    return Session(did, shown, access, refresh, made, rest_in(value), home_in(value))
+    rest, home = redact(rest_in(value)), redact(home_in(value))
+    return Session(did, shown, access, refresh, made, rest, home)
 
 
 def home_in(value: object) -> str:

@@ -222,7 +222,7 @@ class _Waiting:
         if self._verifier:
             form = {**form, "code_verifier": self._verifier}
         server = self._server
-        with closing(server.line(self._secret, self._verifier)) as line:
+        with closing(server.line(self._secret, self._verifier, code)) as line:
             reply = server.answer(server.ask(line, "POST", "/oauth/token", form))
         if reply.ok:
             return reply.value()

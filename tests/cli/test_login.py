@@ -27,13 +27,14 @@ from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.mastodon.ways import Ways
 from bot.sandbox.script import Record
 from bot.sandbox.server import Sandbox
-from bot.sandbox.wire import Response
+from bot.sandbox.wire import Response, reply
 from bot.sandbox.x.oauth1 import Keys
 from bot.sandbox.x.rules import XRules
 from bot.settings import load
 from bot.settings.files import parse_dotenv
 from bot.terminal import setting
 from tests.helpers.login_terminal import Answer, LoginProcess, TypingUser
+from tests.helpers.secret_forms import FORMS, shows
 
 PAGE = re.compile(r"^http://\S+/oauth/authorize\?\S+$", re.MULTILINE)
 
@@ -395,6 +396,26 @@ def test_x_s_own_address_is_asked_unless_another_is_set(
     assert cli("twitter", **app)[0] == 75
     own = "https://api.twitter.com"
     assert asked == [own, "https://api.x.com", own, own]
+
+
+@pytest.mark.parametrize("form", ["as it is", "in lower case", "base64 of a login"])
+def test_a_new_token_that_the_server_repeats_is_printed_once(cli: LoginWorld, form: str) -> None:
+    def repeating(answer: Response) -> Response:
+        (token,) = cli.mastodon.logins.tokens
+        account = answer.value()
+        assert isinstance(account, dict)
+        return reply(200, account | {"username": FORMS[form](token)})
+
+    cli.sandbox.script(
+        faults.changed("repeated", repeating),
+        when=lambda asked: asked.path.endswith("_credentials"),
+    )
+    status, out, err = cli.mastodon_with(cli.allow)
+    (token,) = cli.mastodon.logins.tokens
+    assert status == 0
+    assert f"MASTODON_ACCESS_TOKEN={token}\n" in out
+    assert re.search(r"This is \S*\*\*\*", err)
+    assert not shows(err, token[:12])
 
 
 # -- .env ------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 from bot.model import Account, Network
 from bot.posters import bluesky, mastodon, twitter
 from bot.posters.bluesky_records import POST
+from bot.posters.bluesky_session import session_in
 from bot.posters.keeper import Keeper
 from bot.posters.poster import CannotRead, Outgoing, Poster
 from bot.redact import Redact
@@ -249,3 +250,14 @@ def test_where_nobody_keeps_them_back_they_are_logged(
     requests.post(server.url, auth=OAuth1(*[*PLANTED.values()][:4]), timeout=5)
     assert MARK in caplog.text
     assert "oauth_signature" in caplog.text
+
+
+@pytest.mark.parametrize("form", ["as it is", "in lower case"])
+def test_a_session_that_names_its_tokens_as_the_account_is_shown_without_them(form: str) -> None:
+    tokens = {"accessJwt": f"{MARK}.access.token-1111", "refreshJwt": f"{MARK}.refresh.token-2222"}
+    said = FORMS[form](tokens["refreshJwt"])
+    value = {"did": DID, "handle": said, "active": False, "status": said, **tokens}
+    session = session_in(value, None)
+    assert session is not None
+    assert session.handle == DID
+    assert not shows(f"{session!r} {session.handle} {session.rest}", MARK)
