@@ -34,7 +34,7 @@ from measure import SAMPLE, Figure, in_turn, show, waited
 from bot.ledger.store import Ledger
 from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules
 from bot.sandbox.mastodon.rules import MastodonRules
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Request
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
@@ -70,7 +70,7 @@ class Networks:
     names: Sequence[str]
     latency: float
     ports: Mapping[str, int]
-    arrivals: list[tuple[Record, float]] = field(default_factory=list)
+    arrivals: list[tuple[RequestRecord, float]] = field(default_factory=list)
 
     @contextmanager
     def open(self) -> Iterator[Networks]:
@@ -84,7 +84,7 @@ class Networks:
             self.sandbox.decide(self._arrives)
             yield self
 
-    def _arrives(self, record: Record) -> None:
+    def _arrives(self, record: RequestRecord) -> None:
         if record.path in PATHS.values():
             self.arrivals.append((record, time.perf_counter()))
 

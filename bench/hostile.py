@@ -23,7 +23,7 @@ from measure import Figure, in_turn, show
 
 from bot.sandbox.faults import Commit, Fault
 from bot.sandbox.mastodon.rules import MastodonRules
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Json, Request, Response, reply
 
@@ -47,7 +47,7 @@ def hostile(digest: str) -> str:
     return "\n# ".join([before, *(f"{paper}\n\n{hostile_text(_LINE)}\n" for paper in papers)])
 
 
-def refuse(record: Record) -> Fault | None:
+def refuse(record: RequestRecord) -> Fault | None:
     """Have the second account's server answer as slowly to read as it can."""
     if record.network != "other" or ("/accounts/" not in record.path and record.method != "POST"):
         return None

@@ -14,7 +14,7 @@ from measure import SAMPLE, Figure, in_turn, show, worked
 
 from bot import app
 from bot.digests.parse import parse
-from bot.digests.reading import Outcome
+from bot.digests.reading import SourceOutcome
 from bot.settings import load
 
 FILES = 10_000
@@ -27,7 +27,7 @@ def figures() -> Iterator[Figure]:
         newest = fill(Path(folder))
         settings = load({"BOT_DIGESTS": folder}, Path(empty))
         reading = app.source(settings).latest()
-        assert (reading.outcome, reading.source) == (Outcome.FOUND, str(newest))
+        assert (reading.outcome, reading.source) == (SourceOutcome.FOUND, str(newest))
         rounds = in_turn(
             ROUNDS,
             partial(worked, lambda: app.source(settings).latest()),

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bot.ledger.rows import Attempt, Limit, PlannedPost, PlannedThread, Spending
+from bot.ledger.rows import Attempt, PlannedPost, PlannedThread, Spending, StoredLimit
 from bot.ledger.store import Ledger
 from bot.model import Network
 
@@ -88,7 +88,7 @@ def deliver(path: Path, name: str) -> float:
                     ledger.attempt(number, Attempt(NOW, "send", position, "sent"))
                     ledger.spend(Spending("twitter", NOW, "post", Decimal("0.2")))
                     ledger.sent(number, position, f"{name}-{position}", "https", NOW)
-            ledger.limit(Limit("twitter", "posts", NOW + timedelta(minutes=2), "429"))
+            ledger.limit(StoredLimit("twitter", "posts", NOW + timedelta(minutes=2), "429"))
             read(ledger, number)
     return time.perf_counter() - start
 

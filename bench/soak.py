@@ -35,7 +35,7 @@ from bot.sandbox import faults
 from bot.sandbox.faults import Commit, Fault, server_error
 from bot.sandbox.mastodon.behaviour import MASTODON, MastodonLimits
 from bot.sandbox.mastodon.rules import MastodonRules
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.server import Sandbox
 from bot.sandbox.x.behaviour import XBehaviour, XLimits
 from bot.sandbox.x.rules import XRules
@@ -97,7 +97,7 @@ def networks() -> Iterator[Networks]:
         yield at
 
 
-def _loses(record: Record) -> Fault | None:
+def _loses(record: RequestRecord) -> Fault | None:
     if record.method != "POST" or record.number % _ONE_IN:
         return None
     return _LOST[record.number // _ONE_IN % len(_LOST)]

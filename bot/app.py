@@ -18,7 +18,7 @@ from bot.settings import Settings
 from bot.terminal import visible_name
 
 if TYPE_CHECKING:
-    from bot.digests.reading import Reading, Source
+    from bot.digests.reading import Source, SourceResult
     from bot.ledger.rows import StoredThread
     from bot.ledger.store import Ledger
 
@@ -41,7 +41,7 @@ def source(settings: Settings) -> Source:
     )
 
 
-def read(settings: Settings, wanted: str | None, folder: Path) -> Reading:
+def read(settings: Settings, wanted: str | None, folder: Path) -> SourceResult:
     """Look for a digest: a date, a slug, an address or a file (in `folder`); None for the latest.
 
     Raises SettingsError for what can be none of these.
@@ -163,7 +163,7 @@ def known(
 
     Raises what the source says where neither knows it.
     """
-    slugs = {thread.digest for thread in meant(ledger, wanted)}
+    slugs = {thread.digest for thread in find_threads(ledger, wanted)}
     problem: BotError | None = None
     if settings.digests or is_place(wanted, folder):
         reading = read(settings, wanted, folder)
@@ -175,7 +175,7 @@ def known(
     raise problem or NoDigest(f"the ledger has no thread of {wanted}", "See bot status.")
 
 
-def meant(ledger: Ledger, wanted: str) -> tuple[StoredThread, ...]:
+def find_threads(ledger: Ledger, wanted: str) -> tuple[StoredThread, ...]:
     """The threads a person who says `wanted` may mean, a slug or a day; newest first.
 
     Old ledgers hold slugs of any characters: such a one is named as it is printed, too.
@@ -195,7 +195,7 @@ def one_thread(
     """The latest thread of the digest `wanted`; raises BotError where several accounts have one."""
     found = {
         thread.account: thread
-        for thread in reversed(meant(ledger, wanted))
+        for thread in reversed(find_threads(ledger, wanted))
         if (not networks or thread.network in networks) and (not names or thread.account in names)
     }
     if not found:
@@ -206,17 +206,17 @@ def one_thread(
     return next(iter(found.values()))
 
 
-def reason_to_wait(reading: Reading, settings: Settings, now: datetime) -> str:
+def reason_to_wait(reading: SourceResult, settings: Settings, now: datetime) -> str:
     """Why the digest that was found is not to be published, in a sentence; empty if it may be.
 
     Its age is no reason: a person asks for it by name, or is asked.
     """
-    from bot.digests.source import Outcome, judge  # noqa: PLC0415 - loads at first use
+    from bot.digests.source import SourceOutcome, judge  # noqa: PLC0415 - loads at first use
 
     outcome = judge(reading, now, None).outcome
-    if outcome is Outcome.DRAFT:
+    if outcome is SourceOutcome.DRAFT:
         return f"{reading.source} is a draft: nothing is posted before it is published."
-    if outcome is Outcome.EMPTY:
+    if outcome is SourceOutcome.EMPTY:
         return f"{reading.source} holds no papers: there is nothing to post."
     if reading.digest and reading.digest.slug in settings.skip:
         return f"{reading.digest.slug} is in BOT_SKIP: it is never posted."

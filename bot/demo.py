@@ -33,7 +33,7 @@ from bot.show.page.views import Tone
 
 if TYPE_CHECKING:
     from bot.delivery.terms import Event
-    from bot.desk import Served
+    from bot.desk import AccountResult
     from bot.ledger.store import Ledger
     from bot.model import Thread
 
@@ -126,13 +126,13 @@ def _bid_farewell(echo: Echo, line: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Door:
+class _DemoLedger:
     socket: socket.socket
     port: int
 
 
 @contextmanager
-def _opened(made: Sequence[StandIn], port: int) -> Iterator[tuple[Sandbox, _Door]]:
+def _opened(made: Sequence[StandIn], port: int) -> Iterator[tuple[Sandbox, _DemoLedger]]:
     """Open the page's door and the networks'. Raises SettingsError where a port is taken."""
     rules = {each.network.value: each.rules for each in made}
     ports = {name: port + number for number, name in enumerate(rules, 1)} if port else {}
@@ -145,7 +145,7 @@ def _opened(made: Sequence[StandIn], port: int) -> Iterator[tuple[Sandbox, _Door
             mend = f"Give another --port; the {len(rules)} after it are used as well."
             raise SettingsError(message, mend) from error
         try:
-            yield networks, _Door(opened, opened.getsockname()[1])
+            yield networks, _DemoLedger(opened, opened.getsockname()[1])
         finally:
             networks.__exit__(None, None, None)
 
@@ -259,17 +259,19 @@ class Show:
 
     def _serve(self, settings: Settings, ledger: Ledger, digest: Digest, thread: Thread) -> None:
         """Run it again for as long as it asks for that, as a worker would."""
-        from bot.delivery.terms import End, Surroundings  # noqa: PLC0415 - loads at first use
-        from bot.desk import Wishes  # noqa: PLC0415 - loads at first use
-        from bot.service import Service  # noqa: PLC0415 - loads at first use
+        from bot.delivery.terms import End, RunTools  # noqa: PLC0415 - loads at first use
+        from bot.desk import PublishOptions  # noqa: PLC0415 - loads at first use
+        from bot.service import Publisher  # noqa: PLC0415 - loads at first use
 
         clock, name = self.clocks[thread.account.network], thread.account.name
-        around = Surroundings(clock.now, clock.monotonic, clock.sleep, self.stop.is_set, self._tell)
-        service = Service(settings, ledger, around)
-        wishes = Wishes(unsent=True)  # nothing of it can be out: the networks are new as well
+        around = RunTools(clock.now, clock.monotonic, clock.sleep, self.stop.is_set, self._tell)
+        service = Publisher(settings, ledger, around)
+        wishes = PublishOptions(
+            unsent=True
+        )  # nothing of it can be out: the networks are new as well
         while not self.stop.is_set():
             (served,) = service.publish(digest, [thread], wishes)
-            wishes = Wishes()
+            wishes = PublishOptions()
             self._say(name, *outcome(served))
             if served.end is not End.LATER:
                 return
@@ -329,7 +331,7 @@ def in_words(event: Event) -> Saying:
     return f"{said}: {event.detail}" if event.detail else f"{said}.", tone
 
 
-def outcome(served: Served) -> Saying:
+def outcome(served: AccountResult) -> Saying:
     """What became of a run, in a sentence."""
     from bot.delivery.terms import End  # noqa: PLC0415 - loads at first use
 

@@ -23,13 +23,13 @@ from bot.delivery.identity import (
 from bot.delivery.money import Priced, count_month, over_budget
 from bot.delivery.retract import retract
 from bot.delivery.run import deliver
-from bot.delivery.terms import End, Ended, Replan, Result, Surroundings, Terms, end_of
+from bot.delivery.terms import AccountTerms, End, Replan, Result, RunEnded, RunTools, end_of
 from bot.errors import BotError
 from bot.ledger.columns import time_of
 from bot.ledger.rows import PlannedPost, PlannedThread, Spending, StoredPost, StoredThread
 from bot.model import Account, Digest, Network, State, Thread
-from bot.posters.keeper import Keeper
-from bot.posters.poster import CannotRead, Poster, Profile, Seen
+from bot.posters.keeper import SessionStore
+from bot.posters.poster import AccountProfile, CannotRead, Poster, RemotePost
 from bot.posters.undo import normal
 from bot.settings import Settings, one_account
 from bot.terminal import argument
@@ -43,7 +43,7 @@ Reorder = Callable[[Sequence[str | None]], Thread]
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class PublishOptions:
     """What a person asked for: publish anew what was retracted; nothing of it is out."""
 
     again: bool = False
@@ -51,7 +51,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class AccountResult:
     """What became of one account. `thread` is None where nothing of it was planned.
 
     `named` says that the network, or the budget, named the time `until`. `stops` says that the
@@ -68,18 +68,18 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class AccountPublisher:
     """One account being served, under its lock."""
 
     settings: Settings
     ledger: Ledger
-    around: Surroundings
+    around: RunTools
     account: Account
     poster: Poster
 
     def publish(
-        self, digest: Digest, thread: Thread, wishes: Wishes, reorder: Reorder | None = None
-    ) -> Served:
+        self, digest: Digest, thread: Thread, wishes: PublishOptions, reorder: Reorder | None = None
+    ) -> AccountResult:
         """Plan the thread if it is new, and carry it on.
 
         `reorder` words the thread with its papers in another order, for a chain that is found.
@@ -97,8 +97,8 @@ class Desk:
             try:
                 if refused := self._before_the_first(thread):
                     return refused
-            except Ended as ended:
-                return Served(
+            except RunEnded as ended:
+                return AccountResult(
                     self.account,
                     ended.end,
                     None,
@@ -119,30 +119,32 @@ class Desk:
         return replace(served, reason=reason) if served.end is End.DONE else served
 
     def _nothing_to_do(
-        self, stored: StoredThread | None, thread: Thread, wishes: Wishes
-    ) -> Served | None:
+        self, stored: StoredThread | None, thread: Thread, wishes: PublishOptions
+    ) -> AccountResult | None:
         """Say why nothing is done for a thread; None where it is to be carried on."""
         if stored is None:
             reason = "no paper of it is for this account"
-            return None if thread.posts else Served(self.account, End.DONE, reason=reason)
+            return None if thread.posts else AccountResult(self.account, End.DONE, reason=reason)
         if is_half_retracted(stored):
             return self._half_retracted(stored)
         if is_retracted(stored) and not wishes.again:
             reason = "it was retracted; to publish it anew: bot post --again"
-            return Served(self.account, End.DONE, stored, reason)
+            return AccountResult(self.account, End.DONE, stored, reason)
         if wishes.again and not is_retracted(stored) and not stored.generation:
             reason = "--again publishes anew what was retracted, and this was not: bot retract"
-            return Served(self.account, End.FAILED, stored, reason)
+            return AccountResult(self.account, End.FAILED, stored, reason)
         return None
 
-    def resume(self, number: int) -> Served:
+    def resume(self, number: int) -> AccountResult:
         """Carry a planned thread on, in its own words, whatever became of its digest."""
         thread = self.ledger.refresh(number)
         if is_half_retracted(thread):
             return self._half_retracted(thread)
-        return self._deliver(thread, Wishes())
+        return self._deliver(thread, PublishOptions())
 
-    def _held_as_alike(self, stored: StoredThread, other: StoredThread, share: float) -> Served:
+    def _held_as_alike(
+        self, stored: StoredThread, other: StoredThread, share: float
+    ) -> AccountResult:
         """Hold a thread, nothing of it sent, for a person to say whether it is another digest's."""
         where = other.posts[0].url or other.digest
         reason = (
@@ -150,25 +152,25 @@ class Desk:
             "another digest, publish it with bot post --assume-unsent"
         )
         held = self.ledger.hold(stored.number, 0, reason, self._now())
-        return Served(self.account, End.HELD, held, reason)
+        return AccountResult(self.account, End.HELD, held, reason)
 
-    def _half_retracted(self, thread: StoredThread) -> Served:
+    def _half_retracted(self, thread: StoredThread) -> AccountResult:
         reason = (
             "it was retracted in part: bot post --again publishes it again once the rest is "
             f"deleted, with bot retract {argument(thread.digest)}"
         )
-        return Served(self.account, End.FAILED, thread, reason)
+        return AccountResult(self.account, End.FAILED, thread, reason)
 
-    def hold(self, number: int, reason: str) -> Served:
+    def hold(self, number: int, reason: str) -> AccountResult:
         """Leave the first open post of a thread to a person."""
         thread = self.ledger.refresh(number)
         out = (State.SENT, State.RETRACTED, State.HELD)
         post = next((post for post in thread.posts if post.state not in out), None)
         if post is not None:
             thread = self.ledger.hold(number, post.position, reason, self._now())
-        return Served(self.account, End.HELD, thread, reason)
+        return AccountResult(self.account, End.HELD, thread, reason)
 
-    def settle(self, number: int, position: int, post_id: str) -> Served:
+    def settle(self, number: int, position: int, post_id: str) -> AccountResult:
         """Write down that a post is out under this id, which is read where reading is free.
 
         Raises CannotRead, and BotError where it is not there, or another account's.
@@ -185,9 +187,9 @@ class Desk:
                 )
             url = seen.url
         thread = self.ledger.settle(number, position, post_id, url, self._now())
-        return Served(self.account, End.DONE, thread)
+        return AccountResult(self.account, End.DONE, thread)
 
-    def try_credentials(self) -> Served:
+    def try_credentials(self) -> AccountResult:
         """Ask the network who we are, or where that is billed, for nothing. Raises CannotRead."""
         if reads_for_free(self.account.network):
             self._introduced()
@@ -195,33 +197,33 @@ class Desk:
             cost = self.poster.look(self._now()).cost
             if cost:
                 self.ledger.spend(Spending(self.account.name, self._now(), "read", cost))
-        return Served(self.account, End.DONE)
+        return AccountResult(self.account, End.DONE)
 
-    def retract(self, digest: Digest | None, slug: str, thread: Thread | None) -> Served:
+    def retract(self, digest: Digest | None, slug: str, thread: Thread | None) -> AccountResult:
         """Delete the thread, last post first."""
         stored = self.ledger.thread(self.account.name, slug)
         if stored is None:
             if digest is None or thread is None or not thread.posts:
                 reason = f"the ledger has no thread of {slug}, and no digest to look for it with"
-                return Served(self.account, End.FAILED, reason=reason)
+                return AccountResult(self.account, End.FAILED, reason=reason)
             stored = self._plan(digest, thread, 0)
         self._profile()
         if stranger := self._stranger(stored):
-            return Served(self.account, End.FAILED, stored, stranger, stops=True)
+            return AccountResult(self.account, End.FAILED, stored, stranger, stops=True)
         result = retract(self.ledger, self.poster, stored, self._terms(), self.around)
         return _served(self.account, result)
 
     def _deliver(
         self,
         thread: StoredThread,
-        wishes: Wishes,
+        wishes: PublishOptions,
         digest: Digest | None = None,
         reorder: Reorder | None = None,
-    ) -> Served:
+    ) -> AccountResult:
         if any(post.state not in (State.SENT, State.RETRACTED) for post in thread.posts):
             self._profile()
         if stranger := self._stranger(thread):
-            return Served(self.account, End.FAILED, thread, stranger, stops=True)
+            return AccountResult(self.account, End.FAILED, thread, stranger, stops=True)
         terms = self._terms(unsent=wishes.unsent)
         as_planned = replace(terms, as_planned=True)
         if digest is None or reorder is None:
@@ -261,7 +263,7 @@ class Desk:
             return self.ledger.settle(thread.number, 0, None, "", self._now())
         return thread
 
-    def _before_the_first(self, thread: Thread) -> Served | None:
+    def _before_the_first(self, thread: Thread) -> AccountResult | None:
         """A reason not to begin a thread: a server that takes less than it was made for."""
         longest = max(post.length for post in thread.posts)
         profile = self._profile()
@@ -272,14 +274,14 @@ class Desk:
                     f"a post is {longest} characters long and {profile.url} takes "
                     f"{profile.limit}: set MASTODON_MAX_CHARACTERS={profile.limit}"
                 )
-                return Served(self.account, End.FAILED, reason=reason)
+                return AccountResult(self.account, End.FAILED, reason=reason)
         opening = thread.posts[0]
         if not any(opening.token in normal(seen.text) for seen in self._counted()):
             # one that is half out, by another ledger than this new one, is finished all the same
             self._allows(thread.posts)
         return None
 
-    def _counted(self) -> Sequence[Seen]:
+    def _counted(self) -> Sequence[RemotePost]:
         """Bring the month's spending up to date; what was read for it. Raises Ended."""
         if not self._reads():
             return ()
@@ -289,19 +291,19 @@ class Desk:
             reason = f"the month's spending cannot be counted: {error.message}"
             if error.final:
                 reason += "; for a plan of X that cannot read, set TWITTER_READ_BACK=off"
-            raise Ended(end_of(error), reason, error.until, stops=error.stops) from error
+            raise RunEnded(end_of(error), reason, error.until, stops=error.stops) from error
 
     def _allows(self, posts: Sequence[Priced]) -> None:
         """Money: a thread that would pass the month's budget is not begun. Raises Ended."""
         self._counted()
         refusal = over_budget(self.ledger, self.poster, self.account, posts, self._now())
         if refusal:
-            raise Ended(End.LATER, refusal.reason, refusal.until)
+            raise RunEnded(End.LATER, refusal.reason, refusal.until)
 
     def _reads(self) -> bool:
         return self.settings.twitter_reads or self.account.network is not Network.TWITTER
 
-    def _profile(self) -> Profile | None:
+    def _profile(self) -> AccountProfile | None:
         """Who we are, asked where that is free and not known yet; kept in the ledger."""
         if not reads_for_free(self.account.network):
             return None
@@ -320,7 +322,7 @@ class Desk:
                     raise
                 self.around.sleep(seconds)
 
-    def _introduced(self) -> Profile:
+    def _introduced(self) -> AccountProfile:
         """Ask who we are, and keep it. Raises CannotRead, also where another account is that."""
         profile = self.poster.profile()
         facts = {
@@ -394,7 +396,7 @@ class Desk:
             return name
         return record_key(name, digest.slug)
 
-    def _terms(self, *, unsent: bool = False) -> Terms:
+    def _terms(self, *, unsent: bool = False) -> AccountTerms:
         settings, network = self.settings, self.account.network
         policy = Policy(
             settle=settings.settle.total_seconds(),
@@ -405,7 +407,7 @@ class Desk:
             keyed=network is Network.BLUESKY,
             checks=reads_for_free(network),
         )
-        return Terms(
+        return AccountTerms(
             policy=policy,
             patience=settings.patience.total_seconds(),
             pause=settings.pause.total_seconds(),
@@ -420,8 +422,8 @@ class Desk:
         return self.around.clock()
 
 
-def _served(account: Account, result: Result) -> Served:
-    return Served(
+def _served(account: Account, result: Result) -> AccountResult:
+    return AccountResult(
         account,
         result.end,
         result.thread,
@@ -444,14 +446,14 @@ def identity(settings: Settings, account: Account) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def known_profile(settings: Settings, ledger: Ledger, account: Account) -> Profile | None:
+def known_profile(settings: Settings, ledger: Ledger, account: Account) -> AccountProfile | None:
     """What the ledger remembers of an account; None where it was never asked, or as another."""
     if ledger.fact(account.name, "asked as") != identity(settings, account):
         return None
     limit, server = ledger.fact(account.name, "limit"), ledger.fact(account.name, "server")
     if server is None:  # it was asked by a version that did not keep this
         return None
-    return Profile(
+    return AccountProfile(
         id=ledger.fact(account.name, "id") or "",
         handle="",
         url=ledger.fact(account.name, "url") or "",
@@ -479,7 +481,7 @@ def refused(settings: Settings, ledger: Ledger, account: Account) -> AccountRefu
     return AccountRefusal(int(times), time_of(at), reason)
 
 
-def note_refusal(settings: Settings, ledger: Ledger, served: Served, now: datetime) -> None:
+def note_refusal(settings: Settings, ledger: Ledger, served: AccountResult, now: datetime) -> None:
     """Keep that an account is refused as a whole, or that it is no more."""
     account = served.account
     before = refused(settings, ledger, account)
@@ -495,9 +497,9 @@ def note_refusal(settings: Settings, ledger: Ledger, served: Served, now: dateti
 _REFUSED = "refused"
 
 
-def keeper(settings: Settings, ledger: Ledger, account: Account) -> Keeper:
+def keeper(settings: Settings, ledger: Ledger, account: Account) -> SessionStore:
     """Where an account's session is kept: in the ledger, for as long as it is the same account."""
-    return Keeper(
+    return SessionStore(
         owner=identity(settings, account),
         read=lambda: ledger.session(account.name),
         keep=lambda session: ledger.keep_session(account.name, session),

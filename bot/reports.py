@@ -65,7 +65,7 @@ def report(  # noqa: PLR0913, PLR0917 - what is known, and which of it is asked 
         latest = ledger.threads(most=_MOST)
         found = sorted({*open_ones, *latest}, key=lambda thread: -thread.number)
     else:
-        found = list(app.meant(ledger, wanted))
+        found = list(app.find_threads(ledger, wanted))
     threads = tuple(
         ThreadStatus(thread, ledger.changed(thread))
         for thread in found

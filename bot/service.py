@@ -17,12 +17,19 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.delivery.lookout import LOGIN
-from bot.delivery.terms import End, Surroundings, end_of
-from bot.desk import Desk, Served, Wishes, keeper, known_profile, note_refusal
+from bot.delivery.terms import End, RunTools, end_of
+from bot.desk import (
+    AccountPublisher,
+    AccountResult,
+    PublishOptions,
+    keeper,
+    known_profile,
+    note_refusal,
+)
 from bot.errors import BotError, Busy
-from bot.ledger.rows import Limit
+from bot.ledger.rows import StoredLimit
 from bot.model import Account, Digest, Network, Thread
-from bot.posters.keeper import Keeper
+from bot.posters.keeper import SessionStore
 from bot.posters.poster import CannotRead, Poster
 from bot.redact import Redact
 from bot.settings import Credentials, Settings
@@ -45,7 +52,7 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and wh
     timeout: float,
     clock: Callable[[], datetime],
     account_id: str = "",
-    keeper: Keeper | None = None,
+    keeper: SessionStore | None = None,
     server: str = "",
     redact: Redact | None = None,
 ) -> Poster:
@@ -93,26 +100,26 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and wh
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class Publisher:
     """All accounts, one ledger, and what they are served with."""
 
     settings: Settings
     ledger: Ledger
-    around: Surroundings
+    around: RunTools
 
     def publish(
         self,
         digest: Digest,
         threads: Sequence[Thread],
-        wishes: Wishes,
+        wishes: PublishOptions,
         reorder: Callable[[Account, Sequence[str | None]], Thread] | None = None,
-    ) -> tuple[Served, ...]:
+    ) -> tuple[AccountResult, ...]:
         """Deliver each thread to its account, all of them side by side; in the order given.
 
         `reorder` words an account's thread with its papers in another order.
         """
 
-        def serve(thread: Thread) -> Served:
+        def serve(thread: Thread) -> AccountResult:
             account = thread.account
             own = partial(reorder, account) if reorder else None
             return self.serve(account, lambda desk: desk.publish(digest, thread, wishes, own))
@@ -125,26 +132,28 @@ class Service:
         slug: str,
         accounts: Sequence[Account],
         threads: Sequence[Thread],
-    ) -> tuple[Served, ...]:
+    ) -> tuple[AccountResult, ...]:
         """Take a thread back from each account.
 
         `digest` and its `threads` are what it is found by where the ledger does not know it.
         """
         worded = {thread.account.name: thread for thread in threads}
 
-        def serve(account: Account) -> Served:
+        def serve(account: Account) -> AccountResult:
             thread = worded.get(account.name)
             return self.serve(account, lambda desk: desk.retract(digest, slug, thread))
 
         return side_by_side(serve, accounts)
 
-    def serve(self, account: Account, work: Callable[[Desk], Served]) -> Served:
+    def serve(
+        self, account: Account, work: Callable[[AccountPublisher], AccountResult]
+    ) -> AccountResult:
         """Do `work` under the account's lock; its errors become its own result."""
         settings, ledger, now = self.settings, self.ledger, self.around.clock()
         try:
             for limit in ledger.limits(account.name, now):
                 if limit.kind == LOGIN:
-                    return Served(
+                    return AccountResult(
                         account, End.LATER, reason=limit.reason, until=limit.until, named=True
                     )
             with ledger.sending(account.name, now):
@@ -152,18 +161,22 @@ class Service:
                 note_refusal(settings, ledger, served, self.around.clock())
                 return served
         except Busy as error:
-            return Served(account, End.LATER, reason=f"{error.sender} sends for it at this moment")
+            return AccountResult(
+                account, End.LATER, reason=f"{error.sender} sends for it at this moment"
+            )
         except BotError as error:
-            return Served(account, End.FAILED, reason=str(error))
+            return AccountResult(account, End.FAILED, reason=str(error))
 
-    def _read(self, account: Account, work: Callable[[Desk], Served]) -> Served:
+    def _read(
+        self, account: Account, work: Callable[[AccountPublisher], AccountResult]
+    ) -> AccountResult:
         """Do `work`; what cannot be read becomes its own result. A limit of logins is kept."""
         try:
             return self._at_desk(account, work)
         except CannotRead as error:
             if error.login and error.until:
-                self.ledger.limit(Limit(account.name, LOGIN, error.until, error.message))
-            return Served(
+                self.ledger.limit(StoredLimit(account.name, LOGIN, error.until, error.message))
+            return AccountResult(
                 account,
                 end_of(error),
                 reason=str(error),
@@ -172,7 +185,9 @@ class Service:
                 named=error.until is not None and error.named,
             )
 
-    def _at_desk(self, account: Account, work: Callable[[Desk], Served]) -> Served:
+    def _at_desk(
+        self, account: Account, work: Callable[[AccountPublisher], AccountResult]
+    ) -> AccountResult:
         settings, ledger, around = self.settings, self.ledger, self.around
         known = known_profile(settings, ledger, account)
         poster = open_poster(
@@ -186,7 +201,7 @@ class Service:
             settings.redact,
         )
         with closing(poster):
-            return work(Desk(settings, ledger, around, account, poster))
+            return work(AccountPublisher(settings, ledger, around, account, poster))
 
 
 def side_by_side(serve: Callable[[T], R], each: Sequence[T]) -> tuple[R, ...]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bot.cli import Surroundings, cli, run
+from bot.cli import ProcessContext, cli, run
 from bot.delivery.terms import End
 from bot.digests.parse import parse
 from bot.formatter import prices
@@ -82,7 +82,7 @@ def test_the_example_of_a_template_works(tmp_path: Path) -> None:
     path = tmp_path / "default" / "entry.txt.j2"
     path.parent.mkdir()
     path.write_text(example, encoding="utf-8")
-    surroundings = Surroundings({"BOT_TEMPLATES": str(tmp_path)}, tmp_path)
+    surroundings = ProcessContext({"BOT_TEMPLATES": str(tmp_path)}, tmp_path)
     assert run(["post", "--dry-run", "--json"], surroundings) == 0
 
 
@@ -123,7 +123,7 @@ def test_the_prices_of_x_are_what_the_program_counts(  # noqa: PLR0913, PLR0917 
 ) -> None:
     settings = dict(re.findall(r"`([A-Z_]+)=(.*?)`", named))
     command = ["post", "--dry-run", "--json", "--network", "twitter"]
-    assert run(command, Surroundings(settings, tmp_path)) == 0
+    assert run(command, ProcessContext(settings, tmp_path)) == 0
     (thread,) = json.loads(capsys.readouterr().out)["threads"]
     assert len(thread["posts"]) == int(posts), page
     assert Decimal(str(thread["cost_usd"])) == Decimal(one), page

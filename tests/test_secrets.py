@@ -18,13 +18,13 @@ from urllib.parse import quote
 
 import pytest
 
-from bot.cli import Surroundings, run
+from bot.cli import ProcessContext, run
 from bot.model import Network
 from bot.posters import mastodon_answers, twitter_answers
 from bot.sandbox import faults
 from bot.sandbox.wire import Response, reply
 from bot.sandbox.x import answers as x_answers
-from bot.sandbox.x.oauth1 import Keys
+from bot.sandbox.x.oauth1 import OAuthKeys
 from bot.settings import load
 from bot.worker.passes import EVERYBODY
 from bot.worker.start import started
@@ -36,7 +36,7 @@ from tests.helpers.secret_forms import FORMS, shows
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
 MARK = "PLANTED"
-KEYS = Keys(
+KEYS = OAuthKeys(
     consumer_key=f"{MARK}consumerkey0001",
     consumer_secret=f"{MARK}consumersecret+/=0002",
     access_token=f"1000000000000000001-{MARK}accesstoken0003",
@@ -98,7 +98,7 @@ class RecordedCli:
         # longer than its patience: what would have to wait is put off at once
         environ = self.bot.environ() | {"BOT_RETRY_WAIT": "2"} | MORE | more
         environ = {name: value for name, value in environ.items() if value}
-        status = run(arguments, Surroundings(environ, self.bot.folder))
+        status = run(arguments, ProcessContext(environ, self.bot.folder))
         out, err = self.bot.screen.readouterr()
         search(out, f"stdout of {arguments}")
         search(err, f"stderr of {arguments}")

@@ -15,7 +15,7 @@ import pytest
 from bot import app
 from bot.checks import Level, check
 from bot.delivery.identity import fingerprint
-from bot.desk import Desk, Served, Wishes
+from bot.desk import AccountPublisher, AccountResult, PublishOptions
 from bot.errors import Busy
 from bot.ledger.store import Ledger
 from bot.model import Digest, Network, State
@@ -24,7 +24,7 @@ from bot.sandbox.faults import CLOSED_AFTER, ERRORS_ONLY, refusal, server_error,
 from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, SNAC2, MastodonBehaviour
 from bot.sandbox.mastodon.rules import MastodonRules
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Request
 from bot.sandbox.x.rules import XRules
@@ -41,12 +41,12 @@ from tests.helpers.fake_world import (
 )
 
 X, TOOTS = Network.TWITTER, Network.MASTODON
-NOTHING = Wishes()
+NOTHING = PublishOptions()
 
 
 def publish(
-    world: FakeWorld, settings: Settings, source: Digest, wishes: Wishes = NOTHING
-) -> dict[str, Served]:
+    world: FakeWorld, settings: Settings, source: Digest, wishes: PublishOptions = NOTHING
+) -> dict[str, AccountResult]:
     with world.service(settings) as service:
         threads = app.threads(settings, source, settings.accounts, None, service.ledger)
         served = service.publish(source, threads, wishes)
@@ -115,7 +115,8 @@ def test_the_second_of_two_that_are_one_can_do_nothing_from_its_first_log_in(
         with world.service(settings) as service:
             for _ in range(2):
                 one, two = (
-                    service.serve(account, Desk.try_credentials) for account in settings.accounts
+                    service.serve(account, AccountPublisher.try_credentials)
+                    for account in settings.accounts
                 )
                 assert (one.end, one.stops) == ("done", False)
                 assert (two.end, two.stops) == ("failed", True)
@@ -286,8 +287,10 @@ def test_two_threads_of_one_process_do_not_share_a_lock(tmp_path: Path) -> None:
     with fake_world(tmp_path) as world, world.service(world.settings([TOOTS])) as service:
         (account,) = service.settings.accounts
 
-        def meet(desk: Desk) -> Served:
-            (inner,) = side_by_side(lambda _: service.serve(account, Desk.try_credentials), [None])
+        def meet(desk: AccountPublisher) -> AccountResult:
+            (inner,) = side_by_side(
+                lambda _: service.serve(account, AccountPublisher.try_credentials), [None]
+            )
             assert (inner.end, "sends for it" in inner.reason) == ("later", True)
             return desk.try_credentials()
 
@@ -491,7 +494,7 @@ def test_no_threads_and_no_accounts_are_nothing_to_do(tmp_path: Path) -> None:
 
 def test_assume_unsent_sends_without_looking(tmp_path: Path) -> None:
     with fake_world(tmp_path) as world:
-        publish(world, world.settings([X]), digest(2), Wishes(unsent=True))
+        publish(world, world.settings([X]), digest(2), PublishOptions(unsent=True))
         assert asked(world) == {"twitter POST": 4}
 
 
@@ -502,7 +505,7 @@ def test_assume_unsent_is_the_way_out_that_the_message_names(tmp_path: Path) -> 
         mine = world.x.write(f"{digest(2).title} is out!")
         held = publish(world, settings, digest(2))["twitter"]
         assert held.end == "held"
-        done = publish(world, settings, digest(2), Wishes(unsent=True))["twitter"]
+        done = publish(world, settings, digest(2), PublishOptions(unsent=True))["twitter"]
         assert done.end == "done", done.reason
         out = [post for post in world.live(X) if post.id != mine.id]
         check_once(out, world.planned(digest(2), settings)[X])
@@ -516,7 +519,7 @@ def test_assume_unsent_speaks_of_the_opening_and_not_of_a_post_that_was_tried(
         settings = world.settings([X])
         world.sandbox.script(CLOSED_AFTER, network="twitter", at=3)
         publish(world, world.settings([X], BOT_PATIENCE="0s"), digest(2))
-        publish(world, settings, digest(2), Wishes(unsent=True))
+        publish(world, settings, digest(2), PublishOptions(unsent=True))
         check_once(world.live(X), world.planned(digest(2), settings)[X])
 
 
@@ -638,7 +641,9 @@ def test_a_timeline_that_is_not_read_to_its_end_proves_nothing(tmp_path: Path) -
         served = publish(world, world.settings([X]), digest(2))["twitter"]
         assert (served.end, len(world.live(X))) == ("later", 101)
         assert "X cannot be read" in served.reason
-        done = publish(world, world.settings([X]), digest(2), Wishes(unsent=True))["twitter"]
+        done = publish(world, world.settings([X]), digest(2), PublishOptions(unsent=True))[
+            "twitter"
+        ]
         assert done.end == "done"
         check_once(world.live(X)[101:], world.planned(digest(2), world.settings([X]))[X])
 
@@ -664,7 +669,7 @@ def test_a_post_that_lost_its_place_on_the_way_is_held(tmp_path: Path) -> None:
         slept = publish(world, settings, digest(1))["mastodon"]
         assert slept.end == "done"
 
-        def delete_the_opening(record: Record) -> None:
+        def delete_the_opening(record: RequestRecord) -> None:
             if record.method == "POST" and len(world.live(TOOTS)) == 4:
                 world.mastodon.remove(world.live(TOOTS)[-1].id)
 

@@ -16,7 +16,7 @@ from typing import NoReturn
 import click
 
 from bot import __version__
-from bot.cli.common import FAILED, LATER, Surroundings, status_of
+from bot.cli.common import FAILED, LATER, ProcessContext, status_of
 from bot.cli.login import login
 from bot.cli.look import check, status
 from bot.cli.post import post
@@ -26,7 +26,7 @@ from bot.cli.work import run as work
 from bot.errors import BotError
 from bot.terminal import visible
 
-__all__ = ["Surroundings", "cli", "main", "run"]
+__all__ = ["ProcessContext", "cli", "main", "run"]
 
 
 def main() -> NoReturn:
@@ -36,7 +36,7 @@ def main() -> NoReturn:
         stream.reconfigure(errors="backslashreplace")
     asks = bool(sys.stdin and sys.stdout and sys.stdin.isatty() and sys.stdout.isatty())
     try:
-        status = run(sys.argv[1:], Surroundings(os.environ, Path.cwd(), asks))
+        status = run(sys.argv[1:], ProcessContext(os.environ, Path.cwd(), asks))
         if sys.stdout:
             sys.stdout.flush()
     except OSError as error:
@@ -47,7 +47,7 @@ def main() -> NoReturn:
     sys.exit(status)
 
 
-def run(arguments: Sequence[str], surroundings: Surroundings) -> int:
+def run(arguments: Sequence[str], surroundings: ProcessContext) -> int:
     """Run one command and return its exit status; every error a user can cause is printed."""
     color = False if surroundings.environ.get("NO_COLOR") else None
     try:

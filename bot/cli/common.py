@@ -19,7 +19,7 @@ from bot.redact import Redact
 from bot.terminal import each_text, visible, visible_json
 
 if TYPE_CHECKING:
-    from bot.desk import Served
+    from bot.desk import AccountResult
     from bot.settings import Settings
 
 FAILED = 1
@@ -32,7 +32,7 @@ SafeLine = NewType("SafeLine", str)
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ProcessContext:
     """What the program takes from the process it runs in; tests pass their own.
 
     `asks` says whether a person is there to answer a question. `redact` knows the secrets that a
@@ -67,7 +67,7 @@ def as_json(command: T) -> T:
     )(command)
 
 
-def settings_of(surroundings: Surroundings) -> Settings:
+def settings_of(surroundings: ProcessContext) -> Settings:
     """Read the settings. Raises SettingsError."""
     from bot.settings import load  # noqa: PLC0415 - loads at first use
 
@@ -114,7 +114,7 @@ def safe(text: str) -> str:
 
 def _redact() -> Redact:
     context = click.get_current_context(silent=True)
-    surroundings = context.find_object(Surroundings) if context else None
+    surroundings = context.find_object(ProcessContext) if context else None
     return surroundings.redact if surroundings else Redact()
 
 
@@ -177,7 +177,7 @@ def gravest(statuses: Iterator[int]) -> int:
     return next((status for status in (USAGE, FAILED, LATER) if status in found), 0)
 
 
-def status_of_served(served: Sequence[Served]) -> int:
+def status_of_served(served: Sequence[AccountResult]) -> int:
     """The exit status for what became of several accounts."""
     from bot.delivery.terms import End  # noqa: PLC0415 - loads at first use
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.common import Surroundings, warn
+from bot.cli.common import ProcessContext, warn
 from bot.cli.serving import now
 from bot.cli.talk import ask, ask_unseen, say
 from bot.errors import SettingsError
@@ -19,7 +19,7 @@ from bot.model import Network
 from bot.terminal import setting
 
 if TYPE_CHECKING:
-    from bot.posters.login import Granted, Login
+    from bot.posters.login import GrantedTokens, PendingLogin
     from bot.settings.sources import Sources
 
 _TRIES = 3
@@ -30,7 +30,7 @@ _VERIFIER_BYTES = 48
 @click.argument("network", type=click.Choice(Network, case_sensitive=False))
 @click.option("--base-url", metavar="URL", help="The account's server, not for twitter.")
 @click.pass_obj
-def login(surroundings: Surroundings, *, network: Network, base_url: str | None) -> int:
+def login(surroundings: ProcessContext, *, network: Network, base_url: str | None) -> int:
     """Log in to NETWORK as the account that is to post, and print its tokens as settings.
 
     It says what to do: open an address in a browser, and bring back the code shown there; for
@@ -55,7 +55,7 @@ def login(surroundings: Surroundings, *, network: Network, base_url: str | None)
     return 0
 
 
-def _mastodon(sources: Sources, base_url: str | None) -> Granted:
+def _mastodon(sources: Sources, base_url: str | None) -> GrantedTokens:
     from bot.posters import mastodon_login  # noqa: PLC0415 - loads at first use
     from bot.settings import options  # noqa: PLC0415 - (the same)
 
@@ -74,7 +74,7 @@ def _mastodon(sources: Sources, base_url: str | None) -> Granted:
     return _granted(waiting, "Code: ")
 
 
-def _twitter(sources: Sources, base_url: str | None) -> Granted:
+def _twitter(sources: Sources, base_url: str | None) -> GrantedTokens:
     if base_url:
         raise click.UsageError("--base-url is for mastodon and bluesky.")
     from bot.posters import twitter_login  # noqa: PLC0415 - loads at first use
@@ -105,7 +105,7 @@ def _twitter(sources: Sources, base_url: str | None) -> Granted:
     return _granted(waiting, "PIN: ")
 
 
-def _bluesky(sources: Sources, base_url: str | None) -> Granted:
+def _bluesky(sources: Sources, base_url: str | None) -> GrantedTokens:
     from bot.posters import bluesky_login  # noqa: PLC0415 - loads at first use
     from bot.settings import options  # noqa: PLC0415 - (the same)
 
@@ -121,14 +121,14 @@ def _bluesky(sources: Sources, base_url: str | None) -> Granted:
     return _granted(bluesky_login.begin(handle, server, timeout, now), "App password: ", ask_unseen)
 
 
-_WAYS: Mapping[Network, Callable[[Sources, str | None], Granted]] = {
+_WAYS: Mapping[Network, Callable[[Sources, str | None], GrantedTokens]] = {
     Network.MASTODON: _mastodon,
     Network.TWITTER: _twitter,
     Network.BLUESKY: _bluesky,
 }
 
 
-def _sources(surroundings: Surroundings) -> Sources:
+def _sources(surroundings: ProcessContext) -> Sources:
     """Open what is set. Only what a login needs is read: the rest may still be wrong."""
     from bot.settings.sources import Sources  # noqa: PLC0415 - loads at first use
 
@@ -143,7 +143,7 @@ def _check(sources: Sources) -> None:
 
 def _address(written: str) -> str:
     """Read where a server is, as people write it: an address, a host, a name with its host."""
-    from bot.settings.kinds import Wrong, base_url  # noqa: PLC0415 - loads at first use
+    from bot.settings.kinds import InvalidValue, base_url  # noqa: PLC0415 - loads at first use
     from bot.settings.sources import shown  # noqa: PLC0415 - (the same)
 
     text = written.strip()
@@ -151,24 +151,26 @@ def _address(written: str) -> str:
         text = f"https://{text.partition('/')[0].rpartition('@')[2]}"
     try:
         return base_url(text)
-    except Wrong as wrong:
+    except InvalidValue as wrong:
         message = f"the server's address: {shown(wrong.part)} {wrong.problem}"
         raise SettingsError(message, "Give it with https://, as a browser shows it.") from None
 
 
 def _handle(written: str) -> str:
     """Read who an account is, as people write it."""
-    from bot.settings.kinds import Wrong, handle  # noqa: PLC0415 - loads at first use
+    from bot.settings.kinds import InvalidValue, handle  # noqa: PLC0415 - loads at first use
     from bot.settings.sources import shown  # noqa: PLC0415 - (the same)
 
     try:
         return handle(written.strip().rpartition("/")[2])
-    except Wrong as wrong:
+    except InvalidValue as wrong:
         message = f"the account's handle: {shown(wrong.part)} {wrong.problem}"
         raise SettingsError(message, "Give it whole, such as name.bsky.social.") from None
 
 
-def _granted(waiting: Login, question: str, asking: Callable[[str], str] = ask) -> Granted:
+def _granted(
+    waiting: PendingLogin, question: str, asking: Callable[[str], str] = ask
+) -> GrantedTokens:
     """Ask for a code until one is taken, three times at most."""
     from bot.posters.login import OtherPage, WrongCode  # noqa: PLC0415 - loads at first use
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli.common import (
-    Surroundings,
+    ProcessContext,
     as_json,
     choosing,
     gravest,
@@ -35,7 +35,7 @@ _MOST_THREADS = 10
 @as_json
 @click.pass_obj
 def status(
-    surroundings: Surroundings,
+    surroundings: ProcessContext,
     *,
     digest: str | None,
     networks: tuple[Network, ...],
@@ -65,7 +65,7 @@ def status(
 @click.option("--offline", is_flag=True, help="Ask no other machine.")
 @as_json
 @click.pass_obj
-def check(surroundings: Surroundings, *, offline: bool, as_json: bool) -> int:
+def check(surroundings: ProcessContext, *, offline: bool, as_json: bool) -> int:
     """Look at settings, accounts, templates, source and ledger; say how to correct what is wrong.
 
     Unless --offline, each account's credentials are tried (on X that costs $0.01).
@@ -83,7 +83,7 @@ def check(surroundings: Surroundings, *, offline: bool, as_json: bool) -> int:
     return gravest(status_of(finding.error) for finding in found if finding.error)
 
 
-def _findings(surroundings: Surroundings, *, offline: bool) -> Iterator[Finding]:
+def _findings(surroundings: ProcessContext, *, offline: bool) -> Iterator[Finding]:
     from bot import checks  # noqa: PLC0415 - loads at first use
 
     try:
@@ -95,7 +95,7 @@ def _findings(surroundings: Surroundings, *, offline: bool) -> Iterator[Finding]
         yield from _alerts(settings, surroundings)
 
 
-def _alerts(settings: Settings, surroundings: Surroundings) -> Iterator[Finding]:
+def _alerts(settings: Settings, surroundings: ProcessContext) -> Iterator[Finding]:
     """Whether the addresses of BOT_NOTIFY_URLS can be used; nothing is sent there."""
     from bot.checks import Finding, Level  # noqa: PLC0415 - loads at first use
     from bot.worker.alarm.alerts import Alerts  # noqa: PLC0415 - loads at first use

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli.common import (
-    Surroundings,
+    ProcessContext,
     as_json,
     choosing,
     confirm,
@@ -28,7 +28,7 @@ from bot.errors import SettingsError
 from bot.model import Account, Digest, Network, Thread
 
 if TYPE_CHECKING:
-    from bot.digests.reading import Reading
+    from bot.digests.reading import SourceResult
     from bot.ledger.store import Ledger
     from bot.settings import Settings
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @click.option("-v", "--verbose", is_flag=True, help="Say more of each post.")
 @click.pass_obj
 def post(  # noqa: PLR0913 - an option each
-    surroundings: Surroundings,
+    surroundings: ProcessContext,
     *,
     digest: str | None,
     dry_run: bool,
@@ -92,11 +92,11 @@ def post(  # noqa: PLR0913 - an option each
             echo("Nothing was sent.")
             return 0
     with serving(settings, told=not as_json, verbose=verbose) as service:
-        from bot.desk import Wishes  # noqa: PLC0415 - loads at first use
+        from bot.desk import PublishOptions  # noqa: PLC0415 - loads at first use
 
         digest_of, ledger = reading.digest, service.ledger
         threads = app.threads(settings, digest_of, accounts, top, ledger, warn)
-        wishes = Wishes(again, assume_unsent)
+        wishes = PublishOptions(again, assume_unsent)
         reorder = partial(app.in_order, settings, digest_of)
         served = service.publish(digest_of, threads, wishes, reorder)
     from bot.show import data, progress  # noqa: PLC0415 - loads at first use
@@ -108,7 +108,7 @@ def post(  # noqa: PLR0913 - an option each
     return status_of_served(served)
 
 
-def _without_digest(reading: Reading, *, json: bool) -> int:
+def _without_digest(reading: SourceResult, *, json: bool) -> int:
     """Say why there is no digest; what went wrong is raised."""
     if json:
         from bot.show import data  # noqa: PLC0415 - loads at first use
@@ -120,7 +120,7 @@ def _without_digest(reading: Reading, *, json: bool) -> int:
 
 
 def _show(
-    reading: Reading,
+    reading: SourceResult,
     threads: Sequence[Thread],
     ledger: Ledger | None,
     *,

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.common import Surroundings, choosing, echo, safe, settings_of, warn
+from bot.cli.common import ProcessContext, choosing, echo, safe, settings_of, warn
 from bot.cli.serving import looked_up, now
 from bot.errors import SettingsError
 from bot.model import Network
 
 if TYPE_CHECKING:
-    from bot.digests.reading import Reading
+    from bot.digests.reading import SourceResult
     from bot.ledger.rows import StoredThread
     from bot.model import Account
     from bot.settings import Settings
@@ -44,7 +44,7 @@ _at_port = click.option(
 @click.option("--top", type=click.IntRange(min=0), help="Papers in a thread; 0 for all.")
 @click.pass_obj
 def preview(  # noqa: PLR0913 - an option each
-    surroundings: Surroundings,
+    surroundings: ProcessContext,
     *,
     digest: str | None,
     output: str | None,
@@ -83,7 +83,7 @@ def preview(  # noqa: PLR0913 - an option each
 
 
 def _page(
-    settings: Settings, reading: Reading, accounts: Sequence[Account], top: int | None
+    settings: Settings, reading: SourceResult, accounts: Sequence[Account], top: int | None
 ) -> PageView:
     from bot import app  # noqa: PLC0415 - loads at first use
     from bot.show.page import plans  # noqa: PLC0415 - loads at first use

@@ -19,7 +19,7 @@ from bot.terminal import each_text
 if TYPE_CHECKING:
     from bot.delivery.terms import Event
     from bot.ledger.store import Ledger
-    from bot.service import Service
+    from bot.service import Publisher
     from bot.settings import Settings
 
 
@@ -49,21 +49,21 @@ def looked_up(settings: Settings) -> Iterator[Ledger | None]:
 
 
 @contextmanager
-def serving(settings: Settings, *, told: bool, verbose: bool = False) -> Iterator[Service]:
+def serving(settings: Settings, *, told: bool, verbose: bool = False) -> Iterator[Publisher]:
     """What serves accounts, with the ledger open; Ctrl-C lets requests in flight end first.
 
     With `told` every step is printed. Raises LedgerError.
     """
-    from bot.delivery.terms import Surroundings  # noqa: PLC0415 - loads at first use
+    from bot.delivery.terms import RunTools  # noqa: PLC0415 - loads at first use
     from bot.ledger.store import Ledger  # noqa: PLC0415 - loads at first use
-    from bot.service import Service  # noqa: PLC0415 - loads at first use
+    from bot.service import Publisher  # noqa: PLC0415 - loads at first use
 
     stop = threading.Event()
 
     def wait(seconds: float) -> None:
         stop.wait(seconds)
 
-    around = Surroundings(
+    around = RunTools(
         clock=now,
         monotonic=time.monotonic,
         sleep=wait,
@@ -71,7 +71,7 @@ def serving(settings: Settings, *, told: bool, verbose: bool = False) -> Iterato
         tell=_teller(settings, verbose=verbose) if told else lambda _: None,
     )
     with Ledger.open(settings.database) as ledger, _interruptible(stop):
-        yield Service(settings, ledger, around)
+        yield Publisher(settings, ledger, around)
 
 
 def _teller(settings: Settings, *, verbose: bool) -> Callable[[Event], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bot.cli.common import (
-    Surroundings,
+    ProcessContext,
     choosing,
     confirm,
     echo,
@@ -28,7 +28,7 @@ from bot.terminal import argument, setting
 @click.option("--dry-run", is_flag=True, help="Say what is known to be out; delete nothing.")
 @click.pass_obj
 def retract(  # noqa: PLR0913 - an option each
-    surroundings: Surroundings,
+    surroundings: ProcessContext,
     *,
     digest: str,
     networks: tuple[Network, ...],
@@ -76,7 +76,7 @@ def retract(  # noqa: PLR0913 - an option each
 @choosing
 @click.pass_obj
 def settle(  # noqa: PLR0913 - an option each
-    surroundings: Surroundings,
+    surroundings: ProcessContext,
     *,
     digest: str,
     position: int,

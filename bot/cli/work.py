@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import click
 
-from bot.cli.common import Surroundings, choosing, ready_accounts, settings_of
+from bot.cli.common import ProcessContext, choosing, ready_accounts, settings_of
 from bot.cli.serving import TOGETHER
 from bot.errors import SettingsError
 from bot.model import Network
@@ -34,7 +34,7 @@ _AT_ONCE = 0.001
 @choosing
 @click.pass_obj
 def run(
-    surroundings: Surroundings, *, networks: tuple[Network, ...], names: tuple[str, ...]
+    surroundings: ProcessContext, *, networks: tuple[Network, ...], names: tuple[str, ...]
 ) -> int:
     """Find each new digest and deliver it, until it is stopped.
 

@@ -12,10 +12,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NoReturn
 
 from bot.delivery.decide import LONGEST_BACKOFF, Policy
-from bot.delivery.terms import End, Ended, Event, Surroundings, Terms
+from bot.delivery.terms import AccountTerms, End, Event, RunEnded, RunTools
 from bot.ledger.rows import Attempt, Spending, StoredPost, StoredThread
 from bot.model import State
-from bot.posters.poster import Seen, Sort
+from bot.posters.poster import OutcomeKind, RemotePost
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
@@ -26,7 +26,7 @@ LIMITED = "limited"
 
 
 @dataclass(slots=True)
-class Book:
+class Journal:
     """The thread as the ledger has it, and all that this run does to it there.
 
     `unreadable` says why no read shows what the account posts, empty where reads do. `tail` is the
@@ -34,8 +34,8 @@ class Book:
     """
 
     ledger: Ledger
-    terms: Terms
-    around: Surroundings
+    terms: AccountTerms
+    around: RunTools
     thread: StoredThread
     unreadable: str = field(default="", init=False)
     tail: str = field(default="", init=False)
@@ -99,7 +99,7 @@ class Book:
         """Write down that a request for this post is about to leave, while the lock is ours."""
         number = self.thread.number
         if not self.ledger.begin(number, position, self.now):
-            raise Ended(End.LATER, "the account's lock is lost: another process may send for it")
+            raise RunEnded(End.LATER, "the account's lock is lost: another process may send for it")
         self.thread = self.ledger.refresh(number)
         self.count_from(0.0)
 
@@ -137,7 +137,7 @@ class Book:
         """It is proven not to be out."""
         self.thread = self.ledger.absent(self.thread.number, position, self.now)
 
-    def adopt(self, position: int, seen: Seen) -> None:
+    def adopt(self, position: int, seen: RemotePost) -> None:
         """It was found on the network."""
         number = self.thread.number
         self.thread = self.ledger.adopt(number, position, seen.id, seen.url, seen.created)
@@ -158,7 +158,7 @@ class Book:
     def give_up(self, position: int, reason: str) -> NoReturn:
         """Leave it to a person, and end the run."""
         self.hold(position, reason)
-        raise Ended(End.HELD, f"post {position} is held: {reason}")
+        raise RunEnded(End.HELD, f"post {position} is held: {reason}")
 
     def retracted(self, position: int) -> None:
         """It was deleted, or was never out and is not to be."""
@@ -186,7 +186,7 @@ class Book:
         if attempt.kind == "send":
             position, times, _ = self._failed or (None, 0, attempt.at)
             before = times if position == attempt.position else 0
-            failed = attempt.outcome in (Sort.LATER, Sort.UNKNOWN, LIMITED)
+            failed = attempt.outcome in (OutcomeKind.LATER, OutcomeKind.UNKNOWN, LIMITED)
             self._failed = attempt.position, before + 1 if failed else 0, attempt.at
             # a first limit is waited for as it says; one after the other, longer each time
             self._is_limit = attempt.outcome == LIMITED and before == 0
@@ -278,7 +278,7 @@ class Book:
         """Wait, if this run has the patience. Else raises Ended."""
         if self._waited + seconds > self.terms.patience:
             again = until or self.now + timedelta(seconds=seconds)
-            raise Ended(End.LATER, reason, again, named=named and until is not None)
+            raise RunEnded(End.LATER, reason, again, named=named and until is not None)
         self.tell("waiting", None, f"{seconds:.0f} s: {reason}")
         self._waited += seconds
         if not self.around.stopping():

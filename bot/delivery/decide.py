@@ -74,7 +74,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ReadTimeline:
     """Read the account before anything of the thread is sent in this run."""
 
 
@@ -87,7 +87,7 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class FindPost:
     """Look for this post, whose outcome is unknown."""
 
     position: int
@@ -110,7 +110,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckThread:
     """Read the finished thread once more: a server may say yes and keep nothing."""
 
 
@@ -127,7 +127,7 @@ class Stopped:
     reason: str
 
 
-Action = Look | Send | Read | Wait | Hold | Check | Finished | Stopped
+Action = ReadTimeline | Send | FindPost | Wait | Hold | CheckThread | Finished | Stopped
 
 
 def decide(  # noqa: PLR0911, PLR0913 - all that the next step depends on, a line a step
@@ -150,11 +150,11 @@ def decide(  # noqa: PLR0911, PLR0913 - all that the next step depends on, a lin
     """
     post = next((post for post in thread.posts if post.state not in _OUT_OF_THE_WAY), None)
     if post is None:
-        return Check() if policy.checks and thread.checked_at is None else Finished()
+        return CheckThread() if policy.checks and thread.checked_at is None else Finished()
     if post.state is State.HELD:
         return Stopped(post.position, post.reason)
     if policy.reads and not looked:
-        return Look()
+        return ReadTimeline()
     if post.state is State.PLANNED:
         if new and not policy.reads:
             return Hold(post.position, _NEW_AND_BLIND)
@@ -165,7 +165,7 @@ def decide(  # noqa: PLR0911, PLR0913 - all that the next step depends on, a lin
         return _try(post, policy, idle, backoff, absent=True)
     wait = next_read(post, policy) - gone
     if wait <= 0:
-        return Read(post.position)
+        return FindPost(post.position)
     why = "to see whether it is out" if post.tries else post.reason
     return Wait(max(wait, SHORTEST_WAIT), why)
 
@@ -184,7 +184,7 @@ def _try(post: StoredPost, policy: Policy, idle: float, backoff: float, *, absen
     if backoff > 0:
         return Wait(max(backoff, SHORTEST_WAIT), post.reason)
     if policy.is_stale(idle):
-        return Look()
+        return ReadTimeline()
     return Send(post.position, absent)
 
 

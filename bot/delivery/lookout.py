@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 
-from bot.delivery.book import Book
+from bot.delivery.book import Journal
 from bot.delivery.decide import LONGEST_BACKOFF, LONGEST_DOUBT
 from bot.delivery.match import ThreadMatcher, chain_of
-from bot.delivery.terms import CLOCKS_APART, End, Ended, Replan, end_of
-from bot.ledger.rows import Limit, StoredPost
+from bot.delivery.terms import CLOCKS_APART, End, Replan, RunEnded, end_of
+from bot.ledger.rows import StoredLimit, StoredPost
 from bot.model import State
-from bot.posters.poster import CannotRead, Look, Poster, Seen
+from bot.posters.poster import CannotRead, Poster, RemotePost, Timeline
 
 LOGIN = "login"
 """The kind of limit that a network puts on logins."""
@@ -44,10 +44,10 @@ _NEW_LEDGER = "the ledger is new, and the network may show late what an earlier 
 
 
 @dataclass(slots=True)
-class Lookout:
+class Reconciler:
     """Reads the account and writes what is ours into the ledger."""
 
-    book: Book
+    book: Journal
     poster: Poster
     shown: set[str] = field(default_factory=set, init=False)
     """The ids of all posts that reads have shown."""
@@ -137,7 +137,7 @@ class Lookout:
         if tried and book.now - tried >= LONGEST_DOUBT:
             book.give_up(first.position, f"unknown for {LONGEST_DOUBT}: {_NOT_SHOWN}")
         until = book.now + timedelta(seconds=LONGEST_BACKOFF)
-        raise Ended(End.LATER, _NOT_SHOWN, until, named=False)
+        raise RunEnded(End.LATER, _NOT_SHOWN, until, named=False)
 
     def check(self) -> None:
         """Read the finished thread once more: what was said to be sent and is gone is held.
@@ -158,9 +158,9 @@ class Lookout:
             book.hold(position, f"it is there more than once, the other time as {where}")
         book.checked()
 
-    def _missing(self) -> tuple[list[StoredPost], list[tuple[int, Seen]]]:
+    def _missing(self) -> tuple[list[StoredPost], list[tuple[int, RemotePost]]]:
         """Give the posts that were sent and are not there, and those that are there once more."""
-        book, seen = self.book, Look((), complete=True)
+        book, seen = self.book, Timeline((), complete=True)
         sent = [post for post in book.thread.posts if post.state is State.SENT]
         while True:
             try:
@@ -176,12 +176,12 @@ class Lookout:
                 book.attempt("read", None, "failed", error.message)
                 reason = f"sent, and not yet checked: {error.message}"
                 if error.final or book.around.stopping():
-                    raise Ended(end_of(error), reason, error.until, stops=error.stops) from error
+                    raise RunEnded(end_of(error), reason, error.until, stops=error.stops) from error
                 self._pause(error, reason)
         book.attempt("read", None, "answered", f"{len(sent) - len(gone)} of {len(sent)} are there")
         return gone, [*self._reading(seen, None).doubles()]
 
-    def _posts(self, first: StoredPost, *, whole: bool = False) -> Look | None:
+    def _posts(self, first: StoredPost, *, whole: bool = False) -> Timeline | None:
         """Read our posts since the last that is known, else since nothing of it can be out.
 
         With the opening alone out, that is the last before it: another sender may have published
@@ -227,7 +227,7 @@ class Lookout:
         """Wait before reading again; Ended, where that would be no use."""
         book = self.book
         if error.stops:
-            raise Ended(end_of(error), f"{error.message}. {error.mend}", stops=True) from error
+            raise RunEnded(end_of(error), f"{error.message}. {error.mend}", stops=True) from error
         if error.blind:
             book.unreadable = error.message
             return
@@ -247,12 +247,12 @@ class Lookout:
             book.wait(grown, reason)
             return
         if error.login:
-            book.ledger.limit(Limit(book.thread.account, LOGIN, until, error.message))
+            book.ledger.limit(StoredLimit(book.thread.account, LOGIN, until, error.message))
         if self._failures > 1:
             until = max(until, book.now + timedelta(seconds=grown))
         book.wait_until(until, reason, named=error.named)
 
-    def _reading(self, posts: Look, first: StoredPost | None) -> ThreadMatcher:
+    def _reading(self, posts: Timeline, first: StoredPost | None) -> ThreadMatcher:
         book, thread = self.book, self.book.thread
         ids = [each.id for each in posts.posts]
         return ThreadMatcher(
@@ -272,7 +272,7 @@ class Lookout:
             return None
         return tried + ((network or now) - now) - CLOCKS_APART
 
-    def take_stock(self) -> tuple[Sequence[tuple[int, Seen]], str]:
+    def take_stock(self) -> tuple[Sequence[tuple[int, RemotePost]], str]:
         """Read whole, adopt what is the thread's; give its doubles, newest first, and what is left.
 
         What this ledger never tried is known by key or whole text alone: only what is surely the

@@ -19,7 +19,7 @@ from functools import cached_property, lru_cache
 from bot.formatter.render import CLOSING, OPENING
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import State
-from bot.posters.poster import Seen
+from bot.posters.poster import RemotePost
 from bot.posters.undo import normal
 
 _normal = lru_cache(maxsize=2048)(normal)
@@ -53,7 +53,7 @@ class Recognised:
     only a person can decide; then nothing is adopted.
     """
 
-    adopted: Mapping[int, Seen] = field(default_factory=dict)
+    adopted: Mapping[int, RemotePost] = field(default_factory=dict)
     tail: str = ""
     skipped: tuple[int, ...] = ()
     order: tuple[str | None, ...] = ()
@@ -72,7 +72,7 @@ class ThreadMatcher:
     """
 
     thread: StoredThread
-    seen: Sequence[Seen]
+    seen: Sequence[RemotePost]
     others: Collection[str] = ()
     application: str = ""
     older: Collection[str] = ()
@@ -116,7 +116,7 @@ class ThreadMatcher:
             )
         }
 
-    def strays(self, known: Collection[str]) -> Iterator[tuple[int, Seen]]:
+    def strays(self, known: Collection[str]) -> Iterator[tuple[int, RemotePost]]:
         """Give what is surely ours, and neither `known` nor part of another thread."""
         for post in self.seen:
             if post.id in known or post.id in self.others:
@@ -129,7 +129,7 @@ class ThreadMatcher:
             if is_ours:
                 yield position, post
 
-    def doubles(self) -> Iterator[tuple[int, Seen]]:
+    def doubles(self) -> Iterator[tuple[int, RemotePost]]:
         """Give what is out a second time: strays, and replies within the thread in altered words.
 
         For a thread that is out: its posts all have ids.
@@ -147,7 +147,7 @@ class ThreadMatcher:
 
     # How sure it is ------------------------------------------------------------------------------
 
-    def _match(self, planned: StoredPost, post: Seen) -> Match:
+    def _match(self, planned: StoredPost, post: RemotePost) -> Match:
         if post.key and post.key == planned.key:
             return Match.WHOLE
         if _normal(post.text) == _normal(planned.text):
@@ -157,7 +157,7 @@ class ThreadMatcher:
         by_us = bool(self.application) and post.application == self.application
         return Match.NAMED if by_us else Match.TOKEN
 
-    def _best(self, post: Seen, among: Sequence[StoredPost]) -> tuple[Match, int]:
+    def _best(self, post: RemotePost, among: Sequence[StoredPost]) -> tuple[Match, int]:
         """Say which of the planned posts it is, by the surest match of all; position -1 for none.
 
         An entry may name another paper's id: of equal matches the one whose words begin alike.
@@ -171,7 +171,7 @@ class ThreadMatcher:
         match, _, position = max(matches, default=(Match.NONE, 0, 1))
         return match, -position
 
-    def _is_apart(self, post: Seen) -> bool:
+    def _is_apart(self, post: RemotePost) -> bool:
         """Whether the network itself tells the post apart from ours: by its key, or its maker."""
         if post.key:
             return all(post.key != each.key for each in self.thread.posts)
@@ -181,7 +181,7 @@ class ThreadMatcher:
 
     # The opening ---------------------------------------------------------------------------------
 
-    def _is_opening(self, post: Seen) -> bool:
+    def _is_opening(self, post: RemotePost) -> bool:
         """Whether a root is surely the thread's opening.
 
         Two digests may have one title and day: so our application's name and the title need an
@@ -201,7 +201,7 @@ class ThreadMatcher:
         named = match is Match.NAMED and self._holds_ours(post)
         return match is Match.WHOLE or in_doubt or named or self._is_framed(post)
 
-    def _is_framed(self, root: Seen) -> bool:
+    def _is_framed(self, root: RemotePost) -> bool:
         """Whether a root has all that the opening says, and beside it only words of its papers.
 
         So it looks where the ranks moved since. Numbers count for nothing.
@@ -210,21 +210,21 @@ class ThreadMatcher:
         papers = [" ".join(_lines(post.text)) for post in self._entries]
         return all(any(line in words for words in papers) for line in ours ^ there)
 
-    def _is_nearly_opening(self, root: Seen) -> bool:
+    def _is_nearly_opening(self, root: RemotePost) -> bool:
         """Whether another root may be a second opening, altered by the network, nothing below."""
         opening = self.thread.posts[0]
         bare = bool(opening.id) and not self._below.get(root.id) and not self._is_apart(root)
         return bare and _alike(root.text, opening.text)
 
-    def _holds_ours(self, root: Seen) -> bool:
+    def _holds_ours(self, root: RemotePost) -> bool:
         below = self._below.get(root.id, ())
         return any(self._best(each, self._entries)[0] for each in below)
 
-    def _is_of_another_digest(self, root: Seen) -> bool:
+    def _is_of_another_digest(self, root: RemotePost) -> bool:
         papers = any(_PAPER.search(each.text) for each in self._below.get(root.id, ()))
         return papers and not self._holds_ours(root)
 
-    def _resembles(self, root: Seen) -> str:
+    def _resembles(self, root: RemotePost) -> str:
         """Say why a root that is not surely the opening may be it, or may hold its papers."""
         opening, entries = self.thread.posts[0], self._entries
         below = self._below.get(root.id, ())
@@ -250,10 +250,10 @@ class ThreadMatcher:
         return [post for post in self.thread.posts if _is_entry(post)]
 
     @cached_property
-    def _tops(self) -> Mapping[str, Seen]:
+    def _tops(self) -> Mapping[str, RemotePost]:
         """For each post that was read, the highest one above it that was read."""
         by_id = {post.id: post for post in self.seen}
-        tops: dict[str, Seen] = {}
+        tops: dict[str, RemotePost] = {}
         for post in self.seen:
             top, way = post, dict[str, None]()
             while top.parent in by_id and top.id not in tops and top.id not in way:
@@ -263,9 +263,9 @@ class ThreadMatcher:
         return tops
 
     @cached_property
-    def _below(self) -> Mapping[str, Sequence[Seen]]:
+    def _below(self) -> Mapping[str, Sequence[RemotePost]]:
         """The posts below each highest one, however deep."""
-        below: dict[str, list[Seen]] = {}
+        below: dict[str, list[RemotePost]] = {}
         for post in self.seen:
             if self._tops[post.id] is not post:
                 below.setdefault(self._tops[post.id].id, []).append(post)
@@ -273,7 +273,7 @@ class ThreadMatcher:
 
     # The chain -----------------------------------------------------------------------------------
 
-    def _follow(self, root: str, adopted: dict[int, Seen]) -> Recognised:
+    def _follow(self, root: str, adopted: dict[int, RemotePost]) -> Recognised:
         """Go along the chain as it was found, from its root to its last post."""
         sent = sorted(
             (post for post in self.thread.posts if post.state is State.SENT), key=place_of
@@ -300,8 +300,8 @@ class ThreadMatcher:
         return self._unless_misplaced(Recognised(adopted, tail, skipped), passed)
 
     def _next(
-        self, replies: Sequence[Seen], adopted: Mapping[int, Seen]
-    ) -> tuple[int, Seen] | str | None:
+        self, replies: Sequence[RemotePost], adopted: Mapping[int, RemotePost]
+    ) -> tuple[int, RemotePost] | str | None:
         """Find the post of the chain among `replies`, and its position (-1: of an earlier plan).
 
         None where the chain ends; a sentence where only a person can tell.
@@ -336,7 +336,7 @@ class ThreadMatcher:
             )
         return (-1, papers[0]) if papers else None
 
-    def _is_paper(self, post: Seen) -> bool:
+    def _is_paper(self, post: RemotePost) -> bool:
         """Whether a reply in the chain may be of a paper that the thread does not have."""
         named = self.application and post.application
         return not (named and post.application != self.application) and bool(
@@ -361,13 +361,13 @@ class ThreadMatcher:
         found = any(post.state is State.SENT and not post.tries for post in self.thread.posts)
         return found or self.thread.looked_at is None
 
-    def _is_young(self, post: Seen) -> bool:
+    def _is_young(self, post: RemotePost) -> bool:
         """Whether a post may come from the try that is in doubt: then it was not there before."""
         late = self.since is None or post.created >= self.since
         return late and post.id not in self.older
 
     def _order(
-        self, chain: Sequence[str | None], adopted: Mapping[int, Seen]
+        self, chain: Sequence[str | None], adopted: Mapping[int, RemotePost]
     ) -> tuple[str | None, ...]:
         """Say in which order the papers stand, where that is not the thread's; else nothing.
 
@@ -379,7 +379,9 @@ class ThreadMatcher:
         order = [*papers, *(part for part in entries if part not in {*papers, *skipped})]
         return () if order == entries else tuple(order)
 
-    def _surplus(self, chain: Sequence[str | None], adopted: Mapping[int, Seen]) -> tuple[int, ...]:
+    def _surplus(
+        self, chain: Sequence[str | None], adopted: Mapping[int, RemotePost]
+    ) -> tuple[int, ...]:
         """Say which posts are not to be sent: the chain is closed, or has as many as it says."""
         missing = [
             post.position
@@ -389,7 +391,7 @@ class ThreadMatcher:
         room = 0 if CLOSING in chain else self._total(adopted) - len(chain)
         return tuple(missing[max(room, 0) :])
 
-    def _total(self, adopted: Mapping[int, Seen]) -> int:
+    def _total(self, adopted: Mapping[int, RemotePost]) -> int:
         """How many papers the opening that was found says there are; as planned if it does not."""
         planned = _NUMBER.findall(self.thread.posts[0].text)
         found = _NUMBER.findall(adopted[0].text) if 0 in adopted else []
@@ -420,7 +422,7 @@ class ThreadMatcher:
             return Recognised(doubtful=f"{what}: there twice, or what it replied to was deleted")
         return found
 
-    def _hangs_elsewhere(self, post: Seen) -> bool:
+    def _hangs_elsewhere(self, post: RemotePost) -> bool:
         """Whether it is in a thread with an opening of its own: a paper may be in two digests."""
         top = self._tops[post.id]
         ours = top.id == self.thread.posts[0].id or self._is_opening(top)
@@ -459,7 +461,7 @@ def _same_beginning(text: str, other: str) -> int:
     return next((at for at, (a, b) in pairs if a != b), min(len(text), len(other)))
 
 
-def _says(post: Seen, token: str) -> bool:
+def _says(post: RemotePost, token: str) -> bool:
     """Whether the token stands in the text as a whole.
 
     `2106.1093` does not in `2106.10934`, nor a day's title in that of the days from it on.
@@ -468,10 +470,10 @@ def _says(post: Seen, token: str) -> bool:
     return bool(re.search(pattern, _normal(post.text)))
 
 
-def _several(found: Sequence[tuple[int, Seen]]) -> str:
+def _several(found: Sequence[tuple[int, RemotePost]]) -> str:
     places = " and ".join(_place(post) for _, post in found)
     return f"post {found[0][0]} is there more than once: {places}"
 
 
-def _place(post: Seen) -> str:
+def _place(post: RemotePost) -> str:
     return post.url or post.id

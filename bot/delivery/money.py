@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from bot.formatter.prices import PRICES
 from bot.ledger.rows import Spending
 from bot.model import Account, Media
-from bot.posters.poster import Poster, Seen
+from bot.posters.poster import Poster, RemotePost
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
@@ -20,7 +20,7 @@ _COUNTED = "month counted"
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class BudgetRefusal:
     """Why a thread is not begun, and when it may be."""
 
     reason: str
@@ -43,7 +43,7 @@ class Priced(Protocol):
 
 def over_budget(
     ledger: Ledger, poster: Poster, account: Account, posts: Sequence[Priced], now: datetime
-) -> Refusal | None:
+) -> BudgetRefusal | None:
     """Whether a thread of these posts could pass the account's budget; None where it cannot.
 
     Counted are its posts and pictures, and one reading of each post. The month is what the ledger
@@ -57,7 +57,7 @@ def over_budget(
     spent = ledger.spent(account.name, month_of(now))
     if spent + cost <= account.monthly_budget:
         return None
-    return Refusal(
+    return BudgetRefusal(
         f"the thread costs ${cost:.2f}, ${spent:.2f} of this month's ${account.monthly_budget:.2f} "
         "is spent: it is not begun (TWITTER_MONTHLY_BUDGET, or TWITTER_LINKS=closing to make it "
         "cheaper)",
@@ -67,7 +67,7 @@ def over_budget(
 
 def count_month(
     ledger: Ledger, poster: Poster, account: Account, now: datetime
-) -> tuple[Seen, ...]:
+) -> tuple[RemotePost, ...]:
     """Once a month and ledger, add what the account posted in it and the ledger does not know.
 
     Returns what was read; nothing where that is counted already, or the account has no budget.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.delivery.book import Book
-from bot.delivery.decide import Read, Send, Wait, decide
-from bot.delivery.lookout import Lookout
+from bot.delivery.book import Journal
+from bot.delivery.decide import FindPost, Send, Wait, decide
+from bot.delivery.lookout import Reconciler
 from bot.delivery.match import place_of
-from bot.delivery.terms import End, Ended, Result, Surroundings, Terms
+from bot.delivery.terms import AccountTerms, End, Result, RunEnded, RunTools
 from bot.ledger.rows import StoredThread
 from bot.model import State
-from bot.posters.poster import CannotRead, Poster, Sort
+from bot.posters.poster import CannotRead, OutcomeKind, Poster
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
@@ -20,7 +20,7 @@ _MOST_ROUNDS = 10  # of reading and deleting, while another sender goes on
 
 
 def retract(
-    ledger: Ledger, poster: Poster, thread: StoredThread, terms: Terms, around: Surroundings
+    ledger: Ledger, poster: Poster, thread: StoredThread, terms: AccountTerms, around: RunTools
 ) -> Result:
     """Delete what is out of `thread`; the caller holds the account's lock.
 
@@ -28,11 +28,11 @@ def retract(
     that are recognised by key or whole text are deleted, doubles too. What cannot be deleted now is
     left, with all before it, for the next run.
     """
-    book = Book(ledger, terms, around, thread)
-    deleted, lookout = set[str](), Lookout(book, poster)
+    book = Journal(ledger, terms, around, thread)
+    deleted, lookout = set[str](), Reconciler(book, poster)
     try:
         _take_back(book, poster, lookout, deleted)
-    except Ended as ended:
+    except RunEnded as ended:
         return Result(ended.end, book.thread, ended.reason, ended.until, named=ended.named)
     # a network says yes also where there was nothing to delete
     count = len(deleted & lookout.shown if book.policy.reads else deleted)
@@ -40,7 +40,7 @@ def retract(
     return Result(End.DONE, book.thread, f"{many} deleted" if count else "nothing of it is out")
 
 
-def _take_back(book: Book, poster: Poster, lookout: Lookout, deleted: set[str]) -> None:
+def _take_back(book: Journal, poster: Poster, lookout: Reconciler, deleted: set[str]) -> None:
     book.resume()
     left = ""
     for _ in range(_MOST_ROUNDS):
@@ -66,14 +66,14 @@ def _take_back(book: Book, poster: Poster, lookout: Lookout, deleted: set[str]) 
         if not deleted:
             break
     if left:
-        raise Ended(End.HELD, f"{left}; it is left: delete it by hand if it is ours")
+        raise RunEnded(End.HELD, f"{left}; it is left: delete it by hand if it is ours")
 
 
-def _settle(book: Book, lookout: Lookout) -> None:
+def _settle(book: Journal, lookout: Reconciler) -> None:
     """Find out whether a post in doubt is there: what is taken back must not appear afterwards."""
     while (post := book.waiting) and post.state is State.UNKNOWN:
         match decide(book.thread, book.policy, looked=True, gone=book.gone):
-            case Read():
+            case FindPost():
                 lookout.take_stock()
                 if book.waiting == post:
                     book.missed(post.position)
@@ -83,29 +83,29 @@ def _settle(book: Book, lookout: Lookout) -> None:
                 book.absent(post.position)
             case _:
                 reason = f"post {post.position} may be out: settle it first, with bot settle"
-                raise Ended(End.HELD, reason)
+                raise RunEnded(End.HELD, reason)
 
 
 def _delete(
-    book: Book, poster: Poster, post_id: str, what: str, position: int | None = None
+    book: Journal, poster: Poster, post_id: str, what: str, position: int | None = None
 ) -> None:
     """Delete one post; an unknown outcome is settled by asking whether it is still there."""
     if book.around.stopping():
-        raise Ended(End.LATER, "stopped before all of it was deleted")
+        raise RunEnded(End.LATER, "stopped before all of it was deleted")
     outcome = poster.delete(post_id)
     book.attempt("delete", position, outcome.sort.value, outcome.reason)
     book.spend("delete", outcome.cost)
     match outcome.sort:
-        case Sort.SENT:
+        case OutcomeKind.SENT:
             return
-        case Sort.LATER:
-            raise Ended(End.LATER, outcome.reason, outcome.until)
-        case Sort.REFUSED:
-            raise Ended(End.FAILED, f"{what} is not deleted: {outcome.reason}")
-        case Sort.UNKNOWN:
+        case OutcomeKind.LATER:
+            raise RunEnded(End.LATER, outcome.reason, outcome.until)
+        case OutcomeKind.REFUSED:
+            raise RunEnded(End.FAILED, f"{what} is not deleted: {outcome.reason}")
+        case OutcomeKind.UNKNOWN:
             try:
                 there = poster.read(post_id)
             except CannotRead as error:
-                raise Ended(End.LATER, error.message, error.until) from error
+                raise RunEnded(End.LATER, error.message, error.until) from error
             if there:
-                raise Ended(End.LATER, f"{what} is still there: {outcome.reason}")
+                raise RunEnded(End.LATER, f"{what} is still there: {outcome.reason}")

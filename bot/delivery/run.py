@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from bot.delivery.book import Book
+from bot.delivery.book import Journal
 from bot.delivery.decide import (
-    Check,
+    CheckThread,
+    FindPost,
     Finished,
     Hold,
-    Look,
-    Read,
+    ReadTimeline,
     Send,
     Stopped,
     Wait,
     decide,
 )
-from bot.delivery.lookout import Lookout
+from bot.delivery.lookout import Reconciler
 from bot.delivery.sender import Sender
-from bot.delivery.terms import End, Ended, Result, Surroundings, Terms
+from bot.delivery.terms import AccountTerms, End, Result, RunEnded, RunTools
 from bot.delivery.uploads import Uploads
 from bot.ledger.rows import StoredThread
 from bot.posters.poster import Poster
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def deliver(
-    ledger: Ledger, poster: Poster, thread: StoredThread, terms: Terms, around: Surroundings
+    ledger: Ledger, poster: Poster, thread: StoredThread, terms: AccountTerms, around: RunTools
 ) -> Result:
     """Carry `thread` as far as it can be carried now; the caller holds the account's lock.
 
@@ -47,11 +47,11 @@ class _Run:
         ledger: Ledger,
         poster: Poster,
         thread: StoredThread,
-        terms: Terms,
-        around: Surroundings,
+        terms: AccountTerms,
+        around: RunTools,
     ) -> None:
-        self._book = Book(ledger, terms, around, thread)
-        self._lookout = Lookout(self._book, poster)
+        self._book = Journal(ledger, terms, around, thread)
+        self._lookout = Reconciler(self._book, poster)
         self._sender = Sender(self._book, poster, Uploads(self._book, poster))
         self._looked = terms.unsent
         self._new = self._book.is_new and not terms.unsent
@@ -62,7 +62,7 @@ class _Run:
         try:
             while True:
                 self._step()
-        except Ended as ended:
+        except RunEnded as ended:
             return Result(
                 ended.end,
                 self._book.thread,
@@ -75,7 +75,7 @@ class _Run:
     def _step(self) -> None:  # noqa: C901, PLR0912 - an arm for each action
         book = self._book
         if book.around.stopping():
-            raise Ended(End.LATER, "stopped before it was finished")
+            raise RunEnded(End.LATER, "stopped before it was finished")
         action = decide(
             book.thread,
             book.policy,
@@ -86,7 +86,7 @@ class _Run:
             new=self._new and not book.begun,
         )
         match action:
-            case Look():
+            case ReadTimeline():
                 book.rest()  # the later the account is read before a post, the less it can miss
                 if not book.around.stopping():
                     self._looked = self._lookout.look()
@@ -98,17 +98,17 @@ class _Run:
                     # two senders that began in one moment find each other before a second post
                     terms = book.terms
                     self._looked = action.position > 0 or terms.unsent or terms.policy.keyed
-            case Read():
+            case FindPost():
                 self._lookout.read(book.thread.posts[action.position])
             case Wait():
                 book.wait(action.seconds, action.reason)
             case Hold():
                 book.hold(action.position, action.reason)
-            case Check():
+            case CheckThread():
                 self._lookout.check()
             case Finished():
-                raise Ended(End.DONE)
+                raise RunEnded(End.DONE)
             case Stopped():
-                raise Ended(End.HELD, f"post {action.position} is held: {action.reason}")
+                raise RunEnded(End.HELD, f"post {action.position} is held: {action.reason}")
             case _:
                 assert_never(action)

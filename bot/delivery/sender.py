@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from bot.delivery.book import LIMITED, Book
+from bot.delivery.book import LIMITED, Journal
 from bot.delivery.match import chain_of
-from bot.delivery.terms import End, Ended
+from bot.delivery.terms import End, RunEnded
 from bot.delivery.uploads import Uploads, is_for_content
-from bot.ledger.rows import Limit, StoredPost
+from bot.ledger.rows import StoredLimit, StoredPost
 from bot.model import State
-from bot.posters.poster import Outcome, Outgoing, Poster, Refusal, Sort
+from bot.posters.poster import Outcome, OutcomeKind, Poster, PostRequest, Refusal
 
 _WHAT_NOW = {
     Refusal.REPLIES: (
@@ -30,7 +30,7 @@ _WHAT_NOW = {
 class Sender:
     """Sends the posts of one thread."""
 
-    book: Book
+    book: Journal
     poster: Poster
     uploads: Uploads
     _ready: tuple[int, tuple[str, ...]] | None = field(default=None, init=False)
@@ -63,20 +63,20 @@ class Sender:
         outcome = self.poster.publish(self._outgoing(post, media))
         outcome = self.uploads.judge(position, media, outcome, absent=absent)
         self._record(post, outcome, media, book.around.monotonic() - begun)
-        return outcome.sort is Sort.SENT
+        return outcome.sort is OutcomeKind.SENT
 
     def _is_stale(self) -> bool:
         """Whether so much time went by that the account must be read before a post goes out."""
         return self.book.policy.is_stale(self.book.idle)
 
-    def _outgoing(self, post: StoredPost, media: tuple[str, ...]) -> Outgoing:
+    def _outgoing(self, post: StoredPost, media: tuple[str, ...]) -> PostRequest:
         thread = self.book.thread
         before = chain_of(thread)
         parent = self.book.tail or (before[-1].id if before else "")
         # unlisted by default: a timeline then gets one post of a public thread and not a dozen
         is_public = thread.visibility == "public"
         shown = self.book.terms.replies if is_public else thread.visibility
-        return Outgoing(
+        return PostRequest(
             text=post.text,
             key=post.key,
             parent=parent,
@@ -100,7 +100,7 @@ class Sender:
             self._write_down(post, outcome)
         # whoever watches is told once it is on the disk: a closed terminal must undo nothing
         match outcome.sort:
-            case Sort.SENT:
+            case OutcomeKind.SENT:
                 book.tell("sent", position, outcome.url, outcome.id, seconds)
                 if outcome.bare:
                     book.tell("picture lost", position, outcome.bare)
@@ -108,43 +108,43 @@ class Sender:
                     book.tell("picture left out", position, why)
                 if outcome.flaw:
                     book.hold(position, outcome.flaw)
-            case Sort.LATER:
+            case OutcomeKind.LATER:
                 self._limited(outcome)
-            case Sort.REFUSED:
+            case OutcomeKind.REFUSED:
                 if not (media and is_for_content(outcome)):  # else the next try differs
                     self._refused(position, outcome)
-            case Sort.UNKNOWN:
+            case OutcomeKind.UNKNOWN:
                 book.tell("unknown", position, outcome.reason, seconds=seconds)
 
     def _write_down(self, post: StoredPost, outcome: Outcome) -> None:
         book, position = self.book, post.position
         detail = outcome.reason or outcome.flaw or outcome.bare
-        limited = outcome.sort is Sort.LATER and outcome.until
+        limited = outcome.sort is OutcomeKind.LATER and outcome.until
         book.attempt("send", position, LIMITED if limited else outcome.sort.value, detail)
-        if outcome.sort in (Sort.SENT, Sort.UNKNOWN):
+        if outcome.sort in (OutcomeKind.SENT, OutcomeKind.UNKNOWN):
             # nobody says whether an unknown one is billed: counted, so that no budget is passed
             book.spend("post", self.poster.cost(post.text))
         match outcome.sort:
-            case Sort.SENT:
+            case OutcomeKind.SENT:
                 book.sent(position, outcome.id, outcome.url)
-            case Sort.UNKNOWN if outcome.duplicate:
+            case OutcomeKind.UNKNOWN if outcome.duplicate:
                 book.duplicate(position, outcome.reason)
-            case Sort.UNKNOWN:
+            case OutcomeKind.UNKNOWN:
                 book.doubt(position, outcome.reason)
-            case Sort.LATER | Sort.REFUSED:
+            case OutcomeKind.LATER | OutcomeKind.REFUSED:
                 book.unsent(position, outcome.reason)
 
     def _limited(self, outcome: Outcome) -> None:
         book, until = self.book, outcome.until
         if until:
-            book.ledger.limit(Limit(book.thread.account, "send", until, outcome.reason))
+            book.ledger.limit(StoredLimit(book.thread.account, "send", until, outcome.reason))
             book.tell("limited", None, f"until {until:%Y-%m-%d %H:%M:%S} UTC: {outcome.reason}")
 
     def _refused(self, position: int, outcome: Outcome) -> None:
         book = self.book
         if outcome.refusal in (Refusal.CREDENTIALS, Refusal.SCOPE, Refusal.ADDRESS):
             end = End.WRONG if outcome.refusal is Refusal.ADDRESS else End.FAILED
-            raise Ended(end, f"{outcome.reason}. {outcome.mend}", stops=True)
+            raise RunEnded(end, f"{outcome.reason}. {outcome.mend}", stops=True)
         if book.thread.posts[position].state is State.PLANNED:
             what_now = _WHAT_NOW[outcome.refusal or Refusal.CONTENT]
             book.hold(position, what_now.format(outcome.reason))

@@ -72,7 +72,7 @@ def _silent(event: Event) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RunTools:
     """What a run takes from outside.
 
     `clock` gives aware UTC times, `monotonic` seconds that only grow, `sleep` waits for seconds and
@@ -91,7 +91,7 @@ def _allow(thread: StoredThread) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class AccountTerms:
     """How an account is served.
 
     `patience` is how many seconds one run waits in all, `pause` those between two posts. `unsent`
@@ -125,7 +125,7 @@ class Replan(Exception):
         self.order = order
 
 
-class Ended(Exception):  # the way out of a run's loop, and no error
+class RunEnded(Exception):  # the way out of a run's loop, and no error
     """Raised by a step that ends the run; a time is `named` unless the run itself reckoned it."""
 
     def __init__(

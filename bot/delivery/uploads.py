@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.delivery.book import Book
+from bot.delivery.book import Journal
 from bot.ledger.rows import StoredPost
-from bot.posters.poster import Outcome, Poster, Refusal, Sort, Upload
+from bot.posters.poster import Outcome, OutcomeKind, Poster, Refusal, Upload
 
 MOST_TRIES = 3
 MOST_LOOKS = 6
@@ -31,7 +31,7 @@ class Uploads:
     be back; what was refused is not.
     """
 
-    book: Book
+    book: Journal
     poster: Poster
     _done: dict[int, str] = field(default_factory=dict, init=False)
     _used: set[str] = field(default_factory=set, init=False)
@@ -69,7 +69,7 @@ class Uploads:
             reason = (
                 f"{outcome.reason}; perhaps an earlier try was carried out, and has its picture"
             )
-            return replace(outcome, sort=Sort.UNKNOWN, refusal=None, reason=reason)
+            return replace(outcome, sort=OutcomeKind.UNKNOWN, refusal=None, reason=reason)
         self._done.pop(position)
         if not before:
             self._refused.add(position)
@@ -87,7 +87,7 @@ class Uploads:
             self._reasons[position] = _GONE
             return
         outcome = self._ready(self._tried(position, Upload(data, media.type, media.alt)))
-        if outcome.sort is Sort.SENT and outcome.ready and not outcome.flaw:
+        if outcome.sort is OutcomeKind.SENT and outcome.ready and not outcome.flaw:
             self._done[position] = outcome.id
             return
         reason = outcome.reason or outcome.flaw or "the network still works on it"
@@ -95,7 +95,7 @@ class Uploads:
         if outcome.refusal is Refusal.SCOPE:
             self.book.ledger.remember(self.book.thread.account, _BARRED, self.book.terms.identity)
             self._reasons[position] = f"no upload is allowed: {reason}. {outcome.mend}"
-        if outcome.sort is Sort.REFUSED and outcome.refusal is not Refusal.CREDENTIALS:
+        if outcome.sort is OutcomeKind.REFUSED and outcome.refusal is not Refusal.CREDENTIALS:
             self._refused.add(position)
 
     def _are_barred(self) -> bool:
@@ -106,7 +106,11 @@ class Uploads:
     def _tell_of_earlier_run(self, position: int) -> None:
         """Take over why an earlier run of the thread left this picture out, so that it is told."""
         for each in self.book.ledger.attempts(self.book.thread.number):
-            if (each.kind, each.position, each.outcome) == ("upload", position, Sort.REFUSED):
+            if (each.kind, each.position, each.outcome) == (
+                "upload",
+                position,
+                OutcomeKind.REFUSED,
+            ):
                 self._reasons.setdefault(position, f"no upload is allowed: {each.detail}")
 
     def _tried(self, position: int, upload: Upload) -> Outcome:
@@ -118,19 +122,19 @@ class Uploads:
             with book.ledger.together():
                 book.attempt("upload", position, outcome.sort.value, outcome.reason or outcome.flaw)
                 book.spend("media", outcome.cost)
-            over = outcome.sort in (Sort.SENT, Sort.REFUSED) or tries == MOST_TRIES
+            over = outcome.sort in (OutcomeKind.SENT, OutcomeKind.REFUSED) or tries == MOST_TRIES
             if over or not self._waited(tries, outcome.reason, outcome.until):
                 return outcome
 
     def _ready(self, outcome: Outcome) -> Outcome:
         """Ask after an upload that the network still works on."""
         for looks in range(MOST_LOOKS):
-            if outcome.sort is not Sort.SENT or outcome.ready:
+            if outcome.sort is not OutcomeKind.SENT or outcome.ready:
                 break
             if not self._waited(looks, "the network works on the picture"):
                 break
             asked = self.poster.media_ready(outcome.id)
-            if asked.sort in (Sort.SENT, Sort.REFUSED):
+            if asked.sort in (OutcomeKind.SENT, OutcomeKind.REFUSED):
                 outcome = asked
         return outcome
 
@@ -146,4 +150,4 @@ class Uploads:
 
 def is_for_content(outcome: Outcome) -> bool:
     """Whether a post was refused as it is, and may be taken another way."""
-    return outcome.sort is Sort.REFUSED and outcome.refusal in (None, Refusal.CONTENT)
+    return outcome.sort is OutcomeKind.REFUSED and outcome.refusal in (None, Refusal.CONTENT)

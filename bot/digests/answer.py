@@ -12,7 +12,7 @@ from http import HTTPStatus
 import requests
 
 from bot.digests.moment import moment
-from bot.digests.reading import Validators
+from bot.digests.reading import CacheValidators
 from bot.digests.urls import shown
 from bot.digests.wire import told
 from bot.errors import Malformed, Nowhere, Unreachable
@@ -24,7 +24,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StreamedAnswer:
     """What a server answered. `url` is where it came from in the end, after redirects.
 
     `cap` is the most bytes the body may have, decoded; `timeout` is what the messages name.
@@ -48,7 +48,7 @@ class Answer:
         return self._response.status_code
 
     @property
-    def validators(self) -> Validators:
+    def validators(self) -> CacheValidators:
         """What to ask with next time; nothing where the page is of the second it was sent in.
 
         It may change again within that second, and a Last-Modified could not tell (RFC 9110,
@@ -56,8 +56,8 @@ class Answer:
         """
         modified, sent = moment(self.header("last-modified")), moment(self.header("date"))
         if modified and sent and modified >= sent:
-            return Validators()
-        return Validators(self.header("etag"), self.header("last-modified"))
+            return CacheValidators()
+        return CacheValidators(self.header("etag"), self.header("last-modified"))
 
     def header(self, name: str) -> str:
         """One header; empty where it is not there."""

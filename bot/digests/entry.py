@@ -99,7 +99,7 @@ def has_front_matter(text: str) -> bool:
     return text.removeprefix("\ufeff").startswith("---")
 
 
-class Entry:
+class FeedEntry:
     """An item as its elements arrive."""
 
     def __init__(self) -> None:

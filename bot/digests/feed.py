@@ -22,7 +22,7 @@ from operator import itemgetter
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
-from bot.digests.entry import Entry, Item
+from bot.digests.entry import FeedEntry, Item
 from bot.errors import Malformed
 
 _ROOTS = frozenset({"rss", "RDF", "feed"})
@@ -120,7 +120,7 @@ class _Target:
     def __init__(self, base: str) -> None:
         self._base = base
         self._begun = False
-        self._entry: Entry | None = None
+        self._entry: FeedEntry | None = None
         self._items: list[Item] = []
 
     def take(self) -> Iterator[Item]:
@@ -135,7 +135,7 @@ class _Target:
         if self._entry:
             self._entry.start(tag, attributes)
         elif name in _ITEMS:
-            self._entry = Entry()
+            self._entry = FeedEntry()
 
     def data(self, text: str) -> None:
         if self._entry:

@@ -11,8 +11,16 @@ from functools import partial
 from pathlib import Path
 
 from bot.digests.parse import days_in, parse
-from bot.digests.reading import NOTHING, SIZE_CAP, Memory, Outcome, Reading, is_wanted, printable
-from bot.digests.shelf import Listing, Refused
+from bot.digests.reading import (
+    NOTHING,
+    SIZE_CAP,
+    Memory,
+    SourceOutcome,
+    SourceResult,
+    is_wanted,
+    printable,
+)
+from bot.digests.shelf import FileListing, FileRefused
 from bot.errors import Malformed, NoDigest, Nowhere, Unreachable
 
 
@@ -28,11 +36,11 @@ class Folder:
         """The folder's path as it was given."""
         return _printable(self.root)
 
-    def names(self, memory: Memory) -> Listing:
+    def names(self, memory: Memory) -> FileListing:
         """Name everything in the folder. Raises Unreachable where it cannot be listed."""
         del memory  # listing a folder is cheaper than remembering whether it changed
         try:
-            return Listing(os.listdir(self.root))  # noqa: PTH208 - names are wanted, 10,000 of them
+            return FileListing(os.listdir(self.root))  # noqa: PTH208 - names are wanted, 10,000 of them
         except OSError as error:
             raise _unreachable(self.root, error) from error
 
@@ -49,8 +57,8 @@ class Folder:
         try:
             target = self._inside(path) if path.is_symlink() else path
             return read_bytes(target, limit, os.O_NOFOLLOW)
-        except Refused as error:
-            raise Refused(f"{_printable(path)}: {error}") from None
+        except FileRefused as error:
+            raise FileRefused(f"{_printable(path)}: {error}") from None
         except OSError as error:
             raise _unreachable(path, error) from error
 
@@ -59,14 +67,14 @@ class Folder:
         try:
             target = link.resolve(strict=True)
         except (OSError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
-            raise Refused("a symbolic link to nothing is not followed") from None
+            raise FileRefused("a symbolic link to nothing is not followed") from None
         if not target.is_relative_to(self.root.resolve()):
-            raise Refused("a symbolic link that leads out of the folder is not followed")
+            raise FileRefused("a symbolic link that leads out of the folder is not followed")
         return target
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class FileSource:
     """One digest in one file: a Finder."""
 
     path: Path
@@ -76,20 +84,20 @@ class File:
         """The file's path as it was given."""
         return _printable(self.path)
 
-    def latest(self, memory: Memory = NOTHING) -> Reading:
+    def latest(self, memory: Memory = NOTHING) -> SourceResult:
         """Read the file."""
         del memory  # one file is read as fast as it is compared
         named = days_in(self.path.name)
         digest, warnings = parse(self._read(), self.where, day=named[1] if named else None)
-        return Reading(Outcome.FOUND, self.where, digest, warnings)
+        return SourceResult(SourceOutcome.FOUND, self.where, digest, warnings)
 
-    def since(self, day: date, most: int) -> tuple[Reading, ...]:
+    def since(self, day: date, most: int) -> tuple[SourceResult, ...]:
         """Read the file; nothing where it is of no later day."""
         reading = self.latest()
         later = most > 0 and reading.digest and reading.digest.last_day > day
         return (reading,) if later else ()
 
-    def find(self, wanted: date | str) -> Reading:
+    def find(self, wanted: date | str) -> SourceResult:
         """Read the file, if it is the digest that is wanted."""
         reading = self.latest()
         if reading.digest and is_wanted(reading.digest, wanted):
@@ -99,7 +107,7 @@ class File:
     def _read(self) -> bytes:
         try:
             raw = read_bytes(self.path, SIZE_CAP + 1)
-        except Refused as error:
+        except FileRefused as error:
             raise Malformed(self.where, 1, f"expected a file with a digest: {error}") from None
         except (FileNotFoundError, NotADirectoryError) as error:
             raise Nowhere(f"{self.where}: there is no such file") from error
@@ -118,7 +126,7 @@ def read_bytes(path: Path, limit: int, flags: int = 0) -> bytes:
     """
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
-        raise Refused(f"{_kind(mode)} is not read")
+        raise FileRefused(f"{_kind(mode)} is not read")
     with open(path, "rb", opener=partial(_open, flags)) as file:
         return file.read(limit)
 

@@ -16,10 +16,10 @@ from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import quote
 
-from bot.digests.answer import Answer
+from bot.digests.answer import StreamedAnswer
 from bot.digests.names import SUFFIXES
-from bot.digests.reading import Memory, Validators, printable
-from bot.digests.shelf import Listing
+from bot.digests.reading import CacheValidators, Memory, printable
+from bot.digests.shelf import FileListing
 from bot.digests.web import Web
 from bot.errors import DigestError, NoDigest, Nowhere, SettingsError, Unreachable
 
@@ -75,12 +75,12 @@ class Repository:
         """The file's place in the repository."""
         return "/".join(filter(None, [f"github:{self.owner}/{self.repo}", self.folder, name]))
 
-    def names(self, memory: Memory) -> Listing | None:
+    def names(self, memory: Memory) -> FileListing | None:
         """List the folder, from the top of the repository down.
 
         Raises NoDigest, Nowhere, Unreachable, and SettingsError where GITHUB_TOKEN is refused.
         """
-        kept: dict[str, Validators] = {}
+        kept: dict[str, CacheValidators] = {}
         tree = self._tree(self.ref or "HEAD", memory, kept)
         for part in filter(None, self.folder.split("/")):
             if tree is None:
@@ -105,7 +105,7 @@ class Repository:
         return answer.redact.data(bytes(read[:limit]))
 
     def _tree(
-        self, tree: str, memory: Memory, kept: dict[str, Validators]
+        self, tree: str, memory: Memory, kept: dict[str, CacheValidators]
     ) -> Mapping[str, object] | None:
         """Get one tree by ref or hash; None where it is still the one in `memory`."""
         path = f"trees/{quote(tree, safe='')}"
@@ -132,7 +132,7 @@ class Repository:
         more = " (GitHub has cut its list short)" if tree.get("truncated") else ""
         raise Nowhere(f"{self.where}: {what}: {part!r}{more}", f"BOT_DIGESTS is {SHAPE}.")
 
-    def _listing(self, tree: Mapping[str, object], kept: Memory) -> Listing:
+    def _listing(self, tree: Mapping[str, object], kept: Memory) -> FileListing:
         self._hashes.clear()
         warnings = []
         for entry in _entries(tree):
@@ -142,16 +142,18 @@ class Repository:
                 self._hashes[entry.name] = entry.hash
         if tree.get("truncated"):
             warnings += [f"{self.where}: GitHub has cut the list of this folder short"]
-        return Listing(tuple(self._hashes), tuple(warnings), kept)
+        return FileListing(tuple(self._hashes), tuple(warnings), kept)
 
     @contextmanager
-    def _get(self, path: str, accept: str, known: Validators | None = None) -> Iterator[Answer]:
+    def _get(
+        self, path: str, accept: str, known: CacheValidators | None = None
+    ) -> Iterator[StreamedAnswer]:
         repository = f"{quote(self.owner, safe='')}/{quote(self.repo, safe='')}"
         url = f"{self.api.rstrip('/')}/repos/{repository}/git/{path}"
         with self.web.get(url, accept=accept, token=self.token, known=known) as answer:
             yield answer
 
-    def _insist(self, answer: Answer) -> None:
+    def _insist(self, answer: StreamedAnswer) -> None:
         """Say what GitHub's refusals mean."""
         said = _said(answer)
         limited = answer.header("x-ratelimit-remaining") == "0" or "rate limit" in said.lower()
@@ -212,7 +214,7 @@ def _trouble(entry: _Entry) -> str:
     return "" if _HASH.fullmatch(entry.hash) else "GitHub gives no hash of it"
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: StreamedAnswer) -> str:
     """GitHub's own words for a refusal, short and on one line; empty where it has none."""
     if answer.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS):
         return ""
@@ -224,7 +226,7 @@ def _said(answer: Answer) -> str:
     return printable(" ".join(said.split())[:200]) if isinstance(said, str) else ""
 
 
-def _until(answer: Answer) -> str:
+def _until(answer: StreamedAnswer) -> str:
     """When the rate limit ends, as the end of a sentence."""
     reset = answer.header("x-ratelimit-reset")
     if not re.fullmatch("[0-9]{1,11}", reset):

@@ -43,7 +43,7 @@ _NO_TAG = re.compile(r"""<(?!/?[A-Za-z](?:[^<>"']++|"[^"<]*"|'[^'<]*')*+>)""")
 
 def to_markdown(html: str) -> str:
     """Give the Markdown lines that `html` was rendered from, without front matter; never raises."""
-    writer = _Writer()
+    writer = _LineWriter()
     writer.feed(tame(html))
     writer.close()
     return writer.markdown()
@@ -61,7 +61,7 @@ def tame(html: str) -> str:
     return _NO_TAG.sub("&lt;", _DECLARATION.sub("", bounded(seen)))
 
 
-class _Writer(HTMLParser):
+class _LineWriter(HTMLParser):
     """Writes a line for each block as it ends."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ _PAPERWORK = re.compile(
 )
 
 
-class Names:
+class FileNames:
     """The names in a listing that digests may have: Markdown, and not hidden.
 
     `days` holds what looks like a day in any of them, as ISO text; `undated` are those without,

@@ -10,15 +10,15 @@ from http import HTTPStatus
 from itertools import chain
 
 from bot.digests import feed
-from bot.digests.answer import Answer
+from bot.digests.answer import StreamedAnswer
 from bot.digests.entry import Item
 from bot.digests.parse import days_in, parse
 from bot.digests.reading import (
     FAILURES,
     NOTHING,
     Memory,
-    Outcome,
-    Reading,
+    SourceOutcome,
+    SourceResult,
     failed,
     is_wanted,
     printable,
@@ -40,7 +40,7 @@ _PEEK = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class UrlSource:
     """What a URL leads to: a Finder. It is a feed where the answer is XML, Markdown otherwise."""
 
     url: str
@@ -51,11 +51,11 @@ class Page:
         """The URL as it may be shown."""
         return shown(self.url)
 
-    def latest(self, memory: Memory = NOTHING) -> Reading:
+    def latest(self, memory: Memory = NOTHING) -> SourceResult:
         """Read the page, or the newest digest of the feed."""
         return self._read(None, memory)
 
-    def since(self, day: date, most: int) -> tuple[Reading, ...]:
+    def since(self, day: date, most: int) -> tuple[SourceResult, ...]:
         """Read the page if it is of a later day, or the later digests of the feed."""
         with self.web.get(self.url, accept=_ACCEPT) as answer:
             answer.insist()
@@ -68,15 +68,15 @@ class Page:
             items = feed.later(text, answer.url, self.where, day, most)
         return tuple(self._noted(self._tried(item), text) for item in items)
 
-    def find(self, wanted: date | str) -> Reading:
+    def find(self, wanted: date | str) -> SourceResult:
         """Read the page if it is the digest that is wanted, or find it in the feed."""
         return self._read(wanted, NOTHING)
 
-    def _read(self, wanted: date | str | None, memory: Memory) -> Reading:
+    def _read(self, wanted: date | str | None, memory: Memory) -> SourceResult:
         known = memory.get(self.where)
         with self.web.get(self.url, accept=_ACCEPT, known=known) as answer:
             if known and answer.status == HTTPStatus.NOT_MODIFIED:
-                return Reading(Outcome.UNCHANGED, self.where, memory=memory)
+                return SourceResult(SourceOutcome.UNCHANGED, self.where, memory=memory)
             answer.insist()
             kept = {self.where: answer.validators}
             begin, pieces = _peeked(answer.pieces())
@@ -88,7 +88,7 @@ class Page:
             raise NoDigest(f"{self.where}: no digest {wanted or ''}".rstrip() + " in this feed")
         return replace(self._noted(self._item(item), text), memory=kept)
 
-    def _noted(self, reading: Reading, text: feed.FeedText) -> Reading:
+    def _noted(self, reading: SourceResult, text: feed.FeedText) -> SourceResult:
         """Add a warning where the feed holds what no text has."""
         if not text.replaced:
             return reading
@@ -96,24 +96,28 @@ class Page:
         return replace(reading, warnings=(*reading.warnings, note))
 
     def _markdown(
-        self, answer: Answer, begin: bytes, pieces: Iterator[bytes], wanted: date | str | None
-    ) -> Reading:
+        self,
+        answer: StreamedAnswer,
+        begin: bytes,
+        pieces: Iterator[bytes],
+        wanted: date | str | None,
+    ) -> SourceResult:
         expect_markdown(answer, begin)
         raw = b"".join(pieces)
         named = days_in(self.where.rpartition("/")[2])
         digest, warnings = parse(raw, self.where, day=named[1] if named else None)
         if not is_wanted(digest, wanted):
             raise NoDigest(f"{self.where}: this is not the digest {wanted}")
-        return Reading(Outcome.FOUND, self.where, digest, warnings)
+        return SourceResult(SourceOutcome.FOUND, self.where, digest, warnings)
 
-    def _tried(self, item: Item) -> Reading:
+    def _tried(self, item: Item) -> SourceResult:
         """Read an item, whatever comes of it."""
         try:
             return self._item(item)
         except FAILURES as problem:
             return failed(problem, self._name(item))
 
-    def _item(self, item: Item) -> Reading:
+    def _item(self, item: Item) -> SourceResult:
         """Read an item from its Markdown, wherever that is, or else from its HTML."""
         if item.markdown or not item.markdown_url:
             return self._parsed(item, item.text())
@@ -138,15 +142,15 @@ class Page:
             except UnicodeDecodeError as error:
                 raise Malformed(answer.where, 1, "expected UTF-8, found something else") from error
 
-    def _parsed(self, item: Item, text: str) -> Reading:
+    def _parsed(self, item: Item, text: str) -> SourceResult:
         digest, warnings = parse(text, self._name(item), day=item.days[1], url=item.link)
-        return Reading(Outcome.FOUND, self.where, digest, warnings)
+        return SourceResult(SourceOutcome.FOUND, self.where, digest, warnings)
 
     def _name(self, item: Item) -> str:
         return printable(f"{self.where} ({item.slug})")
 
 
-def _is_feed(answer: Answer, begin: bytes) -> bool:
+def _is_feed(answer: StreamedAnswer, begin: bytes) -> bool:
     return bool(_XML_TYPE.fullmatch(answer.type) or _XML.match(begin))
 
 
@@ -160,7 +164,7 @@ def _peeked(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return begin, chain([begin], pieces)
 
 
-def expect_markdown(answer: Answer, begin: bytes) -> None:
+def expect_markdown(answer: StreamedAnswer, begin: bytes) -> None:
     """Raise Malformed where the answer, by its type or its first bytes, is no Markdown."""
     if not _MARKDOWN_TYPE.fullmatch(answer.type):
         found = printable(answer.type[:60])

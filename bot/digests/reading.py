@@ -1,8 +1,8 @@
 """What comes of looking for a digest: the outcomes, and the shape of every kind of source.
 
-A kind of source is a `Finder`: it returns what it found and raises a DigestError otherwise. The
+A kind of source is a `DigestFinder`: it returns what it found and raises a DigestError otherwise. The
 `Source` that callers hold is the same thing with every error made an outcome, so that a pass of the
-worker is one look at `Reading.outcome`.
+worker is one look at `SourceResult.outcome`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SIZE_CAP = 20_000_000
 """Bytes of a digest or a feed, decoded; nothing larger is read."""
 
 
-class Outcome(StrEnum):
+class SourceOutcome(StrEnum):
     """What became of a look at the source."""
 
     FOUND = "found"
@@ -36,7 +36,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Validators:
+class CacheValidators:
     """What a server said of the version it sent (RFC 9110, section 8.8); sent back to it next time.
 
     Both stand here as they came and are empty where the server said nothing; without either they
@@ -50,12 +50,12 @@ class Validators:
         return bool(self.etag or self.last_modified)
 
 
-Memory = Mapping[str, Validators]
+Memory = Mapping[str, CacheValidators]
 NOTHING: Memory = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SourceResult:
     """One look at a source.
 
     `source` is the path or URL that was read, without user, query or fragment, where secrets may
@@ -66,7 +66,7 @@ class Reading:
     is empty, so that UNCHANGED always means the last reading that was not UNREACHABLE.
     """
 
-    outcome: Outcome
+    outcome: SourceOutcome
     source: str
     digest: Digest | None = None
     warnings: tuple[str, ...] = ()
@@ -77,16 +77,16 @@ class Reading:
 class Source(Protocol):
     """Where digests are. No method raises for anything that a source or a network can do."""
 
-    def latest(self, memory: Memory = NOTHING) -> Reading:
+    def latest(self, memory: Memory = NOTHING) -> SourceResult:
         """Read the newest digest; UNCHANGED where nothing is new since `memory` was given.
 
-        What tells is what a server says of its pages (`Validators`), and Git's hashes on GitHub. A
+        What tells is what a server says of its pages (`CacheValidators`), and Git's hashes on GitHub. A
         folder or file on this machine gives no UNCHANGED: it is listed and read at every look, so
         that no time or size of a file is relied on.
         """
         ...
 
-    def since(self, day: date, most: int) -> tuple[Reading, ...]:
+    def since(self, day: date, most: int) -> tuple[SourceResult, ...]:
         """Read the digests of later days than `day`, oldest first, the oldest `most` of them.
 
         Of a digest of several days the last counts. What says the day is what `latest` goes by: a
@@ -103,12 +103,12 @@ class Source(Protocol):
         """
         ...
 
-    def find(self, wanted: date | str) -> Reading:
+    def find(self, wanted: date | str) -> SourceResult:
         """Read the digest of a day (one of its days), or the one with a slug."""
         ...
 
 
-class Finder(Source, Protocol):
+class DigestFinder(Source, Protocol):
     """A kind of source, as its own file writes it: its methods raise what went wrong.
 
     They raise NoDigest, Nowhere, Malformed, Unreachable, and SettingsError where a setting is to
@@ -121,25 +121,25 @@ class Finder(Source, Protocol):
         ...
 
 
-_OUTCOMES: Mapping[type[BotError], Outcome] = {
-    NoDigest: Outcome.NONE,
-    Nowhere: Outcome.NONE,
-    Malformed: Outcome.MALFORMED,
-    Unreachable: Outcome.UNREACHABLE,
-    SettingsError: Outcome.UNREACHABLE,
+_OUTCOMES: Mapping[type[BotError], SourceOutcome] = {
+    NoDigest: SourceOutcome.NONE,
+    Nowhere: SourceOutcome.NONE,
+    Malformed: SourceOutcome.MALFORMED,
+    Unreachable: SourceOutcome.UNREACHABLE,
+    SettingsError: SourceOutcome.UNREACHABLE,
 }
 FAILURES = tuple(_OUTCOMES)
 """What a Finder raises."""
 
 
-def failed(problem: BotError, where: str, memory: Memory = NOTHING) -> Reading:
+def failed(problem: BotError, where: str, memory: Memory = NOTHING) -> SourceResult:
     """Make one of FAILURES a reading of `where`, or of the place that a Malformed names."""
     outcome = _OUTCOMES[type(problem)]
-    return Reading(
+    return SourceResult(
         outcome,
         problem.where if isinstance(problem, Malformed) else where,
         problem=problem,
-        memory=memory if outcome is Outcome.UNREACHABLE else NOTHING,
+        memory=memory if outcome is SourceOutcome.UNREACHABLE else NOTHING,
     )
 
 

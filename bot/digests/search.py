@@ -9,10 +9,18 @@ from datetime import UTC, date, datetime
 from itertools import chain, islice
 from typing import NamedTuple
 
-from bot.digests.names import Names, newest_first
+from bot.digests.names import FileNames, newest_first
 from bot.digests.parse import days_in, head, parse
-from bot.digests.reading import FAILURES, NOTHING, SIZE_CAP, Memory, Outcome, Reading, failed
-from bot.digests.shelf import Listing, Refused, Shelf
+from bot.digests.reading import (
+    FAILURES,
+    NOTHING,
+    SIZE_CAP,
+    Memory,
+    SourceOutcome,
+    SourceResult,
+    failed,
+)
+from bot.digests.shelf import FileListing, FileRefused, FileStore
 from bot.errors import BotError, Malformed, NoDigest
 
 HEAD_SIZE = 65_536
@@ -26,47 +34,47 @@ class _Head(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Shelved:
+class StoredDigests:
     """The digests on a shelf: a Finder."""
 
-    shelf: Shelf
+    shelf: FileStore
 
     @property
     def where(self) -> str:
         """The shelf's own name."""
         return self.shelf.where
 
-    def latest(self, memory: Memory = NOTHING) -> Reading:
+    def latest(self, memory: Memory = NOTHING) -> SourceResult:
         """Read the digest whose name has the latest day; of several the last one published."""
         listing = self.shelf.names(memory)
         if listing is None:
-            return Reading(Outcome.UNCHANGED, self.where, memory=memory)
+            return SourceResult(SourceOutcome.UNCHANGED, self.where, memory=memory)
         return _Search(self.shelf, listing).latest()
 
-    def since(self, day: date, most: int) -> tuple[Reading, ...]:
+    def since(self, day: date, most: int) -> tuple[SourceResult, ...]:
         """Read those of later days; only their files are opened, and those that name no day."""
         return _Search(self.shelf, self._listing()).since(day, most)
 
-    def find(self, wanted: date | str) -> Reading:
+    def find(self, wanted: date | str) -> SourceResult:
         """Read the digest of a day or with a slug, by file name first, by front matter then."""
         search = _Search(self.shelf, self._listing())
         return search.of_day(wanted) if isinstance(wanted, date) else search.with_slug(wanted)
 
-    def _listing(self) -> Listing:
-        return self.shelf.names(NOTHING) or Listing(())
+    def _listing(self) -> FileListing:
+        return self.shelf.names(NOTHING) or FileListing(())
 
 
 class _Search:
     """One look through a listing; gathers warnings as it goes."""
 
-    def __init__(self, shelf: Shelf, listing: Listing) -> None:
+    def __init__(self, shelf: FileStore, listing: FileListing) -> None:
         self._shelf = shelf
         self._memory = listing.memory
         self._warnings = list(listing.warnings)
         self._trouble: BotError | None = None
-        self._names = Names(listing.names)
+        self._names = FileNames(listing.names)
 
-    def latest(self) -> Reading:
+    def latest(self) -> SourceResult:
         learned = defaultdict(list)
         for day, name in self._learned():
             learned[day].append(name)
@@ -75,7 +83,7 @@ class _Search:
                 return reading
         raise self._nothing("no digest")
 
-    def since(self, day: date, most: int) -> tuple[Reading, ...]:
+    def since(self, day: date, most: int) -> tuple[SourceResult, ...]:
         later = self._later(day)
         names = (name for key in sorted(later) for name in self._by_age(later[key]))
         readings = [*islice(filter(None, map(self._tried, names)), most)]
@@ -87,7 +95,7 @@ class _Search:
         newest = (replace(each, warnings=warnings + each.warnings) for each in readings[-1:])
         return (*readings[:-1], *newest)
 
-    def of_day(self, wanted: date) -> Reading:
+    def of_day(self, wanted: date) -> SourceResult:
         day = wanted.isoformat()
         stages: tuple[Iterable[str], ...] = (
             self._names.of(day),
@@ -99,7 +107,7 @@ class _Search:
                 return reading
         raise self._nothing(f"no digest of {day}")
 
-    def with_slug(self, slug: str) -> Reading:
+    def with_slug(self, slug: str) -> SourceResult:
         days = days_in(slug)
         meant = self._names.of(days[1].isoformat()) if days else []
         for stage in (meant, self._names.alike(slug), self._names.all):
@@ -109,12 +117,12 @@ class _Search:
             self._best(broken)
         raise self._nothing(f"no digest with the slug {slug!r}")
 
-    def _best(self, names: Sequence[str]) -> Reading | None:
+    def _best(self, names: Sequence[str]) -> SourceResult | None:
         """Parse the last one published of these; None where all of them are refused."""
         for name in reversed(self._by_age(names)):
             try:
                 reading = self._parsed(name)
-            except Refused as error:
+            except FileRefused as error:
                 self._warn(str(error))
             else:
                 # What could not be opened is to be looked at again, though nothing changes.
@@ -123,11 +131,11 @@ class _Search:
                 return replace(reading, warnings=warnings, memory=memory)
         return None
 
-    def _tried(self, name: str) -> Reading | None:
+    def _tried(self, name: str) -> SourceResult | None:
         """Parse one file, whatever comes of it; None where it is refused."""
         try:
             return self._parsed(name)
-        except Refused as error:
+        except FileRefused as error:
             self._warn(str(error))
             return None
         except FAILURES as problem:
@@ -141,7 +149,7 @@ class _Search:
         heads.sort(key=lambda pair: (pair[0] is not None, _published(pair[0]), pair[1]))
         return [name for _, name in heads]
 
-    def _parsed(self, name: str) -> Reading:
+    def _parsed(self, name: str) -> SourceResult:
         path = self._shelf.path(name)
         raw = self._shelf.read(name, SIZE_CAP + 1)
         if len(raw) > SIZE_CAP:
@@ -150,7 +158,7 @@ class _Search:
         digest, notes = parse(raw, path, day=named[1] if named else None)
         if named and digest.last_day != named[1]:
             notes = (*notes, f"{path}: its name says {named[1]}, its text {digest.last_day}")
-        return Reading(Outcome.FOUND, path, digest, notes)
+        return SourceResult(SourceOutcome.FOUND, path, digest, notes)
 
     def _later(self, day: date) -> Mapping[str, Sequence[str]]:
         """The files of each day after `day`, by name first, by front matter where that has none."""
@@ -189,7 +197,7 @@ class _Search:
         except FAILURES as error:
             self._trouble = error
             self._warn(str(error))
-        except Refused as error:
+        except FileRefused as error:
             self._warn(str(error))
         return None
 

@@ -13,12 +13,12 @@ from typing import Protocol
 from bot.digests.reading import Memory
 
 
-class Refused(Exception):
+class FileRefused(Exception):
     """A file that must not be read, or is none. The message says which and why; others may do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class FileListing:
     """The names on a shelf, what is wrong with some of them, and what to remember of asking."""
 
     names: Iterable[str]
@@ -26,7 +26,7 @@ class Listing:
     memory: Memory = field(default_factory=dict)
 
 
-class Shelf(Protocol):
+class FileStore(Protocol):
     """A place that keeps files by name."""
 
     @property
@@ -39,7 +39,7 @@ class Shelf(Protocol):
         """How many files may be opened only to learn what they are."""
         ...
 
-    def names(self, memory: Memory) -> Listing | None:
+    def names(self, memory: Memory) -> FileListing | None:
         """Name the files; None where nothing changed since `memory`. Raises NoDigest, Unreachable.
 
         Names need not be those of digests.

@@ -15,21 +15,21 @@ from pathlib import Path
 from bot.digests.reading import (
     FAILURES,
     NOTHING,
-    Finder,
+    CacheValidators,
+    DigestFinder,
     Memory,
-    Outcome,
-    Reading,
     Source,
-    Validators,
+    SourceOutcome,
+    SourceResult,
     failed,
 )
 from bot.errors import SettingsError
 
 __all__ = (
-    "Outcome",
-    "Reading",
+    "CacheValidators",
     "Source",
-    "Validators",
+    "SourceOutcome",
+    "SourceResult",
     "judge",
     "open_source",
     "read_file",
@@ -76,16 +76,16 @@ def open_source(  # noqa: PLR0913 - a setting each, all with a default
     return _Guarded(kind(spec, access))
 
 
-def read_file(path: Path) -> Reading:
+def read_file(path: Path) -> SourceResult:
     """Read one file as a digest."""
-    from bot.digests.folder import File  # noqa: PLC0415 - loads at first use
+    from bot.digests.folder import FileSource  # noqa: PLC0415 - loads at first use
 
-    return _Guarded(File(path)).latest()
+    return _Guarded(FileSource(path)).latest()
 
 
 def read_url(
     url: str, *, timeout: float = 30.0, clock: Callable[[], float] = time.monotonic
-) -> Reading:
+) -> SourceResult:
     """Read one URL: a digest in Markdown, or the newest one of a feed.
 
     Raises SettingsError for a URL that must not be fetched.
@@ -93,20 +93,20 @@ def read_url(
     return _Guarded(_page(url, _Access(timeout, clock), "The digest's URL")).latest()
 
 
-def judge(reading: Reading, now: datetime, max_age: timedelta | None) -> Reading:
+def judge(reading: SourceResult, now: datetime, max_age: timedelta | None) -> SourceResult:
     """Say of a digest that was FOUND whether there is a reason not to publish it.
 
     A draft is DRAFT, however old or unfinished; without papers it is EMPTY, however old; published
     longer than `max_age` before `now` (UTC) it is STALE. None lets any age pass.
     """
-    if reading.outcome is not Outcome.FOUND or reading.digest is None:
+    if reading.outcome is not SourceOutcome.FOUND or reading.digest is None:
         return reading
     if reading.digest.draft:
-        return replace(reading, outcome=Outcome.DRAFT)
+        return replace(reading, outcome=SourceOutcome.DRAFT)
     if not reading.digest.papers:
-        return replace(reading, outcome=Outcome.EMPTY)
+        return replace(reading, outcome=SourceOutcome.EMPTY)
     if max_age is not None and now - reading.digest.published > max_age:
-        return replace(reading, outcome=Outcome.STALE)
+        return replace(reading, outcome=SourceOutcome.STALE)
     return reading
 
 
@@ -114,30 +114,30 @@ def judge(reading: Reading, now: datetime, max_age: timedelta | None) -> Reading
 class _Guarded:
     """A source whose every failure is an outcome."""
 
-    finder: Finder
+    finder: DigestFinder
 
-    def latest(self, memory: Memory = NOTHING) -> Reading:
+    def latest(self, memory: Memory = NOTHING) -> SourceResult:
         try:
             return self.finder.latest(memory)
         except FAILURES as problem:
             return failed(problem, self.finder.where, memory)
 
-    def since(self, day: date, most: int) -> tuple[Reading, ...]:
+    def since(self, day: date, most: int) -> tuple[SourceResult, ...]:
         try:
             return self.finder.since(day, most) if most > 0 else ()
         except FAILURES as problem:
             return (failed(problem, self.finder.where),)
 
-    def find(self, wanted: date | str) -> Reading:
+    def find(self, wanted: date | str) -> SourceResult:
         try:
             return self.finder.find(wanted)
         except FAILURES as problem:
             return failed(problem, self.finder.where)
 
 
-def _github(spec: str, access: _Access) -> Finder:
+def _github(spec: str, access: _Access) -> DigestFinder:
     from bot.digests.github import repository  # noqa: PLC0415 - loads at first use
-    from bot.digests.search import Shelved  # noqa: PLC0415 - loads at first use
+    from bot.digests.search import StoredDigests  # noqa: PLC0415 - loads at first use
     from bot.digests.urls import refusal, shown  # noqa: PLC0415 - loads at first use
     from bot.digests.web import Web  # noqa: PLC0415 - loads at first use
 
@@ -150,30 +150,30 @@ def _github(spec: str, access: _Access) -> Finder:
     shelf = repository(spec, web, access.github_api_url, access.github_token)
     if shelf is None:
         raise _wrong(spec, "it is not of the shape github:owner/repo/folder@ref")
-    return Shelved(shelf)
+    return StoredDigests(shelf)
 
 
-def _page(spec: str, access: _Access, name: str = "BOT_DIGESTS") -> Finder:
-    from bot.digests.page import Page  # noqa: PLC0415 - loads at first use
+def _page(spec: str, access: _Access, name: str = "BOT_DIGESTS") -> DigestFinder:
+    from bot.digests.page import UrlSource  # noqa: PLC0415 - loads at first use
     from bot.digests.urls import refusal, shown  # noqa: PLC0415 - loads at first use
     from bot.digests.web import Web  # noqa: PLC0415 - loads at first use
 
     if trouble := refusal(spec):
         raise _wrong(shown(spec), trouble, name)
-    return Page(spec, Web(access.timeout, access.clock))
+    return UrlSource(spec, Web(access.timeout, access.clock))
 
 
-def _local(spec: str, access: _Access) -> Finder:
-    from bot.digests.folder import File, Folder  # noqa: PLC0415 - loads at first use
-    from bot.digests.search import Shelved  # noqa: PLC0415 - loads at first use
+def _local(spec: str, access: _Access) -> DigestFinder:
+    from bot.digests.folder import FileSource, Folder  # noqa: PLC0415 - loads at first use
+    from bot.digests.search import StoredDigests  # noqa: PLC0415 - loads at first use
 
     del access
     path = Path(spec)
     try:
         if path.is_dir():
-            return Shelved(Folder(path))
+            return StoredDigests(Folder(path))
         if path.is_file():
-            return File(path)
+            return FileSource(path)
         reason = "it is neither a file nor a folder" if path.exists() else "there is no such path"
     except (OSError, ValueError):  # ValueError: a NUL in it
         reason = "it cannot be looked at"
@@ -185,7 +185,7 @@ def _wrong(value: str, reason: str, name: str = "BOT_DIGESTS") -> SettingsError:
 
 
 # The first shape that fits the beginning of the text (in any case) decides.
-_KINDS: Sequence[tuple[str, Callable[[str, _Access], Finder]]] = (
+_KINDS: Sequence[tuple[str, Callable[[str, _Access], DigestFinder]]] = (
     (r"github:", _github),
     (r"[a-z][a-z0-9+.-]+://", _page),
     (r"", _local),

@@ -19,8 +19,8 @@ import requests
 from requests.auth import AuthBase
 
 from bot import __version__
-from bot.digests.answer import Answer
-from bot.digests.reading import SIZE_CAP, Validators
+from bot.digests.answer import StreamedAnswer
+from bot.digests.reading import SIZE_CAP, CacheValidators
 from bot.digests.urls import is_local, origin, refusal, shown
 from bot.digests.wire import DeadlineAdapter, told
 from bot.errors import Unreachable
@@ -46,12 +46,17 @@ class Web:
 
     @contextmanager
     def get(
-        self, url: str, *, accept: str = "*/*", token: str = "", known: Validators | None = None
-    ) -> Iterator[Answer]:
+        self,
+        url: str,
+        *,
+        accept: str = "*/*",
+        token: str = "",
+        known: CacheValidators | None = None,
+    ) -> Iterator[StreamedAnswer]:
         """GET `url`, following redirects; the answer's body can be read inside the `with`.
 
         With `known`, the answer may be 304. `token` is sent as a Bearer token to the host of `url`
-        alone. Raises Unreachable; statuses are the caller's to judge (`Answer.insist`).
+        alone. Raises Unreachable; statuses are the caller's to judge (`StreamedAnswer.insist`).
         """
         ends = self.clock() + self.timeout
         headers = {
@@ -59,17 +64,17 @@ class Web:
             "Accept-Encoding": "gzip",
             "Connection": "close",  # urllib3 leaves the closing of its pools to the collector
             "User-Agent": f"bot/{__version__}",
-            **_conditions(known or Validators()),
+            **_conditions(known or CacheValidators()),
         }
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.ERROR)
-        with _Session() as session:
+        with _NoRedirects() as session:
             trip = _Trip(session, headers, token, self.timeout, lambda: ends - self.clock())
             session.mount("https://", DeadlineAdapter(trip.left))
             session.mount("http://", DeadlineAdapter(trip.left))
             with trip.to(url) as response:
                 redact = Redact(token)
-                yield Answer(response.url or url, self.timeout, self.cap, response, redact)
+                yield StreamedAnswer(response.url or url, self.timeout, self.cap, response, redact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ class _Trip:
             )
 
 
-class _Session(requests.Session):
+class _NoRedirects(requests.Session):
     """A session that leaves redirects alone.
 
     requests reads the whole body of each, and its Location, even where it is not to follow it.
@@ -147,6 +152,6 @@ class _Bearer(AuthBase):
         return request
 
 
-def _conditions(known: Validators) -> Mapping[str, str]:
+def _conditions(known: CacheValidators) -> Mapping[str, str]:
     asked = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
     return {name: value for name, value in asked.items() if value}

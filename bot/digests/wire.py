@@ -91,26 +91,26 @@ _LEAST = 0.1  # seconds for an address, however many there are
 def _pools(left: Left) -> dict[str, type[HTTPConnectionPool]]:
     """Pool classes for urllib3, whose connections answer through `_Until`."""
 
-    class Response(http.client.HTTPResponse):
+    class DeadlineResponse(http.client.HTTPResponse):
         def __init__(
             self, sock: socket.socket, debuglevel: int = 0, method: str | None = None
         ) -> None:
             super().__init__(sock, debuglevel, method)
             self.fp = io.BufferedReader(_Until(self.fp.detach(), sock, left))
 
-    class Plain(SharedTime):
-        response_class = Response
+    class PlainConnection(SharedTime):
+        response_class = DeadlineResponse
 
-    class Secure(Plain, HTTPSConnection):
+    class SecureConnection(PlainConnection, HTTPSConnection):
         pass
 
-    Plain.left = staticmethod(left)
+    PlainConnection.left = staticmethod(left)
 
     class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
+        ConnectionCls = PlainConnection
 
     class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = Secure
+        ConnectionCls = SecureConnection
 
     return {"http": PlainPool, "https": SecurePool}
 

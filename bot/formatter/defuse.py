@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from bot.formatter.entities import Kind, entities
+from bot.formatter.entities import EntityKind, entities
 from bot.model import Network
 
 _SIGNS = "@#$\uff20\uff03"  # the last two are the full-width forms
@@ -71,7 +71,7 @@ def _for_x(text: str) -> str:
         pieces, end = list[str](), 0
         for entity in found:
             before = text[end : entity.start]
-            is_link = entity.kind is Kind.URL
+            is_link = entity.kind is EntityKind.URL
             pieces += (
                 (before, _bracketed(entity.text))
                 if is_link

@@ -54,7 +54,7 @@ _CASHTAG = re.compile(
 )
 
 
-class Kind(StrEnum):
+class EntityKind(StrEnum):
     """What an entity is."""
 
     URL = "url"
@@ -70,7 +70,7 @@ class Entity:
     A mention may name a list (`@user/list`).
     """
 
-    kind: Kind
+    kind: EntityKind
     start: int
     end: int
     text: str
@@ -91,13 +91,13 @@ def urls(text: str) -> tuple[Entity, ...]:
     if "." not in text:
         return ()
     found = ((link.start, _url_end(text, link.start, link.end)) for link in links(text, _RULES))
-    return tuple(_entity(Kind.URL, text, start, end) for start, end in found if end)
+    return tuple(_entity(EntityKind.URL, text, start, end) for start, end in found if end)
 
 
 def mentions(text: str) -> tuple[Entity, ...]:
     """Return the users named, and the lists (`@user/list`)."""
     return tuple(
-        _entity(Kind.MENTION, text, *match.span(1))
+        _entity(EntityKind.MENTION, text, *match.span(1))
         for match in _MENTION.finditer(text)
         if not _NO_MENTION_BEFORE.match(text, match.end())
     )
@@ -105,15 +105,17 @@ def mentions(text: str) -> tuple[Entity, ...]:
 
 def hashtags(text: str) -> tuple[Entity, ...]:
     """Return the hashtags, those inside a link too (`entities` leaves these out)."""
-    return tuple(_entity(Kind.HASHTAG, text, start, end) for start, end in _hashtags(text))
+    return tuple(_entity(EntityKind.HASHTAG, text, start, end) for start, end in _hashtags(text))
 
 
 def cashtags(text: str) -> tuple[Entity, ...]:
     """Return the cashtags: a dollar sign, one to six letters and perhaps a suffix (`$BRK.A`)."""
-    return tuple(_entity(Kind.CASHTAG, text, *match.span(1)) for match in _CASHTAG.finditer(text))
+    return tuple(
+        _entity(EntityKind.CASHTAG, text, *match.span(1)) for match in _CASHTAG.finditer(text)
+    )
 
 
-def _entity(kind: Kind, text: str, start: int, end: int) -> Entity:
+def _entity(kind: EntityKind, text: str, start: int, end: int) -> Entity:
     return Entity(kind, start, end, text[start:end])
 
 

@@ -39,7 +39,7 @@ _REFUSED_METHODS = frozenset(
 _REFUSED_GLOBALS = ("lipsum", "cycler")
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
+class TemplateSandbox(ImmutableSandboxedEnvironment):
     """The environment templates run in. Set `steps` before each rendering."""
 
     intercepted_binops = frozenset(("*", "**"))

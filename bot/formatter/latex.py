@@ -68,7 +68,7 @@ def latex_to_text(text: str) -> str:
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _OpenCommand:
     """A command that waits for its arguments; `raw` is what stands there if none comes."""
 
     raw: str
@@ -86,7 +86,7 @@ class _Frame:
     bare: bool = False
     known: int = 0
     parts: list[str] = field(default_factory=list)
-    waiting: list[_Waiting] = field(default_factory=list)
+    waiting: list[_OpenCommand] = field(default_factory=list)
 
     def settle(self) -> list[str]:
         """Give up on arguments that never came."""
@@ -163,7 +163,7 @@ class _Converter:
 
     def wait(self, raw: str, needs: int, make: Callable[..., str]) -> None:
         if len(self.top.waiting) < _DEEPEST:
-            self.top.waiting.append(_Waiting(raw, needs, make))
+            self.top.waiting.append(_OpenCommand(raw, needs, make))
         else:
             self.emit(raw)
 

@@ -16,7 +16,7 @@ from bot.formatter.entities import urls
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
+class XPrices:
     """US dollars a call; valid `since`, last looked up `read`.
 
     `post` and `post_with_url` are for creating one; `own_post` for each post returned of the
@@ -33,7 +33,7 @@ class Prices:
     read: date
 
 
-PRICES = Prices(
+PRICES = XPrices(
     post=Decimal("0.015"),
     post_with_url=Decimal("0.200"),
     own_post=Decimal("0.001"),

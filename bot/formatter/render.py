@@ -43,7 +43,7 @@ def render(digest: Digest, account: Account, templates: Templates) -> Thread:
     """
     chosen = selected(digest, account)
     top = chosen.papers[: account.top] if account.top else chosen.papers
-    writer = _Writer(
+    writer = _ThreadWriter(
         account=account,
         templates=templates,
         papers=top,
@@ -64,7 +64,7 @@ def render(digest: Digest, account: Account, templates: Templates) -> Thread:
 
 
 @dataclass(frozen=True, slots=True)
-class _Writer:
+class _ThreadWriter:
     """Writes the posts of one thread; their positions are given afterwards."""
 
     account: Account

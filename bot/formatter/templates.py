@@ -9,7 +9,7 @@ from types import TracebackType
 import jinja2
 
 from bot.errors import TemplateError
-from bot.formatter.environment import STEPS, Sandbox
+from bot.formatter.environment import STEPS, TemplateSandbox
 from bot.model import Network
 
 MAX_CHARACTERS = 100_000
@@ -59,7 +59,7 @@ class Templates:
     def __init__(self, network: Network, folder: Path | None = None) -> None:
         self._folders = [*([folder] if folder else []), package_folder()]
         self._network = network
-        self._environment = Sandbox(self._folders)
+        self._environment = TemplateSandbox(self._folders)
         self._compiled: dict[str, jinja2.Template] = {}
 
     def render(self, name: str, variables: Mapping[str, object]) -> str:

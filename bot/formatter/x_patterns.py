@@ -49,7 +49,7 @@ class Dialect:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LinkMatch:
     """A link in a text: where it starts, its host starts and ends, and the whole of it ends."""
 
     start: int
@@ -83,7 +83,7 @@ def dialect(schemes: str, path: str, path_end: str, query: str, query_end: str) 
     )
 
 
-def links(text: str, rules: Dialect) -> Iterator[Found]:
+def links(text: str, rules: Dialect) -> Iterator[LinkMatch]:
     """Yield the links of `text` from left to right; they never overlap, nor touch.
 
     Without a scheme the host is ASCII and accented letters only, and a tail needs a path.
@@ -99,13 +99,13 @@ def links(text: str, rules: Dialect) -> Iterator[Found]:
         tail = rules.tail.match(text, host_end)
         end = tail.end() if tail else host_end
         at = end + 1
-        found = Found(head.start(), host, host_end, end)
+        found = LinkMatch(head.start(), host, host_end, end)
         if _is_link(text, found):
             short = not found.has_scheme and not (tail and tail[1])
-            yield Found(found.start, host, host_end, host_end) if short else found
+            yield LinkMatch(found.start, host, host_end, host_end) if short else found
 
 
-def _is_link(text: str, found: Found) -> bool:
+def _is_link(text: str, found: LinkMatch) -> bool:
     if not found.has_scheme and text.endswith(("-", "_", ".", "/"), 0, found.start):
         return False
     host = text[found.host : found.host_end]

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bot.ledger.base import Base
 from bot.ledger.columns import dollars, micros, stamp, time_of, words
-from bot.ledger.rows import Limit, Spending, StoredThread
+from bot.ledger.rows import Spending, StoredLimit, StoredThread
 
 LONGEST_LIMIT = timedelta(days=31)
 """How long a network's limit lasts at most: X's longest is a month's."""
@@ -17,7 +17,7 @@ LONGEST_LIMIT = timedelta(days=31)
 class Accounts(Base):
     """The part of the ledger about accounts and digests."""
 
-    def limit(self, limit: Limit) -> None:
+    def limit(self, limit: StoredLimit) -> None:
         """Keep what a network said last of this kind of limit."""
         self._change(
             "INSERT INTO limits VALUES (:account, :kind, :until, :reason)"
@@ -28,7 +28,7 @@ class Accounts(Base):
             reason=words(limit.reason),
         )
 
-    def limits(self, account: str, at: datetime) -> tuple[Limit, ...]:
+    def limits(self, account: str, at: datetime) -> tuple[StoredLimit, ...]:
         """Return the account's limits that are in force at `at`.
 
         One that ends later than any network lets wait was kept by a clock that ran ahead.
@@ -41,7 +41,7 @@ class Accounts(Base):
             latest=stamp(at + LONGEST_LIMIT),
         )
         return tuple(
-            Limit(account, row["kind"], time_of(row["until"]), row["reason"]) for row in rows
+            StoredLimit(account, row["kind"], time_of(row["until"]), row["reason"]) for row in rows
         )
 
     def spend(self, spending: Spending) -> None:

@@ -120,7 +120,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class StoredLimit:
     """What a network said of one of its limits: nothing of `kind` before `until`."""
 
     account: str

@@ -17,7 +17,7 @@ from bot.ledger.migrations import LATEST
 from bot.ledger.pictures import Pictures
 from bot.ledger.posts import Posts
 from bot.ledger.reader import Reader, version
-from bot.ledger.troubles import Troubles
+from bot.ledger.troubles import Problems
 from bot.ledger.writer import Writer
 
 __all__ = ["Ledger", "LedgerError"]
@@ -25,7 +25,7 @@ __all__ = ["Ledger", "LedgerError"]
 _WAIT = 10.0
 
 
-class Ledger(Posts, Accounts, Troubles, Pictures):
+class Ledger(Posts, Accounts, Problems, Pictures):
     """An open ledger; use it in a `with` statement. Threads may share one.
 
     Every method raises LedgerError where the file cannot be used, and Locked, which is one, where

@@ -10,7 +10,7 @@ from bot.ledger.columns import moment, stamp, time_of, words
 from bot.ledger.rows import StoredTrouble
 
 
-class Troubles(Base):
+class Problems(Base):
     """The part of the ledger about troubles. What is told and over is forgotten."""
 
     def troubles(self) -> tuple[StoredTrouble, ...]:

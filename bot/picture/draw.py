@@ -21,7 +21,7 @@ _PANIC = "pyo3_runtime"
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class DrawnPicture:
     """A PNG and what it shows in words. Sizes are in pixels."""
 
     data: bytes = field(repr=False)
@@ -31,7 +31,7 @@ class Picture:
     type: str = "image/png"
 
 
-def draw(digest: Digest, top: int = MOST) -> Picture:
+def draw(digest: Digest, top: int = MOST) -> DrawnPicture:
     """Draw the first `top` papers of a tidied digest (0 for all, ten at most), by their rank.
 
     The digest is the account's own selection. Text never keeps a picture from being drawn: a sign
@@ -48,7 +48,7 @@ def draw(digest: Digest, top: int = MOST) -> Picture:
     named = replace(digest, title="" if _are_letters(lost) else title)
     shapes, height = chart(named, [*map(_drawable, papers)])
     data = _png(svg(shapes, WIDTH, height), fonts)
-    return Picture(data, describe(digest, top), WIDTH, height)
+    return DrawnPicture(data, describe(digest, top), WIDTH, height)
 
 
 def describe(digest: Digest, top: int = MOST) -> str:

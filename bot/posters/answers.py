@@ -15,7 +15,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from types import MappingProxyType
 
-from bot.posters.poster import CannotRead, Outcome, Refusal, Sort
+from bot.posters.poster import CannotRead, Outcome, OutcomeKind, Refusal
 from bot.posters.values import at, clean, http_date, items_at, leaves, origin, text_at, wait
 
 _NO_CREDITS = 402
@@ -35,7 +35,7 @@ _GONE = (404, 410)
 _CLOCK_CODE = re.compile(r"\bcode=135\b")
 
 
-class Fate(StrEnum):
+class TransportResult(StrEnum):
     """What became of a request, as far as this machine can tell."""
 
     ANSWERED = "answered"
@@ -81,20 +81,20 @@ class Exchange:
     `broke` says that the connection ended before the answer, and not for want of time.
     """
 
-    fate: Fate
+    fate: TransportResult
     reply: Reply | None = None
     trouble: str = ""
     broke: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AnswerMeaning:
     """What an answer means: what is said of it to people, and what a person can do about it.
 
     See `Outcome.duplicate`.
     """
 
-    sort: Sort
+    sort: OutcomeKind
     words: str
     refusal: Refusal | None = None
     duplicate: bool = False
@@ -102,17 +102,17 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
+class ErrorPattern:
     """A verdict for answers of these statuses whose text matches `said`."""
 
     statuses: Collection[int]
     said: re.Pattern[str]
-    verdict: Verdict
+    verdict: AnswerMeaning
     replies_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RefusalRules:
     """How one network refuses: the first hint that fits, else the status, else it is unknown.
 
     `speaks` are the members of which its own refusals in JSON have at least one. `resets` are the
@@ -123,8 +123,8 @@ class Rules:
     network: str
     speaks: Collection[str]
     resets: Sequence[str]
-    hints: Sequence[Hint] = ()
-    statuses: Mapping[int, Verdict] = field(default_factory=dict)
+    hints: Sequence[ErrorPattern] = ()
+    statuses: Mapping[int, AnswerMeaning] = field(default_factory=dict)
     signed: bool = False
     unread: str = ""
     mends: Mapping[Refusal, str] = field(default_factory=dict)
@@ -132,17 +132,21 @@ class Rules:
 
 NOT_ACCEPTED = "it does not accept the account's tokens"
 _TAKEN_BACK = "it does not take this post"
-WRONG_ADDRESS = Verdict(Sort.REFUSED, "this address is not one of its API", Refusal.ADDRESS)
-STATUSES: Mapping[int, Verdict] = MappingProxyType(
+WRONG_ADDRESS = AnswerMeaning(
+    OutcomeKind.REFUSED, "this address is not one of its API", Refusal.ADDRESS
+)
+STATUSES: Mapping[int, AnswerMeaning] = MappingProxyType(
     {
-        400: Verdict(Sort.REFUSED, _TAKEN_BACK, Refusal.CONTENT),
-        401: Verdict(Sort.REFUSED, NOT_ACCEPTED, Refusal.CREDENTIALS),
-        402: Verdict(Sort.LATER, "the account's credits, or its spending limit, are used up"),
-        403: Verdict(Sort.REFUSED, "it does not allow this post", Refusal.CONTENT),
+        400: AnswerMeaning(OutcomeKind.REFUSED, _TAKEN_BACK, Refusal.CONTENT),
+        401: AnswerMeaning(OutcomeKind.REFUSED, NOT_ACCEPTED, Refusal.CREDENTIALS),
+        402: AnswerMeaning(
+            OutcomeKind.LATER, "the account's credits, or its spending limit, are used up"
+        ),
+        403: AnswerMeaning(OutcomeKind.REFUSED, "it does not allow this post", Refusal.CONTENT),
         404: WRONG_ADDRESS,
-        413: Verdict(Sort.REFUSED, "the post is too large for it", Refusal.CONTENT),
-        422: Verdict(Sort.REFUSED, _TAKEN_BACK, Refusal.CONTENT),
-        429: Verdict(Sort.LATER, "its rate limit is reached"),
+        413: AnswerMeaning(OutcomeKind.REFUSED, "the post is too large for it", Refusal.CONTENT),
+        422: AnswerMeaning(OutcomeKind.REFUSED, _TAKEN_BACK, Refusal.CONTENT),
+        429: AnswerMeaning(OutcomeKind.LATER, "its rate limit is reached"),
     }
 )
 """What a refusal means where the network's own rules say nothing else."""
@@ -154,14 +158,16 @@ MENDS: Mapping[Refusal, str] = MappingProxyType(
     }
 )
 
-_UNKNOWN = Verdict(Sort.UNKNOWN, "whether it was carried out is not known")
-_GATEWAY = Verdict(Sort.UNKNOWN, "this is a page of something in front of the network")
-_UNSAID = Verdict(Sort.UNKNOWN, "it does not say why")
-_UNANSWERED: Mapping[Fate, Verdict] = MappingProxyType(
+_UNKNOWN = AnswerMeaning(OutcomeKind.UNKNOWN, "whether it was carried out is not known")
+_GATEWAY = AnswerMeaning(OutcomeKind.UNKNOWN, "this is a page of something in front of the network")
+_UNSAID = AnswerMeaning(OutcomeKind.UNKNOWN, "it does not say why")
+_UNANSWERED: Mapping[TransportResult, AnswerMeaning] = MappingProxyType(
     {
-        Fate.UNSENT: Verdict(Sort.LATER, "nothing was sent"),
-        Fate.UNFIT: Verdict(Sort.REFUSED, "nothing was sent", Refusal.CONTENT),
-        Fate.LOST: _UNKNOWN,
+        TransportResult.UNSENT: AnswerMeaning(OutcomeKind.LATER, "nothing was sent"),
+        TransportResult.UNFIT: AnswerMeaning(
+            OutcomeKind.REFUSED, "nothing was sent", Refusal.CONTENT
+        ),
+        TransportResult.LOST: _UNKNOWN,
     }
 )
 
@@ -176,18 +182,18 @@ def unanswered(exchange: Exchange, network: str) -> Outcome:
 def no_id(network: str, text: str) -> Outcome:
     """Return the outcome of asking for something that cannot be a post's id."""
     reason = f"{clean(text)!r} is no id of a post on {network}"
-    return Outcome(Sort.REFUSED, reason=reason, refusal=Refusal.CONTENT)
+    return Outcome(OutcomeKind.REFUSED, reason=reason, refusal=Refusal.CONTENT)
 
 
 def unreadable(reply: Reply, network: str) -> Outcome:
     """Return the outcome of a request that worked by its status, with an answer past reading."""
     return Outcome(
-        Sort.UNKNOWN,
+        OutcomeKind.UNKNOWN,
         reason=f"{network} answers {reply.status}, and not with a post; {_UNKNOWN.words}",
     )
 
 
-def refused(reply: Reply, rules: Rules, now: datetime, *, is_reply: bool = False) -> Outcome:
+def refused(reply: Reply, rules: RefusalRules, now: datetime, *, is_reply: bool = False) -> Outcome:
     """Return the outcome of a request that did not work by its status; `is_reply` of a reply."""
     verdict = judged(reply, rules, now, is_reply=is_reply)
     reason = f"{rules.network} answers {reply.status}{quoted(reply)}: {verdict.words}"
@@ -195,13 +201,15 @@ def refused(reply: Reply, rules: Rules, now: datetime, *, is_reply: bool = False
         verdict.sort,
         reason=reason,
         refusal=verdict.refusal,
-        until=_until(reply, rules, now) if verdict.sort is Sort.LATER else None,
+        until=_until(reply, rules, now) if verdict.sort is OutcomeKind.LATER else None,
         duplicate=verdict.duplicate,
         mend=verdict.mend or _mend(verdict.refusal, rules),
     )
 
 
-def judged(reply: Reply, rules: Rules, now: datetime, *, is_reply: bool = False) -> Verdict:
+def judged(
+    reply: Reply, rules: RefusalRules, now: datetime, *, is_reply: bool = False
+) -> AnswerMeaning:
     """Return what a refusal means, of any request: the one table of a network.
 
     What refuses must be the network itself. A page, as gateways show one, says nothing of what
@@ -224,7 +232,7 @@ def judged(reply: Reply, rules: Rules, now: datetime, *, is_reply: bool = False)
     return rules.statuses.get(reply.status) or STATUSES.get(reply.status, _UNKNOWN)
 
 
-def _speaks(reply: Reply, rules: Rules) -> bool:
+def _speaks(reply: Reply, rules: RefusalRules) -> bool:
     """Tell whether the network itself refuses: in JSON, and with words where it has them."""
     value = reply.value()
     named = isinstance(value, dict) and any(value.get(name) for name in rules.speaks)
@@ -236,7 +244,7 @@ def is_page(reply: Reply) -> bool:
     return bool(_PAGE.match(reply.body)) or at(reply.value(), "cloudflare_error") is not None
 
 
-def is_unsaid(exchange: Exchange, rules: Rules) -> bool:
+def is_unsaid(exchange: Exchange, rules: RefusalRules) -> bool:
     """Tell whether a refusal gives no reason: the token may be what is refused, or the request.
 
     snac2 and Takahe answer so to a token that was revoked. A page that says 404 may be that of a
@@ -248,7 +256,7 @@ def is_unsaid(exchange: Exchange, rules: Rules) -> bool:
     return not _speaks(reply, rules) and (reply.status == _NOT_FOUND or not is_page(reply))
 
 
-def is_gone(reply: Reply | None, rules: Rules) -> bool:
+def is_gone(reply: Reply | None, rules: RefusalRules) -> bool:
     """Tell whether the network itself says that what was asked for is not there."""
     return reply is not None and reply.status in _GONE and _speaks(reply, rules)
 
@@ -259,34 +267,34 @@ def may_be_gone(reply: Reply | None) -> bool:
 
 
 def settled(
-    exchange: Exchange, outcome: Outcome, rules: Rules, ask: Callable[[], object]
+    exchange: Exchange, outcome: Outcome, rules: RefusalRules, ask: Callable[[], object]
 ) -> Outcome:
     """Return the outcome, corrected where the network gave no reason for its refusal.
 
     `ask` asks the network who we are, and raises CannotRead. Refused alike, it is the token.
     """
     reply = exchange.reply
-    if reply is None or outcome.sort is not Sort.UNKNOWN or not is_unsaid(exchange, rules):
+    if reply is None or outcome.sort is not OutcomeKind.UNKNOWN or not is_unsaid(exchange, rules):
         return outcome
     try:
         ask()
     except CannotRead as error:
         if error.refusal in (Refusal.CREDENTIALS, Refusal.ADDRESS):
             reason, refusal = error.message, error.refusal
-            return Outcome(Sort.REFUSED, reason=reason, refusal=refusal, mend=error.mend)
+            return Outcome(OutcomeKind.REFUSED, reason=reason, refusal=refusal, mend=error.mend)
         return outcome
     if reply.status not in _ABOUT_CONTENT:
         return outcome
     reason = f"{rules.network} answers {reply.status}: {_TAKEN_BACK}, and does not say why"
-    return Outcome(Sort.REFUSED, reason=reason, refusal=Refusal.CONTENT)
+    return Outcome(OutcomeKind.REFUSED, reason=reason, refusal=Refusal.CONTENT)
 
 
-def _mend(refusal: Refusal | None, rules: Rules) -> str:
+def _mend(refusal: Refusal | None, rules: RefusalRules) -> str:
     """Return what a person can do about a refusal; empty where nothing is known."""
     return (rules.mends.get(refusal) or MENDS.get(refusal, "")) if refusal else ""
 
 
-def _wrong_clock(reply: Reply, text: str, now: datetime) -> Verdict | None:
+def _wrong_clock(reply: Reply, text: str, now: datetime) -> AnswerMeaning | None:
     """Judge a 401 of a request that was signed with a time of this machine's that is wrong."""
     apart = now - reply.clock if reply.clock else timedelta(0)
     is_far = abs(apart) >= _CLOCKS_APART
@@ -296,26 +304,28 @@ def _wrong_clock(reply: Reply, text: str, now: datetime) -> Verdict | None:
     minutes = abs(apart) // timedelta(minutes=1)
     off = f"is {minutes} minutes {way} the network's" if is_far else "is wrong"
     words = f"this machine's clock {off}, and requests are signed with its time"
-    return Verdict(Sort.REFUSED, words, Refusal.CREDENTIALS, mend="Set this machine's clock (NTP).")
+    return AnswerMeaning(
+        OutcomeKind.REFUSED, words, Refusal.CREDENTIALS, mend="Set this machine's clock (NTP)."
+    )
 
 
-def _until(reply: Reply, rules: Rules, now: datetime) -> datetime | None:
+def _until(reply: Reply, rules: RefusalRules, now: datetime) -> datetime | None:
     """Return when to ask again after a refusal for now; None where it only says "later"."""
     return wait(reply.headers, rules.resets if reply.status in _NOT_NOW else (), now)
 
 
-def _redirect(reply: Reply) -> Verdict | None:
+def _redirect(reply: Reply) -> AnswerMeaning | None:
     """Judge a redirect. A 303 is none: it is how servers say that they have acted."""
     location = reply.headers.get("location", "")
     if reply.status not in _REDIRECTS or not location:
         return None
     where = origin(location) or "another path of its own"
     words = f"it redirects to {where}, and redirects are not followed"
-    return Verdict(Sort.REFUSED, words, Refusal.ADDRESS)
+    return AnswerMeaning(OutcomeKind.REFUSED, words, Refusal.ADDRESS)
 
 
 def cannot_read(
-    exchange: Exchange, rules: Rules, now: datetime, *, login: bool = False
+    exchange: Exchange, rules: RefusalRules, now: datetime, *, login: bool = False
 ) -> CannotRead:
     """Return the error for a read that did not work; `login` of one that asks who we are.
 
@@ -345,11 +355,13 @@ def cannot_read(
     return CannotRead(message, until=until)
 
 
-def _about(verdict: Verdict, status: int, rules: Rules, *, login: bool) -> Refusal | None:
+def _about(
+    verdict: AnswerMeaning, status: int, rules: RefusalRules, *, login: bool
+) -> Refusal | None:
     """Tell what of the account a refused read is about; None where it may work another time."""
     if login and status == _NOT_FOUND:
         return Refusal.ADDRESS
-    if verdict is _GATEWAY or verdict.sort is Sort.LATER:
+    if verdict is _GATEWAY or verdict.sort is OutcomeKind.LATER:
         return None
     if verdict.refusal in (Refusal.CREDENTIALS, Refusal.SCOPE):
         return verdict.refusal

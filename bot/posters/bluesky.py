@@ -18,19 +18,19 @@ from bot.posters import bluesky_errors as errors
 from bot.posters.answers import no_id
 from bot.posters.bluesky_client import Client
 from bot.posters.bluesky_records import POST, Image, Ref, key_of, record, seen, size_of
-from bot.posters.bluesky_session import Login
+from bot.posters.bluesky_session import SessionManager
 from bot.posters.bluesky_wire import Wire
-from bot.posters.keeper import Keeper
+from bot.posters.keeper import SessionStore
 from bot.posters.poster import (
     MOST_TEXT,
+    AccountProfile,
     CannotRead,
-    Look,
     Outcome,
-    Outgoing,
+    OutcomeKind,
     Poster,
-    Profile,
-    Seen,
-    Sort,
+    PostRequest,
+    RemotePost,
+    Timeline,
     Upload,
 )
 from bot.posters.tids import EPOCH, is_tid, tid, time_of
@@ -49,7 +49,7 @@ def open_poster(  # noqa: PLR0913 - an account, how to reach it, and how to stay
     base_url: str,
     timeout: float,
     clock: Callable[[], datetime],
-    keeper: Keeper | None = None,
+    keeper: SessionStore | None = None,
     redact: Redact | None = None,
 ) -> Poster:
     """Return the poster of one account; nothing is sent yet.
@@ -57,7 +57,7 @@ def open_poster(  # noqa: PLR0913 - an account, how to reach it, and how to stay
     `timeout` is in seconds, for one answer. `keeper` keeps the session from one run to the next.
     """
     wire = Wire(base_url, timeout, app_password, redact)
-    login = Login(wire, handle, app_password, keeper or Keeper(), clock)
+    login = SessionManager(wire, handle, app_password, keeper or SessionStore(), clock)
     return _Bluesky(account, Client(wire, login, clock), clock)
 
 
@@ -71,14 +71,14 @@ class _Bluesky:
         self._cids: dict[str, str] = {}
         self._images: dict[str, Image] = {}
 
-    def publish(self, post: Outgoing) -> Outcome:
+    def publish(self, post: PostRequest) -> Outcome:
         """See `Poster.publish`. What a reply refers to is read before, where it is not known."""
         try:
             return self._put(post)
         except CannotRead as error:
             return errors.not_sent(error)
 
-    def _put(self, post: Outgoing) -> Outcome:
+    def _put(self, post: PostRequest) -> Outcome:
         me = self._client.who()
         root = self._ref(post.root or post.parent) if post.parent else None
         parent = self._ref(post.parent) if post.parent else None
@@ -96,11 +96,11 @@ class _Bluesky:
         outcome = self._client.settled(
             exchange, answers.published(exchange, post, me.did, me.handle, self._clock())
         )
-        if outcome.sort is Sort.SENT and exchange.reply:
+        if outcome.sort is OutcomeKind.SENT and exchange.reply:
             self._cids[outcome.id] = answers.cid_in(exchange.reply.value())
         missing = len(post.media) - len(images)
         lost = f"{missing} of {len(post.media)} media are missing" if missing else ""
-        return replace(outcome, bare=lost) if outcome.sort is Sort.SENT else outcome
+        return replace(outcome, bare=lost) if outcome.sort is OutcomeKind.SENT else outcome
 
     def upload(self, media: Upload) -> Outcome:
         """See `Poster.upload`. A blob is kept for a while, and for good once a record names it.
@@ -114,7 +114,7 @@ class _Bluesky:
         except CannotRead as error:
             return errors.not_sent(error)
         blob = answers.blob_in(exchange.reply)
-        if outcome.sort is not Sort.SENT or blob is None:
+        if outcome.sort is not OutcomeKind.SENT or blob is None:
             return outcome
         media_id = f"{outcome.id}.{len(self._images)}"
         self._images[media_id] = Image(blob, media.alt, size_of(media.data))
@@ -123,7 +123,7 @@ class _Bluesky:
     def media_ready(self, media_id: str) -> Outcome:
         """See `Poster.media_ready`: an upload is ready when it is answered."""
         if media_id in self._images:
-            return Outcome(Sort.SENT, media_id)
+            return Outcome(OutcomeKind.SENT, media_id)
         return answers.not_uploaded(media_id)
 
     def delete(self, post_id: str) -> Outcome:
@@ -140,7 +140,7 @@ class _Bluesky:
         outcome = answers.deleted(exchange, post_id, self._clock())
         return self._client.settled(exchange, outcome)
 
-    def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:
+    def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Timeline:
         """See `Poster.look`.
 
         Keys sort as time does, and those of a digest's posts are of its own day. So with `keys` all
@@ -155,9 +155,9 @@ class _Bluesky:
         # no further: half of another thread would look like a part of this one that went astray
         return self._between(tid(_midnight(min(times))), tid(_midnight(max(times)) + _DAY))
 
-    def _between(self, lowest: str, cursor: str, but: str = "") -> Look:
+    def _between(self, lowest: str, cursor: str, but: str = "") -> Timeline:
         """Read what is filed below `cursor` (empty: from the top) down to `lowest`."""
-        found: list[Seen] = []
+        found: list[RemotePost] = []
         size = 0
         self._cids = {}  # what is gone meanwhile is referred to no more
         for _ in range(_PAGES):
@@ -170,9 +170,9 @@ class _Bluesky:
                 break
         newest_first = sorted(found, key=lambda each: (each.created, each.key), reverse=True)
         complete = not cursor or page.last < lowest
-        return Look(tuple(newest_first), complete, clock=page.clock)
+        return Timeline(tuple(newest_first), complete, clock=page.clock)
 
-    def _page(self, cursor: str) -> answers.Page:
+    def _page(self, cursor: str) -> answers.RecordPage:
         me = self._client.who()
         params: dict[str, str | int] = {"repo": me.did, "collection": POST, "limit": _PAGE}
         asked = params | {"cursor": cursor} if cursor else params
@@ -183,7 +183,7 @@ class _Bluesky:
             raise self._client.unread(exchange)
         return page
 
-    def read(self, post_id: str) -> Seen | None:
+    def read(self, post_id: str) -> RemotePost | None:
         me = self._client.who()
         key = key_of(post_id, me.did)
         if not key:
@@ -200,7 +200,7 @@ class _Bluesky:
         self._cids[post.id] = cid
         return post
 
-    def profile(self) -> Profile:
+    def profile(self) -> AccountProfile:
         me = self._client.tried()
         params = {"repo": me.did, "collection": "app.bsky.actor.profile", "rkey": "self"}
         exchange = self._client.ask("com.atproto.repo.getRecord", params)

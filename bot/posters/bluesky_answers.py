@@ -11,17 +11,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.posters.answers import (
+    AnswerMeaning,
+    ErrorPattern,
     Exchange,
-    Hint,
+    RefusalRules,
     Reply,
-    Rules,
-    Verdict,
     refused,
     unanswered,
     unreadable,
 )
 from bot.posters.bluesky_records import filed_under, is_cid, page_of, seen, uri_of
-from bot.posters.poster import Outcome, Outgoing, Profile, Refusal, Seen, Sort
+from bot.posters.poster import (
+    AccountProfile,
+    Outcome,
+    OutcomeKind,
+    PostRequest,
+    Refusal,
+    RemotePost,
+)
 from bot.posters.values import at, clean, items_at, names_somebody, text_at
 
 NETWORK = "Bluesky"
@@ -39,7 +46,7 @@ _ACCOUNT = re.compile(
 )
 LOG_IN = "Log in to the account in Bluesky's app: it says there what became of it."
 
-RULES = Rules(
+RULES = RefusalRules(
     NETWORK,
     speaks=("error",),
     resets=("ratelimit",),
@@ -50,35 +57,37 @@ RULES = Rules(
     },
     hints=(
         # not a refusal: it says that the post is out, or that another stands in its place
-        Hint(
+        ErrorPattern(
             (400,),
             re.compile(r"\berror=InvalidSwap\b"),
-            Verdict(Sort.UNKNOWN, _THERE, duplicate=True),
+            AnswerMeaning(OutcomeKind.UNKNOWN, _THERE, duplicate=True),
         ),
-        Hint(
+        ErrorPattern(
             (400, 401),
             _TOKENS,
-            Verdict(
-                Sort.REFUSED,
+            AnswerMeaning(
+                OutcomeKind.REFUSED,
                 "it does not accept the app password",
                 Refusal.CREDENTIALS,
             ),
         ),
-        Hint(
+        ErrorPattern(
             (400, 401, 403),
             _ACCOUNT,
-            Verdict(Sort.REFUSED, "the account may not post", Refusal.CREDENTIALS, mend=LOG_IN),
+            AnswerMeaning(
+                OutcomeKind.REFUSED, "the account may not post", Refusal.CREDENTIALS, mend=LOG_IN
+            ),
         ),
     ),
 )
 
-_NOT_TAKEN = Verdict(Sort.REFUSED, "it does not take this picture", Refusal.CONTENT)
+_NOT_TAKEN = AnswerMeaning(OutcomeKind.REFUSED, "it does not take this picture", Refusal.CONTENT)
 _UPLOADS = replace(
     RULES,
     statuses={
         **dict.fromkeys((400, 404, 422), _NOT_TAKEN),
-        403: Verdict(Sort.REFUSED, "it does not allow this upload", Refusal.CONTENT),
-        413: Verdict(Sort.REFUSED, "the picture is too large for it", Refusal.CONTENT),
+        403: AnswerMeaning(OutcomeKind.REFUSED, "it does not allow this upload", Refusal.CONTENT),
+        413: AnswerMeaning(OutcomeKind.REFUSED, "the picture is too large for it", Refusal.CONTENT),
     },
 )
 
@@ -97,7 +106,9 @@ def is_missing(reply: Reply | None) -> bool:
     return text_at(reply.value(), "error") == "RecordNotFound"
 
 
-def published(exchange: Exchange, post: Outgoing, did: str, handle: str, now: datetime) -> Outcome:
+def published(
+    exchange: Exchange, post: PostRequest, did: str, handle: str, now: datetime
+) -> Outcome:
     """Return what became of com.atproto.repo.putRecord."""
     reply = exchange.reply
     if reply is None:
@@ -107,7 +118,7 @@ def published(exchange: Exchange, post: Outgoing, did: str, handle: str, now: da
     uri = text_at(reply.value(), "uri")
     if uri != uri_of(did, post.key) or not cid_in(reply.value()):
         return unreadable(reply, NETWORK)
-    return Outcome(Sort.SENT, uri, page_of(uri, handle))
+    return Outcome(OutcomeKind.SENT, uri, page_of(uri, handle))
 
 
 def uploaded(exchange: Exchange, now: datetime) -> Outcome:
@@ -120,8 +131,8 @@ def uploaded(exchange: Exchange, now: datetime) -> Outcome:
     blob = blob_in(reply)
     if blob is None:
         reason = f"{NETWORK} answers {reply.status}, and not with an upload"
-        return Outcome(Sort.UNKNOWN, reason=reason)
-    return Outcome(Sort.SENT, text_at(blob, "ref", "$link"))
+        return Outcome(OutcomeKind.UNKNOWN, reason=reason)
+    return Outcome(OutcomeKind.SENT, text_at(blob, "ref", "$link"))
 
 
 def blob_in(reply: Reply | None) -> dict[str, object] | None:
@@ -139,7 +150,7 @@ def blob_in(reply: Reply | None) -> dict[str, object] | None:
 def not_uploaded(media_id: str) -> Outcome:
     """Return the outcome of asking after an upload that was never made."""
     reason = f"{clean(media_id)!r} is no upload of this run to {NETWORK}"
-    return Outcome(Sort.REFUSED, reason=reason, refusal=Refusal.CONTENT)
+    return Outcome(OutcomeKind.REFUSED, reason=reason, refusal=Refusal.CONTENT)
 
 
 def cid_in(value: object) -> str:
@@ -156,23 +167,23 @@ def deleted(exchange: Exchange, uri: str, now: datetime) -> Outcome:
     if not reply.ok:
         return refused(reply, RULES, now)
     is_answer = isinstance(reply.value(), dict)
-    return Outcome(Sort.SENT, uri) if is_answer else unreadable(reply, NETWORK)
+    return Outcome(OutcomeKind.SENT, uri) if is_answer else unreadable(reply, NETWORK)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RecordPage:
     """A page of listRecords: posts with their cids, in the order of their keys, highest first.
 
     `last` is what its last record is filed under. `cursor` leads on, and is empty on the last page.
     """
 
-    posts: tuple[tuple[Seen, str], ...]
+    posts: tuple[tuple[RemotePost, str], ...]
     last: str
     cursor: str
     clock: datetime | None
 
 
-def page(reply: Reply, did: str, handle: str) -> Page | None:
+def page(reply: Reply, did: str, handle: str) -> RecordPage | None:
     """Return a page of our own posts; None where the answer is none.
 
     Records that other programs filed under keys of other forms are passed over.
@@ -186,12 +197,12 @@ def page(reply: Reply, did: str, handle: str) -> Page | None:
         return None
     posts = [(post, cid_in(each)) for each in records if (post := seen(each, did, handle))]
     last = filed[-1] if filed else ""
-    return Page(tuple(posts), last, text_at(value, "cursor") if filed else "", reply.clock)
+    return RecordPage(tuple(posts), last, text_at(value, "cursor") if filed else "", reply.clock)
 
 
-def profile(did: str, handle: str, scope: str, about: object) -> Profile:
+def profile(did: str, handle: str, scope: str, about: object) -> AccountProfile:
     """Return who we are, from the session and the record of the profile (None for none)."""
-    return Profile(
+    return AccountProfile(
         id=did,
         handle=handle,
         url=f"https://bsky.app/profile/{handle}",

@@ -7,27 +7,27 @@ from datetime import datetime
 
 from bot.posters import bluesky_answers as answers
 from bot.posters import bluesky_errors as errors
-from bot.posters.answers import Exchange, Fate, Reply, is_unsaid, settled
-from bot.posters.bluesky_session import Login, Session, home_in, rest_in
+from bot.posters.answers import Exchange, Reply, TransportResult, is_unsaid, settled
+from bot.posters.bluesky_session import SavedSession, SessionManager, home_in, rest_in
 from bot.posters.bluesky_wire import Wire
 from bot.posters.poster import CannotRead, Outcome
 
-_NONE_YET = Exchange(Fate.UNSENT, None, "there is no session")
+_NONE_YET = Exchange(TransportResult.UNSENT, None, "there is no session")
 
 
 class Client:
     """One account on one server. Each call raises CannotRead where there is no logging in."""
 
-    def __init__(self, wire: Wire, login: Login, clock: Callable[[], datetime]) -> None:
+    def __init__(self, wire: Wire, login: SessionManager, clock: Callable[[], datetime]) -> None:
         self._wire = wire
         self._login = login
         self._clock = clock
 
-    def who(self) -> Session:
+    def who(self) -> SavedSession:
         """Who we are, logged in if need be."""
         return self._login.session or self._logged_in(self._login.current())
 
-    def tried(self) -> Session:
+    def tried(self) -> SavedSession:
         """Who we are, by a session that works now: one that was kept may have been revoked.
 
         Raises CannotRead for an account that is not active, too.
@@ -99,7 +99,7 @@ class Client:
             exchange = call(self._logged_in(self._login.renewed(session)).access)
         return exchange
 
-    def _logged_in(self, session: Session | None) -> Session:
+    def _logged_in(self, session: SavedSession | None) -> SavedSession:
         if session is None:
             raise errors.no_session(self._login.trouble or _NONE_YET, self._clock())
         return session

@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.posters.answers import Exchange, cannot_read, said
 from bot.posters.bluesky_answers import LOG_IN, NETWORK, RULES
 from bot.posters.bluesky_session import moved_to
-from bot.posters.poster import CannotRead, Outcome, Refusal, Sort
+from bot.posters.poster import CannotRead, Outcome, OutcomeKind, Refusal
 
 
 def not_sent(error: CannotRead) -> Outcome:
@@ -16,14 +16,14 @@ def not_sent(error: CannotRead) -> Outcome:
     reason = f"{error.message}; nothing was sent"
     if error.final:
         refusal = Refusal.ADDRESS if error.wrong else Refusal.CREDENTIALS
-        return Outcome(Sort.REFUSED, reason=reason, refusal=refusal, mend=error.mend)
-    return Outcome(Sort.LATER, reason=reason, until=error.until)
+        return Outcome(OutcomeKind.REFUSED, reason=reason, refusal=refusal, mend=error.mend)
+    return Outcome(OutcomeKind.LATER, reason=reason, until=error.until)
 
 
 def gone() -> Outcome:
     """Return the outcome of a reply to a post that is not there; a server would take it."""
     reason = f"{NETWORK}: the post replied to, or its thread's first, is gone; nothing was sent"
-    return Outcome(Sort.REFUSED, reason=reason, refusal=Refusal.PARENT)
+    return Outcome(OutcomeKind.REFUSED, reason=reason, refusal=Refusal.PARENT)
 
 
 def unread(exchange: Exchange, now: datetime, *, login: bool = False) -> CannotRead:

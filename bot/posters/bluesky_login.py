@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 from bot.errors import BotError, SettingsError
 from bot.posters.answers import Reply, quoted
 from bot.posters.bluesky_answers import OWN_PASSWORD, RULES
-from bot.posters.bluesky_session import CREATE, DELETE, Session, moved_to, session_in
+from bot.posters.bluesky_session import CREATE, DELETE, SavedSession, moved_to, session_in
 from bot.posters.bluesky_wire import Wire
-from bot.posters.login import Granted, Login, WrongCode, answered
+from bot.posters.login import GrantedTokens, PendingLogin, WrongCode, answered
 from bot.posters.values import text_at
 
 BASE_URL = "https://bsky.social"
@@ -27,17 +27,19 @@ _HOW = "One is made in Bluesky's app: Settings, Privacy and security, App passwo
 _OWN = "this is the account's own password, which can do everything, and not an app password"
 
 
-def begin(handle: str, base_url: str, timeout: float, clock: Callable[[], datetime]) -> Login:
+def begin(
+    handle: str, base_url: str, timeout: float, clock: Callable[[], datetime]
+) -> PendingLogin:
     """Return the login of an account that waits for its app password; nothing is sent yet.
 
     `handle` has no `@`; `base_url` no slash at its end. `timeout` is in seconds, for one answer.
     """
-    return _Waiting(handle, base_url, timeout, clock)
+    return _PendingBluesky(handle, base_url, timeout, clock)
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """See `Login`; it has no page. `redeem` logs in once, and closes what that opened."""
+class _PendingBluesky:
+    """See `PendingLogin`; it has no page. `redeem` logs in once, and closes what that opened."""
 
     handle: str
     base: str
@@ -50,7 +52,7 @@ class _Waiting:
         """What people call the server."""
         return urlsplit(self.base).netloc
 
-    def redeem(self, pasted: str) -> Granted:
+    def redeem(self, pasted: str) -> GrantedTokens:
         password = "".join(pasted.split()).strip("\"'`")
         if not password:
             raise WrongCode("nothing was pasted", _HOW)
@@ -70,9 +72,9 @@ class _Waiting:
         if there := moved_to(self.base, session.home):
             rest += f"; it is on another server: BLUESKY_SERVICE_URL={there}"
         remarks = (rest,) if session.rest else ()
-        return Granted(settings, f"{session.handle} on Bluesky", remarks)
+        return GrantedTokens(settings, f"{session.handle} on Bluesky", remarks)
 
-    def _session(self, reply: Reply) -> Session:
+    def _session(self, reply: Reply) -> SavedSession:
         """Return what was opened. Raises BotError where nothing was."""
         if reply.status in _REFUSED:
             raise self._refusal(reply)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.model import Card, Span
-from bot.posters.poster import Outgoing, Seen
+from bot.posters.poster import PostRequest, RemotePost
 from bot.posters.tids import is_tid, time_of
 from bot.posters.values import at, created_at, items_at, text_at
 
@@ -99,7 +99,7 @@ def size_of(png: bytes) -> tuple[int, int] | None:
 
 
 def record(
-    post: Outgoing, root: Ref | None, parent: Ref | None, images: Sequence[Image] = ()
+    post: PostRequest, root: Ref | None, parent: Ref | None, images: Sequence[Image] = ()
 ) -> dict[str, object]:
     """The record of a post; `root` and `parent` are None for the first of a thread.
 
@@ -166,7 +166,7 @@ def _external(card: Card) -> dict[str, object]:
     return {"$type": "app.bsky.embed.external", "external": shown}
 
 
-def seen(found: object, did: str, handle: str) -> Seen | None:
+def seen(found: object, did: str, handle: str) -> RemotePost | None:
     """A post of this account in the answer to getRecord or listRecords; None for anything else.
 
     Whoever wrote a record may have written nonsense for its time; then its key tells one.
@@ -175,7 +175,7 @@ def seen(found: object, did: str, handle: str) -> Seen | None:
     key = key_of(uri, did)
     if not key:
         return None
-    return Seen(
+    return RemotePost(
         id=uri,
         url=page_of(uri, handle),
         text=text_at(value, "text"),

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from bot.posters.answers import Exchange, is_page
 from bot.posters.bluesky_records import DID
 from bot.posters.bluesky_wire import Wire
-from bot.posters.keeper import Keeper
+from bot.posters.keeper import SessionStore
 from bot.posters.login import is_token
 from bot.posters.values import at, clean, created_at, items_at, origin, text_at
 from bot.redact import Redact
@@ -36,7 +36,7 @@ _NO_HANDLE = "handle.invalid"  # what servers say of a handle whose domain does 
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SavedSession:
     """Who we are logged in as, and by what, and when (by our clock; None where not known).
 
     `rest` says why the account can log in and do nothing else; empty for an active one. `home` is
@@ -71,20 +71,20 @@ class Session:
 
 
 @dataclass(slots=True)
-class Login:
+class SessionManager:
     """The session of one account; `fresh` once it was made, not found. Not for two threads."""
 
     wire: Wire
     handle: str
     password: str = field(repr=False)
-    keeper: Keeper
+    keeper: SessionStore
     clock: Callable[[], datetime]
-    session: Session | None = field(default=None, init=False)
+    session: SavedSession | None = field(default=None, init=False)
     fresh: bool = field(default=False, init=False)
     trouble: Exchange | None = field(default=None, init=False)
     """What came of the last try to get one, where there is no session."""
 
-    def current(self) -> Session | None:
+    def current(self) -> SavedSession | None:
         """The session, renewed where it is about to end; None, and `trouble`, if there is none."""
         self.session = self.session or self._kept()
         if self.session is None:
@@ -93,7 +93,7 @@ class Login:
             return self.renewed(self.session) or self._still_good()
         return self.session
 
-    def renewed(self, session: Session) -> Session | None:
+    def renewed(self, session: SavedSession) -> SavedSession | None:
         """One with new tokens in its place: refreshed, or where that is refused, by one login."""
         exchange = self.wire.post(REFRESH, session.refresh, None, again=True)
         reply = exchange.reply
@@ -108,17 +108,17 @@ class Login:
             self.wire.post(DELETE, self.session.refresh, None)
             self.session = None
 
-    def _still_good(self) -> Session | None:
+    def _still_good(self) -> SavedSession | None:
         """The session where its renewal failed, as long as it lasts."""
         left = self.session.lasts(self.clock()) if self.session else None
         return self.session if left is not None and left > timedelta(0) else None
 
-    def _log_in(self) -> Session | None:
+    def _log_in(self) -> SavedSession | None:
         self.session = None
         asked = {"identifier": self.handle, "password": self.password}
         return self._taken(self.wire.post(CREATE, "", asked))
 
-    def _taken(self, exchange: Exchange) -> Session | None:
+    def _taken(self, exchange: Exchange) -> SavedSession | None:
         """Keep the session that was answered before it is used: the old one ends with it."""
         self.trouble = exchange
         now = self.clock()
@@ -139,7 +139,7 @@ class Login:
         self.keeper.keep(json.dumps(kept))
         return made
 
-    def _kept(self) -> Session | None:
+    def _kept(self) -> SavedSession | None:
         kept = _decoded(self.keeper.read())
         if text_at(kept, "owner") != self.keeper.owner:
             return None
@@ -149,7 +149,7 @@ class Login:
         return session
 
 
-def session_in(value: object, made: datetime | None) -> Session | None:
+def session_in(value: object, made: datetime | None) -> SavedSession | None:
     """Return the session in decoded JSON, a server's or our own; None where none can be used."""
     did, access, refresh = (text_at(value, name) for name in ("did", "accessJwt", "refreshJwt"))
     if not (_DID.fullmatch(did) and is_token(access) and is_token(refresh)):
@@ -159,7 +159,7 @@ def session_in(value: object, made: datetime | None) -> Session | None:
     named = _HANDLE.fullmatch(handle) and handle != _NO_HANDLE
     shown = handle if named else did
     rest, home = redact(rest_in(value)), redact(home_in(value))
-    return Session(did, shown, access, refresh, made, rest, home)
+    return SavedSession(did, shown, access, refresh, made, rest, home)
 
 
 def home_in(value: object) -> str:

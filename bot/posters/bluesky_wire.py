@@ -27,9 +27,9 @@ class Wire:
     def __init__(
         self, base_url: str, timeout: float, password: str, redact: Redact | None = None
     ) -> None:
-        from bot.posters.http import Line  # noqa: PLC0415 - loads at first use
+        from bot.posters.http import ApiSession  # noqa: PLC0415 - loads at first use
 
-        self._line = Line(base_url, timeout, [password])
+        self._line = ApiSession(base_url, timeout, [password])
         self.base = base_url
         self._base = f"{base_url}/xrpc/"
         self._redact = redact or Redact()

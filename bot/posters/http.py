@@ -20,9 +20,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.poolmanager import PoolManager
 
 from bot.digests.urls import is_local
-from bot.posters.answers import Exchange, Fate, Reply
+from bot.posters.answers import Exchange, Reply, TransportResult
 from bot.posters.troubles import TooLarge, chain, is_broken, words
-from bot.posters.wire import Watch, pools
+from bot.posters.wire import RequestWatch, pools
 from bot.redact import Redact
 
 _CAP = 2_000_000
@@ -41,14 +41,14 @@ _TALKATIVE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Detour:
+class BaseUrlRewrite:
     """The address an SDK has built in, and the one its requests are signed for."""
 
     built_in: str
     signed: str
 
 
-class Line:
+class ApiSession:
     """A requests session for an SDK, to `base` and nowhere else, whose every call is watched.
 
     `timeout` is in seconds, from asking to the last byte of the answer. `secrets`, and what
@@ -61,14 +61,14 @@ class Line:
         base: str,
         timeout: float,
         secrets: Sequence[str] = (),
-        detour: Detour | None = None,
+        detour: BaseUrlRewrite | None = None,
         clock: Callable[[], float] = time.monotonic,
         redact: Redact | None = None,
     ) -> None:
         redact = redact or Redact()
         redact.add(*secrets)
         self._adapter = _Adapter(timeout, redact, clock)
-        self.session: requests.Session = _Session(base, detour)
+        self.session: requests.Session = _SdkSession(base, detour)
         self.session.mount("https://", self._adapter)
         self.session.mount("http://", self._adapter)
 
@@ -113,10 +113,10 @@ def _discreet(record: logging.LogRecord) -> bool:
     return record.levelno > logging.WARNING
 
 
-class _Session(requests.Session):
+class _SdkSession(requests.Session):
     """Takes the detour. Redirects it would follow: the adapter lets no second request through."""
 
-    def __init__(self, base: str, detour: Detour | None) -> None:
+    def __init__(self, base: str, detour: BaseUrlRewrite | None) -> None:
         super().__init__()
         self._base = base
         self._detour = detour
@@ -139,7 +139,7 @@ class _Adapter(HTTPAdapter):
     def __init__(self, timeout: float, redact: Redact, clock: Callable[[], float]) -> None:
         self._timeout = timeout
         self._redact = redact
-        self._watch = Watch(clock)
+        self._watch = RequestWatch(clock)
         self._pools = pools(self._watch)
         self.start()
         super().__init__(max_retries=0)
@@ -164,10 +164,10 @@ class _Adapter(HTTPAdapter):
     def exchange(self) -> Exchange | None:
         """Return what came of the call; None where it made no request."""
         if self._reply is not None:
-            return Exchange(Fate.ANSWERED, self._reply)
+            return Exchange(TransportResult.ANSWERED, self._reply)
         if not self._sends:
             return None
-        fate = Fate.LOST if self._watch.began else Fate.UNSENT
+        fate = TransportResult.LOST if self._watch.began else TransportResult.UNSENT
         return Exchange(fate, None, self._trouble, broke=self._broke)
 
     def disconnect(self) -> None:
@@ -229,5 +229,5 @@ def redacted(reply: Reply, redact: Redact) -> Reply:
 def _unmade(error: Exception | None) -> Exchange:
     """Return what came of a call that never got as far as a request: nobody planned for that."""
     if any(isinstance(link, UnicodeError) for link in chain(error)):
-        return Exchange(Fate.UNFIT, None, "its text cannot be encoded")
-    return Exchange(Fate.LOST, None, f"no request was made ({type(error).__name__})")
+        return Exchange(TransportResult.UNFIT, None, "its text cannot be encoded")
+    return Exchange(TransportResult.LOST, None, f"no request was made ({type(error).__name__})")

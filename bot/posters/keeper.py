@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Keeper:
+class SessionStore:
     """Reads and keeps an account's session, which is a secret; by itself it keeps nothing.
 
     `owner` tells whose session it is: one of another owner is none.

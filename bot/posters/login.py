@@ -1,6 +1,6 @@
 """What the logins of all networks share: what a person brings, what a network gives, what fails.
 
-A login has two halves with a person between them: the network is asked for a page (`Login.page`),
+A login has two halves with a person between them: the network is asked for a page (`PendingLogin.page`),
 the person opens it in a browser and allows what it asks for, and brings back a code, which is
 traded for tokens. One file a network: `mastodon_login`, `twitter_login`.
 """
@@ -33,7 +33,7 @@ class WrongCode(BotError):
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class GrantedTokens:
     """What a network gave.
 
     `settings` are by role, as accounts of bot.toml call them (`access_token`); they hold secrets,
@@ -49,12 +49,12 @@ class Granted:
 class OtherPage(BotError):
     """What was allowed is not enough for this network: `login` asks for more, on another page."""
 
-    def __init__(self, message: str, mend: str, login: Login) -> None:
+    def __init__(self, message: str, mend: str, login: PendingLogin) -> None:
         super().__init__(message, mend)
         self.login = login
 
 
-class Login(Protocol):
+class PendingLogin(Protocol):
     """A login that waits for its code."""
 
     @property
@@ -62,7 +62,7 @@ class Login(Protocol):
         """The address that the person opens, as the account that is to post."""
         ...
 
-    def redeem(self, pasted: str) -> Granted:
+    def redeem(self, pasted: str) -> GrantedTokens:
         """Trade the code in what the person pasted for tokens.
 
         Raises WrongCode where another may be brought, OtherPage where one of another page is,

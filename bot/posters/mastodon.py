@@ -26,14 +26,14 @@ from bot.posters.answers import (
 )
 from bot.posters.mastodon_walk import Walk, merged, page, written_at
 from bot.posters.poster import (
+    AccountProfile,
     CannotRead,
-    Look,
     Outcome,
-    Outgoing,
     Poster,
-    Profile,
+    PostRequest,
     Refusal,
-    Seen,
+    RemotePost,
+    Timeline,
     Upload,
 )
 from bot.posters.values import id_at, is_id, text_at
@@ -42,7 +42,7 @@ from bot.redact import Redact
 if TYPE_CHECKING:
     from mastodon import Mastodon
 
-    from bot.posters.http import Line
+    from bot.posters.http import ApiSession
 
 _PAGE = 40
 _PAGES = 250
@@ -71,9 +71,9 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and ho
     """
     from mastodon import Mastodon  # noqa: PLC0415 - loads at first use
 
-    from bot.posters.http import Line  # noqa: PLC0415 - (the same)
+    from bot.posters.http import ApiSession  # noqa: PLC0415 - (the same)
 
-    line = Line(base_url, timeout, [access_token], redact=redact)
+    line = ApiSession(base_url, timeout, [access_token], redact=redact)
     client = Mastodon(
         access_token=access_token,
         api_base_url=base_url,
@@ -102,7 +102,7 @@ class _Mastodon:
         self,
         account: Account,
         client: Mastodon,
-        line: Line,
+        line: ApiSession,
         clock: Callable[[], datetime],
         account_id: str,
         server: str,
@@ -114,14 +114,14 @@ class _Mastodon:
         self._account_id = account_id
         self._server = server
 
-    def publish(self, post: Outgoing) -> Outcome:
+    def publish(self, post: PostRequest) -> Outcome:
         exchange = self._write(lambda: self._send(post))
         outcome = self._settled(exchange, answers.published(exchange, post, self._clock()))
         if outcome.refusal is Refusal.CONTENT and answers.is_about_length(exchange):
             return replace(outcome, reason=f"{outcome.reason}; {self._shorter(post)}")
         return outcome
 
-    def _send(self, post: Outgoing) -> object:
+    def _send(self, post: PostRequest) -> object:
         """Post as JSON, which every server takes; mastodon.py has that for polls alone.
 
         `content_type` keeps a GoToSocial account that writes Markdown from reading it as such;
@@ -144,7 +144,7 @@ class _Mastodon:
         request: Callable[..., object] = getattr(self._client, "_Mastodon__api_request")  # noqa: B009 - mypy knows no private name
         return request(*asked, **more)
 
-    def _shorter(self, post: Outgoing) -> str:
+    def _shorter(self, post: PostRequest) -> str:
         """Return which setting makes posts short enough for the server."""
         try:
             limit = answers.limit(self._instance())
@@ -177,7 +177,7 @@ class _Mastodon:
         exchange = self._line.idempotent(lambda: self._client.media(media_id))
         return self._settled(exchange, media_answers.mastodon_uploaded(exchange, self._clock()))
 
-    def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:  # noqa: ARG002 - it keeps none
+    def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Timeline:  # noqa: ARG002 - it keeps none
         """See `Poster.look`; posts of the same second as `after` are returned with the newer ones.
 
         Some servers keep whole seconds and list what was posted within one in any order, so that
@@ -227,7 +227,7 @@ class _Mastodon:
             raise answers.hidden(self._server)
         return exchange
 
-    def read(self, post_id: str) -> Seen | None:
+    def read(self, post_id: str) -> RemotePost | None:
         if not is_id(post_id):
             return None
         exchange = self._line.idempotent(lambda: self._client.status(post_id))
@@ -242,7 +242,7 @@ class _Mastodon:
             raise self._cannot_read(exchange)
         return post
 
-    def profile(self) -> Profile:
+    def profile(self) -> AccountProfile:
         me = self._me()
         application = self._line.idempotent(self._client.app_verify_credentials).reply
         name = text_at(application.value(), "name") if application and application.ok else ""

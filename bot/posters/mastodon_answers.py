@@ -12,17 +12,25 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from bot.posters.answers import (
+    AnswerMeaning,
+    ErrorPattern,
     Exchange,
-    Hint,
-    Rules,
-    Verdict,
+    RefusalRules,
     is_gone,
     refused,
     said,
     unanswered,
     unreadable,
 )
-from bot.posters.poster import CannotRead, Outcome, Outgoing, Profile, Refusal, Seen, Sort
+from bot.posters.poster import (
+    AccountProfile,
+    CannotRead,
+    Outcome,
+    OutcomeKind,
+    PostRequest,
+    Refusal,
+    RemotePost,
+)
 from bot.posters.undo import html_text
 from bot.posters.values import (
     at,
@@ -51,7 +59,7 @@ _MAINLINE = re.compile(r"[2-9]\.[0-9]+\.[0-9]+(?:[-+.][\w.+-]*)?", re.ASCII)
 _ABOUT_LENGTH = re.compile(r"character limit|exceed|too long|max chars", re.IGNORECASE)
 _ABOUT_BOTS = re.compile(r"\b(?:bots?|automat\w+)\b", re.IGNORECASE)
 
-RULES = Rules(
+RULES = RefusalRules(
     NETWORK,
     speaks=("error",),
     resets=("x-ratelimit",),
@@ -62,32 +70,36 @@ RULES = Rules(
         "read:accounts, read:statuses) by bot login mastodon, and try it with bot check.",
     },
     hints=(
-        Hint(
+        ErrorPattern(
             (401, 403),
             re.compile("scope", re.IGNORECASE),
-            Verdict(Sort.REFUSED, "the token lacks a scope that this needs", Refusal.SCOPE),
+            AnswerMeaning(
+                OutcomeKind.REFUSED, "the token lacks a scope that this needs", Refusal.SCOPE
+            ),
         ),
-        Hint(
+        ErrorPattern(
             (422,),
             re.compile("not finished processing|try again", re.IGNORECASE),
-            Verdict(Sort.LATER, "it asks to try again later"),
+            AnswerMeaning(OutcomeKind.LATER, "it asks to try again later"),
         ),
-        Hint(
+        ErrorPattern(
             (404,),
             re.compile("."),
-            Verdict(Sort.REFUSED, "the post replied to is gone", Refusal.PARENT),
+            AnswerMeaning(OutcomeKind.REFUSED, "the post replied to is gone", Refusal.PARENT),
             replies_only=True,
         ),
     ),
     statuses={
-        403: Verdict(Sort.REFUSED, "the account may not do this", Refusal.CREDENTIALS),
+        403: AnswerMeaning(OutcomeKind.REFUSED, "the account may not do this", Refusal.CREDENTIALS),
         # A key whose post was deleted since is answered so.
-        404: Verdict(Sort.REFUSED, "it was published before, and is gone", Refusal.CONTENT),
+        404: AnswerMeaning(
+            OutcomeKind.REFUSED, "it was published before, and is gone", Refusal.CONTENT
+        ),
     },
 )
 
 
-def published(exchange: Exchange, post: Outgoing, now: datetime) -> Outcome:
+def published(exchange: Exchange, post: PostRequest, now: datetime) -> Outcome:
     """Return what became of POST /api/v1/statuses, with what is wrong with the status made."""
     reply = exchange.reply
     if reply is None:
@@ -99,11 +111,15 @@ def published(exchange: Exchange, post: Outgoing, now: datetime) -> Outcome:
     if not status_id:
         return unreadable(reply, NETWORK)
     return Outcome(
-        Sort.SENT, status_id, _url(status), flaw=_flaw(status, post), bare=_bare(status, post)
+        OutcomeKind.SENT,
+        status_id,
+        _url(status),
+        flaw=_flaw(status, post),
+        bare=_bare(status, post),
     )
 
 
-def _flaw(status: object, post: Outgoing) -> str:
+def _flaw(status: object, post: PostRequest) -> str:
     parent = id_at(status, "in_reply_to_id")
     if at(status, "content") in ("", None) and isinstance(status, dict) and "content" in status:
         return "the server published it without its text"
@@ -113,7 +129,7 @@ def _flaw(status: object, post: Outgoing) -> str:
     return f"it replies to {clean(parent) or 'nothing'}, and was to reply {asked}"
 
 
-def _bare(status: object, post: Outgoing) -> str:
+def _bare(status: object, post: PostRequest) -> str:
     there = {id_at(medium, "id") for medium in items_at(status, "media_attachments")}
     missing = len(set(post.media) - there)
     return f"{missing} of {len(post.media)} media are missing" if missing else ""
@@ -125,7 +141,7 @@ def deleted(exchange: Exchange, post_id: str, now: datetime) -> Outcome:
     if reply is None:
         return unanswered(exchange, NETWORK)
     if is_gone(reply, RULES) or (reply.ok and isinstance(reply.value(), dict)):
-        return Outcome(Sort.SENT, post_id)
+        return Outcome(OutcomeKind.SENT, post_id)
     return unreadable(reply, NETWORK) if reply.ok else refused(reply, RULES, now)
 
 
@@ -147,12 +163,12 @@ def is_about_length(exchange: Exchange) -> bool:
     return bool(reply and reply.status in (400, 422) and _ABOUT_LENGTH.search(said(reply)))
 
 
-def seen(status: object, created: datetime | None = None) -> Seen | None:
+def seen(status: object, created: datetime | None = None) -> RemotePost | None:
     """Return a status as one of ours; None where it has no id, or no time and `created` is none."""
     status_id, created = id_at(status, "id"), created or created_at(status, "created_at")
     if not status_id or created is None:
         return None
-    return Seen(
+    return RemotePost(
         id=status_id,
         url=_url(status),
         text=html_text(text_at(status, "content")),
@@ -169,11 +185,11 @@ def _url(status: object) -> str:
     return found if found.startswith(("https://", "http://")) else ""
 
 
-def profile(me: object, instance: object, application: str) -> Profile:
+def profile(me: object, instance: object, application: str) -> AccountProfile:
     """Return who we are, from verify_credentials and a page about the server, v2 or v1."""
     url = text_at(me, "url")
     name, host = text_at(me, "username"), urlsplit(url).netloc
-    return Profile(
+    return AccountProfile(
         id=id_at(me, "id"),
         handle=f"{name}@{host}" if host else name,
         url=url,

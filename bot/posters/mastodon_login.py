@@ -23,9 +23,9 @@ from bot.posters import mastodon_answers as answers
 from bot.posters.answers import Exchange, Reply, quoted, said
 from bot.posters.login import (
     AGAIN,
-    Granted,
-    Login,
+    GrantedTokens,
     OtherPage,
+    PendingLogin,
     WrongCode,
     answered,
     code_in,
@@ -36,7 +36,7 @@ from bot.posters.values import clean, count_at, id_at, items_at, origin, text_at
 if TYPE_CHECKING:
     from requests import PreparedRequest
 
-    from bot.posters.http import Line
+    from bot.posters.http import ApiSession
 
 RIGHTS = ("write:statuses", "write:media", "read:statuses")
 WHO = ("profile", "read:accounts")
@@ -63,7 +63,9 @@ _MEANT = {
 }
 
 
-def begin(base_url: str, timeout: float, clock: Callable[[], datetime], verifier: str) -> Login:
+def begin(
+    base_url: str, timeout: float, clock: Callable[[], datetime], verifier: str
+) -> PendingLogin:
     """Register an application with a server, and return the login that waits for its code.
 
     `base_url` has no slash at its end. `timeout` is in seconds, for one answer. `verifier` is
@@ -91,13 +93,13 @@ class _Server:
         """What people call it."""
         return urlsplit(self.base).netloc
 
-    def line(self, *secrets: str) -> Line:
+    def line(self, *secrets: str) -> ApiSession:
         """Open a connection. One for each half: a person may take minutes in between."""
-        from bot.posters.http import Line  # noqa: PLC0415 - loads at first use
+        from bot.posters.http import ApiSession  # noqa: PLC0415 - loads at first use
 
-        return Line(self.base, self.timeout, secrets)
+        return ApiSession(self.base, self.timeout, secrets)
 
-    def known(self, line: Line) -> object:
+    def known(self, line: ApiSession) -> object:
         """Return what the server says of its logins (RFC 8414); None where it says nothing.
 
         Mastodon says it since 4.3, the version that also brought the scope `profile`.
@@ -106,7 +108,7 @@ class _Server:
         reply = exchange.reply or self.answer(exchange)
         return reply.value() if reply.ok else None
 
-    def register(self, line: Line, scopes: tuple[str, ...]) -> Reply:
+    def register(self, line: ApiSession, scopes: tuple[str, ...]) -> Reply:
         """Register our application, for these scopes at most."""
         form = {
             "client_name": "bot",
@@ -117,7 +119,7 @@ class _Server:
 
     def ask(
         self,
-        line: Line,
+        line: ApiSession,
         method: str,
         path: str,
         form: Mapping[str, str] | None = None,
@@ -145,7 +147,7 @@ class _Server:
         return answered(exchange, self.where, answers.RULES.resets, self.clock())
 
 
-def _registered(server: _Server, line: Line, known: object) -> tuple[Reply, tuple[str, ...]]:
+def _registered(server: _Server, line: ApiSession, known: object) -> tuple[Reply, tuple[str, ...]]:
     """Register our application, and say for which scopes: the narrower where they are known."""
     narrow, wide = ((who, *RIGHTS) for who in WHO)
     if WHO[0] in items_at(known, "scopes_supported"):
@@ -155,7 +157,7 @@ def _registered(server: _Server, line: Line, known: object) -> tuple[Reply, tupl
     return server.register(line, wide), wide
 
 
-def _waiting(server: _Server, reply: Reply, scopes: tuple[str, ...], verifier: str) -> Login:
+def _waiting(server: _Server, reply: Reply, scopes: tuple[str, ...], verifier: str) -> PendingLogin:
     """Return the login of the application that was registered. Raises BotError where none was."""
     value = reply.value()
     client, secret = text_at(value, "client_id"), text_at(value, "client_secret")
@@ -182,12 +184,12 @@ def _waiting(server: _Server, reply: Reply, scopes: tuple[str, ...], verifier: s
         challenge = urlsafe_b64encode(digest).decode().rstrip("=")
         asked |= {"code_challenge": challenge, "code_challenge_method": "S256"}
     page = f"{server.base}/oauth/authorize?{urlencode(asked, quote_via=quote)}"
-    return _Waiting(page, server, scopes, client, secret, verifier)
+    return _PendingMastodon(page, server, scopes, client, secret, verifier)
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """See `Login`. `redeem` makes two requests, and two more where the token is of no use."""
+class _PendingMastodon:
+    """See `PendingLogin`. `redeem` makes two requests, and two more where the token is of no use."""
 
     page: str
     _server: _Server
@@ -196,7 +198,7 @@ class _Waiting:
     _secret: str = field(repr=False)
     _verifier: str = field(repr=False)
 
-    def redeem(self, pasted: str) -> Granted:
+    def redeem(self, pasted: str) -> GrantedTokens:
         value = self._trade(code_in(pasted, "code"))
         token = text_at(value, "access_token")
         if not is_token(token):
@@ -212,7 +214,7 @@ class _Waiting:
         if not who:
             remarks.append(f"{self._server.where} did not say now who the account is")
         settings = {"base_url": self._server.base, "access_token": token}
-        return Granted(settings, who, (*remarks, *_ends(value)))
+        return GrantedTokens(settings, who, (*remarks, *_ends(value)))
 
     def _app(self, **more: str) -> Mapping[str, str]:
         return {"client_id": self._client, "client_secret": self._secret, **more}
@@ -247,7 +249,7 @@ class _Waiting:
             raise BotError(message, f"Run bot login again, and allow all of it. Or: {_BY_HAND}")
         return (message,) if lacking else ()
 
-    def _who(self, line: Line, token: str) -> str:
+    def _who(self, line: ApiSession, token: str) -> str:
         """Return the account's name; empty where the server cannot say it now."""
         path = "/api/v1/accounts/verify_credentials"
         reply = self._server.ask(line, "GET", path, token=token).reply
@@ -275,7 +277,7 @@ class _Waiting:
             return ()
         return (f"the token may read and write all of the account: {self._server.where} needs it",)
 
-    def _revoke(self, line: Line, token: str) -> None:
+    def _revoke(self, line: ApiSession, token: str) -> None:
         """Give a token back that nobody will use; where that does not work it does no harm."""
         self._server.ask(line, "POST", "/oauth/revoke", self._app(token=token))
 

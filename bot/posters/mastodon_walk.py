@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from bot.posters.answers import Reply
 from bot.posters.mastodon_answers import seen
-from bot.posters.poster import MOST_TEXT, Look, Seen
+from bot.posters.poster import MOST_TEXT, RemotePost, Timeline
 from bot.posters.values import at, http_date, id_at, moment, text_at
 
 _FIRST = datetime(2006, 1, 1, tzinfo=UTC)
@@ -64,7 +64,7 @@ class Walk:
         self._now = now
         self._clock: datetime | None = None
         self._latest: datetime | None = None
-        self._posts: list[Seen] = []
+        self._posts: list[RemotePost] = []
         self._met: set[str] = set()
         self._mark: tuple[int, datetime | None] | None = None
         self._private = False
@@ -102,10 +102,10 @@ class Walk:
         self.ended = self._arrived or not turned or self._size > MOST_TEXT
         self.below = below
 
-    def look(self) -> Look:
+    def look(self) -> Timeline:
         """Return what was found."""
         arrived = self._arrived or self._mark is not None
-        return Look(self._kept(), arrived and self._whole, clock=self._clock)
+        return Timeline(self._kept(), arrived and self._whole, clock=self._clock)
 
     def _add(self, status: object) -> datetime | None:
         """Add a status. Return its time where that can be gone by."""
@@ -138,7 +138,7 @@ class Walk:
         _, second = self._mark
         return second is None or any(time < second for time in times)
 
-    def _kept(self) -> tuple[Seen, ...]:
+    def _kept(self) -> tuple[RemotePost, ...]:
         if self._mark is not None:
             above, second = self._mark
             same = (post for post in self._posts[above:] if second and post.created >= second)
@@ -151,7 +151,7 @@ class Walk:
         return tuple(kept)
 
 
-def merged(one: Look, other: Look) -> Look:
+def merged(one: Timeline, other: Timeline) -> Timeline:
     """Return what two readings of one account found together, newest first."""
     posts = {post.id: post for post in (*one.posts, *other.posts)}
     ordered = sorted(posts.values(), key=lambda post: post.created, reverse=True)

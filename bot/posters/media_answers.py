@@ -14,16 +14,18 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from bot.posters import mastodon_answers, twitter_answers
-from bot.posters.answers import Exchange, Reply, Rules, Verdict, refused, unanswered
-from bot.posters.poster import Outcome, Refusal, Sort
+from bot.posters.answers import AnswerMeaning, Exchange, RefusalRules, Reply, refused, unanswered
+from bot.posters.poster import Outcome, OutcomeKind, Refusal
 from bot.posters.values import at, id_at, items_at, text_at
 
-_NOT_TAKEN = Verdict(Sort.REFUSED, "it does not take this picture", Refusal.CONTENT)
-_STATUSES: Mapping[int, Verdict] = MappingProxyType(
+_NOT_TAKEN = AnswerMeaning(OutcomeKind.REFUSED, "it does not take this picture", Refusal.CONTENT)
+_STATUSES: Mapping[int, AnswerMeaning] = MappingProxyType(
     {
         400: _NOT_TAKEN,
-        404: Verdict(Sort.REFUSED, "it has no place for uploads, or not this one", Refusal.CONTENT),
-        413: Verdict(Sort.REFUSED, "the picture is too large for it", Refusal.CONTENT),
+        404: AnswerMeaning(
+            OutcomeKind.REFUSED, "it has no place for uploads, or not this one", Refusal.CONTENT
+        ),
+        413: AnswerMeaning(OutcomeKind.REFUSED, "the picture is too large for it", Refusal.CONTENT),
         422: _NOT_TAKEN,
     }
 )
@@ -34,7 +36,7 @@ _X = replace(
     twitter_answers.RULES,
     statuses={
         **_STATUSES,
-        403: Verdict(Sort.REFUSED, "it does not allow this upload", Refusal.CONTENT),
+        403: AnswerMeaning(OutcomeKind.REFUSED, "it does not allow this upload", Refusal.CONTENT),
     },
 )
 _WAITS = ("pending", "in_progress")
@@ -53,7 +55,7 @@ def mastodon_uploaded(exchange: Exchange, now: datetime) -> Outcome:
         return _unreadable(reply, _MASTODON)
     told = text_at(reply.value(), "description").strip()
     return Outcome(
-        Sort.SENT,
+        OutcomeKind.SENT,
         media_id,
         ready=reply.status not in (HTTPStatus.ACCEPTED, HTTPStatus.PARTIAL_CONTENT),
         flaw="" if told else "the server keeps no alternative text",
@@ -70,8 +72,10 @@ def x_uploaded(exchange: Exchange, now: datetime) -> Outcome:
         return _unreadable(reply, _X)
     state = text_at(reply.value(), "data", "processing_info", "state")
     if state == "failed":
-        return Outcome(Sort.REFUSED, reason="X: the picture is broken", refusal=Refusal.CONTENT)
-    return Outcome(Sort.SENT, media_id, ready=state not in _WAITS)
+        return Outcome(
+            OutcomeKind.REFUSED, reason="X: the picture is broken", refusal=Refusal.CONTENT
+        )
+    return Outcome(OutcomeKind.SENT, media_id, ready=state not in _WAITS)
 
 
 def x_described(exchange: Exchange, uploaded: Outcome, cost: Decimal, now: datetime) -> Outcome:
@@ -86,7 +90,7 @@ def x_described(exchange: Exchange, uploaded: Outcome, cost: Decimal, now: datet
         outcome = _unreadable(reply, _X)
     else:
         outcome = uploaded
-    billed = outcome.sort in (Sort.SENT, Sort.UNKNOWN)
+    billed = outcome.sort in (OutcomeKind.SENT, OutcomeKind.UNKNOWN)
     return replace(outcome, cost=cost) if billed else outcome
 
 
@@ -95,12 +99,12 @@ def _speaks_of(reply: Reply, media_id: str) -> bool:
     return at(reply.value(), "data", "id") is None or id_at(reply.value(), "data", "id") == media_id
 
 
-def _failed(exchange: Exchange, rules: Rules, now: datetime) -> Outcome:
+def _failed(exchange: Exchange, rules: RefusalRules, now: datetime) -> Outcome:
     if exchange.reply is None:
         return unanswered(exchange, rules.network)
     return refused(exchange.reply, rules, now)
 
 
-def _unreadable(reply: Reply, rules: Rules) -> Outcome:
+def _unreadable(reply: Reply, rules: RefusalRules) -> Outcome:
     reason = f"{rules.network} answers {reply.status}, and not with an upload"
-    return Outcome(Sort.UNKNOWN, reason=reason)
+    return Outcome(OutcomeKind.UNKNOWN, reason=reason)

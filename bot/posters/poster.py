@@ -29,7 +29,7 @@ MOST_ANSWERS: Mapping[Network, int] = MappingProxyType(
 """How many answers one call of a poster waits for at most, each as long as its timeout."""
 
 
-class Sort(StrEnum):
+class OutcomeKind(StrEnum):
     """The four sorts of outcome. Only `REFUSED` and `LATER` prove that nothing was published."""
 
     SENT = "sent"
@@ -56,7 +56,7 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class PostRequest:
     """A post to publish. `parent` is the network's id of the post it replies to, empty for a root.
 
     `root` is the id of the thread's first post. `key` makes a repeat recognisable to a network that
@@ -99,7 +99,7 @@ class Outcome:
     or another sender. `mend` is what a person can do about a refusal.
     """
 
-    sort: Sort
+    sort: OutcomeKind
     id: str = ""
     url: str = ""
     reason: str = ""
@@ -114,7 +114,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RemotePost:
     """A post of ours as the network gives it back.
 
     `text` is plain: t.co links, entities and HTML are undone. `parent` is the id it replies to,
@@ -138,7 +138,7 @@ MOST_TEXT = 8_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Timeline:
     """The account's own posts, newest first, from one or more requests.
 
     `complete` says that reading reached the post or the time it was asked to go back to; only then
@@ -146,14 +146,14 @@ class Look:
     `clock` is the network's own time when it answered, None where it did not say.
     """
 
-    posts: tuple[Seen, ...]
+    posts: tuple[RemotePost, ...]
     complete: bool
     cost: Decimal = Decimal(0)
     clock: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class AccountProfile:
     """Who we are on the network, and what its users would want to be told.
 
     `id` is the account's own. `limit` is the longest post the server takes, None where it does not
@@ -222,11 +222,11 @@ class CannotRead(BotError):
 class Poster(Protocol):
     """One account on one network. Not for use by two threads at once."""
 
-    def publish(self, post: Outgoing) -> Outcome:
+    def publish(self, post: PostRequest) -> Outcome:
         """Publish one post, in exactly one request."""
         ...
 
-    def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:
+    def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Timeline:
         """Read our own posts back to the time `since`, or to the post `after` where that is nearer.
 
         `after` is an id of ours, and is itself not returned. A network that files posts under keys
@@ -235,7 +235,7 @@ class Poster(Protocol):
         """
         ...
 
-    def read(self, post_id: str) -> Seen | None:
+    def read(self, post_id: str) -> RemotePost | None:
         """Read one post; None where it is not there. Raises CannotRead."""
         ...
 
@@ -244,7 +244,7 @@ class Poster(Protocol):
         ...
 
     def upload(self, media: Upload) -> Outcome:
-        """Upload a picture with its alternative text, for `Outgoing.media` to name by its id.
+        """Upload a picture with its alternative text, for `PostRequest.media` to name by its id.
 
         Nothing of it is public until a post takes it, so it may be done again whatever came of it:
         SENT, LATER, REFUSED, which but for CREDENTIALS speaks of this picture only, or UNKNOWN.
@@ -258,7 +258,7 @@ class Poster(Protocol):
         """
         ...
 
-    def profile(self) -> Profile:
+    def profile(self) -> AccountProfile:
         """Try the credentials, and read who we are. Raises CannotRead."""
         ...
 

@@ -25,21 +25,21 @@ from bot.posters.answers import (
 )
 from bot.posters.poster import (
     MOST_TEXT,
+    AccountProfile,
     CannotRead,
-    Look,
     Outcome,
-    Outgoing,
+    OutcomeKind,
     Poster,
-    Profile,
-    Seen,
-    Sort,
+    PostRequest,
+    RemotePost,
+    Timeline,
     Upload,
 )
 from bot.posters.values import at
 from bot.redact import Redact
 
 if TYPE_CHECKING:
-    from bot.posters.http import Line
+    from bot.posters.http import ApiSession
 
 BASE_URL = "https://api.x.com"
 
@@ -102,12 +102,12 @@ def open_poster(  # noqa: PLR0913, PLR0917 - the four tokens belong together, an
     import requests  # noqa: PLC0415 - loads at first use
     import tweepy  # type: ignore[import-untyped]  # noqa: PLC0415 - (the same)
 
-    from bot.posters.http import Detour, Line  # noqa: PLC0415 - (the same)
+    from bot.posters.http import ApiSession, BaseUrlRewrite  # noqa: PLC0415 - (the same)
 
     secrets = (consumer_key, consumer_secret, access_token, access_token_secret)
     base = base_url.rstrip("/")
     signed = base if base in _OWN_HOSTS else BASE_URL
-    line = Line(base, timeout, secrets, Detour(_BUILT_IN, signed), redact=redact)
+    line = ApiSession(base, timeout, secrets, BaseUrlRewrite(_BUILT_IN, signed), redact=redact)
     client = tweepy.Client(
         consumer_key=consumer_key,
         consumer_secret=consumer_secret,
@@ -132,7 +132,7 @@ class _Twitter:
         self,
         account: Account,
         client: _Client,
-        line: Line,
+        line: ApiSession,
         user: str,
         clock: Callable[[], datetime],
     ) -> None:
@@ -143,7 +143,7 @@ class _Twitter:
         self._clock = clock
         self._fields = _FIELDS
 
-    def publish(self, post: Outgoing) -> Outcome:
+    def publish(self, post: PostRequest) -> Outcome:
         exchange = self._line.once(
             lambda: self._client.create_tweet(
                 text=post.text,
@@ -159,7 +159,7 @@ class _Twitter:
             return no_id(answers.NETWORK, post_id)
         exchange = self._line.once(lambda: self._client.delete_tweet(post_id, user_auth=True))
         outcome = self._settled(exchange, answers.deleted(exchange, post_id, self._clock()))
-        billed = outcome.sort in (Sort.SENT, Sort.UNKNOWN)
+        billed = outcome.sort in (OutcomeKind.SENT, OutcomeKind.UNKNOWN)
         return replace(outcome, cost=PRICES.delete) if billed else outcome
 
     def upload(self, media: Upload) -> Outcome:
@@ -171,7 +171,7 @@ class _Twitter:
         }
         exchange = self._send("/2/media/upload", file)
         uploaded = self._settled(exchange, media_answers.x_uploaded(exchange, self._clock()))
-        if uploaded.sort is not Sort.SENT:
+        if uploaded.sort is not OutcomeKind.SENT:
             return uploaded
         words = {"id": uploaded.id, "metadata": {"alt_text": {"text": media.alt}}}
         exchange = self._send("/2/media/metadata", words)
@@ -186,11 +186,11 @@ class _Twitter:
         exchange = self._line.idempotent(lambda: self._request("/2/media/upload", params))
         return self._settled(exchange, media_answers.x_uploaded(exchange, self._clock()))
 
-    def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:  # noqa: ARG002 - it keeps none
+    def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Timeline:  # noqa: ARG002 - it keeps none
         since = since.astimezone(UTC).replace(microsecond=0)  # as X gives times
         latest = max(_EARLIEST, min(since, self._clock() - _RECENT))
         start = {"since_id": after} if after else {"start_time": f"{latest:%Y-%m-%dT%H:%M:%SZ}"}
-        posts: dict[str, Seen] = {}
+        posts: dict[str, RemotePost] = {}
         billed, size, token, whole, complete = 0, 0, "", True, False
         for _ in range(_PAGES):
             page = self._page(start, token)
@@ -205,9 +205,9 @@ class _Twitter:
             if size > MOST_TEXT:
                 break
         cost = billed * PRICES.own_post
-        return Look(tuple(posts.values()), complete, cost, page.clock)
+        return Timeline(tuple(posts.values()), complete, cost, page.clock)
 
-    def _page(self, start: Mapping[str, str], token: str) -> answers.Page:
+    def _page(self, start: Mapping[str, str], token: str) -> answers.TweetPage:
         """Read a page. Raises CannotRead, also where X answers a later page with errors alone."""
         more = {"pagination_token": token} if token else {}
         params = {"max_results": str(_PAGE), **start, **more}
@@ -217,7 +217,7 @@ class _Twitter:
             raise self._cannot_read(exchange)
         return page
 
-    def read(self, post_id: str) -> Seen | None:
+    def read(self, post_id: str) -> RemotePost | None:
         if not answers.is_id(post_id):
             return None
         exchange = self._get(f"/2/tweets/{post_id}", {})
@@ -231,7 +231,7 @@ class _Twitter:
             raise self._cannot_read(exchange)
         return post
 
-    def profile(self) -> Profile:
+    def profile(self) -> AccountProfile:
         params = {"user.fields": "description"}
         exchange = self._line.idempotent(lambda: self._request("/2/users/me", params))
         profile = answers.profile(exchange.reply) if exchange.reply else None

@@ -13,18 +13,25 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from bot.posters.answers import (
+    AnswerMeaning,
+    ErrorPattern,
     Exchange,
-    Hint,
+    RefusalRules,
     Reply,
-    Rules,
-    Verdict,
     is_gone,
     refused,
     said,
     unanswered,
     unreadable,
 )
-from bot.posters.poster import Outcome, Outgoing, Profile, Refusal, Seen, Sort
+from bot.posters.poster import (
+    AccountProfile,
+    Outcome,
+    OutcomeKind,
+    PostRequest,
+    Refusal,
+    RemotePost,
+)
 from bot.posters.undo import x_text
 from bot.posters.values import at, created_at, id_at, items_at, names_somebody, text_at
 
@@ -38,9 +45,9 @@ _LABEL = (
     "X asks bots to carry the label 'Automated' (Settings, Your account, Account information, "
     "Automation). Its API does not say whether this account does."
 )
-_GONE = Verdict(Sort.REFUSED, "the post replied to is gone", Refusal.PARENT)
+_GONE = AnswerMeaning(OutcomeKind.REFUSED, "the post replied to is gone", Refusal.PARENT)
 
-RULES = Rules(
+RULES = RefusalRules(
     NETWORK,
     speaks=("title", "detail", "errors", "error"),
     resets=("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour"),
@@ -51,60 +58,64 @@ RULES = Rules(
         "before the tokens are made.",
     },
     hints=(
-        Hint(
+        ErrorPattern(
             (403,),
             re.compile(r"duplicate content|status is a duplicate|\bcode=187\b", re.IGNORECASE),
             # Its check may be fuzzy, and does not say which post it means.
-            Verdict(Sort.UNKNOWN, "it has a post of this text, perhaps this one", duplicate=True),
+            AnswerMeaning(
+                OutcomeKind.UNKNOWN, "it has a post of this text, perhaps this one", duplicate=True
+            ),
         ),
-        Hint(
+        ErrorPattern(
             (400, 403),
             re.compile(
                 r"\bcode=(?:185|226|344)\b|might be automated|over (?:the )?daily"
                 r"|(?:reached|hit) (?:your|the) daily|try again later",
                 re.IGNORECASE,
             ),
-            Verdict(Sort.LATER, "it does not take the post now, and asks to try again later"),
+            AnswerMeaning(
+                OutcomeKind.LATER, "it does not take the post now, and asks to try again later"
+            ),
         ),
-        Hint(
+        ErrorPattern(
             (400, 403, 404),
             re.compile(r"deleted or not visible|in_reply_to_(?:tweet|post)_id", re.IGNORECASE),
             _GONE,
             replies_only=True,
         ),
-        Hint((404,), re.compile("."), _GONE, replies_only=True),
-        Hint(
+        ErrorPattern((404,), re.compile("."), _GONE, replies_only=True),
+        ErrorPattern(
             (403,),
             re.compile(
                 r"only reply to or quote|reply to this conversation|not-authorized-for-resource",
                 re.IGNORECASE,
             ),
-            Verdict(Sort.REFUSED, "it does not let this app reply", Refusal.REPLIES),
+            AnswerMeaning(OutcomeKind.REFUSED, "it does not let this app reply", Refusal.REPLIES),
             replies_only=True,
         ),
-        Hint(
+        ErrorPattern(
             (401, 403),
             re.compile(
                 r"account is (?:temporarily )?(?:locked|suspended)|\bcode=(?:32|64|89|215|326)\b",
                 re.IGNORECASE,
             ),
-            Verdict(
-                Sort.REFUSED,
+            AnswerMeaning(
+                OutcomeKind.REFUSED,
                 "it does not accept the tokens, or the account is locked or suspended",
                 Refusal.CREDENTIALS,
                 mend="Log in to the account on X. If it is well there, make new tokens with bot "
                 "login twitter, and try them with bot check.",
             ),
         ),
-        Hint(
+        ErrorPattern(
             (403,),
             re.compile(
                 r"client-(?:forbidden|not-enrolled)|oauth1.permissions|oauth1 app permissions"
                 r"|unsupported-authentication|\bcode=(?:261|453)\b",
                 re.IGNORECASE,
             ),
-            Verdict(
-                Sort.REFUSED,
+            AnswerMeaning(
+                OutcomeKind.REFUSED,
                 "the app or its plan may not do this",
                 Refusal.SCOPE,
             ),
@@ -123,7 +134,7 @@ def post_url(post_id: str) -> str:
     return f"https://x.com/i/web/status/{post_id}"
 
 
-def published(exchange: Exchange, post: Outgoing, now: datetime) -> Outcome:
+def published(exchange: Exchange, post: PostRequest, now: datetime) -> Outcome:
     """Return what became of POST /2/tweets.
 
     X's answer names no parent, and is not documented to name media; where it does they are counted.
@@ -139,7 +150,7 @@ def published(exchange: Exchange, post: Outgoing, now: datetime) -> Outcome:
     keys = at(reply.value(), "data", "attachments", "media_keys")
     missing = len(post.media) - len(keys) if isinstance(keys, list) else 0
     bare = f"{missing} of {len(post.media)} media are missing" if missing > 0 else ""
-    return Outcome(Sort.SENT, post_id, post_url(post_id), bare=bare)
+    return Outcome(OutcomeKind.SENT, post_id, post_url(post_id), bare=bare)
 
 
 def deleted(exchange: Exchange, post_id: str, now: datetime) -> Outcome:
@@ -149,33 +160,33 @@ def deleted(exchange: Exchange, post_id: str, now: datetime) -> Outcome:
         return unanswered(exchange, NETWORK)
     gone = reply.ok and isinstance(at(reply.value(), "data", "deleted"), bool)
     if gone or is_gone(reply, RULES):
-        return Outcome(Sort.SENT, post_id)
+        return Outcome(OutcomeKind.SENT, post_id)
     return unreadable(reply, NETWORK) if reply.ok else refused(reply, RULES, now)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class TweetPage:
     """One page of a timeline, newest first. `billed` counts what X returned, reposts included.
 
     `token` asks for the next page and is empty on the last. `whole` is false where something in it
     could not be read. `clock` is X's time.
     """
 
-    posts: tuple[Seen, ...]
+    posts: tuple[RemotePost, ...]
     billed: int
     token: str
     whole: bool
     clock: datetime | None
 
 
-def page(reply: Reply) -> Page | None:
+def page(reply: Reply) -> TweetPage | None:
     """Return a page of GET /2/users/:id/tweets, without reposts; None where it is none."""
     value = reply.value()
     if not (reply.ok and isinstance(at(value, "meta"), dict)):
         return None
     items = items_at(value, "data")
     posts = [seen(item) for item in items if not _is_repost(item)]
-    return Page(
+    return TweetPage(
         posts=tuple(post for post in posts if post),
         billed=len(items),
         token=text_at(value, "meta", "next_token"),
@@ -184,12 +195,12 @@ def page(reply: Reply) -> Page | None:
     )
 
 
-def seen(item: object) -> Seen | None:
+def seen(item: object) -> RemotePost | None:
     """Return a post in X's words as one of ours; None where it has no id."""
     post_id = id_at(item, "id")
     if not is_id(post_id):
         return None
-    return Seen(
+    return RemotePost(
         id=post_id,
         url=post_url(post_id),
         text=x_text(item),
@@ -235,7 +246,7 @@ def speaks_of_fields(reply: Reply) -> bool:
     return reply.status == HTTPStatus.BAD_REQUEST and ".fields" in said(reply)
 
 
-def profile(reply: Reply) -> Profile | None:
+def profile(reply: Reply) -> AccountProfile | None:
     """Return who GET /2/users/me says we are; None where it does not."""
     me = at(reply.value(), "data")
     account, name = id_at(me, "id"), text_at(me, "username")
@@ -247,4 +258,4 @@ def profile(reply: Reply) -> Profile | None:
             "The bio names nobody who runs the account. X asks automated accounts to: write for "
             "example 'by @you' into it."
         )
-    return Profile(account, name, f"https://x.com/{name}", advice=tuple(advice))
+    return AccountProfile(account, name, f"https://x.com/{name}", advice=tuple(advice))

@@ -17,7 +17,15 @@ from bot import __version__
 from bot.errors import BotError, SettingsError
 from bot.posters import twitter_answers as answers
 from bot.posters.answers import Exchange, Reply, quoted
-from bot.posters.login import AGAIN, Granted, Login, WrongCode, answered, code_in, is_token
+from bot.posters.login import (
+    AGAIN,
+    GrantedTokens,
+    PendingLogin,
+    WrongCode,
+    answered,
+    code_in,
+    is_token,
+)
 from bot.posters.values import clean
 
 if TYPE_CHECKING:
@@ -44,7 +52,7 @@ def begin(
     base_url: str,
     timeout: float,
     clock: Callable[[], datetime],
-) -> Login:
+) -> PendingLogin:
     """Ask X for a page to open, and return the login that waits for its PIN.
 
     `base_url` has no slash at its end, and is `BASE_URL` but for tests and gateways. `timeout` is
@@ -68,10 +76,10 @@ def begin(
         message = f"{base_url} answers, and not as X does"
         raise SettingsError(message, "Check TWITTER_API_URL, or leave it empty.")
     page = f"{base_url}/oauth/authorize?{urlencode({'oauth_token': token})}"
-    return _Waiting(page, x, token, secret)
+    return _PendingX(page, x, token, secret)
 
 
-class _Client(Protocol):
+class _OAuthClient(Protocol):
     """What signs a request (oauthlib's), as far as it is set here."""
 
     callback_uri: str | None
@@ -81,7 +89,7 @@ class _Client(Protocol):
 class _Auth(Protocol):
     """What tweepy gives a request to be signed with; tweepy itself has no types."""
 
-    client: _Client
+    client: _OAuthClient
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest: ...
 
@@ -107,14 +115,16 @@ class _X:
         """Make one request, on a connection of its own: a person may take minutes in between."""
         import tweepy  # type: ignore[import-untyped]  # noqa: PLC0415 - loads at first use
 
-        from bot.posters.http import Detour, Line  # noqa: PLC0415 - (the same)
+        from bot.posters.http import ApiSession, BaseUrlRewrite  # noqa: PLC0415 - (the same)
 
         handler = tweepy.OAuth1UserHandler(self._key, self._secret, token or None, secret or None)
         auth: _Auth = handler.apply_auth()
         auth.client.callback_uri, auth.client.verifier = callback, verifier
         signed = self.base if self.base in _OWN_HOSTS else BASE_URL
         secrets = [each for each in (self._key, self._secret, token, secret) if each]
-        with closing(Line(self.base, self.timeout, secrets, Detour(BASE_URL, signed))) as line:
+        with closing(
+            ApiSession(self.base, self.timeout, secrets, BaseUrlRewrite(BASE_URL, signed))
+        ) as line:
             return line.once(
                 lambda: line.session.post(
                     f"{BASE_URL}/oauth/{step}",
@@ -129,15 +139,15 @@ class _X:
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """See `Login`. `redeem` makes one request."""
+class _PendingX:
+    """See `PendingLogin`. `redeem` makes one request."""
 
     page: str
     _x: _X
     _token: str = field(repr=False)
     _secret: str = field(repr=False)
 
-    def redeem(self, pasted: str) -> Granted:
+    def redeem(self, pasted: str) -> GrantedTokens:
         pin = code_in(pasted, "oauth_verifier")
         exchange = self._x.ask("access_token", self._token, self._secret, verifier=pin)
         reply = self._x.answer(exchange)
@@ -160,7 +170,7 @@ class _Waiting:
                 message, f"{_SET_UP} Then run bot login again: old tokens stay as they are."
             )
         name = clean(given.get("screen_name", ""))
-        return Granted(settings, f"@{name} on X" if name else "")
+        return GrantedTokens(settings, f"@{name} on X" if name else "")
 
 
 def _fields(reply: Reply) -> Mapping[str, str]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Sendable: TypeAlias = SupportsRead[bytes] | Iterable[ReadableBuffer] | ReadableBuffer | str
 
 
-class Watch:
+class RequestWatch:
     """One request at a time: whether it `began` to leave, and the seconds `left` for its answer."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -45,10 +45,10 @@ class Watch:
         return self._ends - self._clock()
 
 
-def pools(watch: Watch) -> dict[str, type[HTTPConnectionPool]]:
+def pools(watch: RequestWatch) -> dict[str, type[HTTPConnectionPool]]:
     """Return the kinds of connection pool, by scheme, whose connections tell `watch`."""
 
-    class Answer(http.client.HTTPResponse):
+    class WatchedResponse(http.client.HTTPResponse):
         def __init__(
             self, sock: socket.socket, debuglevel: int = 0, method: str | None = None
         ) -> None:
@@ -56,7 +56,7 @@ def pools(watch: Watch) -> dict[str, type[HTTPConnectionPool]]:
             self.fp = io.BufferedReader(_Bounded(self.fp.detach(), sock, watch))
 
     class Watched(SharedTime):
-        response_class = Answer
+        response_class = WatchedResponse
 
         def connect(self) -> None:
             """Find the host, connect, and make TLS and a proxy's tunnel: no request yet."""
@@ -91,7 +91,7 @@ def pools(watch: Watch) -> dict[str, type[HTTPConnectionPool]]:
 class _Bounded(io.RawIOBase):
     """What a socket receives, until the watch says that it is overdue: then a TimeoutError."""
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, watch: Watch) -> None:
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, watch: RequestWatch) -> None:
         super().__init__()
         self._raw = raw
         self._socket = sock

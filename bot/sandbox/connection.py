@@ -15,7 +15,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from io import BufferedReader, RawIOBase
 
-from bot.sandbox.wire import FORM, Refused, Request, Response
+from bot.sandbox.wire import FORM, RefusedRequest, Request, Response
 
 REQUEST_SECONDS = 60.0
 """So long a client may be silent and send one request, and so long it may take its answer."""
@@ -75,7 +75,7 @@ class Connection:
         self._timed.due = time.monotonic() + self._seconds
         try:
             return self._read()
-        except Refused as refused:
+        except RefusedRequest as refused:
             self._refuse(refused.response)
         except (OSError, ValueError):
             pass
@@ -204,8 +204,8 @@ class Connection:
         return data
 
 
-def _refused(status: HTTPStatus) -> Refused:
-    return Refused(Response(status, f"{status.value} {status.phrase}\n".encode()))
+def _refused(status: HTTPStatus) -> RefusedRequest:
+    return RefusedRequest(Response(status, f"{status.value} {status.phrase}\n".encode()))
 
 
 def head_of(response: Response, *, keep: bool = True) -> bytes:

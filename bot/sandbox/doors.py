@@ -36,7 +36,7 @@ class _Door:
     shut: bool = False
 
 
-class Doors:
+class Listener:
     """One listening socket a name, open until `close`. `attend` runs in a thread of its own."""
 
     def __init__(  # noqa: PLR0913 - two are limits

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bot.sandbox.wire import Refused, Request, Response
+from bot.sandbox.wire import RefusedRequest, Request, Response
 
 _MOST_PARTS = 100
 _LARGEST_HEAD = 8_192  # of one part
@@ -40,11 +40,11 @@ def parts(request: Request) -> Mapping[str, Part]:
 def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[str, Part]]:
     sections = (b"\r\n" + body).split(b"\r\n--" + boundary, _MOST_PARTS + 2)
     if len(sections) > _MOST_PARTS + 2:  # what is before the first and after the last are none
-        raise Refused(Response(413))
+        raise RefusedRequest(Response(413))
     for section in sections[1:]:
         head, ends, data = section.partition(b"\r\n\r\n")
         if ends and len(head) > _LARGEST_HEAD:
-            raise Refused(Response(413))
+            raise RefusedRequest(Response(413))
         named = _NAME.search(head.decode("utf-8", "replace"))
         if ends and named:
             kind = _TYPE.search(head.decode("utf-8", "replace"))

@@ -19,7 +19,7 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RequestRecord:
     """One request and what came of it.
 
     `number` counts the requests of one network from 1, `connection` its connections. `status` is
@@ -52,11 +52,11 @@ class Record:
         return self.request.body
 
 
-Decider = Callable[[Record], Fault | None]
+Decider = Callable[[RequestRecord], Fault | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ScriptLine:
     """One line of the plan: `fault` for the requests that all conditions fit, `times` of them."""
 
     fault: Fault
@@ -65,7 +65,7 @@ class Line:
     when: Callable[[Request], bool] | None
     times: int | None
 
-    def fits(self, record: Record) -> bool:
+    def fits(self, record: RequestRecord) -> bool:
         """Tell whether the line speaks of this request."""
         return (
             self.network in (None, record.network)
@@ -78,10 +78,10 @@ class Script:
     """The plan: lines that are used up, and functions that are asked about every request."""
 
     def __init__(self) -> None:
-        self._lines: list[tuple[Line, int]] = []
+        self._lines: list[tuple[ScriptLine, int]] = []
         self._deciders: list[Decider] = []
 
-    def add(self, line: Line) -> None:
+    def add(self, line: ScriptLine) -> None:
         """Add a line after those that are there."""
         self._lines.append((line, 0))
 
@@ -94,7 +94,7 @@ class Script:
         self._lines.clear()
         self._deciders.clear()
 
-    def choose(self, record: Record) -> Fault:
+    def choose(self, record: RequestRecord) -> Fault:
         """Return what goes wrong with a request, using up the line that says so."""
         for decide in self._deciders:
             if fault := decide(record):

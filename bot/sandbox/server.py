@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Self
 
 from bot.sandbox.connection import REQUEST_SECONDS, Connection, head_of
-from bot.sandbox.doors import HOST, MOST_CLIENTS, Doors
+from bot.sandbox.doors import HOST, MOST_CLIENTS, Listener
 from bot.sandbox.faults import Commit, Ending, Fault, Hang
-from bot.sandbox.script import Decider, Line, Record, Script, Stage
+from bot.sandbox.script import Decider, RequestRecord, Script, ScriptLine, Stage
 from bot.sandbox.wire import NetworkRules, Request, Response
 
 
@@ -46,13 +46,13 @@ class Sandbox:
         self._limits = seconds, most
         self._changed = threading.Condition(self.lock)
         self._script = Script()
-        self._log: list[Record] = []
+        self._log: list[RequestRecord] = []
         self._counts: Counter[str] = Counter()
         self._held: set[socket.socket] = set()
 
     def __enter__(self) -> Self:
         seconds, most = self._limits
-        self._doors = Doors(self._rules, self._ports, self._attend, seconds=seconds, most=most)
+        self._doors = Listener(self._rules, self._ports, self._attend, seconds=seconds, most=most)
         return self
 
     def __exit__(
@@ -68,7 +68,7 @@ class Sandbox:
         return f"http://{HOST}:{self._doors.port(network)}"
 
     @property
-    def requests(self) -> tuple[Record, ...]:
+    def requests(self) -> tuple[RequestRecord, ...]:
         """Every request so far, of all networks, in the order of their arrival."""
         with self.lock:
             return tuple(self._log)
@@ -91,7 +91,7 @@ class Sandbox:
         `times` of None lets every request that fits go wrong. Earlier lines come first.
         """
         with self.lock:
-            self._script.add(Line(fault, network, at, when, times))
+            self._script.add(ScriptLine(fault, network, at, when, times))
 
     def decide(self, decider: Decider) -> None:
         """Ask `decider` about each request, ahead of the script; None lets it pass.
@@ -112,7 +112,7 @@ class Sandbox:
             for held in self._held:
                 held.send(b".")
 
-    def wait(self, fits: Callable[[Sequence[Record]], bool], timeout: float = 30.0) -> bool:
+    def wait(self, fits: Callable[[Sequence[RequestRecord]], bool], timeout: float = 30.0) -> bool:
         """Wait until the log fits, and tell whether it did before `timeout` seconds went by."""
         with self._changed:
             return self._changed.wait_for(lambda: fits(self._log), timeout)
@@ -155,7 +155,7 @@ class Sandbox:
     def _arrive(self, network: str, connection: int, request: Request) -> tuple[int, Fault]:
         with self._changed:
             self._counts[network] += 1
-            record = Record(self._counts[network], network, connection, request)
+            record = RequestRecord(self._counts[network], network, connection, request)
             fault = self._script.choose(record)
             self._log.append(replace(record, fault=fault.name))
             self._changed.notify_all()

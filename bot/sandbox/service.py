@@ -34,7 +34,7 @@ class Stored:
     plain: bool = False
 
 
-class Service(ABC):
+class NetworkService(ABC):
     """Posts in the order they were made, a clock, and requests that are carried out later.
 
     Subclasses say what they answer (`_serve`) and what becomes of a late request (`_serve_late`).

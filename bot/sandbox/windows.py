@@ -9,7 +9,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class RateLimit:
     """So many requests in so long; `aligned` windows begin at multiples of their length (UTC).
 
     The others begin with the first request.
@@ -22,10 +22,10 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class RateWindow:
     """How one limit stands: what is left of it, when it starts afresh."""
 
-    limit: Limit
+    limit: RateLimit
     remaining: int
     reset: datetime
 
@@ -35,29 +35,29 @@ class Window:
         return self.remaining <= 0
 
 
-class Windows:
+class RateWindows:
     """What was used of each limit."""
 
     def __init__(self) -> None:
         self._used: dict[str, tuple[datetime, int]] = {}
 
-    def look(self, limit: Limit, now: datetime) -> Window:
+    def look(self, limit: RateLimit, now: datetime) -> RateWindow:
         """Return how `limit` stands, using nothing of it."""
         start, used = self._current(limit, now)
-        return Window(limit, max(0, limit.most - used), start + limit.length)
+        return RateWindow(limit, max(0, limit.most - used), start + limit.length)
 
-    def take(self, limit: Limit, now: datetime) -> Window:
+    def take(self, limit: RateLimit, now: datetime) -> RateWindow:
         """Use one request of `limit` and return how it stands afterwards."""
         start, used = self._current(limit, now)
         self._used[limit.name] = (start, used + 1)
         return self.look(limit, now)
 
-    def _current(self, limit: Limit, now: datetime) -> tuple[datetime, int]:
+    def _current(self, limit: RateLimit, now: datetime) -> tuple[datetime, int]:
         start, used = self._used.get(limit.name, (_start(limit, now), 0))
         if now - start >= limit.length:
             return _start(limit, now), 0
         return start, used
 
 
-def _start(limit: Limit, now: datetime) -> datetime:
+def _start(limit: RateLimit, now: datetime) -> datetime:
     return now - (now - _EPOCH) % limit.length if limit.aligned else now

@@ -80,7 +80,7 @@ def reply(status: int, value: Json, *headers: tuple[str, str]) -> Response:
     return Response(status, body, (("content-type", "application/json; charset=utf-8"), *headers))
 
 
-class Refused(Exception):
+class RefusedRequest(Exception):
     """Raised inside the rules to answer at once with `response`."""
 
     def __init__(self, response: Response) -> None:

@@ -15,8 +15,8 @@ from bot.model import Account, Network
 from bot.redact import Redact
 from bot.settings import options
 from bot.settings.accounts import (
+    AccountEntry,
     Credentials,
-    Entry,
     check,
     malformed_token,
     of_file,
@@ -118,7 +118,7 @@ def load(environ: Mapping[str, str], folder: Path, redact: Redact | None = None)
 
 
 def _gather(
-    sources: Sources, single: Sequence[Entry], listed: Sequence[Entry], folder: Path
+    sources: Sources, single: Sequence[AccountEntry], listed: Sequence[AccountEntry], folder: Path
 ) -> Settings:
     entries = (*single, *listed)
     database = folder / sources.get(options.DATABASE)
@@ -136,7 +136,7 @@ def _gather(
         settle=sources.get(options.SETTLE),
         pause=sources.get(options.PAUSE),
         repeat_days=sources.get(options.REPEAT_DAYS),
-        twitter_reads=sources.get(options.TWITTER_READ_BACK) is options.Switch.ON,
+        twitter_reads=sources.get(options.TWITTER_READ_BACK) is options.OnOff.ON,
         skip=sources.get(options.SKIP),
         digest_url=sources.get(options.DIGEST_URL),
         github_token=sources.get(options.GITHUB_TOKEN),

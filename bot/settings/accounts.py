@@ -35,8 +35,8 @@ from bot.settings.options import (
     TWITTER_LINKS,
     TWITTER_MONTHLY_BUDGET,
     TWITTER_STYLE,
+    OnOff,
     Option,
-    Switch,
 )
 from bot.settings.secret import Secret
 from bot.settings.sources import Sources, Table, did_you_mean, is_set
@@ -102,7 +102,7 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AccountEntry:
     """An account as it was written, `variables` being those that it takes what it needs from.
 
     `credentials` is None where some of them are `missing`. `identity` is equal for two entries
@@ -134,7 +134,7 @@ def preferences(
         language=pick(LANGUAGE),
         hashtags=pick(HASHTAGS),
         schedule=pick(SCHEDULE),
-        picture=pick(PICTURE) is Switch.ON,
+        picture=pick(PICTURE) is OnOff.ON,
     )
     if network is Network.TWITTER:
         return replace(
@@ -155,7 +155,7 @@ def preferences(
     return replace(common, max_characters=LIMITS[Network.BLUESKY])
 
 
-def of_file(sources: Sources) -> tuple[Entry, ...]:
+def of_file(sources: Sources) -> tuple[AccountEntry, ...]:
     """Read the accounts that bot.toml lists."""
     written = sources.top.values.get("accounts", [])
     if not (isinstance(written, list) and all(isinstance(values, dict) for values in written)):
@@ -165,7 +165,7 @@ def of_file(sources: Sources) -> tuple[Entry, ...]:
     return tuple(_listed(sources, tables))
 
 
-def of_variables(sources: Sources, claimed: AbstractSet[str]) -> tuple[Entry, ...]:
+def of_variables(sources: Sources, claimed: AbstractSet[str]) -> tuple[AccountEntry, ...]:
     """Read the account that each network's own variables make.
 
     Variables that accounts of bot.toml take (`claimed`) do not make another one: with the secret
@@ -184,7 +184,7 @@ def _needed(network: Network) -> tuple[str, ...]:
     return (*((plain.name,) if plain else ()), *_SECRETS[network].values())
 
 
-def check(sources: Sources, entries: Sequence[Entry]) -> None:
+def check(sources: Sources, entries: Sequence[AccountEntry]) -> None:
     """Refuse accounts of one name, and those that would publish everything twice."""
     for one, other in combinations(entries, 2):
         first, second = one.account, other.account
@@ -224,7 +224,7 @@ def same_papers(accounts: Sequence[Account]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _listed(sources: Sources, tables: Sequence[Table]) -> Iterator[Entry]:
+def _listed(sources: Sources, tables: Sequence[Table]) -> Iterator[AccountEntry]:
     for number, table in enumerate(tables, 1):
         head = replace(table, where=f"{table.where}account {number}: ")
         for option in (_NAME, _NETWORK):
@@ -253,7 +253,7 @@ def _check_table(sources: Sources, table: Table, name: str, network: Network) ->
             sources.note(f"{table.where}{sources.quote(key)} is not an option of an account{meant}")
 
 
-def _entry(sources: Sources, account: Account, table: Table | None = None) -> Entry:
+def _entry(sources: Sources, account: Account, table: Table | None = None) -> AccountEntry:
     network = account.network
     variables = {
         role: _variable(sources, role, standard, table)
@@ -266,7 +266,7 @@ def _entry(sources: Sources, account: Account, table: Table | None = None) -> En
     missing += [variables[role] for role, secret in found.items() if not secret]
     secrets = {role: secret for role, secret in found.items() if secret}
     own = secrets.get(_OWN[network])
-    return Entry(
+    return AccountEntry(
         account,
         None if missing else Credentials(network, secrets, url or "", handle or ""),
         tuple(missing),

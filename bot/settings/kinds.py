@@ -1,4 +1,4 @@
-"""The kinds of value a setting can have: text in, a typed value or `Wrong` out.
+"""The kinds of value a setting can have: text in, a typed value or `InvalidValue` out.
 
 Where the text came from is no business of a kind, and none of them opens a file.
 """
@@ -34,7 +34,7 @@ _CATEGORY = re.compile(r"[a-z][a-z-]*(?:\.[a-z][a-z-]+)?", re.ASCII | re.IGNOREC
 _HANDLE = re.compile(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+|did:[a-z]+:[a-z0-9._:%-]+", re.ASCII)
 
 
-class Wrong(ValueError):
+class InvalidValue(ValueError):
     """A value that cannot be used: the part of it that is wrong, and what is wrong with it."""
 
     def __init__(self, part: str, problem: str) -> None:
@@ -44,11 +44,11 @@ class Wrong(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[T_co]):
+class ValueKind(Generic[T_co]):
     """How a value is read, and what is allowed, in words.
 
     `read` takes the value as written, trimmed and not empty, and the folder that relative paths
-    start from. It raises `Wrong`, and nothing else.
+    start from. It raises `InvalidValue`, and nothing else.
     """
 
     allowed: str
@@ -56,88 +56,88 @@ class Kind(Generic[T_co]):
     secret: bool = False
 
 
-def text(allowed: str, read: Callable[[str], T], *, secret: bool = False) -> Kind[T]:
+def text(allowed: str, read: Callable[[str], T], *, secret: bool = False) -> ValueKind[T]:
     """Make a kind from a function of the text alone."""
     return located(allowed, lambda written, _base: read(written), secret=secret)
 
 
-def located(allowed: str, read: Callable[[str, Path], T], *, secret: bool = False) -> Kind[T]:
+def located(allowed: str, read: Callable[[str, Path], T], *, secret: bool = False) -> ValueKind[T]:
     """Make a kind from a function of the text and the folder that paths start from."""
 
     def checked(raw: Raw, base: Path) -> T:
         if isinstance(raw, str):
             return read(raw, base)
-        raise Wrong("", "a list does not belong here")
+        raise InvalidValue("", "a list does not belong here")
 
-    return Kind(allowed, checked, secret)
+    return ValueKind(allowed, checked, secret)
 
 
 def several(
     allowed: str, item: Callable[[str], str], *, commas: bool = False
-) -> Kind[tuple[str, ...]]:
+) -> ValueKind[tuple[str, ...]]:
     """Make the kind of lists without doubles; with `commas`, also of text parted by commas."""
 
     def read(raw: Raw, _base: Path) -> tuple[str, ...]:
         if isinstance(raw, str) and not commas:
-            raise Wrong(raw, "is not a list")
+            raise InvalidValue(raw, "is not a list")
         items = raw.split(",") if isinstance(raw, str) else raw
         return tuple(dict.fromkeys(item(part.strip()) for part in items if part.strip()))
 
-    return Kind(allowed, read)
+    return ValueKind(allowed, read)
 
 
 def matching(pattern: str | re.Pattern[str], problem: str) -> Callable[[str], str]:
-    """Make a function that gives text of this pattern back, and raises `Wrong` for other."""
+    """Make a function that gives text of this pattern back, and raises `InvalidValue` for other."""
 
     def item(written: str) -> str:
         if re.fullmatch(pattern, written):
             return written
-        raise Wrong(written, problem)
+        raise InvalidValue(written, problem)
 
     return item
 
 
-def whole(least: int, most: int, allowed: str) -> Kind[int]:
+def whole(least: int, most: int, allowed: str) -> ValueKind[int]:
     """Make the kind of whole numbers from `least` to `most`, below 10**18, in ASCII digits."""
 
     def read(written: str) -> int:
         match = re.fullmatch(r"(-?)0*([0-9]+)", written)
         if not match:
-            raise Wrong(written, "is not a whole number")
+            raise InvalidValue(written, "is not a whole number")
         number = int(match[1] + match[2][:19])  # int() refuses thousands of digits
         if least <= number <= most:
             return number
-        raise Wrong(written, "is too small" if number < least else "is too large")
+        raise InvalidValue(written, "is too small" if number < least else "is too large")
 
     return text(allowed, read)
 
 
-def duration(*, zero: bool = False) -> Kind[timedelta]:
+def duration(*, zero: bool = False) -> ValueKind[timedelta]:
     """Make the kind of durations, `90s` to `3650d`; where `zero` is allowed, `0` needs no unit."""
 
     def read(written: str) -> timedelta:
         match = re.fullmatch(r"0*([0-9]+)([smhd])", "0s" if zero and written == "0" else written)
         if not match:
-            raise Wrong(written, "is not a duration")
+            raise InvalidValue(written, "is not a duration")
         seconds = int(match[1][:12]) * _UNITS[match[2]]
         if seconds > _LONGEST:
-            raise Wrong(written, "is too long")
+            raise InvalidValue(written, "is too long")
         if not (seconds or zero):
-            raise Wrong(written, "is no time at all")
+            raise InvalidValue(written, "is no time at all")
         return timedelta(seconds=seconds)
 
     least = "0, or " if zero else ""
     return text(f"{least}a duration such as 90s, 15m, 2h or 3d, up to 3650d", read)
 
 
-def choice(words: type[Word]) -> Kind[Word]:
+def choice(words: type[Word]) -> ValueKind[Word]:
     """Make the kind of one word out of an enumeration, in any case."""
 
     def read(written: str) -> Word:
         try:
             return words(written.lower())
         except ValueError:
-            raise Wrong(written, "is not one of the words") from None
+            raise InvalidValue(written, "is not one of the words") from None
 
     return text(", ".join(words), read)
 
@@ -146,11 +146,11 @@ def seconds(written: str) -> float:
     """Read a number of seconds, up to ten minutes; the unit may stand there or not."""
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([sm]?)", written)
     if not match:
-        raise Wrong(written, "is not a number of seconds")
+        raise InvalidValue(written, "is not a number of seconds")
     number = float(match[1]) * _UNITS[match[2] or "s"]
     if 0 < number <= _LONGEST_ANSWER:
         return number
-    raise Wrong(written, "is too long" if number else "is no time at all")
+    raise InvalidValue(written, "is too long" if number else "is no time at all")
 
 
 def money(written: str) -> Decimal:
@@ -160,12 +160,12 @@ def money(written: str) -> Decimal:
 
 def _split(written: str) -> SplitResult:
     if not written.isprintable() or re.search(r'[\s\\"<>`]', written):
-        raise Wrong(written, "holds a character that no address has")
+        raise InvalidValue(written, "holds a character that no address has")
     try:
         parts = urlsplit(written)
         _ = parts.port  # raises where it is no port
     except ValueError:
-        raise Wrong(written, "is not a web address") from None
+        raise InvalidValue(written, "is not a web address") from None
     return parts
 
 
@@ -174,27 +174,27 @@ def address(written: str) -> str:
     parts = _split(written)
     host = parts.hostname or ""
     if "@" in parts.netloc:
-        raise Wrong(written, "holds a user name or password")
+        raise InvalidValue(written, "holds a user name or password")
     if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host):
-        raise Wrong(written, "is not a web address")
+        raise InvalidValue(written, "is not a web address")
     if parts.scheme == "http" and not is_loopback(host):
-        raise Wrong(written, "is plain http to another machine")
+        raise InvalidValue(written, "is plain http to another machine")
     return written
 
 
 def base_url(written: str) -> str:
     """Read the address that an API's paths are appended to, without a slash at its end."""
     if re.search(r"[?#]", address(written)):
-        raise Wrong(written, "goes on after its path")
+        raise InvalidValue(written, "goes on after its path")
     return written.rstrip("/")
 
 
 def page(written: str) -> str:
     """Read an address with `{slug}` in it, and no other braces."""
     if "{slug}" not in address(written):
-        raise Wrong(written, "has no {slug} in it")
+        raise InvalidValue(written, "has no {slug} in it")
     if re.search(r"[{}]", written.replace("{slug}", "")):
-        raise Wrong(written, "has other braces than {slug} in it")
+        raise InvalidValue(written, "has other braces than {slug} in it")
     return written
 
 
@@ -204,18 +204,18 @@ def ip(written: str) -> str:
     try:
         found = ip_address(bracketed[1] if bracketed else written)
     except ValueError:
-        raise Wrong(written, "is not an IP address") from None
+        raise InvalidValue(written, "is not an IP address") from None
     if "%" in str(found):
-        raise Wrong(written, "names a network interface")
+        raise InvalidValue(written, "names a network interface")
     return str(found)
 
 
 def path(written: str, base: Path) -> Path:
     """Read a path, relative to `base`; whether anything is there is not asked."""
     if not written.isprintable():
-        raise Wrong(written, "holds a character that cannot be printed")
+        raise InvalidValue(written, "holds a character that cannot be printed")
     if written.startswith("~"):
-        raise Wrong(written, "begins with ~, which only a shell replaces")
+        raise InvalidValue(written, "begins with ~, which only a shell replaces")
     return base / written
 
 
@@ -228,7 +228,7 @@ def folder(written: str, base: Path) -> Path:
         there = False
     if there:
         return place
-    raise Wrong(written, "is not a folder that can be read")
+    raise InvalidValue(written, "is not a folder that can be read")
 
 
 def source(written: str, base: Path) -> str:
@@ -254,7 +254,7 @@ def cron(written: str) -> str:
     try:
         return read_line(written)
     except ValueError as error:
-        raise Wrong(written, f"is no cron line: {error}") from None
+        raise InvalidValue(written, f"is no cron line: {error}") from None
 
 
 def zone(written: str) -> str:
@@ -264,7 +264,7 @@ def zone(written: str) -> str:
     try:
         return read_zone(written)
     except ValueError as error:
-        raise Wrong(written, str(error)) from None
+        raise InvalidValue(written, str(error)) from None
 
 
 def secret(written: str) -> Secret:
@@ -273,7 +273,7 @@ def secret(written: str) -> Secret:
     Quotes around it were meant for a shell, and are no part of any token.
     """
     if len(written) > 1 and written[0] == written[-1] and written[0] in "\"'":
-        raise Wrong("", "the value (not shown) stands in quotes, which are not part of it")
+        raise InvalidValue("", "the value (not shown) stands in quotes, which are not part of it")
     return Secret(matching(r"[!-~]+", "holds white space or a character outside ASCII")(written))
 
 

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from bot.formatter.limits import LIMITS
 from bot.model import EVERY_HALF_HOUR, Links, Network, ReplyListing, Style, Syntax, Visibility
 from bot.settings import kinds
-from bot.settings.kinds import Kind
+from bot.settings.kinds import ValueKind
 from bot.settings.secret import Secret
 
 T_co = TypeVar("T_co", covariant=True)
@@ -31,7 +31,7 @@ class Option(Generic[T_co]):
     """
 
     name: str
-    kind: Kind[T_co]
+    kind: ValueKind[T_co]
     default: T_co
     written: str
     meaning: str
@@ -50,7 +50,7 @@ class Option(Generic[T_co]):
         return next((network for network in Network if network == prefix), None)
 
 
-class Switch(StrEnum):
+class OnOff(StrEnum):
     """On or off."""
 
     ON = "on"
@@ -154,8 +154,8 @@ CATCH_UP = Option(
 )
 PICTURE = Option(
     "BOT_PICTURE",
-    kinds.choice(Switch),
-    Switch.OFF,
+    kinds.choice(OnOff),
+    OnOff.OFF,
     "`off`",
     "`on` puts a picture of the ranking into the opening post (needs "
     "`pip install resvg-py`); on X its description costs $0.005",
@@ -312,8 +312,8 @@ TWITTER_MONTHLY_BUDGET: Option[Decimal | None] = Option(
 )
 TWITTER_READ_BACK = Option(
     "TWITTER_READ_BACK",
-    kinds.choice(Switch),
-    Switch.ON,
+    kinds.choice(OnOff),
+    OnOff.ON,
     "`on`",
     "`off` for plans that cannot read: what cannot be settled is then held",
 )

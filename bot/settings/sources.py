@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from bot.errors import SettingsError
 from bot.redact import Redact
 from bot.settings.files import parse_dotenv, parse_toml, read_file
-from bot.settings.kinds import Raw, Wrong
+from bot.settings.kinds import InvalidValue, Raw
 from bot.settings.options import CONFIG, SECRET, TABLE, Option, key_of
 from bot.settings.secret import Secret
 
@@ -50,7 +50,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundValue:
     """A value as it was written, and how an error says where that is."""
 
     raw: object
@@ -105,7 +105,7 @@ class Sources:
             return option.default
         try:
             return option.kind.read(_raw(found.raw), found.base)
-        except Wrong as wrong:
+        except InvalidValue as wrong:
             part = "the value (not shown)" if option.kind.secret else self.quote(wrong.part)
             said = f"{part} {wrong.problem}" if wrong.part else wrong.problem
             self.note(f"{found.where}: {said}; allowed: {option.kind.allowed}{found.tail}")
@@ -182,16 +182,16 @@ class Sources:
     def _hide(self, names: Iterable[str]) -> None:
         self.redact.add(*(self._variables[name][0] for name in names if self.has(name)))
 
-    def _find(self, option: Option[T], table: Table | None) -> Found | None:
+    def _find(self, option: Option[T], table: Table | None) -> FoundValue | None:
         if table and is_set(table.values.get(option.account)):
             where = f"{table.where}{option.account}"
-            return Found(table.values[option.account], where, table.base)
+            return FoundValue(table.values[option.account], where, table.base)
         if option.name in self._variables:
             text, tail = self._variables[option.name]
-            return Found(text, option.name, self._folder, tail)
+            return FoundValue(text, option.name, self._folder, tail)
         if option.key and is_set(self.top.values.get(option.key)):
             where = f"{self.top.where}{option.key}"
-            return Found(self.top.values[option.key], where, self.top.base)
+            return FoundValue(self.top.values[option.key], where, self.top.base)
         return None
 
     def _dotenv(self, path: Path) -> dict[str, tuple[str, str]]:
@@ -265,14 +265,14 @@ def _texts(accounts: object) -> Iterator[str]:
 def _raw(value: object) -> Raw:
     match value:
         case bool():
-            raise Wrong("", "true or false does not belong here")
+            raise InvalidValue("", "true or false does not belong here")
         case str():
             return value.strip()
         case int() | float():
             if not abs(value) < _LARGEST_NUMBER:
-                raise Wrong("", "the number is too large")
+                raise InvalidValue("", "the number is too large")
             return str(value)
         case list() if all(isinstance(item, str) for item in value):
             return tuple(value)
         case _:
-            raise Wrong("", "a table, a date or a list of them does not belong here")
+            raise InvalidValue("", "a table, a date or a list of them does not belong here")

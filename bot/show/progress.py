@@ -16,7 +16,7 @@ from bot.show.status import minute
 from bot.terminal import argument
 
 if TYPE_CHECKING:
-    from bot.desk import Served
+    from bot.desk import AccountResult
     from bot.ledger.rows import StoredThread
 
 _dim = partial(style, dim=True)
@@ -59,7 +59,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"  # noqa: PLR2004
 
 
-def outcome(served: Sequence[Served]) -> Iterator[str]:
+def outcome(served: Sequence[AccountResult]) -> Iterator[str]:
     """A line for each account: done, or what is left and how to go on."""
     for one in served:
         name = one.account.name
@@ -85,14 +85,14 @@ def retractable(
         yield f"{account.name}: {known}; what else the network shows of it is deleted too"
 
 
-def _what(one: Served) -> str:
+def _what(one: AccountResult) -> str:
     posts = one.thread.posts if one.thread else ()
     if posts and all(post.state is State.RETRACTED for post in posts):
         return ", taken back"
     return f", {len(posts)} posts, {posts[0].url}" if posts and posts[0].url else ""
 
 
-def _left(one: Served) -> str:
+def _left(one: AccountResult) -> str:
     if one.thread is None:
         return ""
     left = sum(post.state not in (State.SENT, State.RETRACTED) for post in one.thread.posts)
@@ -103,7 +103,7 @@ def _because(reason: str) -> str:
     return f": {reason}" if reason else ""
 
 
-def _go_on(one: Served) -> str:
+def _go_on(one: AccountResult) -> str:
     digest = argument(one.thread.digest) if one.thread else ""
     if one.end is End.LATER:
         return f"Run it again{_when(one.until)}; it goes on where it stopped."

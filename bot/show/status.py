@@ -10,7 +10,7 @@ from functools import partial
 
 from click import style
 
-from bot.ledger.rows import Limit, StoredPost, StoredThread
+from bot.ledger.rows import StoredLimit, StoredPost, StoredThread
 from bot.model import Account, State
 
 _dim = partial(style, dim=True)
@@ -31,7 +31,7 @@ class AccountStatus:
     ready: bool
     reason: str
     spent: Decimal
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[StoredLimit, ...] = ()
     sender: str = ""
 
 

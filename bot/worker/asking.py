@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from threading import Lock
 
-from bot.digests.reading import Memory, Outcome, Reading, Source
+from bot.digests.reading import Memory, Source, SourceOutcome, SourceResult
 from bot.errors import Nowhere
 from bot.settings.options import CatchUp
 from bot.worker.outcomes import PATIENCE_WITH_SOURCE
-from bot.worker.tick import DAY, Rules, is_to_come
+from bot.worker.tick import DAY, PassRules, is_to_come
 
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(minutes=30)
@@ -19,7 +19,7 @@ LONGEST_RETRY = timedelta(minutes=30)
 _PAGE = 20
 _PAGES = 25
 _FIRST_WINDOW = 8  # days
-_FAILED = (Outcome.MALFORMED, Outcome.UNREACHABLE)
+_FAILED = (SourceOutcome.MALFORMED, SourceOutcome.UNREACHABLE)
 
 
 def growing(
@@ -35,34 +35,36 @@ def growing(
 
 
 @dataclass(slots=True)
-class Asking:
+class SourcePoller:
     """The source as the worker knows it. Any thread may call `offer`."""
 
     source: Source
-    rules: Rules
+    rules: PassRules
     clock: Callable[[], datetime]
     gave: bool = field(default=False, init=False)
     """Whether there was a digest once, so that it is a failure if there is none."""
-    latest: Reading | None = field(default=None, init=False)
+    latest: SourceResult | None = field(default=None, init=False)
     failing_since: datetime | None = field(default=None, init=False)
     _failures: int = field(default=0, init=False)
     _turn: Lock = field(default_factory=Lock, init=False)
     _memory: Memory = field(default_factory=dict, init=False)
-    _missed: dict[tuple[date, int], tuple[Reading, ...]] = field(default_factory=dict, init=False)
+    _missed: dict[tuple[date, int], tuple[SourceResult, ...]] = field(
+        default_factory=dict, init=False
+    )
 
-    def ask(self) -> Reading:
+    def ask(self) -> SourceResult:
         """Read the newest digest; where nothing has changed, what was read before."""
         reading = self.source.latest(self._memory)
         self._memory = reading.memory
         self._missed.clear()
-        if reading.outcome is Outcome.UNCHANGED and self.latest is not None:
+        if reading.outcome is SourceOutcome.UNCHANGED and self.latest is not None:
             reading = self.latest
-        if reading.outcome is Outcome.UNREACHABLE:
+        if reading.outcome is SourceOutcome.UNREACHABLE:
             self._failures += 1
         else:
             self._failures = 0
             self.latest = reading
-        is_gone = reading.outcome is Outcome.NONE and (
+        is_gone = reading.outcome is SourceOutcome.NONE and (
             self.gave or isinstance(reading.problem, Nowhere)
         )
         failed = is_gone or reading.outcome in _FAILED
@@ -73,13 +75,13 @@ class Asking:
         """When to ask again a source that did not answer; None where it did."""
         return self.clock() + growing(self._failures) if self._failures else None
 
-    def offer(self, reading: Reading, last_day: date | None) -> tuple[Reading, ...]:
+    def offer(self, reading: SourceResult, last_day: date | None) -> tuple[SourceResult, ...]:
         """The digests that an account may have which had its last one of `last_day`.
 
         That is the newest; all that were missed, where these are made up for; and where the newest
         is of no use, or could not be read for long, those before it.
         """
-        if reading.outcome is Outcome.UNREACHABLE and not self._fails_for_long():
+        if reading.outcome is SourceOutcome.UNREACHABLE and not self._fails_for_long():
             return (reading,)
         if self.rules.catch_up is CatchUp.ALL and last_day is not None:
             # another of its day may have come later
@@ -93,9 +95,9 @@ class Asking:
         since = self.failing_since
         return since is not None and self.clock() - since >= PATIENCE_WITH_SOURCE
 
-    def _all_since(self, day: date) -> tuple[Reading, ...]:
+    def _all_since(self, day: date) -> tuple[SourceResult, ...]:
         """What came after a day, oldest first: so much that something of it is of use."""
-        found: tuple[Reading, ...] = ()
+        found: tuple[SourceResult, ...] = ()
         for _ in range(_PAGES):
             page = self._since(day, _PAGE)
             found = (*found, *page)
@@ -109,13 +111,13 @@ class Asking:
             day = max(days)
         return found
 
-    def _newest(self, last_day: date | None) -> tuple[Reading, ...]:
+    def _newest(self, last_day: date | None) -> tuple[SourceResult, ...]:
         """The digests of late that an account may have; further back if none of them is of use."""
         today = self.clock().date()
         # days run ahead of publication; and none before the last one is of use
         oldest = (self.clock() - self.rules.max_age - 3 * DAY).date()
         oldest = max(oldest, last_day - DAY) if last_day else oldest
-        found: tuple[Reading, ...] = ()
+        found: tuple[SourceResult, ...] = ()
         back = _FIRST_WINDOW
         while not any(map(self._is_usable, found)):
             day = max(today - back * DAY, oldest)
@@ -125,7 +127,7 @@ class Asking:
             back *= 2
         return found
 
-    def _since(self, day: date, most: int) -> tuple[Reading, ...]:
+    def _since(self, day: date, most: int) -> tuple[SourceResult, ...]:
         """Ask the source, once in a pass: accounts mostly had the same."""
         key = (day, most)
         with self._turn:  # accounts are served side by side
@@ -133,10 +135,10 @@ class Asking:
                 self._missed[key] = self.source.since(day, most)
             return self._missed[key]
 
-    def _is_usable(self, reading: Reading) -> bool:
+    def _is_usable(self, reading: SourceResult) -> bool:
         """Whether this is a digest that may be published, its age aside."""
         digest = reading.digest
-        if digest is None or reading.outcome not in (Outcome.FOUND, Outcome.STALE):
+        if digest is None or reading.outcome not in (SourceOutcome.FOUND, SourceOutcome.STALE):
             return False
         if digest.slug in self.rules.skip:
             return False

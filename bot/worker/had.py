@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from bot.digests.reading import Reading
+from bot.digests.reading import SourceResult
 from bot.ledger.columns import time_of
 from bot.model import Digest, State
-from bot.worker.tick import DAY, Had
+from bot.worker.tick import DAY, AccountHistory
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
@@ -19,7 +19,9 @@ _RECENT = 50  # threads; a worker begins three a day at most
 _NOTHING_IN = "nothing in"
 
 
-def had(ledger: Ledger, account: str, now: datetime, waits: Mapping[str, datetime]) -> Had:
+def account_history(
+    ledger: Ledger, account: str, now: datetime, waits: Mapping[str, datetime]
+) -> AccountHistory:
     """Look up what the account had last, and which of its threads are open."""
     recent = ledger.threads(account, most=_RECENT)
     unchecked = [
@@ -30,7 +32,7 @@ def had(ledger: Ledger, account: str, now: datetime, waits: Mapping[str, datetim
     every = [*((t.day, t.published) for t in recent), *_nothing_in(ledger, account)]
     # a day that is yet to come is a slip of the publisher's pen: nothing waits for it to pass
     past = [each for each in every if each[0] <= (now + 2 * DAY).date()]
-    return Had(
+    return AccountHistory(
         threads=(*ledger.threads(account, unfinished=True), *unchecked),
         last=max(past, default=None),
         begun=tuple(t.planned_at for t in recent if now - t.planned_at < DAY),
@@ -38,7 +40,7 @@ def had(ledger: Ledger, account: str, now: datetime, waits: Mapping[str, datetim
     )
 
 
-def had_nothing(ledger: Ledger, account: str, digest: Digest) -> None:
+def record_nothing_for(ledger: Ledger, account: str, digest: Digest) -> None:
     """Keep that a digest has nothing for the account, which is past it as if it had gone out."""
     ledger.remember(account, _NOTHING_IN, f"{digest.day} {digest.published.isoformat()}")
 
@@ -50,7 +52,9 @@ def _nothing_in(ledger: Ledger, account: str) -> Iterator[tuple[date, datetime]]
         yield date.fromisoformat(day), time_of(published)
 
 
-def knowing(known: Had, ledger: Ledger, account: str, offer: Iterable[Reading]) -> Had:
+def with_known_slugs(
+    known: AccountHistory, ledger: Ledger, account: str, offer: Iterable[SourceResult]
+) -> AccountHistory:
     """The same, with those of the digests on `offer` that the account had."""
     slugs = {reading.digest.slug for reading in offer if reading.digest}
     return replace(known, known=frozenset(s for s in slugs if ledger.thread(account, s)))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.delivery.terms import End
-from bot.desk import Served
-from bot.digests.reading import Outcome, Reading
+from bot.desk import AccountResult
+from bot.digests.reading import SourceOutcome, SourceResult
 from bot.ledger.rows import StoredThread
 from bot.model import Account, State
 from bot.terminal import argument
-from bot.worker.alarm.troubles import Trouble
-from bot.worker.tick import Begin, Leave, Resume, Step, Todo
+from bot.worker.alarm.troubles import Problem
+from bot.worker.tick import AccountPlan, BeginDigest, GiveToPerson, ResumeThread, Step
 
 SOURCE = "source"
 BAD = frozenset({SOURCE, "failed", "refused", "silent", "unread"})
@@ -27,19 +27,19 @@ PATIENCE_WITH_NETWORK = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class StepResult:
     """A step and what became of it; no step where only the credentials were tried."""
 
     step: Step | None
-    served: Served
+    served: AccountResult
 
     @property
     def slug(self) -> str:
         """The digest it was about; empty for none."""
         match self.step:
-            case Begin(digest):
+            case BeginDigest(digest):
                 return digest.slug
-            case Resume(thread) | Leave(thread, _):
+            case ResumeThread(thread) | GiveToPerson(thread, _):
                 return thread.digest
             case None:
                 return ""
@@ -50,9 +50,9 @@ class Done:
         served = self.served
         if self.step is None:
             return served.end is End.DONE
-        if served.thread is None or isinstance(self.step, Leave):
+        if served.thread is None or isinstance(self.step, GiveToPerson):
             return False
-        before = self.step.thread if isinstance(self.step, Resume) else None
+        before = self.step.thread if isinstance(self.step, ResumeThread) else None
         further = _reached(served.thread) > _reached(before)
         return served.end in (End.DONE, End.HELD) or (served.end is End.LATER and further)
 
@@ -66,7 +66,7 @@ def _reached(thread: StoredThread | None) -> tuple[bool, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class Retry:
     """A digest that is not out though it should be, or with no slug, credentials that were tried.
 
     It was so `since`, in so many tries, the last one `tried`, and is tried again at `until`, None
@@ -86,7 +86,7 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class AccountRun:
     """One account in one pass: what it was to do, what became of it, and what still waits.
 
     `cut_since` is when what `todo` is cut at was first found so; None where the source is to blame.
@@ -95,9 +95,9 @@ class Turn:
     """
 
     account: Account
-    todo: Todo
-    done: tuple[Done, ...]
-    pending: tuple[Pending, ...] = ()
+    todo: AccountPlan
+    done: tuple[StepResult, ...]
+    pending: tuple[Retry, ...] = ()
     cut_since: datetime | None = None
     whole: bool = True
     rests: str = ""
@@ -108,13 +108,15 @@ class Turn:
         return next((each.served.reason for each in self.done if each.served.stops), self.rests)
 
 
-def of_source(reading: Reading, failing_since: datetime | None, now: datetime) -> Iterator[Trouble]:
+def of_source(
+    reading: SourceResult, failing_since: datetime | None, now: datetime
+) -> Iterator[Problem]:
     """The trouble with the source: text that is no digest at once, silence after a while."""
     if failing_since is None:
         return
-    if reading.outcome is Outcome.MALFORMED or now - failing_since >= PATIENCE_WITH_SOURCE:
+    if reading.outcome is SourceOutcome.MALFORMED or now - failing_since >= PATIENCE_WITH_SOURCE:
         problem = reading.problem
-        yield Trouble(
+        yield Problem(
             key=SOURCE,
             account="",
             what=SOURCE,
@@ -125,8 +127,8 @@ def of_source(reading: Reading, failing_since: datetime | None, now: datetime) -
 
 
 def of_account(
-    turn: Turn, threads: Sequence[StoredThread], max_age: timedelta, now: datetime
-) -> Iterator[Trouble]:
+    turn: AccountRun, threads: Sequence[StoredThread], max_age: timedelta, now: datetime
+) -> Iterator[Problem]:
     """The troubles of one account; `threads` are those that are not at their end."""
     name = turn.account.name
     if turn.refused:
@@ -141,7 +143,7 @@ def of_account(
         yield from _of_pending(name, each, max_age, now)
 
 
-def all_silent(turns: Sequence[Turn]) -> str:
+def all_silent(turns: Sequence[AccountRun]) -> str:
     """Say why a pass reached no network at all, though it was to; empty where it did."""
     tried = [done.served for turn in turns for done in turn.done]
     silent = [each for each in tried if each.end is End.LATER and not each.named]
@@ -150,7 +152,7 @@ def all_silent(turns: Sequence[Turn]) -> str:
     return f"no network could be reached: {'; '.join(each.reason for each in silent)}"
 
 
-def _of_thread(account: str, thread: StoredThread) -> Iterator[Trouble]:
+def _of_thread(account: str, thread: StoredThread) -> Iterator[Problem]:
     """The first post of a thread that is held or unknown: those after it wait for it."""
     for post in thread.posts:
         if post.state in _MENDS:
@@ -159,9 +161,7 @@ def _of_thread(account: str, thread: StoredThread) -> Iterator[Trouble]:
             return
 
 
-def _of_pending(
-    account: str, each: Pending, max_age: timedelta, now: datetime
-) -> Iterator[Trouble]:
+def _of_pending(account: str, each: Retry, max_age: timedelta, now: datetime) -> Iterator[Problem]:
     if each.end is End.FAILED:
         skip = f" To go on without it, put {each.slug} into BOT_SKIP." if each.slug else ""
         yield _trouble(account, "failed", each.slug, each.reason, f"It is tried again.{skip}")
@@ -174,21 +174,21 @@ def _of_pending(
         yield _trouble(account, "silent", "", message, "It is tried again; see bot check.")
 
 
-def _unread(account: str, cut: Reading) -> Trouble:
+def _unread(account: str, cut: SourceResult) -> Problem:
     said, mend = (cut.problem.message, cut.problem.mend) if cut.problem else (cut.source, "")
     ways = "take what cannot be read away, or set BOT_CATCH_UP=latest."
     mend = f"{mend} Or {ways}" if mend else f"Make it readable, {ways}"
     return _trouble(account, "unread", cut.source, f"{said}; what came after it waits", mend)
 
 
-def _left(account: str, slug: str, message: str) -> Trouble:
+def _left(account: str, slug: str, message: str) -> Problem:
     mend = f"The worker gives it up; to post it: bot post {argument(slug)}"
     return _trouble(account, "left", slug, message, mend)
 
 
-def _trouble(account: str, what: str, subject: str, message: str, mend: str) -> Trouble:
+def _trouble(account: str, what: str, subject: str, message: str, mend: str) -> Problem:
     key = ":".join(filter(None, (what, account, subject)))
-    return Trouble(key, account, what, subject, " ".join(message.split()), mend)
+    return Problem(key, account, what, subject, " ".join(message.split()), mend)
 
 
 _MENDS = {
@@ -197,7 +197,9 @@ _MENDS = {
 }
 
 
-def judges(key: str, turns: Sequence[Turn], accounts: Collection[str], *, failing: bool) -> bool:
+def judges(
+    key: str, turns: Sequence[AccountRun], accounts: Collection[str], *, failing: bool
+) -> bool:
     """Whether this pass could tell that the trouble with this key is over.
 
     One of an account that is not among the `accounts` any more is. What takes time to be a trouble

@@ -1,7 +1,7 @@
 """One pass of the worker: the source is asked, and every account that is due is served.
 
 Nothing that goes wrong in a pass ends the worker. What was put off is remembered with its time, and
-`Passes.run` says when to come again for whom.
+`Runner.run` says when to come again for whom.
 """
 
 from __future__ import annotations
@@ -17,19 +17,29 @@ from pathlib import Path
 from bot import app
 from bot.delivery.identity import fingerprint
 from bot.delivery.terms import End
-from bot.desk import Desk, Served, Wishes, identity, refused
-from bot.digests.reading import Outcome, Reading
+from bot.desk import AccountPublisher, AccountResult, PublishOptions, identity, refused
+from bot.digests.reading import SourceOutcome, SourceResult
 from bot.digests.urls import shown
 from bot.errors import BotError, Replaced
 from bot.ledger.columns import time_of
 from bot.model import Account, Digest, Network
-from bot.service import Service, side_by_side
-from bot.worker.asking import Asking, growing
-from bot.worker.had import had, had_nothing, knowing
-from bot.worker.outcomes import Done, Pending, Turn
-from bot.worker.pending import Pendings
-from bot.worker.signs import Signs
-from bot.worker.tick import Begin, Leave, Resume, Rules, Step, Todo, goes_on, is_begun, tick
+from bot.service import Publisher, side_by_side
+from bot.worker.asking import SourcePoller, growing
+from bot.worker.had import account_history, record_nothing_for, with_known_slugs
+from bot.worker.outcomes import AccountRun, Retry, StepResult
+from bot.worker.pending import RetryState
+from bot.worker.signs import Reporter
+from bot.worker.tick import (
+    AccountPlan,
+    BeginDigest,
+    GiveToPerson,
+    PassRules,
+    ResumeThread,
+    Step,
+    decide,
+    goes_on,
+    is_begun,
+)
 
 EVERYBODY = ""
 """The name under which all accounts are rung for."""
@@ -48,15 +58,15 @@ _GAVE = "source that gave a digest"
 
 
 @dataclass(slots=True)
-class Passes:
+class Runner:
     """What is done each time the worker is rung for. Not for two threads at once."""
 
-    service: Service
+    service: Publisher
     accounts: Sequence[Account]
-    asking: Asking
-    rules: Mapping[str, Rules]
-    signs: Signs
-    _pending: dict[str, Pendings] = field(default_factory=dict, init=False)
+    asking: SourcePoller
+    rules: Mapping[str, PassRules]
+    signs: Reporter
+    _pending: dict[str, RetryState] = field(default_factory=dict, init=False)
     _nothing: defaultdict[str, set[str]] = field(
         default_factory=lambda: defaultdict(set), init=False
     )
@@ -96,12 +106,12 @@ class Passes:
             name: min(known) for name, each in times.items() if (known := [*filter(None, each)])
         }
 
-    def _asked(self) -> Reading:
+    def _asked(self) -> SourceResult:
         """Ask the source; the ledger keeps how its digest looks, and that it has given one."""
         ledger, source = self.service.ledger, shown(self.service.settings.digests or "")
         gave = self.asking.gave = ledger.fact("", _GAVE) == source
         reading = self.asking.ask()
-        if reading.outcome is Outcome.FOUND and reading.digest:
+        if reading.outcome is SourceOutcome.FOUND and reading.digest:
             # so that a change after its publication is known
             digest = reading.digest
             ledger.digest_seen(digest.slug, fingerprint(digest), digest.title, self._now())
@@ -111,30 +121,35 @@ class Passes:
 
     # One account ---------------------------------------------------------------------------------
 
-    def _turn(self, account: Account, reading: Reading) -> Turn:
+    def _turn(self, account: Account, reading: SourceResult) -> AccountRun:
         """Do for an account what there is to do; its troubles are its own."""
         pending = self._of(account)
         try:
             if rest := self._rest(account):
-                todo = Todo(wake=rest[0])
-                return Turn(account, todo, (), pending.all(), whole=False, rests=rest[1])
+                todo = AccountPlan(wake=rest[0])
+                return AccountRun(account, todo, (), pending.all(), whole=False, rests=rest[1])
             pending.forget(self._settled(account, pending.all()))
             todo = self._todo(account, reading, pending.waits(self._now()))
             done = tuple(self._steps(account, todo.steps))
             waits = pending.waits(self._now())
             if not done and "" not in waits and self._is_due(account):
-                done = (Done(None, self._tried(account)),)
+                done = (StepResult(None, self._tried(account)),)
             pending.went_through()
             self._started.add(account.name)
             if any(each.used for each in done):
                 self.service.ledger.remember(account.name, _TRIED, self._stamp(account))
         except Exception as error:  # noqa: BLE001 - one account's trouble never stops another's
-            todo, done = None, (Done(None, Served(account, End.FAILED, reason=_worded(error))),)
+            todo, done = (
+                None,
+                (StepResult(None, AccountResult(account, End.FAILED, reason=_worded(error))),),
+            )
         pending.after(done, self._now())
         cut_since = None
         if todo is not None and not self.asking.failing_since:
             cut_since = pending.cut_since(todo.cut, self._now())
-        return Turn(account, todo or Todo(), done, pending.all(), cut_since, todo is not None)
+        return AccountRun(
+            account, todo or AccountPlan(), done, pending.all(), cut_since, todo is not None
+        )
 
     def _rest(self, account: Account) -> tuple[datetime, str] | None:
         """When an account that is refused as a whole is tried again, and why; None for now.
@@ -148,18 +163,20 @@ class Passes:
         again = known.at + growing(known.times, FIRST_REST, LONGEST_REST)
         return (again, known.reason) if known.at <= self._now() < again else None
 
-    def _of(self, account: Account) -> Pendings:
-        return self._pending.setdefault(account.name, Pendings())
+    def _of(self, account: Account) -> RetryState:
+        return self._pending.setdefault(account.name, RetryState())
 
-    def _todo(self, account: Account, reading: Reading, waits: Mapping[str, datetime]) -> Todo:
+    def _todo(
+        self, account: Account, reading: SourceResult, waits: Mapping[str, datetime]
+    ) -> AccountPlan:
         name, ledger, now = account.name, self.service.ledger, self._now()
-        known = had(ledger, name, now, waits)
+        known = account_history(ledger, name, now, waits)
         offer = self.asking.offer(reading, known.last and known.last[0])
-        known = knowing(known, ledger, name, offer)
+        known = with_known_slugs(known, ledger, name, offer)
         known = replace(known, known=known.known | self._nothing[name])
-        return tick(known, offer, now, self.rules[name])
+        return decide(known, offer, now, self.rules[name])
 
-    def _settled(self, account: Account, pending: Iterable[Pending]) -> Iterator[str]:
+    def _settled(self, account: Account, pending: Iterable[Retry]) -> Iterator[str]:
         """The digests that are pending no more: a person posted them, or has to decide."""
         now, rules = self._now(), self.rules[account.name]
         for each in pending:
@@ -167,42 +184,44 @@ class Passes:
             if thread is not None and not goes_on(thread, now, rules):
                 yield each.slug
 
-    def _steps(self, account: Account, steps: Sequence[Step]) -> Iterator[Done]:
+    def _steps(self, account: Account, steps: Sequence[Step]) -> Iterator[StepResult]:
         for step in steps:
             served = self._do(account, step)
-            yield Done(step, served)
-            if isinstance(step, Begin) and _is_past(served, step.digest):
-                had_nothing(self.service.ledger, account.name, step.digest)
+            yield StepResult(step, served)
+            if isinstance(step, BeginDigest) and _is_past(served, step.digest):
+                record_nothing_for(self.service.ledger, account.name, step.digest)
                 self._nothing[account.name].add(step.digest.slug)
             waits = served.end not in (End.DONE, End.HELD) and not is_begun(served.thread)
             if served.stops or waits or self.service.around.stopping():
                 return  # digests keep their order, and no account is hammered
 
-    def _do(self, account: Account, step: Step) -> Served:
+    def _do(self, account: Account, step: Step) -> AccountResult:
         match step:
-            case Resume(thread):
+            case ResumeThread(thread):
                 return self._guarded(account, lambda desk: desk.resume(thread.number))
-            case Leave(thread, reason):
+            case GiveToPerson(thread, reason):
                 return self._guarded(account, lambda desk: desk.hold(thread.number, reason))
-            case Begin(digest):
+            case BeginDigest(digest):
                 return self._begun(account, digest)
 
-    def _begun(self, account: Account, digest: Digest) -> Served:
+    def _begun(self, account: Account, digest: Digest) -> AccountResult:
         settings, ledger, told = self.service.settings, self.service.ledger, self.signs.undrawn
         try:
             threads = app.threads(settings, digest, [account], None, ledger, told)
         except Exception as error:  # noqa: BLE001 - a template may raise what it likes
-            return Served(account, End.FAILED, reason=_worded(error))
+            return AccountResult(account, End.FAILED, reason=_worded(error))
         reorder = partial(app.in_order, settings, digest, account)
         return self._guarded(
-            account, lambda desk: desk.publish(digest, threads[0], Wishes(), reorder)
+            account, lambda desk: desk.publish(digest, threads[0], PublishOptions(), reorder)
         )
 
-    def _guarded(self, account: Account, work: Callable[[Desk], Served]) -> Served:
+    def _guarded(
+        self, account: Account, work: Callable[[AccountPublisher], AccountResult]
+    ) -> AccountResult:
         try:
             return self.service.serve(account, work)
         except Exception as error:  # noqa: BLE001 - what nobody thought of is this account's alone
-            return Served(account, End.FAILED, reason=_worded(error))
+            return AccountResult(account, End.FAILED, reason=_worded(error))
 
     # Its credentials -----------------------------------------------------------------------------
 
@@ -224,14 +243,14 @@ class Passes:
         """When credentials were last put to use, and whose."""
         return f"{identity(self.service.settings, account)} {self._now().isoformat()}"
 
-    def _tried(self, account: Account) -> Served:
+    def _tried(self, account: Account) -> AccountResult:
         return self._guarded(account, lambda desk: desk.try_credentials())
 
     def _now(self) -> datetime:
         return self.service.around.clock()
 
 
-def _is_past(served: Served, digest: Digest) -> bool:
+def _is_past(served: AccountResult, digest: Digest) -> bool:
     """Whether an account is done with a digest that it has no thread of: nothing, or another's."""
     own = served.thread is not None and served.thread.digest == digest.slug
     return served.end is End.DONE and not own

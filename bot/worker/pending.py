@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.delivery.terms import End
-from bot.digests.reading import Reading
+from bot.digests.reading import SourceResult
 from bot.worker.asking import growing
-from bot.worker.outcomes import Done, Pending
-from bot.worker.tick import Begin, is_begun
+from bot.worker.outcomes import Retry, StepResult
+from bot.worker.tick import BeginDigest, is_begun
 
 _STEP = timedelta(minutes=15)  # a clock that is set back by less is merely put right
 
 
 @dataclass(slots=True)
-class Pendings:
+class RetryState:
     """Those of one account, by slug. A digest that is begun leaves older ones behind."""
 
-    _known: dict[str, Pending] = field(default_factory=dict, init=False)
+    _known: dict[str, Retry] = field(default_factory=dict, init=False)
     _cut: tuple[str, datetime] | None = field(default=None, init=False)
 
-    def after(self, done: Sequence[Done], now: datetime) -> None:
+    def after(self, done: Sequence[StepResult], now: datetime) -> None:
         """Take in what became of the steps of a pass."""
         for each in done:
             served = each.served
@@ -34,7 +34,7 @@ class Pendings:
                 self._known.pop(each.slug, None)  # a refusal is an answer
             else:
                 self._known[each.slug] = self._pending(each, now)
-            if isinstance(each.step, Begin) and is_begun(served.thread):
+            if isinstance(each.step, BeginDigest) and is_begun(served.thread):
                 self._leave_behind(each.step.digest.published)
 
     def forget(self, slugs: Iterable[str]) -> None:
@@ -48,7 +48,7 @@ class Pendings:
         if broken and broken.end is End.FAILED:
             del self._known[""]
 
-    def cut_since(self, cut: Reading | None, now: datetime) -> datetime | None:
+    def cut_since(self, cut: SourceResult | None, now: datetime) -> datetime | None:
         """Since when the same digest, which cannot be read, keeps back those after it."""
         if cut is None:
             self._cut = None
@@ -56,7 +56,7 @@ class Pendings:
             self._cut = (cut.source, now)
         return self._cut and self._cut[1]
 
-    def all(self) -> tuple[Pending, ...]:
+    def all(self) -> tuple[Retry, ...]:
         """All of them, the one that has waited longest first."""
         return tuple(sorted(self._known.values(), key=lambda each: each.since))
 
@@ -75,12 +75,12 @@ class Pendings:
         """When to come again at the latest; None for the next pass."""
         return min(self.waits(now).values(), default=None)
 
-    def _pending(self, each: Done, now: datetime) -> Pending:
+    def _pending(self, each: StepResult, now: datetime) -> Retry:
         served, before = each.served, self._known.get(each.slug)
         times = before.times + 1 if before else 1
         again = served.until or now + growing(times)
-        fresh = isinstance(each.step, Begin) and served.thread is None
-        return Pending(
+        fresh = isinstance(each.step, BeginDigest) and served.thread is None
+        return Retry(
             slug=each.slug,
             end=served.end,
             reason=served.reason,
@@ -90,7 +90,7 @@ class Pendings:
             until=again if served.end is End.LATER else None,
             told=served.named,
             published=each.step.digest.published
-            if isinstance(each.step, Begin) and fresh
+            if isinstance(each.step, BeginDigest) and fresh
             else None,
         )
 

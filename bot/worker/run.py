@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.worker.passes import EVERYBODY, Passes
-from bot.worker.signs import Signs
+from bot.worker.passes import EVERYBODY, Runner
+from bot.worker.signs import Reporter
 from bot.worker.timer import Due, Timer
 
 LONGEST_WAIT = 60.0
@@ -25,10 +25,10 @@ class Worker:
     `run` returns soon after `stop` was called; `leave` says that it did not.
     """
 
-    passes: Passes
+    passes: Runner
     timer: Timer
     due: Due
-    signs: Signs
+    signs: Reporter
     stopping: Callable[[], bool]
     stop: Callable[[], None]
     leave: Callable[[], None]

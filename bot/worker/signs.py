@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from bot.delivery.money import month_of
 from bot.delivery.terms import End, Event
-from bot.digests.reading import Reading
+from bot.digests.reading import SourceResult
 from bot.errors import BotError
 from bot.model import Account, State
 from bot.reports import LAST_GOOD_PASS, LAST_PASS, NEXT_RUN
 from bot.worker import outcomes
-from bot.worker.alarm.raising import Memory, Report, Tells, report
-from bot.worker.alarm.troubles import Trouble
-from bot.worker.outcomes import Done, Turn
-from bot.worker.tick import Idle, Leave
+from bot.worker.alarm.raising import AlertSender, ProblemReport, ProblemsInMemory, report
+from bot.worker.alarm.troubles import Problem
+from bot.worker.outcomes import AccountRun, StepResult
+from bot.worker.tick import GiveToPerson, IdleReason
 from bot.worker.watching.health import verdict
-from bot.worker.watching.watch import AccountHealth, Watch
+from bot.worker.watching.watch import AccountHealth, WorkerState
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
@@ -52,13 +52,13 @@ class Beats(Protocol):
 
 
 @dataclass(slots=True)
-class Signs:
+class Reporter:
     """What tells the world. Told by the main thread, but `event`, which any thread may call."""
 
     log: Log
-    watch: Watch
+    watch: WorkerState
     heartbeat: Beats | None
-    alerts: Tells | None
+    alerts: AlertSender | None
     ledger: Ledger
     accounts: Collection[str]
     max_age: timedelta
@@ -68,10 +68,10 @@ class Signs:
     _accounts: dict[str, AccountHealth] = field(default_factory=dict, init=False)
     _telling: threading.Lock = field(default_factory=threading.Lock, init=False)
     _source_reason: str = field(default="", init=False)
-    _hung: Memory = field(default_factory=Memory, init=False)
-    _memory: Memory = field(default_factory=Memory, init=False)
+    _hung: ProblemsInMemory = field(default_factory=ProblemsInMemory, init=False)
+    _memory: ProblemsInMemory = field(default_factory=ProblemsInMemory, init=False)
     _stuck: bool = field(default=False, init=False)
-    _idle: dict[str, Idle] = field(default_factory=dict, init=False)
+    _idle: dict[str, IdleReason] = field(default_factory=dict, init=False)
     _said: set[str] = field(default_factory=set, init=False)
     _began: float = field(default=0.0, init=False)
 
@@ -86,7 +86,7 @@ class Signs:
         """The source is about to be asked, which may be several requests."""
         self.watch.sign(_SOURCE_TAKES)
 
-    def asked(self, reading: Reading, failing_since: datetime | None) -> None:
+    def asked(self, reading: SourceResult, failing_since: datetime | None) -> None:
         """The source was asked."""
         slug = reading.digest.slug if reading.digest else ""
         problem = reading.problem if failing_since is not None else None
@@ -125,7 +125,7 @@ class Signs:
         self.log("picture.undrawn", level="warning", reason=reason)
 
     def ended(
-        self, reading: Reading, failing_since: datetime | None, turns: Sequence[Turn]
+        self, reading: SourceResult, failing_since: datetime | None, turns: Sequence[AccountRun]
     ) -> None:
         """The pass is over: tell what came of it, wherever that is told."""
         for turn in turns:
@@ -151,7 +151,7 @@ class Signs:
     def failed(self, reason: str) -> None:
         """The pass broke off."""
         self.log("pass.failed", level="error", reason=reason)
-        trouble = Trouble("pass", "", "failed", "", reason, "It is tried again.")
+        trouble = Problem("pass", "", "failed", "", reason, "It is tried again.")
         self._report([trouble], lambda key: key == "pass")
         self._over(reason, None)
 
@@ -175,13 +175,13 @@ class Signs:
     def _cry(self, reason: str, mend: str) -> None:
         if self.heartbeat:
             self.heartbeat.beat(good=False)
-        trouble = Trouble("stuck", "", "stuck", "", reason, mend)
+        trouble = Problem("stuck", "", "stuck", "", reason, mend)
         self._tell_of_hanging([trouble])
 
     def _calm(self) -> None:
         self._tell_of_hanging([])
 
-    def _tell_of_hanging(self, troubles: Sequence[Trouble]) -> None:
+    def _tell_of_hanging(self, troubles: Sequence[Problem]) -> None:
         """Without the ledger, which may be what it hangs on."""
         with self._telling:
             told = report(self._hung, self.alerts, troubles, lambda _: True, self.clock())
@@ -195,7 +195,7 @@ class Signs:
 
     # What is told where --------------------------------------------------------------------------
 
-    def _over(self, reason: str, reading: Reading | None) -> None:
+    def _over(self, reason: str, reading: SourceResult | None) -> None:
         good = not reason
         self.watch.ended(good=good, reason=reason)
         self.log(
@@ -216,16 +216,16 @@ class Signs:
             if trouble:
                 self.log("heartbeat.failed", level="warning", reason=trouble)
 
-    def _turn(self, turn: Turn) -> None:
+    def _turn(self, turn: AccountRun) -> None:
         name = turn.account.name
         if turn.todo.idle is not None and self._idle.get(name) is not turn.todo.idle:
             self.log("account.idle", account=name, reason=turn.todo.idle.value)
-        self._idle[name] = turn.todo.idle or Idle.NOTHING_NEW
+        self._idle[name] = turn.todo.idle or IdleReason.NOTHING_NEW
         for done in turn.done:
             self._done(name, done)
         self.watch.account(self._health(turn))
 
-    def _health(self, turn: Turn) -> AccountHealth:
+    def _health(self, turn: AccountRun) -> AccountHealth:
         account, now = turn.account, self.clock()
         known = self._accounts.get(account.name) or AccountHealth(account.name, account.network)
         used = any(done.used for done in turn.done)
@@ -253,7 +253,7 @@ class Signs:
         self._accounts[account.name] = health
         return health
 
-    def _done(self, name: str, done: Done) -> None:
+    def _done(self, name: str, done: StepResult) -> None:
         served, about = done.served, {"account": name, "digest": done.slug or None}
         if served.stops:
             self.log("account.refused", level="error", reason=_line(served.reason), **about)
@@ -267,7 +267,7 @@ class Signs:
             )
         elif served.end is End.DONE and served.thread is None:
             self.log("thread.none", level="info", reason=served.reason, **about)
-        elif served.end is not End.HELD or isinstance(done.step, Leave):
+        elif served.end is not End.HELD or isinstance(done.step, GiveToPerson):
             posts = served.thread.posts if served.thread else ()
             left = sum(post.state not in {State.SENT, State.RETRACTED} for post in posts)
             self.log(
@@ -282,14 +282,14 @@ class Signs:
             )
 
     def _troubles(
-        self, reading: Reading, failing_since: datetime | None, turns: Sequence[Turn]
-    ) -> Iterator[Trouble]:
+        self, reading: SourceResult, failing_since: datetime | None, turns: Sequence[AccountRun]
+    ) -> Iterator[Problem]:
         yield from outcomes.of_source(reading, failing_since, self.clock())
         for turn in turns:
             open_threads = self.ledger.threads(turn.account.name, unfinished=True)
             yield from outcomes.of_account(turn, open_threads, self.max_age, self.clock())
 
-    def _report(self, found: Sequence[Trouble], judges: Callable[[str], bool]) -> None:
+    def _report(self, found: Sequence[Problem], judges: Callable[[str], bool]) -> None:
         """Keep what is wrong, and tell the operator what is new and what is over."""
         told = self._reported(found, judges)
         for trouble in told.raised:
@@ -307,14 +307,14 @@ class Signs:
         for reason in told.reasons:
             self.log("alerts.failed", level="warning", reason=reason)
 
-    def _reported(self, found: Sequence[Trouble], judges: Callable[[str], bool]) -> Report:
+    def _reported(self, found: Sequence[Problem], judges: Callable[[str], bool]) -> ProblemReport:
         """Keep it in the ledger; while that cannot be used, its own trouble in memory."""
         now, always = self.clock(), lambda _: True
         with self._telling:
             try:
                 told = report(self.ledger, self.alerts, found, judges, now)
             except BotError as error:
-                trouble = Trouble("ledger", "", "failed", "ledger", error.message, error.mend)
+                trouble = Problem("ledger", "", "failed", "ledger", error.message, error.mend)
                 return report(self._memory, self.alerts, [trouble], always, now)
             over = report(self._memory, self.alerts, [], always, now).over
         return replace(told, over=(*told.over, *over))

@@ -15,26 +15,26 @@ from typing import TextIO
 from bot import __version__, app
 from bot.checks import Level, check
 from bot.delivery.identity import reads_for_free
-from bot.delivery.terms import Surroundings
+from bot.delivery.terms import RunTools
 from bot.digests.urls import shown
 from bot.errors import SettingsError
 from bot.ledger.store import Ledger
 from bot.model import Account
 from bot.posters.poster import MOST_ANSWERS
-from bot.service import Service
+from bot.service import Publisher
 from bot.settings import LogFormat, Settings
 from bot.settings.schedule import Schedule
 from bot.worker.alarm.alerts import Alerts
-from bot.worker.asking import Asking
-from bot.worker.passes import Passes
+from bot.worker.asking import SourcePoller
+from bot.worker.passes import Runner
 from bot.worker.run import Worker
-from bot.worker.signs import Signs
-from bot.worker.tick import Rules
+from bot.worker.signs import Reporter
+from bot.worker.tick import PassRules
 from bot.worker.timer import Due, Timer
 from bot.worker.watching.heartbeat import Heartbeat
 from bot.worker.watching.log import Log, capture
-from bot.worker.watching.pages import Pages
-from bot.worker.watching.watch import Watch
+from bot.worker.watching.pages import HttpServer
+from bot.worker.watching.watch import WorkerState
 
 _LATEST = 20.0  # seconds
 TICK = 30.0
@@ -68,9 +68,9 @@ def started(
         stack.enter_context(capture(log))
         ledger = stack.enter_context(Ledger.open(settings.database))
         stop, due = threading.Event(), Due()
-        watch = Watch(clocks.now, clocks.monotonic, settings.redact)
+        watch = WorkerState(clocks.now, clocks.monotonic, settings.redact)
         alerts = _alerts(settings, environ, log)
-        signs = Signs(
+        signs = Reporter(
             log=log,
             watch=watch,
             heartbeat=Heartbeat(settings.heartbeat_url) if settings.heartbeat_url else None,
@@ -83,12 +83,14 @@ def started(
             stopping=stop.is_set,
         )
         around = _around(settings, clocks, watch, stop, signs)
-        service = Service(settings, ledger, around)
+        service = Publisher(settings, ledger, around)
         rules = {account.name: _rules(settings, account) for account in accounts}
-        asking = Asking(app.source(settings), next(iter(rules.values())), clocks.now)
+        asking = SourcePoller(app.source(settings), next(iter(rules.values())), clocks.now)
         port = None
         if settings.port is not None:
-            port = stack.enter_context(Pages(settings.port, watch.snapshot, settings.bind)).port
+            port = stack.enter_context(
+                HttpServer(settings.port, watch.snapshot, settings.bind)
+            ).port
         timer = _timer(settings, accounts, due, signs, clocks)
         timer.start()
         stack.callback(timer.stop)
@@ -104,14 +106,14 @@ def started(
         def leave() -> None:
             log("worker.left", "warning", reason="a request did not end in time")
 
-        passes = Passes(service, accounts, asking, rules, signs)
+        passes = Runner(service, accounts, asking, rules, signs)
         yield Worker(passes, timer, due, signs, stop.is_set, end, leave)
         log("worker.stopped")
 
 
 def _around(
-    settings: Settings, clocks: Clocks, watch: Watch, stop: threading.Event, signs: Signs
-) -> Surroundings:
+    settings: Settings, clocks: Clocks, watch: WorkerState, stop: threading.Event, signs: Reporter
+) -> RunTools:
     """What deliveries take from outside; who asks for the time, or waits, is alive."""
     most = max((MOST_ANSWERS[account.network] for account in settings.accounts), default=1)
     answer = most * settings.http_timeout
@@ -124,11 +126,11 @@ def _around(
         watch.sign(seconds + answer)
         stop.wait(seconds)
 
-    return Surroundings(now, clocks.monotonic, wait, stop.is_set, signs.event)
+    return RunTools(now, clocks.monotonic, wait, stop.is_set, signs.event)
 
 
 def _timer(
-    settings: Settings, accounts: Sequence[Account], due: Due, signs: Signs, clocks: Clocks
+    settings: Settings, accounts: Sequence[Account], due: Due, signs: Reporter, clocks: Clocks
 ) -> Timer:
     """Rings for the accounts of each schedule together."""
     timer = Timer(due.ring, clocks.now, spread(clocks.seed()))
@@ -195,8 +197,8 @@ def _refuse(settings: Settings, log: Log, clocks: Clocks) -> None:
             log("check.warning", "warning", reason=said, mend=finding.mend)
 
 
-def _rules(settings: Settings, account: Account) -> Rules:
-    return Rules(
+def _rules(settings: Settings, account: Account) -> PassRules:
+    return PassRules(
         max_age=settings.max_age,
         catch_up=settings.catch_up,
         skip=frozenset(settings.skip),

@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import takewhile
 
 from bot.delivery.identity import is_half_retracted
-from bot.digests.reading import Outcome, Reading
+from bot.digests.reading import SourceOutcome, SourceResult
 from bot.digests.source import judge
 from bot.digests.urls import slug_of
 from bot.ledger.rows import StoredThread
@@ -28,7 +28,7 @@ DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class PassRules:
     """What the operator set: the age a digest may have, what is made up for, what never goes out.
 
     `checks` says whether a thread that is out is read once more, which is where reading is free.
@@ -41,7 +41,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Had:
+class AccountHistory:
     """What the ledger knows of one account.
 
     `threads` are those that are not at their end, and those that are out and not yet read once
@@ -58,7 +58,7 @@ class Had:
     waits: Mapping[str, datetime] = field(default_factory=dict)
 
 
-class Idle(StrEnum):
+class IdleReason(StrEnum):
     """Why no new digest is begun, in the words of the log."""
 
     NOTHING_NEW = "nothing new"
@@ -74,14 +74,14 @@ class Idle(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Resume:
+class ResumeThread:
     """Go on with this thread."""
 
     thread: StoredThread
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
+class GiveToPerson:
     """Leave this thread, which is half out, to a person: it waited too long to be gone on with."""
 
     thread: StoredThread
@@ -89,17 +89,17 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
+class BeginDigest:
     """Publish this digest."""
 
     digest: Digest
 
 
-Step = Resume | Leave | Begin
+Step = ResumeThread | GiveToPerson | BeginDigest
 
 
 @dataclass(frozen=True, slots=True)
-class Todo:
+class AccountPlan:
     """The steps for an account, to be taken in this order.
 
     `idle` says why no digest is begun, None where one is. `wake` is when to come again at the
@@ -109,13 +109,15 @@ class Todo:
     """
 
     steps: tuple[Step, ...] = ()
-    idle: Idle | None = None
+    idle: IdleReason | None = None
     wake: datetime | None = None
     given_up: tuple[StoredThread, ...] = ()
-    cut: Reading | None = None
+    cut: SourceResult | None = None
 
 
-def tick(had: Had, offer: Sequence[Reading], now: datetime, rules: Rules) -> Todo:
+def decide(
+    had: AccountHistory, offer: Sequence[SourceResult], now: datetime, rules: PassRules
+) -> AccountPlan:
     """What to do for one account.
 
     `offer` is what the source gave, oldest first, its newest last; nothing where it was not asked.
@@ -129,21 +131,23 @@ def tick(had: Had, offer: Sequence[Reading], now: datetime, rules: Rules) -> Tod
         verdict = _of(thread, now, rules)
         if verdict is None:
             continue
-        if isinstance(verdict, Resume) and wait is not None and wait > now:
+        if isinstance(verdict, ResumeThread) and wait is not None and wait > now:
             times.append(wait)
             if not is_begun(thread):
-                return Todo(tuple(steps), Idle.WAITS, min(times), tuple(given_up), cut)
+                return AccountPlan(tuple(steps), IdleReason.WAITS, min(times), tuple(given_up), cut)
         elif isinstance(verdict, StoredThread):
             given_up.append(verdict)
         else:
             steps.append(verdict)
     chosen, idle, wake = _new(had, offer, now, rules)
-    steps += map(Begin, chosen)
+    steps += map(BeginDigest, chosen)
     times += [wake] if wake else []
-    return Todo(tuple(steps), idle, min(times, default=None), tuple(given_up), cut)
+    return AccountPlan(tuple(steps), idle, min(times, default=None), tuple(given_up), cut)
 
 
-def _of(thread: StoredThread, now: datetime, rules: Rules) -> Resume | Leave | StoredThread | None:
+def _of(
+    thread: StoredThread, now: datetime, rules: PassRules
+) -> ResumeThread | GiveToPerson | StoredThread | None:
     """What becomes of a thread: gone on with, left to a person, given up, or nothing."""
     states = {post.state for post in thread.posts}
     over = states <= {State.SENT, State.RETRACTED}
@@ -156,17 +160,19 @@ def _of(thread: StoredThread, now: datetime, rules: Rules) -> Resume | Leave | S
     # a person may post an old digest: it is as old as the wish
     age = now - max(thread.published, thread.planned_at)
     if age <= rules.max_age:
-        return Resume(thread)
+        return ResumeThread(thread)
     if over:
         return None
     if states <= {State.PLANNED, State.RETRACTED}:
         return thread
-    return Leave(thread, f"half of it has been out for longer than BOT_MAX_AGE: {_days(age)} days")
+    return GiveToPerson(
+        thread, f"half of it has been out for longer than BOT_MAX_AGE: {_days(age)} days"
+    )
 
 
-def goes_on(thread: StoredThread, now: datetime, rules: Rules) -> bool:
+def goes_on(thread: StoredThread, now: datetime, rules: PassRules) -> bool:
     """Whether there is anything left to do for a thread, now or later."""
-    return isinstance(_of(thread, now, rules), Resume | Leave)
+    return isinstance(_of(thread, now, rules), ResumeThread | GiveToPerson)
 
 
 def is_begun(thread: StoredThread | None) -> bool:
@@ -179,57 +185,59 @@ def _days(age: timedelta) -> str:
 
 
 def _new(
-    had: Had, offer: Sequence[Reading], now: datetime, rules: Rules
-) -> tuple[tuple[Digest, ...], Idle | None, datetime | None]:
+    had: AccountHistory, offer: Sequence[SourceResult], now: datetime, rules: PassRules
+) -> tuple[tuple[Digest, ...], IdleReason | None, datetime | None]:
     """The digests to begin, oldest first; else why none is, and when one may be."""
     every, cut = _is_every(had, rules), _cut(had, offer, rules)
     age = None if every else rules.max_age
     judged = [judge(each, now, age) for each in takewhile(lambda each: each is not cut, offer)]
-    usable = [r.digest for r in judged if r.outcome is Outcome.FOUND and r.digest is not None]
+    usable = [r.digest for r in judged if r.outcome is SourceOutcome.FOUND and r.digest is not None]
     fresh = [
         digest for digest in usable if _is_new(digest, had, rules) and not is_to_come(digest, now)
     ]
     if not fresh:
         last = judged[-1] if judged else None
-        return (), Idle.CANNOT_TELL if cut else _idle(last, rules, now), None
+        return (), IdleReason.CANNOT_TELL if cut else _idle(last, rules, now), None
     if not every:
         fresh = fresh[-1:]
     waits = [had.waits[digest.slug] for digest in fresh if had.waits.get(digest.slug, now) > now]
     if waits:
-        return (), Idle.WAITS, min(waits)
+        return (), IdleReason.WAITS, min(waits)
     if not every:
         return tuple(fresh), None, None
     lately = sorted(moment for moment in had.begun if now - moment < DAY)
     left = CATCH_UP_A_DAY - len(lately)
     if left <= 0:
-        return (), Idle.ENOUGH, lately[-CATCH_UP_A_DAY] + DAY
+        return (), IdleReason.ENOUGH, lately[-CATCH_UP_A_DAY] + DAY
     wake = (lately[0] if lately else now) + DAY if len(fresh) > left else None
     return tuple(fresh[:left]), None, wake
 
 
-def _is_every(had: Had, rules: Rules) -> bool:
+def _is_every(had: AccountHistory, rules: PassRules) -> bool:
     """Whether all missed digests are made up for: the first is the latest alone."""
     return rules.catch_up is CatchUp.ALL and had.last is not None
 
 
-def _cut(had: Had, offer: Sequence[Reading], rules: Rules) -> Reading | None:
+def _cut(
+    had: AccountHistory, offer: Sequence[SourceResult], rules: PassRules
+) -> SourceResult | None:
     """The first that cannot be read now, where it is not passed over: the order is kept."""
-    silent = (each for each in offer if each.outcome is Outcome.UNREACHABLE)
+    silent = (each for each in offer if each.outcome is SourceOutcome.UNREACHABLE)
     return next(silent, None) if _is_every(had, rules) else None
 
 
-def _is_new(digest: Digest, had: Had, rules: Rules) -> bool:
+def _is_new(digest: Digest, had: AccountHistory, rules: PassRules) -> bool:
     in_order = had.last is None or (digest.day, digest.published) >= had.last
     return in_order and digest.slug not in had.known and digest.slug not in rules.skip
 
 
 _WORDS = {
-    Outcome.DRAFT: Idle.DRAFT,
-    Outcome.EMPTY: Idle.EMPTY,
-    Outcome.STALE: Idle.STALE,
-    Outcome.NONE: Idle.NO_DIGEST,
-    Outcome.MALFORMED: Idle.CANNOT_TELL,
-    Outcome.UNREACHABLE: Idle.CANNOT_TELL,
+    SourceOutcome.DRAFT: IdleReason.DRAFT,
+    SourceOutcome.EMPTY: IdleReason.EMPTY,
+    SourceOutcome.STALE: IdleReason.STALE,
+    SourceOutcome.NONE: IdleReason.NO_DIGEST,
+    SourceOutcome.MALFORMED: IdleReason.CANNOT_TELL,
+    SourceOutcome.UNREACHABLE: IdleReason.CANNOT_TELL,
 }
 
 
@@ -238,11 +246,11 @@ def is_to_come(digest: Digest, now: datetime) -> bool:
     return digest.day > (now + DAY).date()
 
 
-def _idle(latest: Reading | None, rules: Rules, now: datetime) -> Idle:
+def _idle(latest: SourceResult | None, rules: PassRules, now: datetime) -> IdleReason:
     if latest is None:
-        return Idle.NOTHING_NEW
-    if latest.outcome is Outcome.FOUND and latest.digest and is_to_come(latest.digest, now):
-        return Idle.FUTURE
+        return IdleReason.NOTHING_NEW
+    if latest.outcome is SourceOutcome.FOUND and latest.digest and is_to_come(latest.digest, now):
+        return IdleReason.FUTURE
     if latest.digest is not None and latest.digest.slug in rules.skip:
-        return Idle.SKIPPED
-    return _WORDS.get(latest.outcome, Idle.NOTHING_NEW)
+        return IdleReason.SKIPPED
+    return _WORDS.get(latest.outcome, IdleReason.NOTHING_NEW)

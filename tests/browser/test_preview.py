@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.cli import Surroundings, run
+from bot.cli import ProcessContext, run
 from tests.helpers.browser_tab import SCHEMES, WIDTHS, browser_tab
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ slug: "hot-papers-2021-06-22"
 
 
 def preview(folder: Path, *arguments: str) -> str:
-    status = run(["preview", *arguments, "--output", "page.html"], Surroundings({}, folder))
+    status = run(["preview", *arguments, "--output", "page.html"], ProcessContext({}, folder))
     assert status == 0
     return (folder / "page.html").as_uri()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot import __version__
-from bot.cli import Surroundings, run
+from bot.cli import ProcessContext, run
 from tests.helpers.paths import ROOT, SAMPLES
 
 
@@ -28,7 +28,7 @@ class Bot:
         self._capsys = capsys
 
     def __call__(self, *arguments: str, **environ: str) -> tuple[int, str, str]:
-        status = run(arguments, Surroundings(environ, self.folder))
+        status = run(arguments, ProcessContext(environ, self.folder))
         out, err = self._capsys.readouterr()
         return status, out, err
 

@@ -18,17 +18,17 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.cli import Surroundings, run
+from bot.cli import ProcessContext, run
 from bot.cli import cli as command
 from bot.model import Network
 from bot.sandbox import faults
 from bot.sandbox.mastodon.login import APPS
 from bot.sandbox.mastodon.rules import MastodonRules
-from bot.sandbox.mastodon.ways import Ways
-from bot.sandbox.script import Record
+from bot.sandbox.mastodon.ways import LoginBehaviour
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Response, reply
-from bot.sandbox.x.oauth1 import Keys
+from bot.sandbox.x.oauth1 import OAuthKeys
 from bot.sandbox.x.rules import XRules
 from bot.settings import load
 from bot.settings.files import parse_dotenv
@@ -66,7 +66,7 @@ class LoginWorld:
     ) -> tuple[int, str, str]:
         person = TypingUser(self.screen, answers)
         self.patch.setattr(sys, "stdin", person)
-        status = run(["login", *arguments], Surroundings(environ, self.folder))
+        status = run(["login", *arguments], ProcessContext(environ, self.folder))
         person.look()
         assert "Traceback" not in person.out + person.err
         return status, person.out, person.err
@@ -86,7 +86,7 @@ class LoginWorld:
 
 
 @contextmanager
-def networks(keys: Keys | None = None) -> Iterator[tuple[Sandbox, XRules, MastodonRules]]:
+def networks(keys: OAuthKeys | None = None) -> Iterator[tuple[Sandbox, XRules, MastodonRules]]:
     rules, server = XRules(clock, keys=keys), MastodonRules(clock)
     with Sandbox({"twitter": rules, "mastodon": server}) as sandbox:
         yield sandbox, rules, server
@@ -143,7 +143,7 @@ def test_the_lines_are_settings_that_work(cli: LoginWorld, network: str) -> None
     settings = load(environ if network == "twitter" else {}, cli.folder)
     assert [account.network for account in settings.accounts] == [network.lower()]
     assert settings.warnings == ()
-    status = run(["check"], Surroundings(environ if network == "twitter" else {}, cli.folder))
+    status = run(["check"], ProcessContext(environ if network == "twitter" else {}, cli.folder))
     out, _ = cli.screen.readouterr()
     assert status == 0
     assert "posts as " in out
@@ -207,7 +207,7 @@ def test_what_stands_in_env_files_is_taken(cli: LoginWorld) -> None:
 
 
 def test_remarks_are_warnings(cli: LoginWorld) -> None:
-    cli.mastodon.logins.ways = Ways(expires_in=86_400 * 30)
+    cli.mastodon.logins.ways = LoginBehaviour(expires_in=86_400 * 30)
     status, out, err = cli.mastodon_with(cli.allow)
     assert (status, out.count("\n")) == (0, 2)
     assert "Warning: the token ends after 30 days: then log in again\n" in err
@@ -225,7 +225,7 @@ def test_a_name_that_is_not_known_does_not_lose_the_tokens(cli: LoginWorld) -> N
 def test_click_s_own_runner_sees_settings_alone_on_standard_output(cli: LoginWorld) -> None:
     environ = {"MASTODON_API_BASE_URL": cli.sandbox.url("mastodon")}
     ran = CliRunner().invoke(
-        command, ["login", "mastodon"], obj=Surroundings(environ, cli.folder), input="a\nb\nc\n"
+        command, ["login", "mastodon"], obj=ProcessContext(environ, cli.folder), input="a\nb\nc\n"
     )
     assert ran.stdout == ""
     assert ran.stderr.count("does not take this code") == 2
@@ -283,7 +283,7 @@ def test_the_end_of_the_input_stops_it(cli: LoginWorld, network: str) -> None:
 
 def test_no_input_at_all_stops_it(cli: LoginWorld) -> None:
     cli.patch.setattr(sys, "stdin", None)
-    surroundings = Surroundings({}, cli.folder)
+    surroundings = ProcessContext({}, cli.folder)
     assert run(["login", "mastodon"], surroundings) == 75
     assert cli.screen.readouterr().err.endswith(": \nStopped.\n")
 
@@ -371,7 +371,7 @@ def test_what_is_no_mastodon_server_is_a_wrong_setting(cli: LoginWorld) -> None:
 
 
 def test_a_token_for_less_ends_it_without_a_line(cli: LoginWorld) -> None:
-    cli.mastodon.logins.ways = Ways(granted="read")
+    cli.mastodon.logins.ways = LoginBehaviour(granted="read")
     status, out, err = cli.mastodon_with(cli.allow)
     assert (status, out) == (1, "")
     assert "may not write posts" in err
@@ -507,7 +507,7 @@ def test_ctrl_c_at_a_terminal_leaves_the_file_as_it_was(cli: LoginWorld) -> None
 # -- secrets ---------------------------------------------------------------------------------------
 
 MARK = "PLANTED"
-PLANTED = Keys(
+PLANTED = OAuthKeys(
     consumer_key=f"{MARK}-consumer-key-0001",
     consumer_secret=f"{MARK}-consumer-secret-+/=-0002",
 )
@@ -582,7 +582,7 @@ def test_whatever_goes_wrong_is_said_without_a_secret(
 def test_a_network_that_repeats_what_it_was_sent_gives_nothing_away(
     planted: LoginWorld, status: int
 ) -> None:
-    def echo(record: Record) -> faults.Fault | None:
+    def echo(record: RequestRecord) -> faults.Fault | None:
         said = f"{record.request.header('authorization')} {record.body.decode()}".replace('"', "")
         answer = Response(status, f'{{"error": "{said}", "detail": "{said}"}}'.encode())
         return faults.refusal("echo", answer) if record.number >= 2 else None

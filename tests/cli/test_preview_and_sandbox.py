@@ -19,10 +19,10 @@ import pytest
 import requests
 
 from bot import demo
-from bot.cli import Surroundings, run
+from bot.cli import ProcessContext, run
 from bot.cli.see import interruptible
 from bot.delivery.terms import End, Event
-from bot.desk import Served
+from bot.desk import AccountResult
 from bot.errors import SettingsError
 from bot.model import Account, Network
 from bot.sandbox.web.serve import listen
@@ -38,7 +38,7 @@ PAUSE = 7.0
 
 
 def preview(folder: Path, *arguments: str, **environ: str) -> int:
-    return run(["preview", *arguments], Surroundings(environ, folder))
+    return run(["preview", *arguments], ProcessContext(environ, folder))
 
 
 def test_without_settings_it_shows_the_newest_sample(
@@ -161,7 +161,7 @@ def test_a_picture_that_is_out_keeps_its_place_and_its_words(
 ) -> None:
     pytest.importorskip("resvg_py", reason="resvg-py is not installed, so no picture can be drawn")
     with cli_world(tmp_path, capsys) as at:
-        around = Surroundings({**at.environ(), "BOT_PICTURE": "on"}, tmp_path)
+        around = ProcessContext({**at.environ(), "BOT_PICTURE": "on"}, tmp_path)
         assert run(["post"], around) == 0
         assert run(["preview", "--output", "page.html"], around) == 0
     page = HtmlPage((tmp_path / "page.html").read_text("utf-8"))
@@ -410,8 +410,8 @@ def test_what_happens_is_said_in_words(event: Event, text: str, tone: Tone) -> N
 
 def test_how_it_ended_is_said_in_words() -> None:
     account = Account("x", Network.TWITTER)
-    assert demo.outcome(Served(account, End.HELD, reason="gone")) == ("Held: gone", Tone.BAD)
-    later = demo.outcome(Served(account, End.LATER, reason="limit"))
+    assert demo.outcome(AccountResult(account, End.HELD, reason="gone")) == ("Held: gone", Tone.BAD)
+    later = demo.outcome(AccountResult(account, End.LATER, reason="limit"))
     assert later == ("Waiting, and coming back: limit", Tone.WAIT)
 
 
@@ -481,7 +481,7 @@ def test_the_sandbox_takes_what_the_real_bot_sends(tmp_path: Path) -> None:
         environ = dict(started.stdout.readline().strip().split("=", 1) for _ in range(10))
         environ |= {"BOT_PAUSE": "0", "BOT_SETTLE": "0", "BOT_TOP": "1"}
         environ |= {"BOT_DIGESTS": str(SAMPLES)}
-        assert run(["post"], Surroundings(environ, tmp_path)) == 0
+        assert run(["post"], ProcessContext(environ, tmp_path)) == 0
         page = viewer.look()
         assert len(page.posts) == 9
         assert len(page.texts("reply")) == 6
@@ -496,7 +496,7 @@ def test_without_the_extra_the_commands_say_so(
 
     monkeypatch.setattr(demo, "check_libraries", missing)
     for command in ("demo", "sandbox"):
-        assert run([command], Surroundings({}, tmp_path)) == 2
+        assert run([command], ProcessContext({}, tmp_path)) == 2
         assert "the page needs uvicorn" in capsys.readouterr().err
 
 

@@ -22,7 +22,7 @@ from bot.sandbox.mastodon.behaviour import (
     TAKAHE,
     MastodonBehaviour,
 )
-from bot.sandbox.mastodon.pages import Profile
+from bot.sandbox.mastodon.pages import ProfilePage
 from bot.sandbox.wire import Request
 from tests.helpers.cli_world import DAY, SLUG, CliWorld, cli_world, recent_digest
 
@@ -447,7 +447,7 @@ def test_check_tries_the_credentials_and_gives_advice(bot: CliWorld) -> None:
 
 
 def test_check_says_that_an_account_is_not_marked_as_a_bot(bot: CliWorld) -> None:
-    bot.mastodon.profile = Profile(bot=False, note="by @ada@example.social")
+    bot.mastodon.profile = ProfilePage(bot=False, note="by @ada@example.social")
     _, out, _ = bot("check", networks=[TOOTS])
     advice = [line for line in out.splitlines() if line.startswith("warning  mastodon")]
     assert any("bot" in line for line in advice)

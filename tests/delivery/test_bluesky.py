@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from bot.cli import Surroundings, run
+from bot.cli import ProcessContext, run
 from bot.delivery.terms import End
-from bot.desk import Wishes
+from bot.desk import PublishOptions
 from bot.digests.parse import parse
 from bot.model import Network, State
 from bot.posters.tids import tid
@@ -23,7 +23,7 @@ from bot.sandbox.bluesky.behaviour import (
     BlueskyLimits,
 )
 from bot.sandbox.bluesky.lexicons import POST
-from bot.sandbox.bluesky.records import Record
+from bot.sandbox.bluesky.records import StoredRecord
 from bot.sandbox.bluesky.rules import APP_PASSWORD
 from bot.sandbox.faults import (
     CLOSED_AFTER,
@@ -70,7 +70,7 @@ def test_a_session_is_kept_from_run_to_run() -> None:
         done(case)
         assert sessions(case) == ["createSession"]
         case.retract()
-        case.run(wishes=Wishes(again=True))
+        case.run(wishes=PublishOptions(again=True))
         assert sessions(case) == ["createSession"]
 
 
@@ -264,7 +264,7 @@ def test_the_next_days_digest_with_the_same_papers_is_let_be() -> None:
 def test_generations_have_keys_of_their_own() -> None:
     with fault_scenario(SKY) as case:
         for generation in range(3):
-            again = case.run(wishes=Wishes(again=generation > 0))
+            again = case.run(wishes=PublishOptions(again=generation > 0))
             case.check(again)
             assert again.end is End.DONE, again.reason
             named = [post.id.rpartition("/")[2] for post in case.live]
@@ -273,7 +273,7 @@ def test_generations_have_keys_of_their_own() -> None:
         assert len(case.world.sky.every()) == 9
 
 
-def look_alike(case: FaultScenario, day: date) -> Record:
+def look_alike(case: FaultScenario, day: date) -> StoredRecord:
     """A person's own post of that day, by their clock."""
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     text = f"{case.source.title} is out!"
@@ -320,7 +320,7 @@ def _settle(case: FaultScenario, named: str) -> None:
     """What a person does."""
     arguments = ("settle", case.source.slug, "0", "--sent", named)
     variables = case.world.variables([SKY])
-    assert run(arguments, Surroundings(variables, case.world.folder, asks=False)) == 0
+    assert run(arguments, ProcessContext(variables, case.world.folder, asks=False)) == 0
 
 
 # Limits -------------------------------------------------------------------------------------------

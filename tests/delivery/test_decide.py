@@ -16,12 +16,12 @@ from bot.delivery.decide import (
     MOST_REFUSALS,
     READS_OF_ABSENCE,
     Action,
-    Check,
+    CheckThread,
+    FindPost,
     Finished,
     Hold,
-    Look,
     Policy,
-    Read,
+    ReadTimeline,
     Send,
     Stopped,
     Wait,
@@ -82,22 +82,22 @@ def check_laws(made: StoredThread, policy: Policy, action: Action, *, looked: bo
     current = first_open(made.posts)
     if current is None:
         unread = policy.checks and made.checked_at is None
-        assert isinstance(action, Check if unread else Finished)
+        assert isinstance(action, CheckThread if unread else Finished)
         return
-    assert not isinstance(action, Check | Finished)
+    assert not isinstance(action, CheckThread | Finished)
     if current.state is State.HELD:
         assert action == Stopped(current.position, current.reason)
         return
     assert not isinstance(action, Stopped)
     if policy.reads and not looked:
-        assert action == Look(), "sent, or waited, before the account was read"
+        assert action == ReadTimeline(), "sent, or waited, before the account was read"
         return
-    assert not isinstance(action, Look)
-    if isinstance(action, Send | Read | Hold):
+    assert not isinstance(action, ReadTimeline)
+    if isinstance(action, Send | FindPost | Hold):
         assert action.position == current.position, "not the first post that is not out"
     if isinstance(action, Wait):
         assert action.seconds > 0
-    if isinstance(action, Read | Wait):
+    if isinstance(action, FindPost | Wait):
         assert policy.reads
         assert current.state in IN_DOUBT
     if isinstance(action, Send):
@@ -125,7 +125,7 @@ def test_the_laws_hold_for_every_history_of_a_post_in_every_state() -> None:
         action = act(made, policy, looked=looked, gone=gone)
         check_laws(made, policy, action, looked=looked)
         tried.add(type(action))
-    assert tried == {Look, Send, Read, Wait, Hold, Check, Stopped}
+    assert tried == {ReadTimeline, Send, FindPost, Wait, Hold, CheckThread, Stopped}
 
 
 def test_the_laws_hold_for_every_thread_of_three_posts() -> None:
@@ -173,13 +173,13 @@ def test_an_absence_without_reads_is_held_however_old() -> None:
         (post(State.PLANNED, tries=99, refusals=4), 0.0, Send(0)),
         (post(State.PLANNED, refusals=5), 0.0, Hold(0, "tried 5 times: so it was")),
         (post(State.PLANNED, misses=9, missed_after=1e6), 0.0, Send(0, absent=False)),
-        (post(State.SENDING, tries=1, tried_at=NOW), 0.0, Read(0)),
-        (post(State.UNKNOWN, doubted_at=NOW), 0.0, Read(0)),
+        (post(State.SENDING, tries=1, tried_at=NOW), 0.0, FindPost(0)),
+        (post(State.UNKNOWN, doubted_at=NOW), 0.0, FindPost(0)),
         (post(State.UNKNOWN, misses=1, tries=1), 1.5, Wait(0.5, "to see whether it is out")),
         (post(State.UNKNOWN, misses=1), 1.5, Wait(0.5, "so it was")),
-        (post(State.UNKNOWN, misses=1), 2.0, Read(0)),
-        (post(State.UNKNOWN, misses=1, missed_after=SETTLE, tries=1), SETTLE + 2, Read(0)),
-        (post(State.UNKNOWN, misses=2, missed_after=SETTLE - 1, tries=1), SETTLE, Read(0)),
+        (post(State.UNKNOWN, misses=1), 2.0, FindPost(0)),
+        (post(State.UNKNOWN, misses=1, missed_after=SETTLE, tries=1), SETTLE + 2, FindPost(0)),
+        (post(State.UNKNOWN, misses=2, missed_after=SETTLE - 1, tries=1), SETTLE, FindPost(0)),
         (post(State.UNKNOWN, misses=2, missed_after=SETTLE, tries=1), 0.0, Send(0, absent=True)),
         # refused as a duplicate, and not found; the opening of a new ledger, where reads may lag
         (
@@ -203,7 +203,7 @@ def test_by_example(current: StoredPost, gone: float, action: Action) -> None:
 def test_the_account_is_read_once_a_run_and_before_anything_is_settled() -> None:
     proven = post(State.UNKNOWN, misses=2, missed_after=SETTLE, tries=1)
     unknown = thread(post(State.SENT), proven)
-    assert act(unknown, looked=False) == Look()
+    assert act(unknown, looked=False) == ReadTimeline()
     assert act(unknown, looked=True) == Send(1, absent=True)
     assert act(thread(post(State.PLANNED)), replace(POLICY, reads=False), looked=False) == Send(0)
 
@@ -212,7 +212,7 @@ def test_the_account_is_read_once_a_run_and_before_anything_is_settled() -> None
 def test_a_sender_that_waited_looks_again_before_it_sends(state: State) -> None:
     current = thread(post(state, misses=2, missed_after=SETTLE, tries=1))
     assert isinstance(act(current, idle=SETTLE / 2), Send)
-    assert act(current, idle=SETTLE / 2 + 0.001) == Look()
+    assert act(current, idle=SETTLE / 2 + 0.001) == ReadTimeline()
     blind = replace(POLICY, reads=False)
     assert isinstance(act(thread(post(State.PLANNED)), blind, idle=1e9), Send)
 
@@ -221,7 +221,7 @@ def test_a_sender_that_waited_looks_again_before_it_sends(state: State) -> None:
 def test_a_post_whose_last_try_failed_waits_before_the_next(state: State) -> None:
     current = thread(post(state, misses=2, missed_after=SETTLE, tries=9))
     assert act(current, backoff=7.5) == Wait(7.5, "so it was")
-    assert act(current, backoff=7.5, looked=False) == Look()
+    assert act(current, backoff=7.5, looked=False) == ReadTimeline()
     assert act(current, backoff=0.0) == Send(0, absent=state is State.UNKNOWN)
 
 
@@ -237,7 +237,7 @@ def test_another_senders_post_is_waited_for_as_long_as_two_turns_of_it() -> None
     slow = replace(POLICY, turn=400.0)
     opening, watched = post(State.SENT), post(State.UNKNOWN, misses=9, missed_after=599.0)
     assert isinstance(act(thread(opening, watched), slow, gone=599.5), Wait)
-    assert act(thread(opening, watched), slow, gone=600.0) == Read(1)
+    assert act(thread(opening, watched), slow, gone=600.0) == FindPost(1)
     seen_late = replace(watched, missed_after=600.0)
     assert act(thread(opening, seen_late), slow) == Send(1, absent=True)
     tried = replace(watched, tries=1, missed_after=SETTLE)
@@ -246,7 +246,7 @@ def test_another_senders_post_is_waited_for_as_long_as_two_turns_of_it() -> None
 
 def test_a_finished_thread_is_read_once_more_where_that_is_wanted() -> None:
     out = (post(State.SENT), post(State.RETRACTED))
-    assert act(thread(*out), looked=False) == Check()
+    assert act(thread(*out), looked=False) == CheckThread()
     assert act(thread(*out, checked=True)) == Finished()
     assert act(thread(*out), replace(POLICY, checks=False)) == Finished()
 
@@ -271,7 +271,7 @@ def test_reads_come_at_once_then_later_and_later_until_it_counts_as_absent(
             step = thread(current)
             early = act(step, policy, gone=now - 0.25)
             assert early == Wait(0.25, "to see whether it is out")
-        assert act(thread(current), policy, gone=now) == Read(0)
+        assert act(thread(current), policy, gone=now) == FindPost(0)
         times.append(now)
         current = replace(current, misses=current.misses + 1, missed_after=now)
     assert times == read_at

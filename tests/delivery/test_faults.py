@@ -26,8 +26,8 @@ from bot.sandbox.faults import (
     too_many,
 )
 from bot.sandbox.mastodon.answers import REFUSALS as MASTODON_REFUSALS
-from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, Keys, MastodonBehaviour
-from bot.sandbox.script import Record
+from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, IdempotencyKeys, MastodonBehaviour
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.x.answers import REFUSALS as X_REFUSALS
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from bot.show import progress
@@ -175,7 +175,9 @@ UNHELPFUL = (
     pytest.param(X, XBehaviour(), MASTODON, id="X"),
     pytest.param(X, XBehaviour(duplicates=Duplicates.NONE), MASTODON, id="X takes duplicates"),
     pytest.param(M, None, MASTODON, id="Mastodon"),
-    pytest.param(M, None, replace(MASTODON, keys=Keys.IGNORED), id="Mastodon ignores keys"),
+    pytest.param(
+        M, None, replace(MASTODON, keys=IdempotencyKeys.IGNORED), id="Mastodon ignores keys"
+    ),
     pytest.param(SKY, None, MASTODON, id="Bluesky"),
 )
 
@@ -260,7 +262,10 @@ def test_a_try_whose_outcome_is_unknown_and_then_a_refusal(network: Network, fau
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_network_that_knows_the_post_is_the_second_net(network: Network) -> None:
     """Taken for absent and sent again: a key or a duplicate's refusal leads to the one there is."""
-    x, mastodon = XBehaviour(timeline_lag=LAG), replace(MASTODON, lag=LAG, keys=Keys.FAILS)
+    x, mastodon = (
+        XBehaviour(timeline_lag=LAG),
+        replace(MASTODON, lag=LAG, keys=IdempotencyKeys.FAILS),
+    )
     for at in sends(network):
         with fault_scenario(network, x=x, mastodon=mastodon) as case:
             case.fault(server_error(504, Commit.NOW), at)
@@ -338,7 +343,7 @@ def _next_post(case: FaultScenario, at: int, fault: Fault) -> list[int]:
     """Let the first post after the `at`-th request go wrong; the list tells which that was."""
     struck: list[int] = []
 
-    def decide(record: Record) -> Fault | None:
+    def decide(record: RequestRecord) -> Fault | None:
         if struck or record.number <= at or not is_publish(record.request):
             return None
         struck.append(record.number)

@@ -13,7 +13,7 @@ from threading import Thread as Worker
 import pytest
 
 from bot.delivery.terms import End, Event
-from bot.desk import Served, Wishes
+from bot.desk import AccountResult, PublishOptions
 from bot.formatter.limits import twitter_length
 from bot.model import Network, Post, State, Thread
 from bot.sandbox import script
@@ -26,7 +26,7 @@ from bot.sandbox.mastodon.behaviour import (
     MASTODON_4_6,
     SERVERS,
     SNAC2,
-    Keys,
+    IdempotencyKeys,
     MastodonBehaviour,
 )
 from bot.sandbox.service import Stored
@@ -39,7 +39,7 @@ from tests.helpers.process_killed import ProcessKilled
 pytestmark = pytest.mark.slow
 
 X, M, SKY = NETWORKS
-IGNORES_KEYS = replace(MASTODON, keys=Keys.IGNORED)
+IGNORES_KEYS = replace(MASTODON, keys=IdempotencyKeys.IGNORED)
 TAKES_ALL = XBehaviour(duplicates=Duplicates.NONE)
 SERVED = (
     pytest.param(X, XBehaviour(), MASTODON, id="X"),
@@ -60,7 +60,7 @@ HELPFUL = (
 LISTED_LATE = timedelta(seconds=30)
 
 
-def done(case: FaultScenario) -> Served:
+def done(case: FaultScenario) -> AccountResult:
     served = case.run_until_settled()
     case.check(served)
     assert served.end is End.DONE, served.reason
@@ -252,7 +252,7 @@ def test_a_second_run_on_the_same_ledger_says_who_holds_it(network: Network) -> 
     with fault_scenario(network) as one:
         second = FaultScenario(one.world, network, one.source)
         one.fault(HUNG_AFTER, opening_request(network) + 1)
-        ends: list[Served] = []
+        ends: list[AccountResult] = []
         worker = Worker(target=lambda: ends.append(one.run()))
         worker.start()
         held = script.Stage.HELD
@@ -335,7 +335,7 @@ def test_a_timeline_that_cannot_be_read_is_confirmed_by_a_person(network: Networ
             assert "scope" in served.reason
             assert "TWITTER" not in served.reason
         assert case.live == []
-        served = case.run(wishes=Wishes(unsent=True))
+        served = case.run(wishes=PublishOptions(unsent=True))
         assert [post.text for post in case.live] == [post.text for post in case.thread.posts]
         assert served.end is (End.FAILED if network is M else End.DONE), "the last read is refused"
 
@@ -404,7 +404,7 @@ def test_a_persons_own_post_that_looks_like_the_opening_is_asked_about(
         assert served.end is End.HELD
         assert mine.id.rpartition("/")[2] in served.reason
         assert case.live == [mine]
-        served = case.run(wishes=Wishes(unsent=True))
+        served = case.run(wishes=PublishOptions(unsent=True))
         assert served.end is End.DONE, served.reason
         assert [post.text for post in case.live[1:]] == [post.text for post in case.thread.posts]
 
@@ -496,7 +496,7 @@ def test_a_thread_is_taken_back_last_post_first_and_published_anew(
 ) -> None:
     with fault_scenario(network, 1, x, mastodon) as case:
         done(case)
-        refused = case.run(wishes=Wishes(again=True))
+        refused = case.run(wishes=PublishOptions(again=True))
         assert refused.end is End.FAILED
         assert "bot retract" in refused.reason
         order = [post.id.rpartition("/")[2] for post in reversed(case.live)]
@@ -505,14 +505,14 @@ def test_a_thread_is_taken_back_last_post_first_and_published_anew(
         assert list(filter(None, (deleted_id(each.request) for each in case.requests))) == order
         assert case.run().end is End.DONE
         assert case.live == [], "a retracted thread is not published again unasked"
-        again = case.run(wishes=Wishes(again=True))
+        again = case.run(wishes=PublishOptions(again=True))
         if again.end is not End.DONE:
             again = case.run_until_settled()
         case.check(again)
         assert again.end is End.DONE
         case.check(case.run())
         case.check(case.run())
-        case.check(case.run(wishes=Wishes(again=True)))
+        case.check(case.run(wishes=PublishOptions(again=True)))
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -16,11 +16,11 @@ from bot.delivery.match import Recognised, ThreadMatcher, chain_of
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Digest, Network, State
 from bot.posters import mastodon_answers, twitter_answers
-from bot.posters.poster import Seen
+from bot.posters.poster import RemotePost
 from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, TAKAHE, MastodonBehaviour
-from bot.sandbox.mastodon.pages import Place, Profile, status
+from bot.sandbox.mastodon.pages import Place, ProfilePage, status
 from bot.sandbox.service import Stored
-from bot.sandbox.x.behaviour import Names
+from bot.sandbox.x.behaviour import FieldNames
 from bot.sandbox.x.text import Setting, post_object
 from tests.helpers.fake_world import MORNING, digest
 from tests.helpers.fault_scenarios import cached_thread
@@ -73,27 +73,30 @@ def stored(source: Digest, network: Network, sent: int = 0) -> StoredThread:
     )
 
 
-def as_x(text: str, number: str, parent: str | None, application: str = "bot") -> Seen:
+def as_x(text: str, number: str, parent: str | None, application: str = "bot") -> RemotePost:
     """A post of ours after X had it: t.co links, entities, NFC, no white space at its ends."""
     post = Stored(number, text, "1", MORNING, parent, application=application)
-    item = post_object(post, Setting("1", None), Names.TWEETS, FIELDS)
+    item = post_object(post, Setting("1", None), FieldNames.TWEETS, FIELDS)
     seen = twitter_answers.seen(json.loads(json.dumps(item)))
     assert seen is not None
     return seen
 
 
-def as_mastodon(text: str, number: str, parent: str | None, application: str = "bot") -> Seen:
+def as_mastodon(text: str, number: str, parent: str | None, application: str = "bot") -> RemotePost:
     """A post of ours after a server had it: HTML."""
     post = Stored(number, text, "1", MORNING, parent, application=application)
     above = Stored(parent, "", "1", MORNING) if parent else None
-    place = Place("https://example.social", MASTODON, Profile(), "1")
+    place = Place("https://example.social", MASTODON, ProfilePage(), "1")
     seen = mastodon_answers.seen(status(place, post, above, 0))
     assert seen is not None
     return seen
 
 
 def recognise(
-    thread: StoredThread, seen: Sequence[Seen], others: Collection[str] = (), application: str = ""
+    thread: StoredThread,
+    seen: Sequence[RemotePost],
+    others: Collection[str] = (),
+    application: str = "",
 ) -> Recognised:
     return ThreadMatcher(thread, seen, others, application, as_planned=True).recognise()
 
@@ -102,7 +105,7 @@ AS = {X: as_x, M: as_mastodon}
 APPLICATION = {X: "", M: "bot"}
 
 
-def chain(thread: StoredThread, altered: Mapping[int, str] | None = None) -> list[Seen]:
+def chain(thread: StoredThread, altered: Mapping[int, str] | None = None) -> list[RemotePost]:
     """The whole thread as it is read back, newest first."""
     texts = [post.text for post in thread.posts]
     for position, text in (altered or {}).items():
@@ -114,7 +117,7 @@ def chain(thread: StoredThread, altered: Mapping[int, str] | None = None) -> lis
     return made[::-1]
 
 
-def adopted(thread: StoredThread, seen: Sequence[Seen]) -> dict[int, str]:
+def adopted(thread: StoredThread, seen: Sequence[RemotePost]) -> dict[int, str]:
     found = recognise(thread, seen, application=APPLICATION[thread.network])
     assert not found.doubtful
     return {position: one.id for position, one in found.adopted.items()}
@@ -149,7 +152,7 @@ def test_what_comes_back_altered_is_ours(network: Network, source: Digest, sent:
 )
 def test_html_of_each_server_is_undone(server: MastodonBehaviour) -> None:
     thread = stored(awkward(), M)
-    place = Place("https://example.social", server, Profile(), "1")
+    place = Place("https://example.social", server, ProfilePage(), "1")
     post = Stored("1", thread.posts[0].text, "1", MORNING)
     seen = mastodon_answers.seen(status(place, post, None, 0))
     assert seen is not None
@@ -194,7 +197,7 @@ def test_a_digest_with_nearly_the_same_opening_is_another(network: Network, othe
     assert adopted(thread, both) == {at: str(int(n) + 10) for at, n in whole(thread).items()}
 
 
-def _renumbered(read: Sequence[Seen], more: int) -> list[Seen]:
+def _renumbered(read: Sequence[RemotePost], more: int) -> list[RemotePost]:
     return [
         replace(
             one,

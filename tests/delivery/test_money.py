@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.delivery.money import month_of, next_month
-from bot.desk import Served
+from bot.desk import AccountResult
 from bot.formatter.prices import thread_price
 from bot.ledger.rows import Spending
 from bot.model import Digest, Network, State
@@ -33,7 +33,7 @@ MAY_READ = Decimal("0.001")
 BUDGET = "TWITTER_MONTHLY_BUDGET"
 
 
-def post(world: FakeWorld, source: Digest, **more: str) -> Served:
+def post(world: FakeWorld, source: Digest, **more: str) -> AccountResult:
     return world.post(source, world.settings([X], **more))[X]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.desk import Desk, Served
+from bot.desk import AccountPublisher, AccountResult
 from bot.ledger.store import Ledger
 from bot.model import Network, State
 from bot.sandbox.faults import HUNG_BEFORE
@@ -201,7 +201,7 @@ def test_an_account_that_is_served_has_one_file_locked_and_none_afterwards(tmp_p
 
     seen = []
 
-    def look(desk: Desk) -> Served:
+    def look(desk: AccountPublisher) -> AccountResult:
         seen.extend(locked())
         return desk.try_credentials()
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 import pytest
 
 from bot.delivery.terms import End, Event
-from bot.desk import Served, Wishes
+from bot.desk import AccountResult, PublishOptions
 from bot.model import Network, State
 from bot.sandbox.bluesky import answers as sky_answers
 from bot.sandbox.faults import (
@@ -26,7 +26,7 @@ from bot.sandbox.faults import (
 )
 from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, TAKAHE, MastodonLimits
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.wire import Request, Response, reply
 from bot.sandbox.x import answers as x_answers
 from bot.sandbox.x.behaviour import XBehaviour
@@ -155,7 +155,7 @@ def is_listing(request: Request) -> bool:
     return request.method == "GET" and request.path.endswith(ends)
 
 
-def for_a_day(case: FaultScenario) -> list[Served]:
+def for_a_day(case: FaultScenario) -> list[AccountResult]:
     """Run again at each time that the last run named, for a day."""
     clock, every = case.world.clock, [case.run()]
     end = clock.seconds + DAY
@@ -166,7 +166,7 @@ def for_a_day(case: FaultScenario) -> list[Served]:
     return every
 
 
-def check_nothing_held(served: Served) -> None:
+def check_nothing_held(served: AccountResult) -> None:
     assert served.end is End.LATER
     assert served.reason
     assert served.thread
@@ -439,10 +439,10 @@ def test_an_account_that_cannot_be_read_back_is_tried_a_third_time_all_the_same(
     with fault_scenario(M, 2, mastodon=TAKAHE, MASTODON_VISIBILITY="private") as case:
         case.world.sandbox.script(too_many(M, None), when=second_post, times=4)
 
-        def end_what_hangs(_: Record) -> None:
+        def end_what_hangs(_: RequestRecord) -> None:
             case.world.stop = len(case.requests) > 200
 
         case.world.sandbox.decide(end_what_hangs)
-        served = case.run(wishes=Wishes(unsent=True))
+        served = case.run(wishes=PublishOptions(unsent=True))
         assert served.end is End.DONE, served.reason
         assert (len(case.live), case.posts_made) == (4, 8)

@@ -18,7 +18,7 @@ from bot import app
 from bot.delivery.money import month_of
 from bot.delivery.terms import End, Event
 from bot.delivery.uploads import MOST_LOOKS, MOST_TRIES
-from bot.desk import Served, Wishes
+from bot.desk import AccountResult, PublishOptions
 from bot.formatter.prices import PRICES, thread_price
 from bot.ledger.rows import Spending
 from bot.model import Digest, Media, Network, State, Thread
@@ -36,10 +36,10 @@ from bot.sandbox.mastodon.behaviour import (
     MASTODON_4_6,
     SERVERS,
     SNAC2,
-    Keys,
+    IdempotencyKeys,
     MastodonBehaviour,
 )
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.wire import Request, Response, reply
 from bot.sandbox.x.answers import REFUSALS as X_REFUSALS
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
@@ -133,7 +133,7 @@ def uploads(case: FaultScenario) -> int:
     return sum(is_upload(each.request) for each in case.requests)
 
 
-def whole(case: FaultScenario, served: Served, opening: Shown) -> None:
+def whole(case: FaultScenario, served: AccountResult, opening: Shown) -> None:
     """The thread is out whole and once, its opening as said, and nothing is left of the bytes."""
     assert served.end is End.DONE, served.reason
     check_once(case.live, case.thread)
@@ -176,7 +176,7 @@ def test_the_opening_carries_the_picture_and_no_other_post_does(tmp_path: Path) 
         source, settings = digest(2), world.settings(NETWORKS, BOT_PICTURE="on")
         planned = threads(source, settings)
         with world.service(settings) as service:
-            served = service.publish(source, planned, Wishes())
+            served = service.publish(source, planned, PublishOptions())
             stored = [service.ledger.thread(one.account.name, source.slug) for one in served]
             left = [service.ledger.picture(one.number, 0) for one in stored if one]
         assert [one.end for one in served] == ["done"] * 3
@@ -195,7 +195,7 @@ def test_bluesky_has_the_picture_in_its_shape_and_the_card_below(tmp_path: Path)
         source, settings = digest(1), world.settings([B], BOT_PICTURE="on")
         (thread,) = threads(source, settings)
         with world.service(settings) as service:
-            (served,) = service.publish(source, [thread], Wishes())
+            (served,) = service.publish(source, [thread], PublishOptions())
         assert served.end is End.DONE
         check_once(world.live(B), thread)
         check_records(world.sky, world.live(B), thread, source)
@@ -244,7 +244,7 @@ def test_the_bytes_wait_in_the_ledger_as_they_were_drawn(tmp_path: Path) -> None
         assert again[0].posts[0].media[0].data == media.data, "the same digest, the same bytes"
         world.stop = True
         with world.service(settings) as service:
-            service.publish(source, drawn, Wishes())
+            service.publish(source, drawn, PublishOptions())
             stored = service.ledger.thread("twitter", source.slug)
             assert stored
             assert stored.posts[0].media == (replace(media, data=b""),)
@@ -252,7 +252,7 @@ def test_the_bytes_wait_in_the_ledger_as_they_were_drawn(tmp_path: Path) -> None
             assert service.ledger.picture(stored.number, 1) == b""
         world.stop = False
         with world.service(settings) as service:
-            service.publish(source, again, Wishes())
+            service.publish(source, again, PublishOptions())
         assert shown(world, X)[0] == ((media.data, media.alt),)
 
 
@@ -269,12 +269,12 @@ def test_what_is_planned_is_not_drawn_again_and_what_was_retracted_is(tmp_path: 
 
         first = make()
         assert is_drawn(first)
-        service.publish(source, first, Wishes())
+        service.publish(source, first, PublishOptions())
         assert not is_drawn(make())
         service.retract(source, source.slug, settings.accounts, first)
         anew = make()
         assert is_drawn(anew)
-        (served,) = service.publish(source, anew, Wishes(again=True))
+        (served,) = service.publish(source, anew, PublishOptions(again=True))
         assert served.end is End.DONE
         media = anew[0].posts[0].media[0]
         assert shown(world, M) == [((media.data, media.alt),), (), ()]
@@ -568,7 +568,7 @@ def test_one_run_that_sees_the_network_come_back_sends_the_picture(network: Netw
 
 
 def test_a_picture_without_its_words_is_left_out() -> None:
-    def silent(record: Record) -> Fault | None:
+    def silent(record: RequestRecord) -> Fault | None:
         return faults.changed("no words", _without_words) if is_upload(record.request) else None
 
     with illustrated(M) as case:
@@ -638,7 +638,8 @@ def test_one_that_ran_out_while_a_limit_ran_is_made_again(network: Network) -> N
 
 
 SLOW = [
-    replace(server, lag=LAG, keys=Keys.IGNORED) for server in (MASTODON, MASTODON_4_6, GOTOSOCIAL)
+    replace(server, lag=LAG, keys=IdempotencyKeys.IGNORED)
+    for server in (MASTODON, MASTODON_4_6, GOTOSOCIAL)
 ]
 
 
@@ -657,8 +658,10 @@ def test_a_repeat_that_is_refused_for_its_picture_finds_the_first(
         )
 
 
-@pytest.mark.parametrize("keys", [Keys.HONOURED, Keys.RACY, Keys.FAILS])
-def test_a_key_that_is_honoured_gives_the_first_with_its_picture(keys: Keys) -> None:
+@pytest.mark.parametrize(
+    "keys", [IdempotencyKeys.HONOURED, IdempotencyKeys.RACY, IdempotencyKeys.FAILS]
+)
+def test_a_key_that_is_honoured_gives_the_first_with_its_picture(keys: IdempotencyKeys) -> None:
     with illustrated(M, mastodon=replace(MASTODON, lag=LAG, keys=keys)) as world:
         once(world, CLOSED_AFTER, is_opening)
         whole(world, world.run_until_settled(), WITH)
@@ -764,7 +767,7 @@ def test_an_opening_that_is_refused_for_its_text_is_held_after_all(network: Netw
         assert len(openings) == 2, "with the picture, and without"
         assert kept(case) == PNG, "a person may release it"
         case.world.sandbox.mend()
-        whole(case, case.run(wishes=Wishes(unsent=True)), WITH)
+        whole(case, case.run(wishes=PublishOptions(unsent=True)), WITH)
 
 
 # Deaths, signals, and what changes meanwhile -----------------------------------------------------
@@ -897,7 +900,7 @@ def test_a_thread_that_was_taken_back_goes_out_anew_with_its_picture(network: Ne
         whole(world, world.run(), WITH)
         assert world.retract().end is End.DONE
         assert world.live == []
-        whole(world, world.run(wishes=Wishes(again=True)), WITH)
+        whole(world, world.run(wishes=PublishOptions(again=True)), WITH)
         assert uploads(world) == 2
 
 
@@ -908,7 +911,7 @@ def test_the_bytes_of_what_never_went_out_are_gone_with_it(network: Network) -> 
         assert kept(world) == PNG
         assert world.retract().end is End.DONE
         assert kept(world) == b""
-        whole(world, world.run(wishes=Wishes(again=True)), WITH)
+        whole(world, world.run(wishes=PublishOptions(again=True)), WITH)
 
 
 def test_the_bytes_of_what_a_person_settled_are_gone() -> None:
@@ -987,7 +990,7 @@ def test_one_that_was_planned_is_not_begun_either() -> None:
 def test_two_workers_send_one_thread_with_one_picture(network: Network, seconds: float) -> None:
     with illustrated(network) as case:
         other = FaultScenario(case.world, network, case.source, words=case.words)
-        came: list[Served] = []
+        came: list[AccountResult] = []
 
         def meet(event: Event) -> None:
             if event.what == "waiting" and not came:
@@ -1123,6 +1126,6 @@ def test_a_thread_whose_picture_cannot_be_drawn_goes_without(
         assert [line.split(":")[0] for line in said] == ["twitter", "mastodon"]
         assert all("without its picture: it cannot" in line for line in said)
         with world.service(settings) as service:
-            served = service.publish(source, made, Wishes())
+            served = service.publish(source, made, PublishOptions())
         assert {one.end for one in served} == {End.DONE}
         assert shown(world, X) == shown(world, M) == [(), (), ()]

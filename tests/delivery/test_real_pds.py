@@ -12,7 +12,7 @@ import pytest
 
 from bot.cli.common import LATER
 from bot.delivery.terms import End
-from bot.desk import Wishes
+from bot.desk import PublishOptions
 from bot.ledger.store import Ledger
 from bot.model import State
 from bot.posters.tids import tid
@@ -408,7 +408,7 @@ def test_a_thread_is_taken_back_and_published_under_other_keys(
         assert case.live == []
         assert case.run().end is End.DONE
         assert case.live == []
-        case.check(case.run(wishes=Wishes(again=True)))
+        case.check(case.run(wishes=PublishOptions(again=True)))
         assert [post.key for post in case.live] == bluesky_rules.keys_of(
             case.thread, case.source, 1
         )

@@ -15,7 +15,7 @@ import pytest
 from bot import app
 from bot.delivery.identity import record_key
 from bot.delivery.money import month_of
-from bot.desk import Served, Wishes
+from bot.desk import AccountResult, PublishOptions
 from bot.errors import NoDigest
 from bot.model import Digest, Network, State, Thread
 from bot.sandbox.bluesky import answers as sky_answers
@@ -30,7 +30,7 @@ from bot.sandbox.faults import (
 )
 from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.mastodon.behaviour import MASTODON as MASTODON_SERVER
-from bot.sandbox.mastodon.behaviour import Keys
+from bot.sandbox.mastodon.behaviour import IdempotencyKeys
 from bot.sandbox.service import Stored
 from bot.sandbox.wire import Request
 from bot.sandbox.x import answers as x_answers
@@ -60,7 +60,7 @@ def take_back(
     *,
     known: bool = True,
     **more: str,
-) -> Served:
+) -> AccountResult:
     """What `bot retract` does; where not `known`, the source has no such digest."""
     settings = world.settings([network], **more)
     source = source or digest(2)
@@ -71,7 +71,9 @@ def take_back(
     return served
 
 
-def post(world: FakeWorld, network: Network, wishes: Wishes = Wishes(), **more: str) -> Served:  # noqa: B008 - frozen
+def post(
+    world: FakeWorld, network: Network, wishes: PublishOptions = PublishOptions(), **more: str
+) -> AccountResult:
     return world.post(digest(2), world.settings([network], **more), wishes)[network]
 
 
@@ -90,7 +92,7 @@ def name(post: Stored) -> str:
     return post.id.rpartition("/")[2]
 
 
-def states(served: Served) -> set[State]:
+def states(served: AccountResult) -> set[State]:
     assert served.thread
     return {each.state for each in served.thread.posts}
 
@@ -122,7 +124,7 @@ def test_what_was_retracted_stays_away_until_it_is_wanted_again(
         assert (served.end, world.live(network)) == ("done", [])
         assert served.reason == "it was retracted; to publish it anew: bot post --again"
         world.clock.sleep(90000)
-        served = post(world, network, Wishes(again=True))
+        served = post(world, network, PublishOptions(again=True))
         assert (served.end, served.thread and served.thread.generation) == ("done", 1)
         check_once(
             world.live(network), world.planned(digest(2), world.settings([network]))[network]
@@ -145,7 +147,7 @@ def test_again_that_was_broken_off_goes_on_by_the_same_command(
             network=network.value,
             when=lambda request: is_publish(request) and b"2602.10001" in request.body,
         )
-        again = Wishes(again=True)
+        again = PublishOptions(again=True)
         assert post(world, network, again, BOT_PATIENCE="0s").end == "later"
         assert len(world.live(network)) == 1
         world.clock.sleep(300)
@@ -159,7 +161,7 @@ def test_again_that_was_broken_off_goes_on_by_the_same_command(
 def test_again_is_refused_for_what_is_out(tmp_path: Path) -> None:
     with fake_world(tmp_path) as world:
         post(world, X)
-        served = post(world, X, Wishes(again=True))
+        served = post(world, X, PublishOptions(again=True))
         assert served.end == "failed"
         assert "--again publishes anew what was retracted, and this was not" in served.reason
         check_once(world.live(X), world.planned(digest(2), world.settings([X]))[X])
@@ -167,7 +169,7 @@ def test_again_is_refused_for_what_is_out(tmp_path: Path) -> None:
 
 def test_again_of_what_was_never_out_is_a_first_time(tmp_path: Path) -> None:
     with fake_world(tmp_path) as world:
-        served = post(world, X, Wishes(again=True))
+        served = post(world, X, PublishOptions(again=True))
         assert (served.end, served.thread and served.thread.generation) == ("done", 0)
 
 
@@ -443,7 +445,7 @@ def test_the_ledger_or_the_source_must_know_the_digest(tmp_path: Path) -> None:
 # What is there twice, or with gaps ---------------------------------------------------------------
 
 TAKES_ALL = XBehaviour(duplicates=Duplicates.NONE)
-IGNORES_KEYS = replace(MASTODON_SERVER, keys=Keys.IGNORED)
+IGNORES_KEYS = replace(MASTODON_SERVER, keys=IdempotencyKeys.IGNORED)
 """Networks that publish the same post again: where a double comes from."""
 
 
@@ -472,7 +474,7 @@ def copy(world: FakeWorld, network: Network, position: int) -> None:
     world.sky.place("app.bsky.feed.post", key, record.value)
 
 
-def check_taken_back(world: FakeWorld, network: Network, served: Served) -> None:
+def check_taken_back(world: FakeWorld, network: Network, served: AccountResult) -> None:
     """All that is ours is gone, no more than that, and the figure is that of what was deleted."""
     assert served.end == "done", served.reason
     (mine,) = world.live(network)
@@ -494,7 +496,7 @@ def test_two_copies_of_a_thread_are_both_taken_back(
     with forgiving(tmp_path) as world:
         post(world, network)
         forget(world)
-        post(world, network, Wishes(unsent=True))
+        post(world, network, PublishOptions(unsent=True))
         world.rules(network).write(PERSONS)
         assert len(world.live(network)) == 9
         if not known:
@@ -538,7 +540,7 @@ def test_the_posts_around_a_gap_are_taken_back_and_those_alone_are_counted(
         assert served.reason == f"{4 - len(gone)} posts are deleted"
 
 
-def check_advice(served: Served) -> None:
+def check_advice(served: AccountResult) -> None:
     """Where posts of ours are there, whole, nobody is told to publish them once more."""
     assert served.end == "held", served.reason
     assert "--assume-unsent" not in served.reason

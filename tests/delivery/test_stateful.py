@@ -33,7 +33,7 @@ from bot.sandbox.faults import (
     slow,
     too_many,
 )
-from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, Keys, MastodonBehaviour
+from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, IdempotencyKeys, MastodonBehaviour
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
 from tests.helpers.fake_world import check_safe
 from tests.helpers.fault_scenarios import NETWORKS, SETTLE, Crash, FaultScenario, fault_scenario
@@ -100,7 +100,7 @@ class Deliveries(RuleBasedStateMachine):
     @initialize(
         network=st.sampled_from(NETWORKS),
         duplicates=st.sampled_from(Duplicates),
-        server=st.sampled_from((*HELPFUL, replace(MASTODON, keys=Keys.IGNORED))),
+        server=st.sampled_from((*HELPFUL, replace(MASTODON, keys=IdempotencyKeys.IGNORED))),
         lag=st.sampled_from((0.0, 0.0, 10.0, LONGEST_LAG)),
         papers=st.integers(1, 2),
     )

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.digests import folder
-from bot.digests.folder import File, Folder
+from bot.digests.folder import FileSource, Folder
 from bot.digests.names import newest_first
 from bot.digests.parse import days_in
-from bot.digests.reading import NOTHING, SIZE_CAP, Outcome, Reading
-from bot.digests.search import Shelved
-from bot.digests.shelf import Refused
+from bot.digests.reading import NOTHING, SIZE_CAP, SourceOutcome, SourceResult
+from bot.digests.search import StoredDigests
+from bot.digests.shelf import FileRefused
 from bot.errors import Malformed, NoDigest, Unreachable
 from tests.helpers.digest_writer import write
 from tests.helpers.memory_source import MemoryFolder
@@ -32,16 +32,16 @@ def put(root: Path, *days: str) -> None:
         (root / f"{day}---Hot-Papers.md").write_bytes(markdown(day))
 
 
-def latest(root: Path) -> Reading:
-    return Shelved(Folder(root)).latest()
+def latest(root: Path) -> SourceResult:
+    return StoredDigests(Folder(root)).latest()
 
 
-def find(root: Path, wanted: date | str) -> Reading:
-    return Shelved(Folder(root)).find(wanted)
+def find(root: Path, wanted: date | str) -> SourceResult:
+    return StoredDigests(Folder(root)).find(wanted)
 
 
-def slug(reading: Reading) -> str:
-    assert reading.outcome is Outcome.FOUND
+def slug(reading: SourceResult) -> str:
+    assert reading.outcome is SourceOutcome.FOUND
     assert reading.digest is not None
     return reading.digest.slug
 
@@ -117,7 +117,7 @@ def test_files_without_a_day_in_their_name_say_it_inside(tmp_path: Path) -> None
 
 def test_only_the_head_of_such_a_file_is_read_to_learn_its_day() -> None:
     shelf = MemoryFolder({"a.md": markdown("2021-06-23"), "b.md": markdown("2021-06-22") + b"\0"})
-    assert slug(Shelved(shelf).latest()) == "hot-papers-2021-06-23"
+    assert slug(StoredDigests(shelf).latest()) == "hot-papers-2021-06-23"
     assert shelf.read_names == [("a.md", 65_536), ("b.md", 65_536), ("a.md", SIZE_CAP + 1)]
 
 
@@ -174,7 +174,7 @@ def rewritten(path: Path, content: bytes) -> None:
 def test_a_file_written_anew_in_the_same_second_and_size_is_read_anew(tmp_path: Path) -> None:
     put(tmp_path, "2021-06-22")
     name = tmp_path / "2021-06-22---Hot-Papers.md"
-    for source in (Shelved(Folder(tmp_path)), File(name)):
+    for source in (StoredDigests(Folder(tmp_path)), FileSource(name)):
         name.write_bytes(markdown("2021-06-22"))
         first = source.latest()
         rewritten(name, markdown("2021-06-22").replace(b"Clouds", b"Shrubs"))
@@ -186,7 +186,7 @@ def test_a_file_written_anew_in_the_same_second_and_size_is_read_anew(tmp_path: 
 
 def test_what_is_replaced_renamed_or_deleted_is_noticed(tmp_path: Path) -> None:
     put(tmp_path, "2021-06-21", "2021-06-22")
-    source = Shelved(Folder(tmp_path))
+    source = StoredDigests(Folder(tmp_path))
     newest = tmp_path / "2021-06-22---Hot-Papers.md"
     memory = source.latest().memory
     (tmp_path / "new").write_bytes(markdown("2021-06-22", slug="replaced"))
@@ -348,9 +348,9 @@ def test_a_latest_that_may_not_be_read_is_unreachable(unreadable: Path) -> None:
 
 
 def test_a_latest_that_may_not_be_read_comes_beside_the_others(unreadable: Path) -> None:
-    good, bad = Shelved(Folder(unreadable)).since(date(2021, 6, 20), 9)
+    good, bad = StoredDigests(Folder(unreadable)).since(date(2021, 6, 20), 9)
     assert slug(good) == "hot-papers-2021-06-21"
-    assert (bad.outcome, bad.source) == (Outcome.UNREACHABLE, "2021-06-22---Hot-Papers.md")
+    assert (bad.outcome, bad.source) == (SourceOutcome.UNREACHABLE, "2021-06-22---Hot-Papers.md")
     assert "Permission denied" in str(bad.problem)
 
 
@@ -366,7 +366,7 @@ def test_too_large_a_file_is_malformed(tmp_path: Path) -> None:
         with pytest.raises(Malformed, match="expected a digest, found more than 20 MB"):
             latest(tmp_path)
         with pytest.raises(Malformed, match="expected a digest, found more than 20 MB"):
-            File(large).latest()
+            FileSource(large).latest()
 
 
 def test_names_that_are_no_text_are_told_as_text(tmp_path: Path) -> None:
@@ -382,9 +382,9 @@ def test_names_that_are_no_text_are_told_as_text(tmp_path: Path) -> None:
 
 def test_of_several_one_that_is_refused_or_unreachable_costs_the_other_nothing() -> None:
     good = markdown("2021-06-22")
-    for trouble in (Refused("a link"), Unreachable("gone away")):
+    for trouble in (FileRefused("a link"), Unreachable("gone away")):
         shelf = MemoryFolder({"2021-06-22-a.md": trouble, "2021-06-22-b.md": good})
-        reading = Shelved(shelf).latest()
+        reading = StoredDigests(shelf).latest()
         assert slug(reading) == "hot-papers-2021-06-22"
         assert reading.warnings == (str(trouble),)
 
@@ -393,18 +393,18 @@ def test_a_day_none_of_whose_files_can_be_read_is_not_passed_over() -> None:
     gone = Unreachable("gone away")
     shelf = MemoryFolder({"2021-06-22-a.md": gone, "2021-06-22-b.md": gone, "2021-06-21.md": b""})
     with pytest.raises(Unreachable):
-        Shelved(shelf).latest()
+        StoredDigests(shelf).latest()
 
 
 def test_of_a_day_whose_files_are_refused_once_they_are_read_an_older_is_taken() -> None:
     class Turning(MemoryFolder):
         def read(self, name: str, limit: int) -> bytes:
             if limit == SIZE_CAP + 1 and name > "2021-06-22":
-                raise Refused(f"{name} is a link now")
+                raise FileRefused(f"{name} is a link now")
             return super().read(name, limit)
 
     names = ("2021-06-22-a.md", "2021-06-22-b.md", "2021-06-21.md")
-    reading = Shelved(Turning({name: markdown(name[:10]) for name in names})).latest()
+    reading = StoredDigests(Turning({name: markdown(name[:10]) for name in names})).latest()
     assert slug(reading) == "hot-papers-2021-06-21"
     assert reading.warnings == (
         "2021-06-22-b.md is a link now",
@@ -414,15 +414,15 @@ def test_of_a_day_whose_files_are_refused_once_they_are_read_an_older_is_taken()
 
 def test_files_that_vanish_and_say_no_day_are_told_where_nothing_else_is_there() -> None:
     with pytest.raises(Unreachable, match="gone away"):
-        Shelved(MemoryFolder({"a.md": Unreachable("gone away")})).latest()
+        StoredDigests(MemoryFolder({"a.md": Unreachable("gone away")})).latest()
     both = MemoryFolder({"a.md": Unreachable("gone away"), "2021-06-22.md": markdown("2021-06-22")})
-    assert Shelved(both).latest().warnings == ("gone away",)
+    assert StoredDigests(both).latest().warnings == ("gone away",)
 
 
 def test_no_more_files_are_opened_than_there_is_patience() -> None:
     files = {f"{n}.md": markdown(f"2021-06-0{n}") for n in range(1, 6)}
     shelf = MemoryFolder(files, patience=3)
-    reading = Shelved(shelf).latest()
+    reading = StoredDigests(shelf).latest()
     assert slug(reading) == "hot-papers-2021-06-03"
     assert "memory: 2 files were not looked into; begin their names" in reading.warnings[0]
     assert [name for name, _ in shelf.read_names] == ["1.md", "2.md", "3.md", "3.md"]
@@ -433,8 +433,8 @@ def test_a_shelf_that_has_nothing_new_is_unchanged() -> None:
         def names(self, memory: object) -> None:
             del memory
 
-    shelved = Shelved(Unchanged({}))
-    assert shelved.latest(NOTHING).outcome is Outcome.UNCHANGED
+    shelved = StoredDigests(Unchanged({}))
+    assert shelved.latest(NOTHING).outcome is SourceOutcome.UNCHANGED
     with pytest.raises(NoDigest):
         shelved.find("x")
 
@@ -448,7 +448,7 @@ def test_any_names_leave_only_outcomes(files: dict[str, bytes]) -> None:
     good = markdown("2020-01-01")
     shelf = MemoryFolder({**files, "2020-01-01.md": good})
     try:
-        assert slug(Shelved(shelf).latest()) == "hot-papers-2020-01-01"
+        assert slug(StoredDigests(shelf).latest()) == "hot-papers-2020-01-01"
     except Malformed as error:
         assert days_in(error.where)
 
@@ -464,23 +464,25 @@ def test_days_come_newest_first_and_once(days: list[str]) -> None:
 def test_one_file(tmp_path: Path) -> None:
     path = tmp_path / "2021-06-22.md"
     path.write_bytes(markdown("2021-06-22"))
-    assert File(path).latest() == Reading(Outcome.FOUND, str(path), digest("2021-06-22"))
-    assert slug(File(path).find(date(2021, 6, 22))) == "hot-papers-2021-06-22"
-    assert slug(File(path).find("hot-papers-2021-06-22")) == "hot-papers-2021-06-22"
+    assert FileSource(path).latest() == SourceResult(
+        SourceOutcome.FOUND, str(path), digest("2021-06-22")
+    )
+    assert slug(FileSource(path).find(date(2021, 6, 22))) == "hot-papers-2021-06-22"
+    assert slug(FileSource(path).find("hot-papers-2021-06-22")) == "hot-papers-2021-06-22"
     for wanted in (date(2021, 6, 21), "hot"):
         with pytest.raises(NoDigest, match="this is not the digest"):
-            File(path).find(wanted)
+            FileSource(path).find(wanted)
 
 
 def test_one_file_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(NoDigest, match="there is no such file"):
-        File(tmp_path / "x.md").latest()
+        FileSource(tmp_path / "x.md").latest()
     with pytest.raises(Unreachable, match=r"cannot be read: .*embedded null"):
-        File(tmp_path / "x\0.md").latest()
+        FileSource(tmp_path / "x\0.md").latest()
     with pytest.raises(Malformed, match="expected a file with a digest: a folder is not read"):
-        File(tmp_path).latest()
+        FileSource(tmp_path).latest()
     with pytest.raises(Malformed, match="a device or socket is not read"):
-        File(Path(os.devnull)).latest()
+        FileSource(Path(os.devnull)).latest()
 
 
 def test_a_folder_is_read_without_the_libraries_of_the_network(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.digests.github import Repository, repository
-from bot.digests.reading import Outcome, Reading
-from bot.digests.search import Shelved
+from bot.digests.reading import SourceOutcome, SourceResult
+from bot.digests.search import StoredDigests
 from bot.digests.web import Web
 from bot.errors import BotError, Malformed, NoDigest, SettingsError, Unreachable
 from tests.helpers.fake_github import FILE, LINK, TREE, FakeGitHub
@@ -27,14 +27,14 @@ def server() -> Iterator[HttpServer]:
         yield running
 
 
-def opened(server: HttpServer, spec: str, token: str = "") -> Shelved:
+def opened(server: HttpServer, spec: str, token: str = "") -> StoredDigests:
     found = repository(spec, Web(timeout=30), f"{server.url}/api/v3/", token)
     assert found is not None
-    return Shelved(found)
+    return StoredDigests(found)
 
 
-def slug(reading: Reading) -> str:
-    assert reading.outcome is Outcome.FOUND
+def slug(reading: SourceResult) -> str:
+    assert reading.outcome is SourceOutcome.FOUND
     assert reading.digest is not None
     return reading.digest.slug
 
@@ -116,7 +116,7 @@ def test_a_repository_that_did_not_change(server: HttpServer) -> None:
     source = opened(server, "github:ada/digests")
     first = source.latest()
     again = source.latest(first.memory)
-    assert again == Reading(Outcome.UNCHANGED, "github:ada/digests", memory=first.memory)
+    assert again == SourceResult(SourceOutcome.UNCHANGED, "github:ada/digests", memory=first.memory)
     assert len(server.requests) == 3
 
 
@@ -127,7 +127,7 @@ def test_a_folder_that_did_not_change_in_a_repository_that_did(server: HttpServe
     source = opened(server, "github:ada/digests/posts")
     first = source.latest()
     hub.tree(posts, ("other", TREE, "0" * 40), ref="HEAD")
-    assert source.latest(first.memory).outcome is Outcome.UNCHANGED
+    assert source.latest(first.memory).outcome is SourceOutcome.UNCHANGED
     hub.tree(("posts", TREE, hub.tree(*hub.digests("2021-06-22", "2021-06-23"))), ref="HEAD")
     changed = source.latest(first.memory)
     assert slug(changed) == "hot-papers-2021-06-23"
@@ -138,7 +138,7 @@ def test_unchanged_at_the_top_of_the_way(server: HttpServer) -> None:
     hub = FakeGitHub(server)
     hub.tree(("posts", TREE, hub.tree(*hub.digests("2021-06-22"))), ref="HEAD")
     source = opened(server, "github:ada/digests/posts")
-    assert source.latest(source.latest().memory).outcome is Outcome.UNCHANGED
+    assert source.latest(source.latest().memory).outcome is SourceOutcome.UNCHANGED
     assert len(server.requests) == 4
 
 
@@ -165,7 +165,7 @@ def test_a_file_that_is_listed_and_not_there_is_no_missing_repository(server: Ht
 def test_what_is_remembered_does_not_grow(server: HttpServer, tag: str) -> None:
     hub = FakeGitHub(server)
     source = opened(server, "github:ada/digests/posts")
-    reading = Reading(Outcome.NONE, "")
+    reading = SourceResult(SourceOutcome.NONE, "")
     for n in range(1, 29):
         day = f"2021-06-{n:02}"
         hub.tree(("posts", TREE, hub.tree(*hub.digests(day))), ref="HEAD")

@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
-from bot.digests.page import Page
-from bot.digests.reading import Memory, Outcome, Reading, Validators
+from bot.digests.page import UrlSource
+from bot.digests.reading import CacheValidators, Memory, SourceOutcome, SourceResult
 from bot.digests.web import Web
 from bot.errors import Malformed, NoDigest, Unreachable
 from tests.helpers.http_server import HttpServer, Reply
@@ -22,12 +22,12 @@ def server() -> Iterator[HttpServer]:
         yield running
 
 
-def page(url: str) -> Page:
-    return Page(url, Web(timeout=30))
+def page(url: str) -> UrlSource:
+    return UrlSource(url, Web(timeout=30))
 
 
-def slug(reading: Reading) -> str:
-    assert reading.outcome is Outcome.FOUND
+def slug(reading: SourceResult) -> str:
+    assert reading.outcome is SourceOutcome.FOUND
     assert reading.digest is not None
     return reading.digest.slug
 
@@ -42,8 +42,8 @@ def slug(reading: Reading) -> str:
 def test_markdown_is_read(server: HttpServer, type_: str) -> None:
     url = server.route("/2021-06-22.md", Reply(TEXT, headers={"Content-Type": type_}))
     reading = page(f"{url}?key=secret").latest()
-    assert reading == Reading(
-        Outcome.FOUND, url, digest("2021-06-22"), memory={url: Validators("", "")}
+    assert reading == SourceResult(
+        SourceOutcome.FOUND, url, digest("2021-06-22"), memory={url: CacheValidators("", "")}
     )
 
 
@@ -107,7 +107,7 @@ def test_what_did_not_change_is_not_sent_again(server: HttpServer, sent: Reply) 
     first = source.latest()
     assert slug(first) == "hot-papers-2021-06-22"
     again = source.latest(first.memory)
-    assert again == Reading(Outcome.UNCHANGED, f"{server.url}/x", memory=first.memory)
+    assert again == SourceResult(SourceOutcome.UNCHANGED, f"{server.url}/x", memory=first.memory)
     assert slug(source.find(date(2021, 6, 22))) == "hot-papers-2021-06-22"
     sent_tags = [request.headers.get("if-none-match") for request in server.requests]
     assert sent_tags == [None, '"1"', None]
@@ -124,7 +124,7 @@ def test_a_server_that_drops_its_tag_is_read_whole(server: HttpServer) -> None:
     later = Reply(markdown("2021-06-23"))
     source = page(server.route("/x", tagged, Reply(status=304), later, later, Reply(status=304)))
     memory = source.latest().memory
-    assert source.latest(memory).outcome is Outcome.UNCHANGED
+    assert source.latest(memory).outcome is SourceOutcome.UNCHANGED
     for _ in range(2):
         reading = source.latest(memory)
         assert slug(reading) == "hot-papers-2021-06-23"
@@ -140,7 +140,7 @@ def test_what_is_remembered_does_not_grow(server: HttpServer) -> None:
     for n in range(50):
         url = server.route("/x", Reply(TEXT, headers={"ETag": f'"{n}"'}))
         memory = page(url).latest(memory).memory
-        assert memory == {url: Validators(f'"{n}"')}
+        assert memory == {url: CacheValidators(f'"{n}"')}
 
 
 # Feeds
@@ -235,7 +235,7 @@ def test_an_endless_feed_ends_at_the_cap(server: HttpServer) -> None:
         while not closing.is_set():
             yield b"<item><title>x</title></item>" * 1000
 
-    source = Page(server.route("/feed", Reply(pieces, headers=FEED)), Web(5, cap=200_000))
+    source = UrlSource(server.route("/feed", Reply(pieces, headers=FEED)), Web(5, cap=200_000))
     with pytest.raises(Malformed, match=r"at most 0\.2 MB"):
         source.latest()
 

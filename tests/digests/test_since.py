@@ -17,9 +17,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.digests.reading import NOTHING, SIZE_CAP, Outcome, Reading, Source, Validators
-from bot.digests.search import HEAD_SIZE, Shelved
-from bot.digests.shelf import Refused
+from bot.digests.reading import (
+    NOTHING,
+    SIZE_CAP,
+    CacheValidators,
+    Source,
+    SourceOutcome,
+    SourceResult,
+)
+from bot.digests.search import HEAD_SIZE, StoredDigests
+from bot.digests.shelf import FileRefused
 from bot.digests.source import open_source
 from bot.errors import Malformed, NoDigest, Nowhere, SettingsError, Unreachable
 from tests.helpers.digest_writer import write
@@ -35,7 +42,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 JUNE_21 = date(2021, 6, 21)
 GITHUB = "github:ada/digests"
 
-Said = tuple[Outcome, str]
+Said = tuple[SourceOutcome, str]
 """Of a reading: what became of it, and which digest it is about."""
 
 
@@ -45,13 +52,13 @@ def server() -> Iterator[HttpServer]:
         yield running
 
 
-def said(reading: Reading) -> Said:
+def said(reading: SourceResult) -> Said:
     assert reading.memory == NOTHING
     assert (reading.digest is None) is (reading.problem is not None)
     return reading.outcome, reading.digest.slug if reading.digest else Path(reading.source).name
 
 
-def slugs(readings: Iterable[Reading]) -> list[str]:
+def slugs(readings: Iterable[SourceResult]) -> list[str]:
     return [said(reading)[1] for reading in readings]
 
 
@@ -135,7 +142,7 @@ class DrawnDigest:
         return self.last, LONG_AGO if self.sort == "headless" else self.published, self.name
 
     def said(self, name: str) -> Said:
-        return (Outcome.MALFORMED, name) if self.broken else (Outcome.FOUND, self.slug)
+        return (SourceOutcome.MALFORMED, name) if self.broken else (SourceOutcome.FOUND, self.slug)
 
 
 SORTS = ("good", "good", "draft", "empty", "headless", "bodiless", "undated")
@@ -157,7 +164,7 @@ def holds(source: Source, expected: Sequence[tuple[date, Said]], day: date, most
         assert replace(readings[-1], problem=None) == told
         assert str(readings[-1].problem) == str(newest.problem)
     else:
-        assert newest.outcome is Outcome.NONE
+        assert newest.outcome is SourceOutcome.NONE
 
 
 @SHELVES
@@ -210,10 +217,10 @@ def every_kind(server: HttpServer, *days: str, broken: str = "") -> Iterator[lis
 def test_behind_a_broken_newest_the_newest_of_use_is_found(server: HttpServer) -> None:
     with every_kind(server, "2021-06-21", "2021-06-22", broken="2021-06-23") as sources:
         for source in sources:
-            assert source.latest().outcome is Outcome.MALFORMED
+            assert source.latest().outcome is SourceOutcome.MALFORMED
             usable, last = source.since(JUNE_21, 5)
-            assert said(usable) == (Outcome.FOUND, "hot-papers-2021-06-22")
-            assert last.outcome is Outcome.MALFORMED
+            assert said(usable) == (SourceOutcome.FOUND, "hot-papers-2021-06-22")
+            assert last.outcome is SourceOutcome.MALFORMED
             assert isinstance(last.problem, Malformed)
 
 
@@ -221,7 +228,7 @@ def test_a_broken_one_counts_and_costs_the_others_nothing(server: HttpServer) ->
     with every_kind(server, "2021-06-22", "2021-06-24", "2021-06-25", broken="2021-06-23") as all_:
         for source in all_:
             outcomes = [reading.outcome for reading in source.since(JUNE_21, 3)]
-            assert outcomes == [Outcome.FOUND, Outcome.MALFORMED, Outcome.FOUND]
+            assert outcomes == [SourceOutcome.FOUND, SourceOutcome.MALFORMED, SourceOutcome.FOUND]
 
 
 def test_nothing_later_is_no_reading(server: HttpServer) -> None:
@@ -250,15 +257,15 @@ def test_a_single_file_is_given_if_it_is_later(tmp_path: Path) -> None:
     weekend = digest("2021-06-21", slug="weekend", last_day="2021-06-22")
     path.write_text(write(weekend), encoding="utf-8")
     source = open_source(str(path))
-    assert source.since(JUNE_21, 5) == (Reading(Outcome.FOUND, str(path), weekend),)
+    assert source.since(JUNE_21, 5) == (SourceResult(SourceOutcome.FOUND, str(path), weekend),)
     assert source.since(date(2021, 6, 22), 5) == ()
     path.write_text("broken")
     assert [said(reading) for reading in source.since(JUNE_21, 5)] == [
-        (Outcome.MALFORMED, path.name)
+        (SourceOutcome.MALFORMED, path.name)
     ]
     path.unlink()
     (gone,) = source.since(JUNE_21, 5)
-    assert (gone.outcome, gone.source) == (Outcome.NONE, str(path))
+    assert (gone.outcome, gone.source) == (SourceOutcome.NONE, str(path))
 
 
 def test_a_single_page_is_given_if_it_is_later(server: HttpServer) -> None:
@@ -268,13 +275,15 @@ def test_a_single_page_is_given_if_it_is_later(server: HttpServer) -> None:
     assert slugs(source.since(JUNE_21, 5)) == ["weekend"]
     assert source.since(date(2021, 6, 22), 5) == ()
     server.route("/x.md", broken)
-    assert [said(reading) for reading in source.since(JUNE_21, 5)] == [(Outcome.MALFORMED, "x.md")]
+    assert [said(reading) for reading in source.since(JUNE_21, 5)] == [
+        (SourceOutcome.MALFORMED, "x.md")
+    ]
 
 
 # A source that cannot be read
 
 
-def only(source: Source, outcome: Outcome, kind: type[Exception]) -> None:
+def only(source: Source, outcome: SourceOutcome, kind: type[Exception]) -> None:
     (reading,) = source.since(JUNE_21, 5)
     assert (reading.outcome, type(reading.problem)) == (outcome, kind)
     latest = source.latest()
@@ -285,22 +294,22 @@ def test_a_folder_that_is_gone_is_one_reading(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     source = open_source(str(tmp_path / "x"))
     (tmp_path / "x").rmdir()
-    only(source, Outcome.UNREACHABLE, Unreachable)
+    only(source, SourceOutcome.UNREACHABLE, Unreachable)
 
 
 @pytest.mark.parametrize(
     ("status", "outcome", "kind"),
     [
-        (404, Outcome.NONE, Nowhere),
-        (409, Outcome.NONE, NoDigest),
-        (401, Outcome.UNREACHABLE, SettingsError),
-        (403, Outcome.UNREACHABLE, Unreachable),
-        (503, Outcome.UNREACHABLE, Unreachable),
-        (304, Outcome.UNREACHABLE, Unreachable),
+        (404, SourceOutcome.NONE, Nowhere),
+        (409, SourceOutcome.NONE, NoDigest),
+        (401, SourceOutcome.UNREACHABLE, SettingsError),
+        (403, SourceOutcome.UNREACHABLE, Unreachable),
+        (503, SourceOutcome.UNREACHABLE, Unreachable),
+        (304, SourceOutcome.UNREACHABLE, Unreachable),
     ],
 )
 def test_a_repository_that_cannot_be_listed_is_one_reading(
-    server: HttpServer, status: int, outcome: Outcome, kind: type[Exception]
+    server: HttpServer, status: int, outcome: SourceOutcome, kind: type[Exception]
 ) -> None:
     server.route(f"{FakeGitHub(server).root}/trees/HEAD", Reply(status=status))
     only(open_source(GITHUB, github_api_url=f"{server.url}/api/v3"), outcome, kind)
@@ -309,15 +318,15 @@ def test_a_repository_that_cannot_be_listed_is_one_reading(
 @pytest.mark.parametrize(
     ("reply", "outcome", "kind"),
     [
-        (Reply(status=404), Outcome.NONE, Nowhere),
-        (Reply(status=503), Outcome.UNREACHABLE, Unreachable),
-        (Reply(status=304), Outcome.UNREACHABLE, Unreachable),
-        (Reply(b"<p>", headers={"Content-Type": "text/html"}), Outcome.MALFORMED, Malformed),
-        (Reply(rss(item("2021-06-22"))[:-9], headers=FEED), Outcome.MALFORMED, Malformed),
+        (Reply(status=404), SourceOutcome.NONE, Nowhere),
+        (Reply(status=503), SourceOutcome.UNREACHABLE, Unreachable),
+        (Reply(status=304), SourceOutcome.UNREACHABLE, Unreachable),
+        (Reply(b"<p>", headers={"Content-Type": "text/html"}), SourceOutcome.MALFORMED, Malformed),
+        (Reply(rss(item("2021-06-22"))[:-9], headers=FEED), SourceOutcome.MALFORMED, Malformed),
     ],
 )
 def test_a_page_that_cannot_be_read_is_one_reading(
-    server: HttpServer, reply: Reply, outcome: Outcome, kind: type[Exception]
+    server: HttpServer, reply: Reply, outcome: SourceOutcome, kind: type[Exception]
 ) -> None:
     only(open_source(server.route("/x", reply)), outcome, kind)
 
@@ -325,8 +334,8 @@ def test_a_page_that_cannot_be_read_is_one_reading(
 # Shelves
 
 
-def since(files: Files, most: int = 9) -> tuple[Reading, ...]:
-    return Shelved(files).since(JUNE_21, most)
+def since(files: Files, most: int = 9) -> tuple[SourceResult, ...]:
+    return StoredDigests(files).since(JUNE_21, most)
 
 
 def test_of_ten_thousand_files_only_the_later_are_opened() -> None:
@@ -370,7 +379,7 @@ def test_the_day_of_the_name_counts_before_that_of_the_text() -> None:
         {"2021-06-22.md": markdown("2021-06-20"), "2021-06-20.md": markdown("2021-06-25")}
     )
     (reading,) = since(other)
-    assert said(reading) == (Outcome.FOUND, "hot-papers-2021-06-20")
+    assert said(reading) == (SourceOutcome.FOUND, "hot-papers-2021-06-20")
     assert reading.warnings == ("2021-06-22.md: its name says 2021-06-22, its text 2021-06-20",)
 
 
@@ -399,16 +408,16 @@ def test_no_more_such_files_are_opened_than_there_is_patience() -> None:
 def test_what_must_not_be_read_is_passed_over_and_does_not_count() -> None:
     files = Files(
         {
-            "2021-06-22.md": Refused("a link"),
+            "2021-06-22.md": FileRefused("a link"),
             "2021-06-23.md": markdown("2021-06-23"),
-            "2021-06-24.md": Refused("a pipe"),
+            "2021-06-24.md": FileRefused("a pipe"),
         }
     )
     (one,) = since(files, 1)
     assert (slugs([one]), one.warnings) == (["hot-papers-2021-06-23"], ("a link",))
     (one,) = since(files, 2)
     assert one.warnings == ("a link", "a pipe")
-    assert since(Files({"2021-06-22.md": Refused("a link")})) == ()
+    assert since(Files({"2021-06-22.md": FileRefused("a link")})) == ()
 
 
 def test_what_cannot_be_reached_is_told_once_and_costs_the_others_nothing() -> None:
@@ -421,9 +430,9 @@ def test_what_cannot_be_reached_is_told_once_and_costs_the_others_nothing() -> N
     )
     readings = since(files)
     assert [said(reading) for reading in readings] == [
-        (Outcome.UNREACHABLE, "2021-06-22.md"),
-        (Outcome.UNREACHABLE, "2021-06-23-b.md"),
-        (Outcome.FOUND, "hot-papers-2021-06-23"),
+        (SourceOutcome.UNREACHABLE, "2021-06-22.md"),
+        (SourceOutcome.UNREACHABLE, "2021-06-23-b.md"),
+        (SourceOutcome.FOUND, "hot-papers-2021-06-23"),
     ]
     assert [reading.warnings for reading in readings] == [()] * 3
 
@@ -431,11 +440,11 @@ def test_what_cannot_be_reached_is_told_once_and_costs_the_others_nothing() -> N
 def test_of_one_day_what_can_be_opened_counts_as_the_newer() -> None:
     files = Files({"2021-06-22-a.md": b"broken", "2021-06-22-b.md": Unreachable("gone")})
     assert [said(reading) for reading in since(files)] == [
-        (Outcome.UNREACHABLE, "2021-06-22-b.md"),
-        (Outcome.MALFORMED, "2021-06-22-a.md"),
+        (SourceOutcome.UNREACHABLE, "2021-06-22-b.md"),
+        (SourceOutcome.MALFORMED, "2021-06-22-a.md"),
     ]
     with pytest.raises(Malformed):
-        Shelved(files).latest()
+        StoredDigests(files).latest()
 
 
 def test_what_cannot_be_opened_may_be_later() -> None:
@@ -455,9 +464,9 @@ def test_a_file_that_github_lists_and_has_not_costs_the_others_nothing(server: H
     hub.tree(*hub.digests("2021-06-22"), *missing, ref="HEAD")
     source = open_source(GITHUB, github_api_url=f"{server.url}/api/v3")
     found, *others = source.since(JUNE_21, 9)
-    assert said(found) == (Outcome.FOUND, "hot-papers-2021-06-22")
+    assert said(found) == (SourceOutcome.FOUND, "hot-papers-2021-06-22")
     assert [said(other) for other in others] == [
-        (Outcome.UNREACHABLE, name) for name, _, _ in missing
+        (SourceOutcome.UNREACHABLE, name) for name, _, _ in missing
     ]
     told = ["GitHub lists this file and has it not (404)", "answers 503", "GITHUB_TOKEN"]
     assert all(text in str(other.problem) for text, other in zip(told, others, strict=True))
@@ -490,10 +499,10 @@ def test_markdown_that_is_not_there_costs_the_other_items_nothing(server: HttpSe
     url = server.route("/feed", Reply(feed, headers=FEED))
     readings = open_source(url).since(JUNE_21, 9)
     assert [said(reading) for reading in readings] == [
-        (Outcome.UNREACHABLE, "feed (hot-papers-2021-06-22)"),
-        (Outcome.NONE, "feed (hot-papers-2021-06-23)"),
-        (Outcome.FOUND, "hot-papers-2021-06-24"),
-        (Outcome.FOUND, "hot-papers-2021-06-25"),
+        (SourceOutcome.UNREACHABLE, "feed (hot-papers-2021-06-22)"),
+        (SourceOutcome.NONE, "feed (hot-papers-2021-06-23)"),
+        (SourceOutcome.FOUND, "hot-papers-2021-06-24"),
+        (SourceOutcome.FOUND, "hot-papers-2021-06-25"),
     ]
     assert "its HTML is read" in readings[2].warnings[0]
 
@@ -516,7 +525,7 @@ def test_a_slug_that_would_command_a_terminal_is_not_named_as_it_is(server: Http
     text = write(digest("2021-06-22", slug="x\x1b[2Jy")).replace("- links", "- lost")
     url = server.route("/feed", Reply(rss(item("2021-06-22", text)), headers=FEED))
     (reading,) = open_source(url).since(JUNE_21, 9)
-    assert (reading.outcome, reading.source) == (Outcome.MALFORMED, f"{url} (x-2Jy)")
+    assert (reading.outcome, reading.source) == (SourceOutcome.MALFORMED, f"{url} (x-2Jy)")
     assert "\x1b" not in str(reading.problem)
 
 
@@ -550,4 +559,4 @@ def test_since_neither_reads_nor_changes_what_is_remembered(server: HttpServer) 
     before = len(server.requests)
     assert slugs(source.since(JUNE_21, 9)) == ["hot-papers-2021-06-22"]
     assert "if-none-match" not in server.requests[before].headers
-    assert memory == {f"{server.url}/feed": Validators('"1"')}
+    assert memory == {f"{server.url}/feed": CacheValidators('"1"')}

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.digests.reading import Validators
+from bot.digests.reading import CacheValidators
 from bot.digests.source import (
-    Outcome,
-    Reading,
+    SourceOutcome,
+    SourceResult,
     judge,
     open_source,
     read_file,
@@ -33,8 +33,8 @@ def server() -> Iterator[HttpServer]:
         yield running
 
 
-def slug(reading: Reading) -> str:
-    assert reading.outcome is Outcome.FOUND
+def slug(reading: SourceResult) -> str:
+    assert reading.outcome is SourceOutcome.FOUND
     assert reading.digest is not None
     return reading.digest.slug
 
@@ -77,7 +77,7 @@ def test_a_repository_on_github(server: HttpServer) -> None:
         github_api_url=server.url,
     )
     reading = source.latest()
-    assert (reading.outcome, reading.source) == (Outcome.NONE, "github:ada/digests")
+    assert (reading.outcome, reading.source) == (SourceOutcome.NONE, "github:ada/digests")
     assert server.requests[0].headers["authorization"] == "Bearer t0k3n"
 
 
@@ -148,43 +148,43 @@ def test_any_text_opens_or_is_a_wrong_setting(text: str) -> None:
 
 def test_what_is_not_there(tmp_path: Path) -> None:
     reading = open_source(str(tmp_path)).latest()
-    assert (reading.outcome, reading.source) == (Outcome.NONE, str(tmp_path))
+    assert (reading.outcome, reading.source) == (SourceOutcome.NONE, str(tmp_path))
     assert isinstance(reading.problem, NoDigest)
     assert reading.digest is None
-    assert open_source(str(tmp_path)).find("x").outcome is Outcome.NONE
-    assert read_file(tmp_path / "x").outcome is Outcome.NONE
+    assert open_source(str(tmp_path)).find("x").outcome is SourceOutcome.NONE
+    assert read_file(tmp_path / "x").outcome is SourceOutcome.NONE
 
 
 def test_what_is_malformed_is_told_by_its_file(tmp_path: Path) -> None:
     (tmp_path / "2021-06-22.md").write_text("x")
     reading = open_source(str(tmp_path)).latest()
-    assert reading.outcome is Outcome.MALFORMED
+    assert reading.outcome is SourceOutcome.MALFORMED
     assert reading.source == str(tmp_path / "2021-06-22.md")
     assert isinstance(reading.problem, Malformed)
 
 
 def test_what_does_not_answer_keeps_what_was_remembered(server: HttpServer) -> None:
     url = server.route("/x", Reply(dripping(b"x")))
-    memory = {url: Validators('"1"')}
+    memory = {url: CacheValidators('"1"')}
     reading = open_source(url, timeout=0.2).latest(memory)
-    assert (reading.outcome, reading.source) == (Outcome.UNREACHABLE, url)
+    assert (reading.outcome, reading.source) == (SourceOutcome.UNREACHABLE, url)
     assert isinstance(reading.problem, Unreachable)
     assert reading.memory == memory
-    assert read_url(url, timeout=0.2).outcome is Outcome.UNREACHABLE
+    assert read_url(url, timeout=0.2).outcome is SourceOutcome.UNREACHABLE
 
 
 def test_what_was_remembered_is_passed_on(server: HttpServer) -> None:
     tagged = Reply(markdown("2021-06-22"), headers={"ETag": '"1"'})
     source = open_source(server.route("/x", tagged, Reply(status=304)))
-    assert source.latest(source.latest().memory).outcome is Outcome.UNCHANGED
+    assert source.latest(source.latest().memory).outcome is SourceOutcome.UNCHANGED
 
 
 @pytest.mark.parametrize(
     ("reply", "outcome"),
-    [(Reply(b"broken"), Outcome.MALFORMED), (Reply(status=404), Outcome.NONE)],
+    [(Reply(b"broken"), SourceOutcome.MALFORMED), (Reply(status=404), SourceOutcome.NONE)],
 )
 def test_what_comes_back_as_it_was_is_not_taken_for_what_was_between(
-    server: HttpServer, reply: Reply, outcome: Outcome
+    server: HttpServer, reply: Reply, outcome: SourceOutcome
 ) -> None:
     tagged = Reply(markdown("2021-06-22"), headers={"ETag": '"1"'})
 
@@ -203,14 +203,14 @@ def test_what_does_not_answer_for_a_while_is_unchanged_after_it(server: HttpServ
     tagged = Reply(markdown("2021-06-22"), headers={"ETag": '"1"'})
     source = open_source(server.route("/x", tagged, Reply(status=503), Reply(status=304)))
     between = source.latest(source.latest().memory)
-    assert between.outcome is Outcome.UNREACHABLE
-    assert source.latest(between.memory).outcome is Outcome.UNCHANGED
+    assert between.outcome is SourceOutcome.UNREACHABLE
+    assert source.latest(between.memory).outcome is SourceOutcome.UNCHANGED
 
 
 def test_a_broken_one_is_never_unchanged(server: HttpServer) -> None:
     source = open_source(server.route("/x", Reply(b"broken", headers={"ETag": '"1"'})))
     memory = source.latest().memory
-    assert source.latest(memory).outcome is Outcome.MALFORMED
+    assert source.latest(memory).outcome is SourceOutcome.MALFORMED
     assert "if-none-match" not in server.requests[1].headers
 
 
@@ -218,22 +218,26 @@ def test_the_clock_is_passed_on(server: HttpServer) -> None:
     ticks = iter([0.0, 1.0, *[99.0] * 99])
     url = server.route("/x", Reply(markdown("2021-06-22")))
     reading = open_source(url, timeout=30, clock=lambda: next(ticks)).latest()
-    assert reading.outcome is Outcome.UNREACHABLE
+    assert reading.outcome is SourceOutcome.UNREACHABLE
 
 
 def test_a_setting_that_turns_out_wrong_is_a_problem_of_that_kind(server: HttpServer) -> None:
     server.route("/repos/ada/digests/git/trees/HEAD", Reply(status=401))
     reading = open_source("github:ada/digests", github_api_url=server.url).latest()
-    assert reading.outcome is Outcome.UNREACHABLE
+    assert reading.outcome is SourceOutcome.UNREACHABLE
     assert isinstance(reading.problem, SettingsError)
 
 
 # The verdict
 
 
-def reading(published: datetime = NOON, *, draft: bool = False, papers: bool = True) -> Reading:
+def reading(
+    published: datetime = NOON, *, draft: bool = False, papers: bool = True
+) -> SourceResult:
     issue = replace(ISSUE, published=published, draft=draft, papers=ISSUE.papers if papers else ())
-    return Reading(Outcome.FOUND, "x", issue, ("careful",), memory={"x": Validators("1")})
+    return SourceResult(
+        SourceOutcome.FOUND, "x", issue, ("careful",), memory={"x": CacheValidators("1")}
+    )
 
 
 OLD = NOON - timedelta(days=3, seconds=1)
@@ -242,25 +246,27 @@ OLD = NOON - timedelta(days=3, seconds=1)
 @pytest.mark.parametrize(
     ("found", "verdict"),
     [
-        (reading(), Outcome.FOUND),
-        (reading(NOON - timedelta(days=3)), Outcome.FOUND),
-        (reading(NOON + timedelta(days=9)), Outcome.FOUND),
-        (reading(OLD), Outcome.STALE),
-        (reading(papers=False), Outcome.EMPTY),
-        (reading(OLD, papers=False), Outcome.EMPTY),
-        (reading(draft=True), Outcome.DRAFT),
-        (reading(OLD, draft=True, papers=False), Outcome.DRAFT),
+        (reading(), SourceOutcome.FOUND),
+        (reading(NOON - timedelta(days=3)), SourceOutcome.FOUND),
+        (reading(NOON + timedelta(days=9)), SourceOutcome.FOUND),
+        (reading(OLD), SourceOutcome.STALE),
+        (reading(papers=False), SourceOutcome.EMPTY),
+        (reading(OLD, papers=False), SourceOutcome.EMPTY),
+        (reading(draft=True), SourceOutcome.DRAFT),
+        (reading(OLD, draft=True, papers=False), SourceOutcome.DRAFT),
     ],
 )
-def test_what_a_digest_is_good_for(found: Reading, verdict: Outcome) -> None:
+def test_what_a_digest_is_good_for(found: SourceResult, verdict: SourceOutcome) -> None:
     assert judge(found, NOON, timedelta(days=3)) == replace(found, outcome=verdict)
 
 
 def test_any_age_passes_where_none_is_set() -> None:
-    assert judge(reading(OLD), NOON, None).outcome is Outcome.FOUND
+    assert judge(reading(OLD), NOON, None).outcome is SourceOutcome.FOUND
 
 
-@pytest.mark.parametrize("outcome", [kind for kind in Outcome if kind is not Outcome.FOUND])
-def test_a_verdict_stands(outcome: Outcome) -> None:
+@pytest.mark.parametrize(
+    "outcome", [kind for kind in SourceOutcome if kind is not SourceOutcome.FOUND]
+)
+def test_a_verdict_stands(outcome: SourceOutcome) -> None:
     other = replace(reading(OLD, draft=True), outcome=outcome)
     assert judge(other, NOON, timedelta(days=3)) == other

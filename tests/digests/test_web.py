@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.digests.moment import moment
-from bot.digests.reading import Validators
+from bot.digests.reading import CacheValidators
 from bot.digests.urls import is_loopback, refusal, shown
 from bot.digests.web import Web, _Bearer, _Trip
 from bot.digests.wire import _Until, told
@@ -48,7 +48,7 @@ def test_gives_status_headers_type_and_body(server: HttpServer) -> None:
     url = server.route("/x.md", Reply(b"hello", headers=headers))
     with Web().get(url + "?key=secret", accept="text/markdown") as answer:
         assert (answer.status, answer.type, answer.whole()) == (200, "text/markdown", b"hello")
-        assert answer.validators == Validators('"a"', "x")
+        assert answer.validators == CacheValidators('"a"', "x")
         assert answer.where == url
     sent = server.requests[0].headers
     assert sent["accept"] == "text/markdown"
@@ -58,7 +58,7 @@ def test_gives_status_headers_type_and_body(server: HttpServer) -> None:
 
 def test_asks_with_what_it_knows(server: HttpServer) -> None:
     url = server.route("/x", Reply(status=304))
-    with Web().get(url, known=Validators('"a"', "Wed, 23 Jun 2021 10:32:04 GMT")) as answer:
+    with Web().get(url, known=CacheValidators('"a"', "Wed, 23 Jun 2021 10:32:04 GMT")) as answer:
         assert answer.status == 304
     assert server.requests[0].headers["if-none-match"] == '"a"'
     assert server.requests[0].headers["if-modified-since"] == "Wed, 23 Jun 2021 10:32:04 GMT"
@@ -81,7 +81,9 @@ def test_what_was_written_in_the_second_it_was_sent_in_is_not_remembered(
     head = f'HTTP/1.1 200 OK\r\nDate: Wed, 23 Jun 2021 10:32:04 GMT\r\n{last}ETag: "a"\r\n\r\n'
     url = server.route("/x", Reply(head.encode(), raw=True))
     with Web(timeout=30).get(url) as answer:
-        assert answer.validators == (Validators('"a"', modified) if kept else Validators())
+        assert answer.validators == (
+            CacheValidators('"a"', modified) if kept else CacheValidators()
+        )
 
 
 @pytest.mark.parametrize("status", [404, 410])

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.formatter.entities import Entity, Kind, cashtags, entities, hashtags, mentions, urls
+from bot.formatter.entities import Entity, EntityKind, cashtags, entities, hashtags, mentions, urls
 from bot.formatter.x_patterns import ascii_tlds
 from tests.helpers.paths import SHARED
 
@@ -134,10 +134,10 @@ def test_what_x_links(text: str, found: str) -> None:
 @pytest.mark.parametrize(
     ("text", "entity"),
     [
-        ("see https://a.com/x now", Entity(Kind.URL, 4, 19, "https://a.com/x")),
-        ("🦒 @user", Entity(Kind.MENTION, 2, 7, "@user")),
-        ("日本 \uff03タグ", Entity(Kind.HASHTAG, 3, 6, "\uff03タグ")),
-        ("x $AAPL", Entity(Kind.CASHTAG, 2, 7, "$AAPL")),
+        ("see https://a.com/x now", Entity(EntityKind.URL, 4, 19, "https://a.com/x")),
+        ("🦒 @user", Entity(EntityKind.MENTION, 2, 7, "@user")),
+        ("日本 \uff03タグ", Entity(EntityKind.HASHTAG, 3, 6, "\uff03タグ")),
+        ("x $AAPL", Entity(EntityKind.CASHTAG, 2, 7, "$AAPL")),
     ],
 )
 def test_an_entity_has_its_kind_and_place(text: str, entity: Entity) -> None:
@@ -147,20 +147,20 @@ def test_an_entity_has_its_kind_and_place(text: str, entity: Entity) -> None:
 def test_entities_come_in_the_order_of_the_text() -> None:
     kinds = [entity.kind for entity in entities("$A #b @c d.com @e #f $G")]
     assert kinds == [
-        Kind.CASHTAG,
-        Kind.HASHTAG,
-        Kind.MENTION,
-        Kind.URL,
-        Kind.MENTION,
-        Kind.HASHTAG,
-        Kind.CASHTAG,
+        EntityKind.CASHTAG,
+        EntityKind.HASHTAG,
+        EntityKind.MENTION,
+        EntityKind.URL,
+        EntityKind.MENTION,
+        EntityKind.HASHTAG,
+        EntityKind.CASHTAG,
     ]
 
 
 def test_a_tag_in_a_link_is_found_only_when_asked_for_alone() -> None:
     text = "https://a.com/#tag"
     assert [tag.text for tag in hashtags(text)] == ["#tag"]
-    assert [entity.kind for entity in entities(text)] == [Kind.URL]
+    assert [entity.kind for entity in entities(text)] == [EntityKind.URL]
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def placed(name: str, found: Iterable[Entity], skip: int = 1) -> list[dict[str, 
 
 
 def tags(text: str) -> list[Entity]:
-    return [entity for entity in entities(text) if entity.kind is Kind.HASHTAG]
+    return [entity for entity in entities(text) if entity.kind is EntityKind.HASHTAG]
 
 
 def lists(text: str) -> list[dict[str, object]]:
@@ -309,7 +309,7 @@ def test_no_section_of_the_suite_is_left_out() -> None:
     assert read["tests"].keys() == EXTRACT.keys()
 
 
-def is_all(kind: Kind) -> Callable[[str], bool]:
+def is_all(kind: EntityKind) -> Callable[[str], bool]:
     def read(text: str) -> bool:
         return [(entity.kind, entity.text) for entity in entities(text)] == [(kind, text)]
 
@@ -320,19 +320,19 @@ def is_all(kind: Kind) -> Callable[[str], bool]:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("usernames", Kind.MENTION),
-        ("hashtags", Kind.HASHTAG),
-        ("urls_without_protocol", Kind.URL),
+        ("usernames", EntityKind.MENTION),
+        ("hashtags", EntityKind.HASHTAG),
+        ("urls_without_protocol", EntityKind.URL),
     ],
 )
-def test_valid_is_what_is_one_entity_from_end_to_end(name: str, kind: Kind) -> None:
+def test_valid_is_what_is_one_entity_from_end_to_end(name: str, kind: EntityKind) -> None:
     assert misread(section("validate.yml", name), is_all(kind)) == []
 
 
 @suite_only
 def test_a_valid_list_is_a_mention_with_a_slug_from_end_to_end() -> None:
     def read(text: str) -> bool:
-        return is_all(Kind.MENTION)(text) and "/" in text
+        return is_all(EntityKind.MENTION)(text) and "/" in text
 
     assert misread(section("validate.yml", "lists"), read) == []
 
@@ -345,7 +345,7 @@ def test_what_validates_as_a_url_is_linked_but_for_four_forms() -> None:
         "http://[3ffe:1900:4545:3:200:f8ff:fe21:67cf]:80/index.html",  # the same
         "http://example.com?foo=$bar.;baz?BAZ&c=d-#top/?stories+",  # a query cannot end in a plus
     }
-    wrong = misread(section("validate.yml", "urls"), is_all(Kind.URL))
+    wrong = misread(section("validate.yml", "urls"), is_all(EntityKind.URL))
     assert {text for text, _ in wrong} == not_linked
 
 

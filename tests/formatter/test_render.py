@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.digests.parse import parse
 from bot.errors import DoesNotFit, TemplateError
-from bot.formatter.entities import Kind, entities
+from bot.formatter.entities import EntityKind, entities
 from bot.formatter.prices import thread_price
 from bot.formatter.select import selected, tidied
 from bot.formatter.views import in_words, titled
@@ -123,7 +123,7 @@ def test_the_whole_corpus_is_legal_on_every_network(network: Network) -> None:
         if network is Network.TWITTER:
             for post in made.posts:
                 kinds = [entity.kind for entity in entities(post.text)]
-                assert kinds == ([Kind.URL] if post.token == post.part else [])
+                assert kinds == ([EntityKind.URL] if post.token == post.part else [])
 
 
 # --- Examples ------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ import pytest
 from bot.model import Account, Network
 from bot.posters import bluesky
 from bot.posters.bluesky_records import uri_of
-from bot.posters.keeper import Keeper
-from bot.posters.poster import Outgoing, Poster
+from bot.posters.keeper import SessionStore
+from bot.posters.poster import Poster, PostRequest
 from bot.posters.tids import tid
 from tests.helpers.http_server import HttpServer, Reply, ReplySource
 from tests.helpers.poster_replies import (
@@ -29,7 +29,7 @@ CID = "bafyreiemww3as2zw3ntmkfw7n5rtmbjrudfybpuo5j5enyhngfxmle3yti"
 PUT, DELETE = "com.atproto.repo.putRecord", "com.atproto.repo.deleteRecord"
 CREATE = "com.atproto.server.createSession"
 REFRESH = "com.atproto.server.refreshSession"
-ROOT = Outgoing("Hot papers", KEY, created=NOW)
+ROOT = PostRequest("Hot papers", KEY, created=NOW)
 
 
 def session(**more: object) -> dict[str, object]:
@@ -64,7 +64,7 @@ def opened() -> Iterator[Callable[..., Poster]]:
 
         def make(
             base: str,
-            keeper: Keeper | None = None,
+            keeper: SessionStore | None = None,
             clock: Callable[[], datetime] = lambda: NOW,
             password: str = "app-pass-word-1234",  # noqa: S107 - opens nothing
             timeout: float = 30.0,

@@ -19,7 +19,7 @@ from bot.sandbox.bluesky.cbor import Data, cid_of
 from bot.sandbox.bluesky.cids import Cid, Codec
 from bot.sandbox.bluesky.data import shown
 from bot.sandbox.bluesky.rules import BlueskyRules
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.service import Stored
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def check_nothing_overwritten(sky: BlueskyRules) -> None:
 _TIME = re.compile(rb'"createdAt": "[^"]*"')
 
 
-def check_requests(asked: Sequence[Record], plans: int) -> None:
+def check_requests(asked: Sequence[RequestRecord], plans: int) -> None:
     """A repeat is the same but for its time, as often as there is a plan; and never overwrites."""
     bodies: dict[str, set[bytes]] = defaultdict(set)
     for each in asked:
@@ -132,7 +132,7 @@ def check_requests(asked: Sequence[Record], plans: int) -> None:
     assert most <= plans, f"{most} records for one key, of {plans} plans"
 
 
-def check_logins(asked: Sequence[Record], needed: int) -> None:
+def check_logins(asked: Sequence[RequestRecord], needed: int) -> None:
     """Logins are scarce: one a ledger, and one for each thing that went wrong, at most."""
     logins = sum(each.path == LOGIN for each in asked)
     assert logins <= needed, f"{logins} logins, {needed} were needed"

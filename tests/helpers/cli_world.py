@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import Surroundings, run
+from bot.cli import ProcessContext, run
 from bot.ledger.store import Ledger
 from bot.model import Digest, Network
 from bot.sandbox.mastodon.rules import TOKEN, MastodonRules
 from bot.sandbox.server import Sandbox
 from bot.sandbox.service import Stored
 from bot.sandbox.x.behaviour import XBehaviour
-from bot.sandbox.x.oauth1 import Keys
+from bot.sandbox.x.oauth1 import OAuthKeys
 from bot.sandbox.x.rules import XRules
 from tests.helpers.digest_writer import write
 from tests.helpers.fake_world import digest as day_of
@@ -87,7 +87,7 @@ class CliWorld:
         **more: str,
     ) -> tuple[int, str, str]:
         environ = self.environ(networks) | more
-        status = run(arguments, Surroundings(environ, self.folder, asks))
+        status = run(arguments, ProcessContext(environ, self.folder, asks))
         out, err = self.screen.readouterr()
         assert "Traceback" not in out + err
         return status, out, err
@@ -126,7 +126,7 @@ def cli_world(
     folder: Path,
     screen: pytest.CaptureFixture[str],
     x: XBehaviour | None = None,
-    keys: Keys | None = None,
+    keys: OAuthKeys | None = None,
     token: str = TOKEN,
 ) -> Iterator[CliWorld]:
     rules, server = XRules(now, x, keys), MastodonRules(now, token=token)

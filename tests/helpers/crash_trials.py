@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bot.desk import Served, Wishes
+from bot.desk import AccountResult, PublishOptions
 from bot.ledger.store import Ledger
 from bot.model import Digest, Network, State, Thread
-from bot.posters.http import Line
+from bot.posters.http import ApiSession
 from bot.sandbox.faults import HUNG_AFTER, HUNG_BEFORE
 from bot.sandbox.service import Stored
 from bot.settings import Settings
@@ -201,26 +201,26 @@ def bluesky_problem(
 def counting_steps(counter: StepCounter, world: FakeWorld) -> Iterator[None]:
     """Count every request and every commit of this process, and end it at the counter's point."""
     names = {world.sandbox.url(network): network.value for network in ALL_NETWORKS}
-    once = Line.once
+    once = ApiSession.once
 
-    def watched(line: Line, ask: Callable[[], object], *, fresh: bool = False) -> object:
+    def watched(line: ApiSession, ask: Callable[[], object], *, fresh: bool = False) -> object:
         network = names[line.session._base]  # type: ignore[attr-defined] # the project's own session
         return counter.step(network, lambda: once(line, ask, fresh=fresh))
 
-    Line.once = watched  # type: ignore[method-assign, assignment] # put back below
+    ApiSession.once = watched  # type: ignore[method-assign, assignment] # put back below
     try:
         with counting_commits(counter):
             yield
     finally:
-        Line.once = once  # type: ignore[method-assign]
+        ApiSession.once = once  # type: ignore[method-assign]
 
 
 class CachingWorld(FakeWorld):
     """A world that renders a digest once: rendering takes longer than a delivery takes here."""
 
     def post(
-        self, source: Digest, settings: Settings, wishes: Wishes = NO_WISHES
-    ) -> dict[Network, Served]:
+        self, source: Digest, settings: Settings, wishes: PublishOptions = NO_WISHES
+    ) -> dict[Network, AccountResult]:
         with self.service(settings) as service:
             served = service.publish(source, tuple(self.planned(source, settings).values()), wishes)
         return {one.account.network: one for one in served}

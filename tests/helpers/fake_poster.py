@@ -19,14 +19,14 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bot.posters.poster import (
+    AccountProfile,
     CannotRead,
-    Look,
     Outcome,
-    Outgoing,
-    Profile,
+    OutcomeKind,
+    PostRequest,
     Refusal,
-    Seen,
-    Sort,
+    RemotePost,
+    Timeline,
     Upload,
 )
 from tests.helpers.process_killed import ProcessKilled
@@ -50,19 +50,19 @@ class Commit(StrEnum):
     NEVER = "never"
 
 
-Answer = Outcome | Look | Seen | Profile | CannotRead | ProcessKilled | None
+Answer = Outcome | Timeline | RemotePost | AccountProfile | CannotRead | ProcessKilled | None
 
-LOST = Outcome(Sort.UNKNOWN, reason="the connection broke off")
-NOT_SENT = Outcome(Sort.LATER, reason="the connection is refused")
-UNAUTHORIZED = Outcome(Sort.REFUSED, reason="401", refusal=Refusal.CREDENTIALS)
-NO_REPLIES = Outcome(Sort.REFUSED, reason="403 reply rule", refusal=Refusal.REPLIES)
-NO_PARENT = Outcome(Sort.REFUSED, reason="the parent is gone", refusal=Refusal.PARENT)
-BAD_CONTENT = Outcome(Sort.REFUSED, reason="422", refusal=Refusal.CONTENT)
-DUPLICATE = Outcome(Sort.UNKNOWN, reason="403 duplicate content")
+LOST = Outcome(OutcomeKind.UNKNOWN, reason="the connection broke off")
+NOT_SENT = Outcome(OutcomeKind.LATER, reason="the connection is refused")
+UNAUTHORIZED = Outcome(OutcomeKind.REFUSED, reason="401", refusal=Refusal.CREDENTIALS)
+NO_REPLIES = Outcome(OutcomeKind.REFUSED, reason="403 reply rule", refusal=Refusal.REPLIES)
+NO_PARENT = Outcome(OutcomeKind.REFUSED, reason="the parent is gone", refusal=Refusal.PARENT)
+BAD_CONTENT = Outcome(OutcomeKind.REFUSED, reason="422", refusal=Refusal.CONTENT)
+DUPLICATE = Outcome(OutcomeKind.UNKNOWN, reason="403 duplicate content")
 
 
 def limited(until: datetime | None) -> Outcome:
-    return Outcome(Sort.LATER, reason="429", until=until)
+    return Outcome(OutcomeKind.LATER, reason="429", until=until)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Call:
 
     number: int
     kind: Kind
-    post: Outgoing | None = None
+    post: PostRequest | None = None
     post_id: str = ""
     since: datetime | None = None
     after: str = ""
@@ -105,7 +105,7 @@ class _Line:
 class _Kept:
     """A post the network has. `due` is when it is there: later than asked for where it is LATE."""
 
-    seen: Seen
+    seen: RemotePost
     due: datetime
     key: str = ""
 
@@ -157,13 +157,13 @@ class FakePoster:
 
     def write(self, text: str, parent: str = "", application: str = "Web") -> str:
         """Post as a person would, in the account's own name; gives the id."""
-        return self._store(Outgoing(text, "", parent), self.clock(), application).id
+        return self._store(PostRequest(text, "", parent), self.clock(), application).id
 
     def remove(self, post_id: str) -> None:
         """Delete a post as a person would."""
         del self._kept[post_id]
 
-    def live(self) -> tuple[Seen, ...]:
+    def live(self) -> tuple[RemotePost, ...]:
         """Every post that is there, oldest first, whether it can be read yet or not."""
         now = self.clock()
         return tuple(kept.seen for kept in self._kept.values() if kept.due <= now)
@@ -173,7 +173,7 @@ class FakePoster:
 
     # -- the poster ----------------------------------------------------------------------------
 
-    def publish(self, post: Outgoing) -> Outcome:
+    def publish(self, post: PostRequest) -> Outcome:
         step = self._arrive(Kind.PUBLISH, post=post)
         own = NOT_SENT if step.commit is Commit.NEVER else self._publish(post, step)
         return self._outcome(step, own)
@@ -182,7 +182,7 @@ class FakePoster:
         step = self._arrive(Kind.DELETE, post_id=post_id)
         if step.commit is not Commit.NEVER:
             self._kept.pop(post_id, None)
-        own = NOT_SENT if step.commit is Commit.NEVER else Outcome(Sort.SENT, post_id)
+        own = NOT_SENT if step.commit is Commit.NEVER else Outcome(OutcomeKind.SENT, post_id)
         return self._outcome(step, own)
 
     def upload(self, media: Upload) -> Outcome:
@@ -193,7 +193,7 @@ class FakePoster:
         self.uploads[media_id] = media
         self._unready[media_id] = self.processing
         ready = not self.processing
-        own = Outcome(Sort.SENT, media_id, cost=self.upload_price, ready=ready)
+        own = Outcome(OutcomeKind.SENT, media_id, cost=self.upload_price, ready=ready)
         return self._outcome(step, own)
 
     def media_ready(self, media_id: str) -> Outcome:
@@ -202,29 +202,31 @@ class FakePoster:
             return self._outcome(step, BAD_CONTENT)
         self._unready[media_id] = max(0, self._unready[media_id] - 1)
         ready = not self._unready[media_id]
-        return self._outcome(step, Outcome(Sort.SENT, media_id, ready=ready))
+        return self._outcome(step, Outcome(OutcomeKind.SENT, media_id, ready=ready))
 
-    def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Look:  # noqa: ARG002 - it keeps none
+    def look(self, since: datetime, after: str = "", keys: Collection[str] = ()) -> Timeline:  # noqa: ARG002 - it keeps none
         step = self._arrive(Kind.LOOK, since=since, after=after)
-        if isinstance(step.answer, Look):
+        if isinstance(step.answer, Timeline):
             return step.answer
         self._readable()
         posts = tuple(self._newer(since, after))
-        return Look(posts, complete=True, cost=self.read_price * len(posts))
+        return Timeline(posts, complete=True, cost=self.read_price * len(posts))
 
-    def read(self, post_id: str) -> Seen | None:
+    def read(self, post_id: str) -> RemotePost | None:
         step = self._arrive(Kind.READ, post_id=post_id)
-        if isinstance(step.answer, Seen):
+        if isinstance(step.answer, RemotePost):
             return step.answer
         self._readable()
         return next((post for post in self._visible() if post.id == post_id), None)
 
-    def profile(self) -> Profile:
+    def profile(self) -> AccountProfile:
         step = self._arrive(Kind.PROFILE)
-        if isinstance(step.answer, Profile):
+        if isinstance(step.answer, AccountProfile):
             return step.answer
         url = "https://fake.example/@bot"
-        return Profile(self.account_id, "bot", url, self.limit, self.application, self.advice)
+        return AccountProfile(
+            self.account_id, "bot", url, self.limit, self.application, self.advice
+        )
 
     def cost(self, text: str) -> Decimal:
         return self.price if text else Decimal(0)
@@ -238,7 +240,7 @@ class FakePoster:
         self,
         kind: Kind,
         *,
-        post: Outgoing | None = None,
+        post: PostRequest | None = None,
         post_id: str = "",
         since: datetime | None = None,
         after: str = "",
@@ -261,12 +263,12 @@ class FakePoster:
                 return line.step
         return HONEST
 
-    def _publish(self, post: Outgoing, step: Step) -> Outcome:
+    def _publish(self, post: PostRequest, step: Step) -> Outcome:
         now = self.clock()
         due = now + step.late if step.commit is Commit.LATE else now
         known = (kept for kept in self._kept.values() if post.key and kept.key == post.key)
         if self.keeps_keys and (replayed := next(known, None)):
-            return Outcome(Sort.SENT, replayed.seen.id, replayed.seen.url)
+            return Outcome(OutcomeKind.SENT, replayed.seen.id, replayed.seen.url)
         if post.parent and post.parent not in self._kept:
             return NO_PARENT
         if any(self._unready.get(each, 1) for each in post.media):
@@ -277,19 +279,19 @@ class FakePoster:
         seen = self._store(kept, due, self.application)
         lost = len(post.media) - len(kept.media)
         bare = f"{lost} of {lost} media are missing" if lost else ""
-        return Outcome(Sort.SENT, seen.id, seen.url, bare=bare)
+        return Outcome(OutcomeKind.SENT, seen.id, seen.url, bare=bare)
 
     def _outcome(self, step: Step, own: Outcome) -> Outcome:
         if isinstance(step.answer, CannotRead | ProcessKilled):
             raise step.answer
         return step.answer if isinstance(step.answer, Outcome) else own
 
-    def _store(self, post: Outgoing, due: datetime, application: str) -> Seen:
+    def _store(self, post: PostRequest, due: datetime, application: str) -> RemotePost:
         self._made += 1
         post_id = f"fake-{self._made:06}"
         url = f"https://fake.example/{post_id}"
         media = len(post.media)
-        seen = Seen(post_id, url, post.text.strip(), post.parent, due, application, media)
+        seen = RemotePost(post_id, url, post.text.strip(), post.parent, due, application, media)
         self._kept[post_id] = _Kept(seen, due, post.key)
         return seen
 
@@ -297,7 +299,7 @@ class FakePoster:
         if self.unreadable is not None:
             raise self.unreadable
 
-    def _visible(self) -> Iterator[Seen]:
+    def _visible(self) -> Iterator[RemotePost]:
         """Every post that can be read, newest first."""
         now = self.clock()
         kept = sorted(self._kept.values(), key=lambda each: (each.due, each.seen.id), reverse=True)
@@ -306,7 +308,7 @@ class FakePoster:
                 gone = self.forgets_parents and each.seen.parent not in self._kept
                 yield replace(each.seen, parent="" if gone else each.seen.parent)
 
-    def _newer(self, since: datetime, after: str) -> Iterator[Seen]:
+    def _newer(self, since: datetime, after: str) -> Iterator[RemotePost]:
         start = since.astimezone(UTC).replace(microsecond=0)
         known = self._kept.get(after)
         mark = (known.due, after) if known else (start, "")

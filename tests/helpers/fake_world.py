@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from bot import app
-from bot.delivery.terms import Event, Surroundings
-from bot.desk import Served, Wishes
+from bot.delivery.terms import Event, RunTools
+from bot.desk import AccountResult, PublishOptions
 from bot.ledger.rows import PlannedPost, PlannedThread
 from bot.ledger.store import Ledger
 from bot.model import Account, Digest, Metrics, Network, Paper, Thread
@@ -29,10 +29,10 @@ from bot.sandbox.service import Stored
 from bot.sandbox.wire import Request
 from bot.sandbox.x.behaviour import XBehaviour
 from bot.sandbox.x.rules import XRules
-from bot.service import Service
+from bot.service import Publisher
 from bot.settings import Settings, load
 
-NO_WISHES = Wishes()
+NO_WISHES = PublishOptions()
 DAY = date(2026, 2, 28)
 MORNING = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -139,8 +139,8 @@ class FakeWorld:
         environ = {"BOT_HTTP_TIMEOUT": "30", "BOT_PAUSE": "0", "BOT_DIGESTS": "unused"}
         return load(environ | self.variables(chosen) | more, self.folder)
 
-    def surroundings(self) -> Surroundings:
-        return Surroundings(
+    def surroundings(self) -> RunTools:
+        return RunTools(
             clock=self.clock,
             monotonic=self.clock.monotonic,
             sleep=self.clock.sleep,
@@ -149,10 +149,10 @@ class FakeWorld:
         )
 
     @contextmanager
-    def service(self, settings: Settings) -> Iterator[Service]:
+    def service(self, settings: Settings) -> Iterator[Publisher]:
         self.add_history(settings)
         with Ledger.open(settings.database) as ledger:
-            yield Service(settings, ledger, self.surroundings())
+            yield Publisher(settings, ledger, self.surroundings())
 
     def add_history(self, settings: Settings) -> None:
         """Let a new ledger know of an older post on X, unless a test is about new ledgers.
@@ -168,8 +168,8 @@ class FakeWorld:
                 ledger.adopt(number, 0, "1", "", MORNING - timedelta(days=30))
 
     def post(
-        self, source: Digest, settings: Settings, wishes: Wishes = NO_WISHES
-    ) -> dict[Network, Served]:
+        self, source: Digest, settings: Settings, wishes: PublishOptions = NO_WISHES
+    ) -> dict[Network, AccountResult]:
         """What `bot post` does, in this process."""
         with self.service(settings) as service:
             threads = app.threads(settings, source, settings.accounts, None, service.ledger)
@@ -179,7 +179,7 @@ class FakeWorld:
 
     def post_until_done(
         self, source: Digest, settings: Settings, most: int = 30
-    ) -> dict[Network, Served]:
+    ) -> dict[Network, AccountResult]:
         """Run again at the time that the last run named, until nothing is put off."""
         for _ in range(most):
             served = self.post(source, settings)

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot import app
-from bot.delivery.terms import End, Event, Surroundings
-from bot.desk import Served, Wishes
+from bot.delivery.terms import End, Event, RunTools
+from bot.desk import AccountResult, PublishOptions
 from bot.formatter.render import render
 from bot.formatter.select import tidied
 from bot.formatter.templates import Templates
@@ -29,10 +29,10 @@ from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
 from bot.sandbox.bluesky.behaviour import SERVERS as SKY_SERVERS
 from bot.sandbox.faults import Fault
 from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, Markup, MastodonBehaviour
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.service import Stored
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
-from bot.service import Service
+from bot.service import Publisher
 from bot.settings import Settings
 from tests.helpers import bluesky_rules
 from tests.helpers.fake_world import (
@@ -163,7 +163,7 @@ class FaultScenario:
         return self.world.live(self.network)
 
     @property
-    def requests(self) -> list[Record]:
+    def requests(self) -> list[RequestRecord]:
         return [each for each in self.world.sandbox.requests if each.network == self.network]
 
     @property
@@ -179,27 +179,31 @@ class FaultScenario:
         """Crash over the `at`-th request, before its answer can be recorded."""
         self.world.sandbox.decide(lambda record: self._crash_over(record, fault, at))
 
-    def _crash_over(self, record: Record, fault: Fault, at: int) -> Fault | None:
+    def _crash_over(self, record: RequestRecord, fault: Fault, at: int) -> Fault | None:
         if (record.network, record.number) != (self.network, at):
             return None
         self.crash.happened = True
         return fault
 
-    def _until_crash(self, _: Record) -> Fault | None:
+    def _until_crash(self, _: RequestRecord) -> Fault | None:
         return faults.CLOSED_BEFORE if self.crash.happened else None
 
-    def run(self, crash: Crash | None = None, wishes: Wishes | None = None) -> Served:
+    def run(
+        self, crash: Crash | None = None, wishes: PublishOptions | None = None
+    ) -> AccountResult:
         """One process from start to end; raises ProcessKilled where it crashes."""
         try:
             with self.service(crash) as service:
                 reorder = partial(app.in_order, self.settings, self.source)
-                (served,) = service.publish(self.source, [self.thread], wishes or Wishes(), reorder)
+                (served,) = service.publish(
+                    self.source, [self.thread], wishes or PublishOptions(), reorder
+                )
                 self.crash.check()
         finally:
             self.crashes += self.crash.happened
         return served
 
-    def retract(self) -> Served:
+    def retract(self) -> AccountResult:
         """What `bot retract` does."""
         with self.service() as service:
             source, thread = self.source, self.thread
@@ -207,7 +211,7 @@ class FaultScenario:
         return served
 
     @contextmanager
-    def service(self, crash: Crash | None = None) -> Iterator[Service]:
+    def service(self, crash: Crash | None = None) -> Iterator[Publisher]:
         """The service of one process, which may crash."""
         self.crash, settings = crash or Crash(), self.settings
         self.runs += 1
@@ -218,11 +222,11 @@ class FaultScenario:
         with ExitStack() as closed:
             ledger = closed.enter_context(closing(CrashingLedger.open(settings.database)))
             ledger.crash = self.crash
-            yield Service(settings, ledger, self.surroundings())
+            yield Publisher(settings, ledger, self.surroundings())
 
-    def surroundings(self) -> Surroundings:
+    def surroundings(self) -> RunTools:
         clock = self.world.clock
-        return Surroundings(
+        return RunTools(
             clock=lambda: clock() + self.ahead,
             monotonic=clock.monotonic,
             sleep=clock.sleep,
@@ -245,7 +249,7 @@ class FaultScenario:
         for path in self.settings.database.parent.glob(f"{self.settings.database.name}*"):
             path.unlink()
 
-    def send_only(self, posts: int) -> Served:
+    def send_only(self, posts: int) -> AccountResult:
         """Run until so many posts are sent, then stop."""
         left = posts
 
@@ -260,7 +264,7 @@ class FaultScenario:
         finally:
             self.world.stop, self.on_event = False, None
 
-    def run_until_settled(self, crash: Crash | None = None) -> Served:
+    def run_until_settled(self, crash: Crash | None = None) -> AccountResult:
         """Run after run, each at the time the one before named, until nothing is put off.
 
         `crash` is for the first run. After a crash the next run starts a second later.
@@ -283,7 +287,7 @@ class FaultScenario:
         seconds = (until - now).total_seconds() if until else 0.0
         self.world.clock.sleep(max(seconds, 60.0))
 
-    def check(self, served: Served) -> None:
+    def check(self, served: AccountResult) -> None:
         """Check that a run which is done published all, and any other a correct beginning."""
         if served.end is End.DONE:
             check_once(self.live, self.thread)
@@ -352,7 +356,7 @@ class FaultRow:
     doubled: int = 0
     out_of_order: int = 0
 
-    def count(self, case: FaultScenario, served: Served) -> None:
+    def count(self, case: FaultScenario, served: AccountResult) -> None:
         """Add one scenario that has come to its end."""
         self.tried += 1
         self.done += served.end is End.DONE
@@ -467,7 +471,7 @@ def _failing(first: int, commit: faults.Commit) -> Trouble:
     def prepare(case: FaultScenario) -> None:
         begun, posts = list[float](), list[int]()
 
-        def fail(record: Record) -> Fault | None:
+        def fail(record: RequestRecord) -> Fault | None:
             if not is_publish(record.request):
                 return None
             posts.append(record.number)

@@ -18,18 +18,18 @@ from pathlib import Path
 
 import pytest
 
-from bot.digests.reading import NOTHING, Memory, Outcome, Reading, Source
+from bot.digests.reading import NOTHING, Memory, Source, SourceOutcome, SourceResult
 from bot.errors import Unreachable
 from bot.ledger.rows import StoredTrouble
 from bot.ledger.store import Ledger
 from bot.model import Network, State
 from bot.sandbox import faults
 from bot.sandbox.faults import Fault
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.service import Stored
 from bot.settings import Settings
 from bot.settings.schedule import Schedule
-from bot.worker.alarm.raising import Told
+from bot.worker.alarm.raising import AlertResult
 from bot.worker.passes import EVERYBODY
 from tests.helpers.fake_world import FakeClock, FakeWorld, fake_world
 from tests.helpers.fault_scenarios import Crash, CrashingLedger
@@ -121,18 +121,18 @@ class UnreliableSource:
     source: Source
     away: Callable[[], bool]
 
-    def latest(self, memory: Memory = NOTHING) -> Reading:
+    def latest(self, memory: Memory = NOTHING) -> SourceResult:
         return self._away(memory) if self.away() else self.source.latest(memory)
 
-    def since(self, day: date, most: int) -> tuple[Reading, ...]:
+    def since(self, day: date, most: int) -> tuple[SourceResult, ...]:
         return (self._away(NOTHING),) if self.away() else self.source.since(day, most)
 
-    def find(self, wanted: date | str) -> Reading:
+    def find(self, wanted: date | str) -> SourceResult:
         return self._away(NOTHING) if self.away() else self.source.find(wanted)
 
-    def _away(self, memory: Memory) -> Reading:
+    def _away(self, memory: Memory) -> SourceResult:
         problem = Unreachable("posts: cannot be read: Input/output error")
-        return Reading(Outcome.UNREACHABLE, "posts", problem=problem, memory=memory)
+        return SourceResult(SourceOutcome.UNREACHABLE, "posts", problem=problem, memory=memory)
 
 
 @dataclass
@@ -148,7 +148,7 @@ class CheckingOperator(FakeOperator):
     lenient: bool = False
     clock: Callable[[], datetime] = lambda: BEGIN
 
-    def tell(self, raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble]) -> Told:
+    def tell(self, raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble]) -> AlertResult:
         for one in raised:
             if one.key in self.open and not self.lenient:
                 self.wrong.append(f"{one.key} is raised twice")
@@ -158,7 +158,7 @@ class CheckingOperator(FakeOperator):
             if one.key not in self.open and not self.lenient:
                 self.wrong.append(f"{one.key} is over and was not raised")
             self.open.pop(one.key, None)
-        return Told(frozenset(one.key for one in (*raised, *over)))
+        return AlertResult(frozenset(one.key for one in (*raised, *over)))
 
 
 @dataclass
@@ -309,7 +309,7 @@ class LongRun:
         self.down = (event.down, event.wiped)
         return event.kind == "restart"
 
-    def _fault_for(self, record: Record) -> Fault | None:
+    def _fault_for(self, record: RequestRecord) -> Fault | None:
         """What becomes of a request: decided as it arrives, by the seed."""
         self.requests += 1
         schedule = self.schedules[Network(record.network)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.digests.shelf import Listing
+from bot.digests.shelf import FileListing
 
 
 class MemoryFolder:
@@ -16,9 +16,9 @@ class MemoryFolder:
         self.where = "memory"
         self.read_names: list[tuple[str, int]] = []
 
-    def names(self, memory: object) -> Listing | None:
+    def names(self, memory: object) -> FileListing | None:
         del memory
-        return Listing(self.files)
+        return FileListing(self.files)
 
     def path(self, name: str) -> str:
         return name

@@ -7,7 +7,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-from bot.posters.poster import CannotRead, Look, Outcome, Outgoing, Poster, Refusal, Sort
+from bot.posters.poster import (
+    CannotRead,
+    Outcome,
+    OutcomeKind,
+    Poster,
+    PostRequest,
+    Refusal,
+    Timeline,
+)
 from bot.sandbox import faults
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
@@ -19,17 +27,17 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 HANGING = (faults.HUNG_BEFORE, faults.HUNG_AFTER)
 
-Expected = tuple[Sort, Refusal | None]
+Expected = tuple[OutcomeKind, Refusal | None]
 
-CREDENTIALS: Expected = (Sort.REFUSED, Refusal.CREDENTIALS)
-SCOPE: Expected = (Sort.REFUSED, Refusal.SCOPE)
-ADDRESS: Expected = (Sort.REFUSED, Refusal.ADDRESS)
-CONTENT: Expected = (Sort.REFUSED, Refusal.CONTENT)
-PARENT: Expected = (Sort.REFUSED, Refusal.PARENT)
-REPLIES: Expected = (Sort.REFUSED, Refusal.REPLIES)
-LATER: Expected = (Sort.LATER, None)
-UNKNOWN: Expected = (Sort.UNKNOWN, None)
-SENT: Expected = (Sort.SENT, None)
+CREDENTIALS: Expected = (OutcomeKind.REFUSED, Refusal.CREDENTIALS)
+SCOPE: Expected = (OutcomeKind.REFUSED, Refusal.SCOPE)
+ADDRESS: Expected = (OutcomeKind.REFUSED, Refusal.ADDRESS)
+CONTENT: Expected = (OutcomeKind.REFUSED, Refusal.CONTENT)
+PARENT: Expected = (OutcomeKind.REFUSED, Refusal.PARENT)
+REPLIES: Expected = (OutcomeKind.REFUSED, Refusal.REPLIES)
+LATER: Expected = (OutcomeKind.LATER, None)
+UNKNOWN: Expected = (OutcomeKind.UNKNOWN, None)
+SENT: Expected = (OutcomeKind.SENT, None)
 
 
 def sort_and_refusal(outcome: Outcome) -> Expected:
@@ -62,7 +70,7 @@ def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | No
     return raw_reply(status, json.dumps(value).encode(), headers)
 
 
-def look_twice(look: Callable[[], Look]) -> Look:
+def look_twice(look: Callable[[], Timeline]) -> Timeline:
     """Read after a fault. The connection may die under the first try: reading again is free."""
     try:
         return look()
@@ -74,7 +82,7 @@ def check_one_fault(  # noqa: PLR0913, PLR0917 - a poster, its network, and what
     poster: Poster,
     sandbox: Sandbox,
     rules: XRules | MastodonRules,
-    post: Outgoing,
+    post: PostRequest,
     fault: faults.Fault,
     connection: str,
 ) -> None:
@@ -92,12 +100,12 @@ def check_one_fault(  # noqa: PLR0913, PLR0917 - a poster, its network, and what
     posted = [record for record in sandbox.requests if record.method == "POST"]
     assert len(posted) == 1
     there = [each.id for each in rules.live()]
-    if outcome.sort is Sort.SENT:
+    if outcome.sort is OutcomeKind.SENT:
         assert there == [outcome.id]
-    elif outcome.sort is not Sort.UNKNOWN:
+    elif outcome.sort is not OutcomeKind.UNKNOWN:
         assert there == []
         assert fault.commit is faults.Commit.NEVER
-    assert bool(outcome.reason) is (outcome.sort is not Sort.SENT)
+    assert bool(outcome.reason) is (outcome.sort is not OutcomeKind.SENT)
     sandbox.release()
     # Whatever it was, it is over: the poster goes on with a sound connection.
     assert look_twice(lambda: poster.look(NOW - timedelta(days=1))).complete

@@ -21,7 +21,7 @@ from bot.sandbox import script
 from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.mastodon.behaviour import MASTODON, MastodonBehaviour
 from bot.sandbox.mastodon.rules import MastodonRules
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.server import Sandbox
 from bot.sandbox.x.behaviour import XBehaviour
 from bot.sandbox.x.rules import XRules
@@ -107,7 +107,7 @@ class ProcessWorld:
     def wait_until_held(self, network: str, number: int) -> bool:
         """Wait until the sandbox holds a request; return False if that does not happen."""
 
-        def is_held(log: Sequence[Record]) -> bool:
+        def is_held(log: Sequence[RequestRecord]) -> bool:
             return any(
                 (record.network, record.number, record.stage)
                 == (network, number, script.Stage.HELD)

@@ -28,7 +28,7 @@ from bot.sandbox import script
 from bot.sandbox.bluesky.cbor import Data, cid_of
 from bot.sandbox.bluesky.cids import Cid
 from bot.sandbox.bluesky.posts import stored
-from bot.sandbox.bluesky.records import Record
+from bot.sandbox.bluesky.records import StoredRecord
 from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.faults import Fault
 from bot.sandbox.mastodon.rules import MastodonRules
@@ -78,10 +78,10 @@ class RealPdsRules(BlueskyRules):
     def every(self) -> tuple[Stored, ...]:
         return tuple(stored(each) for each in self.records())
 
-    def record(self, post_id: str) -> Record | None:
+    def record(self, post_id: str) -> StoredRecord | None:
         return next((each for each in self.records() if each.uri == post_id), None)
 
-    def records(self) -> list[Record]:
+    def records(self) -> list[StoredRecord]:
         """The posts of the day as the server has them now, in the order they were written in."""
         self._catch_up()
         start = datetime(self._day.year, self._day.month, self._day.day, tzinfo=UTC)
@@ -119,12 +119,12 @@ class RealPdsRules(BlueskyRules):
         self._waiting = sorted([*self._waiting, (due, request)], key=lambda pair: pair[0])
 
 
-def record_of(found: Mapping[str, object]) -> Record:
+def record_of(found: Mapping[str, object]) -> StoredRecord:
     """A record as the server gives it."""
     value = found["value"]
     assert isinstance(value, dict)
     made = datetime.fromisoformat(value["createdAt"])
-    return Record(str(found["uri"]), Cid.parse(str(found["cid"])), value, made)
+    return StoredRecord(str(found["uri"]), Cid.parse(str(found["cid"])), value, made)
 
 
 def _listed(page: JsonObject) -> list[JsonObject]:
@@ -208,7 +208,7 @@ class RealPdsProcess:
         assert status == -signal.SIGKILL, said
 
     @property
-    def asked(self) -> tuple[script.Record, ...]:
+    def asked(self) -> tuple[script.RequestRecord, ...]:
         """Every request so far."""
         return self.sandbox.requests
 
@@ -235,7 +235,7 @@ class RealPdsProcess:
         answer = self.pds.get("com.atproto.sync.getLatestCommit", did=self.account.did)
         return str(json_of(answer)["rev"])
 
-    def records(self) -> dict[str, Record]:
+    def records(self) -> dict[str, StoredRecord]:
         """All posts of the account, by their keys."""
         found = self.pds.records(self.account)
         return {key: record_of(each) for key, each in found.items()}

@@ -15,16 +15,16 @@ from datetime import UTC, datetime
 from bot.posters import bluesky_answers, mastodon_answers, twitter_answers
 from bot.posters.answers import (
     STATUSES,
+    AnswerMeaning,
     Exchange,
-    Fate,
+    RefusalRules,
     Reply,
-    Rules,
-    Verdict,
+    TransportResult,
     cannot_read,
     refused,
 )
 from bot.posters.answers import judged as judge
-from bot.posters.poster import CannotRead, Outcome, Refusal, Sort
+from bot.posters.poster import CannotRead, Outcome, OutcomeKind, Refusal
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -65,7 +65,7 @@ _OF_ALL = (
     Example(429, {"error": "Words", "title": "Words"}, "too many requests"),
     Example(503, {"error": "Words", "title": "Words"}, "any 5xx, also a page"),
 )
-EXAMPLES: Mapping[str, tuple[Rules, tuple[Example, ...]]] = {
+EXAMPLES: Mapping[str, tuple[RefusalRules, tuple[Example, ...]]] = {
     "X": (
         twitter_answers.RULES,
         (
@@ -122,7 +122,7 @@ def table(network: str) -> str:
     return "\n".join((head, *(_row(each, rules) for each in (*examples, *_OF_ALL))))
 
 
-def missing(network: str) -> Iterator[Verdict]:
+def missing(network: str) -> Iterator[AnswerMeaning]:
     """The verdicts of the code that no row of the network's table has."""
     rules, examples = EXAMPLES[network]
     shown = [judge(each.reply, rules, NOW, is_reply=each.is_reply) for each in examples]
@@ -133,10 +133,10 @@ def missing(network: str) -> Iterator[Verdict]:
     return (verdict for verdict in known if verdict not in shown)
 
 
-def _row(example: Example, rules: Rules) -> str:
+def _row(example: Example, rules: RefusalRules) -> str:
     verdict = judge(example.reply, rules, NOW, is_reply=example.is_reply)
     outcome = refused(example.reply, rules, NOW, is_reply=example.is_reply)
-    error = cannot_read(Exchange(Fate.ANSWERED, example.reply), rules, NOW)
+    error = cannot_read(Exchange(TransportResult.ANSWERED, example.reply), rules, NOW)
     answer = f"{example.status}: {example.said}"
     wanted = _TO_DO.get(outcome.refusal, "") if outcome.refusal else "Nothing: it passes."
     todo = outcome.mend or wanted
@@ -153,9 +153,9 @@ _STOPS = "the account stops, its posts stay planned"
 
 def _of_post(outcome: Outcome) -> str:
     match outcome.sort, outcome.refusal:
-        case Sort.LATER, _:
+        case OutcomeKind.LATER, _:
             return "tried again at the time it names, or after growing waits"
-        case Sort.UNKNOWN, _:
+        case OutcomeKind.UNKNOWN, _:
             return "looked for; absent, it is sent again"
         case _, Refusal.CREDENTIALS | Refusal.SCOPE | Refusal.ADDRESS:
             return _STOPS

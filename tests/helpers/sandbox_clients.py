@@ -23,7 +23,7 @@ from bot.sandbox.mastodon.behaviour import MASTODON, Forms, MastodonBehaviour
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
 from bot.sandbox.x.behaviour import XBehaviour
-from bot.sandbox.x.oauth1 import Keys
+from bot.sandbox.x.oauth1 import OAuthKeys
 from bot.sandbox.x.rules import XRules
 
 X_HOST = "https://api.twitter.com"
@@ -60,7 +60,7 @@ class Redirecting(HTTPAdapter):
         return super().send(request, timeout=self._timeout)
 
 
-def oauth(keys: Keys) -> OAuth1:
+def oauth(keys: OAuthKeys) -> OAuth1:
     return OAuth1(
         keys.consumer_key, keys.consumer_secret, keys.access_token, keys.access_token_secret
     )
@@ -76,7 +76,7 @@ class XClient:
     client: tweepy.Client
 
     def call(
-        self, method: str, path: str, *, json: object = None, keys: Keys | None = None
+        self, method: str, path: str, *, json: object = None, keys: OAuthKeys | None = None
     ) -> requests.Response:
         auth = oauth(keys or self.rules.keys)
         session: requests.Session = self.client.session

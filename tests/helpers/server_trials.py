@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.delivery.terms import Event
-from bot.desk import Served
+from bot.desk import AccountResult
 from bot.model import Digest, Network, Thread
 from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL
 from bot.sandbox.faults import CLOSED_AFTER
@@ -29,7 +29,7 @@ from bot.sandbox.mastodon.behaviour import (
     MASTODON,
     SNAC2,
     TAKAHE,
-    Keys,
+    IdempotencyKeys,
     MastodonBehaviour,
 )
 from bot.sandbox.rewrites import Rewrites, Stamps
@@ -42,7 +42,7 @@ from tests.helpers.shared_clock import SharedClock
 
 X, M = Network.TWITTER, Network.MASTODON
 TAKES_DUPLICATES = XBehaviour(duplicates=Duplicates.NONE)
-NO_KEYS = replace(MASTODON, keys=Keys.IGNORED)
+NO_KEYS = replace(MASTODON, keys=IdempotencyKeys.IGNORED)
 WITHOUT_KEYS: Mapping[str, tuple[Network, MastodonBehaviour]] = {
     "X takes duplicates": (X, MASTODON),
     "Mastodon ignores keys": (M, NO_KEYS),
@@ -60,7 +60,7 @@ _ON_THE_WAY = 0.05  # seconds of a request, and as many of its answer
 
 def two_senders(
     name: str, offset: float, papers: int = 6, **more: str
-) -> tuple[FaultScenario, list[Served]]:
+) -> tuple[FaultScenario, list[AccountResult]]:
     """Two senders that share nothing, the second started so many seconds after the first."""
     network, mastodon = WITHOUT_KEYS[name]
     clock = SharedClock()

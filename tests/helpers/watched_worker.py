@@ -1,11 +1,11 @@
-"""A worker that reports to a `Watch` as the real one does, on clocks that a test moves."""
+"""A worker that reports to a `WorkerState` as the real one does, on clocks that a test moves."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bot.worker.watching.watch import Watch
+from bot.worker.watching.watch import WorkerState
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -32,8 +32,8 @@ class FakeClocks:
         """Set the wall clock forward or back."""
         self.at += timedelta(seconds=seconds)
 
-    def watch(self) -> Watch:
-        return Watch(self.wall, self.monotonic)
+    def watch(self) -> WorkerState:
+        return WorkerState(self.wall, self.monotonic)
 
 
 class WatchedWorker:

@@ -15,15 +15,15 @@ from bot.delivery.identity import reads_for_free
 from bot.ledger.rows import StoredTrouble
 from bot.ledger.store import Ledger
 from bot.model import Digest, Network
-from bot.service import Service
+from bot.service import Publisher
 from bot.settings import Settings
-from bot.worker.alarm.raising import Told
-from bot.worker.asking import Asking
-from bot.worker.passes import EVERYBODY, Passes
-from bot.worker.signs import Signs
-from bot.worker.tick import Rules
+from bot.worker.alarm.raising import AlertResult
+from bot.worker.asking import SourcePoller
+from bot.worker.passes import EVERYBODY, Runner
+from bot.worker.signs import Reporter
+from bot.worker.tick import PassRules
 from bot.worker.watching.log import Log
-from bot.worker.watching.watch import Watch
+from bot.worker.watching.watch import WorkerState
 from tests.helpers.digest_writer import write
 from tests.helpers.fake_world import FakeWorld, digest, paper
 
@@ -87,12 +87,12 @@ class FakeOperator:
     over: list[str] = field(default_factory=list)
     away: bool = False
 
-    def tell(self, raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble]) -> Told:
+    def tell(self, raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble]) -> AlertResult:
         if self.away:
-            return Told(frozenset(), ("json:// does not answer",))
+            return AlertResult(frozenset(), ("json:// does not answer",))
         self.raised += [one.key for one in raised]
         self.over += [one.key for one in over]
-        return Told(frozenset(one.key for one in (*raised, *over)))
+        return AlertResult(frozenset(one.key for one in (*raised, *over)))
 
 
 @dataclass
@@ -100,10 +100,10 @@ class WorkerWorld:
     """One process of the worker, from its start until it ends or is killed."""
 
     world: FakeWorld
-    passes: Passes
+    passes: Runner
     ledger: Ledger
-    watch: Watch
-    signs: Signs
+    watch: WorkerState
+    signs: Reporter
     out: io.StringIO
     wakes: dict[str, datetime] = field(default_factory=dict)
 
@@ -135,9 +135,9 @@ def worker_world(
     """
     out = io.StringIO()
     log = Log(out, json=True, clock=world.clock)
-    watch = Watch(world.clock, world.clock.monotonic)
+    watch = WorkerState(world.clock, world.clock.monotonic)
     with kept.open(settings.database) as ledger:
-        signs = Signs(
+        signs = Reporter(
             log=log,
             watch=watch,
             heartbeat=heartbeat,
@@ -150,9 +150,9 @@ def worker_world(
             stopping=lambda: world.stop,
         )
         around = replace(world.surroundings(), tell=signs.event)
-        service = Service(settings, ledger, around)
+        service = Publisher(settings, ledger, around)
         rules = {
-            account.name: Rules(
+            account.name: PassRules(
                 settings.max_age,
                 settings.catch_up,
                 frozenset(settings.skip),
@@ -160,8 +160,8 @@ def worker_world(
             )
             for account in settings.accounts
         }
-        asking = Asking(app.source(settings), next(iter(rules.values())), world.clock)
-        passes = Passes(service, settings.accounts, asking, rules, signs)
+        asking = SourcePoller(app.source(settings), next(iter(rules.values())), world.clock)
+        passes = Runner(service, settings.accounts, asking, rules, signs)
         yield WorkerWorld(world, passes, ledger, watch, signs, out)
 
 

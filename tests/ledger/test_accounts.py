@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.ledger.columns import dollars, micros
-from bot.ledger.rows import Limit, Spending
+from bot.ledger.rows import Spending, StoredLimit
 from bot.ledger.store import Ledger
 from tests.helpers.ledger_setup import MINUTE, T0, opened_ledger, planned_thread
 
@@ -24,14 +24,14 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def test_a_limit_holds_until_its_time_and_the_last_word_counts(ledger: Ledger) -> None:
-    posts = Limit("twitter", "posts", T0 + MINUTE, "429")
+    posts = StoredLimit("twitter", "posts", T0 + MINUTE, "429")
     ledger.limit(posts)
-    ledger.limit(Limit("twitter", "daily", T0 + 3 * MINUTE, "17 a day"))
-    ledger.limit(Limit("mastodon", "posts", T0 + 9 * MINUTE, "another account's"))
+    ledger.limit(StoredLimit("twitter", "daily", T0 + 3 * MINUTE, "17 a day"))
+    ledger.limit(StoredLimit("mastodon", "posts", T0 + 9 * MINUTE, "another account's"))
     assert [each.kind for each in ledger.limits("twitter", T0)] == ["daily", "posts"]
     assert posts in ledger.limits("twitter", T0)
     assert [each.kind for each in ledger.limits("twitter", T0 + MINUTE)] == ["daily"]
-    ledger.limit(Limit("twitter", "daily", T0 - MINUTE, "over"))
+    ledger.limit(StoredLimit("twitter", "daily", T0 - MINUTE, "over"))
     assert ledger.limits("twitter", T0) == (posts,)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger.rows import Attempt, Limit, Spending
+from bot.ledger.rows import Attempt, Spending, StoredLimit
 from bot.ledger.store import Ledger
 from tests.helpers.ledger_setup import FAR, MINUTE, T0, opened_ledger, planned_thread
 from tests.helpers.paths import ROOT
@@ -47,7 +47,7 @@ def a_delivery(ledger: Ledger) -> None:
         ledger.sent(number, position, f"id {position}", "", T0)
     ledger.hold(number, 0, "gone", T0)
     ledger.adopt(number, 0, "id 9", "", T0)
-    ledger.limit(Limit("twitter", "posts", FAR, "429"))
+    ledger.limit(StoredLimit("twitter", "posts", FAR, "429"))
     ledger.checked(number, T0)
     ledger.sender("twitter", T0)
     with ledger.sending("mastodon", T0):

@@ -18,7 +18,7 @@ from bot.formatter.select import tidied
 from bot.model import Digest
 from bot.picture import draw as drawing_room
 from bot.picture.chart import LEAST_HEIGHT, MOST_HEIGHT, SMALLEST, WIDTH, chart, typeset
-from bot.picture.draw import Picture, check, describe, draw, undrawable
+from bot.picture.draw import DrawnPicture, check, describe, draw, undrawable
 from bot.picture.faces import CannotDraw, width
 from bot.picture.svg import Bar, Ink, Mark, Words
 from tests.helpers.digest_writer import digests
@@ -371,4 +371,4 @@ def test_ctrl_c_goes_further(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_picture_does_not_show_its_bytes() -> None:
-    assert "\\x89" not in repr(Picture(b"\x89PNG", "alt", 1, 1))
+    assert "\\x89" not in repr(DrawnPicture(b"\x89PNG", "alt", 1, 1))

@@ -19,16 +19,23 @@ from bot.posters import (
     twitter_answers,
     values,
 )
-from bot.posters.answers import Exchange, Fate, Reply, Rules, cannot_read, unanswered
+from bot.posters.answers import (
+    Exchange,
+    RefusalRules,
+    Reply,
+    TransportResult,
+    cannot_read,
+    unanswered,
+)
 from bot.posters.bluesky_records import uri_of
 from bot.posters.bluesky_session import session_in
-from bot.posters.poster import CannotRead, Outcome, Outgoing, Refusal, Sort
+from bot.posters.poster import CannotRead, Outcome, OutcomeKind, PostRequest, Refusal
 from tests.helpers.paths import SHARED
 from tests.helpers.poster_replies import NOW
 from tests.helpers.reply_strategies import any_body, any_json, words
 
-POST = Outgoing("Hot papers", "key")
-REPLY = Outgoing("1. A paper", "key", parent="77")
+POST = PostRequest("Hot papers", "key")
+REPLY = PostRequest("1. A paper", "key", parent="77")
 DID = "did:plc:4ylmn73gfraurawqf4wbmsh2"
 
 recorded_only = pytest.mark.skipif(
@@ -45,7 +52,7 @@ headers = st.dictionaries(header_names, st.one_of(words, st.text(max_size=30)), 
 statuses = st.one_of(st.sampled_from([200, 201, 400, 403, 404, 429, 500]), st.integers(100, 999))
 replies = st.builds(Reply, statuses, headers, any_body)
 
-PUBLISHED: list[Callable[[Exchange, Outgoing, datetime], Outcome]] = [
+PUBLISHED: list[Callable[[Exchange, PostRequest, datetime], Outcome]] = [
     twitter_answers.published,
     mastodon_answers.published,
     lambda exchange, post, now: bluesky_answers.published(exchange, post, DID, "a.b", now),
@@ -58,23 +65,23 @@ DELETED: list[Callable[[Exchange, str, datetime], Outcome]] = [
 
 
 def sound(outcome: Outcome) -> None:
-    assert (outcome.sort is Sort.REFUSED) is (outcome.refusal is not None)
-    assert bool(outcome.reason) is (outcome.sort is not Sort.SENT)
+    assert (outcome.sort is OutcomeKind.REFUSED) is (outcome.refusal is not None)
+    assert bool(outcome.reason) is (outcome.sort is not OutcomeKind.SENT)
     assert outcome.reason.isprintable()
-    assert bool(outcome.id) is (outcome.sort is Sort.SENT)
+    assert bool(outcome.id) is (outcome.sort is OutcomeKind.SENT)
     if outcome.until is not None:
-        assert outcome.sort is Sort.LATER
+        assert outcome.sort is OutcomeKind.LATER
         assert timedelta(0) < outcome.until - NOW <= timedelta(days=31)
 
 
 @pytest.mark.parametrize("published", PUBLISHED)
 @given(reply=replies, post=st.sampled_from([POST, REPLY]))
 def test_any_answer_to_a_post_is_judged(
-    published: Callable[[Exchange, Outgoing, datetime], Outcome], reply: Reply, post: Outgoing
+    published: Callable[[Exchange, PostRequest, datetime], Outcome], reply: Reply, post: PostRequest
 ) -> None:
-    outcome = published(Exchange(Fate.ANSWERED, reply), post, NOW)
+    outcome = published(Exchange(TransportResult.ANSWERED, reply), post, NOW)
     sound(outcome)
-    if outcome.sort is Sort.SENT:
+    if outcome.sort is OutcomeKind.SENT:
         assert reply.ok
         assert values.is_id(outcome.id) or outcome.id == uri_of(DID, post.key)
 
@@ -84,7 +91,7 @@ def test_any_answer_to_a_post_is_judged(
 def test_any_answer_to_a_deletion_is_judged(
     deleted: Callable[[Exchange, str, datetime], Outcome], reply: Reply
 ) -> None:
-    sound(deleted(Exchange(Fate.ANSWERED, reply), "5", NOW))
+    sound(deleted(Exchange(TransportResult.ANSWERED, reply), "5", NOW))
 
 
 @given(replies)
@@ -106,11 +113,11 @@ def test_any_answer_to_a_read_is_read(reply: Reply) -> None:
     assert own is None or all(post.id.startswith(f"at://{DID}/") for post, _ in own.posts)
     assert bluesky_answers.profile(DID, "a.b", "", reply.value()).advice
     for tell in (bluesky_errors.unread, bluesky_errors.no_session):
-        trouble = tell(Exchange(Fate.ANSWERED, reply), NOW)
+        trouble = tell(Exchange(TransportResult.ANSWERED, reply), NOW)
         assert trouble.message.isprintable()
         sound(bluesky_errors.not_sent(trouble))
     for rules in (twitter_answers.RULES, mastodon_answers.RULES, bluesky_answers.RULES):
-        error = cannot_read(Exchange(Fate.ANSWERED, reply), rules, NOW)
+        error = cannot_read(Exchange(TransportResult.ANSWERED, reply), rules, NOW)
         assert isinstance(error, CannotRead)
         assert error.message.isprintable()
 
@@ -144,13 +151,13 @@ def test_any_session_is_one_or_is_none(value: object) -> None:
 @pytest.mark.parametrize(
     ("fate", "sort", "refusal"),
     [
-        (Fate.UNSENT, Sort.LATER, None),
-        (Fate.UNFIT, Sort.REFUSED, Refusal.CONTENT),
-        (Fate.LOST, Sort.UNKNOWN, None),
+        (TransportResult.UNSENT, OutcomeKind.LATER, None),
+        (TransportResult.UNFIT, OutcomeKind.REFUSED, Refusal.CONTENT),
+        (TransportResult.LOST, OutcomeKind.UNKNOWN, None),
     ],
 )
 def test_without_an_answer_the_way_of_the_request_decides(
-    fate: Fate, sort: Sort, refusal: Refusal | None
+    fate: TransportResult, sort: OutcomeKind, refusal: Refusal | None
 ) -> None:
     exchange = Exchange(fate, None, "the connection broke off")
     outcome = unanswered(exchange, "X")
@@ -166,14 +173,14 @@ def test_without_an_answer_the_way_of_the_request_decides(
 
 def test_an_answer_shows_neither_headers_nor_body() -> None:
     reply = Reply(200, {"set-cookie": "s3cret"}, b"s3cret")
-    assert "s3cret" not in repr(Exchange(Fate.ANSWERED, reply))
+    assert "s3cret" not in repr(Exchange(TransportResult.ANSWERED, reply))
 
 
 def test_a_network_may_have_its_own_word_for_a_status() -> None:
-    rules = Rules(
+    rules = RefusalRules(
         "N", ("error",), ("x-ratelimit",), statuses={418: twitter_answers.RULES.hints[0].verdict}
     )
-    error = cannot_read(Exchange(Fate.ANSWERED, Reply(418)), rules, NOW)
+    error = cannot_read(Exchange(TransportResult.ANSWERED, Reply(418)), rules, NOW)
     assert str(error) == "N cannot be read: it answers 418"
 
 
@@ -344,12 +351,12 @@ def test_limits_are_believed_only_where_it_is_one(
         (told(retry_after=30), by_retry),
     ):
         until = None if seconds is None else NOW + timedelta(seconds=seconds)
-        exchange = Exchange(Fate.ANSWERED, Reply(status, headers, body))
+        exchange = Exchange(TransportResult.ANSWERED, Reply(status, headers, body))
         assert cannot_read(exchange, twitter_answers.RULES, NOW).until == until
         outcome = twitter_answers.published(exchange, POST, NOW)
         # of a post, a lack of credits is waited for without a time
         by_post = None if status == 402 and seconds == 3600 else until
-        assert outcome.until == (by_post if outcome.sort is Sort.LATER else None)
+        assert outcome.until == (by_post if outcome.sort is OutcomeKind.LATER else None)
 
 
 def test_times_are_in_utc() -> None:
@@ -363,23 +370,23 @@ def test_times_are_in_utc() -> None:
 def test_observed_refusals_of_x_mean_what_is_known_of_them() -> None:
     observed = json.loads((SHARED / "api/x/observed_errors.json").read_text(encoding="utf-8"))
     expected = {
-        "duplicate content": (Sort.UNKNOWN, None),
-        "v1.1 duplicate": (Sort.UNKNOWN, None),
+        "duplicate content": (OutcomeKind.UNKNOWN, None),
+        "v1.1 duplicate": (OutcomeKind.UNKNOWN, None),
         "reply/quote target not allowed (self-serve, since 2026-02-23)": (
-            Sort.REFUSED,
+            OutcomeKind.REFUSED,
             Refusal.REPLIES,
         ),
-        "reply target not allowed (older wording)": (Sort.REFUSED, Refusal.REPLIES),
-        "no credits left (pay-per-use)": (Sort.LATER, None),
-        "rate limit": (Sort.LATER, None),
-        "over capacity (v1.1 shape)": (Sort.UNKNOWN, None),
-        "v1.1 endpoint not in plan": (Sort.REFUSED, Refusal.SCOPE),
-        "create ok": (Sort.SENT, None),
+        "reply target not allowed (older wording)": (OutcomeKind.REFUSED, Refusal.REPLIES),
+        "no credits left (pay-per-use)": (OutcomeKind.LATER, None),
+        "rate limit": (OutcomeKind.LATER, None),
+        "over capacity (v1.1 shape)": (OutcomeKind.UNKNOWN, None),
+        "v1.1 endpoint not in plan": (OutcomeKind.REFUSED, Refusal.SCOPE),
+        "create ok": (OutcomeKind.SENT, None),
     }
     found = {}
     for case in observed:
         body = json.dumps(case["body"]).encode() if "body" in case else b""
-        exchange = Exchange(Fate.ANSWERED, Reply(case["status"], {}, body))
+        exchange = Exchange(TransportResult.ANSWERED, Reply(case["status"], {}, body))
         outcome = twitter_answers.published(exchange, REPLY, NOW)
         found[case["case"]] = (outcome.sort, outcome.refusal)
     assert {case: found[case] for case in expected} == expected

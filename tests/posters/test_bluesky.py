@@ -16,8 +16,8 @@ from bot.posters import bluesky, bluesky_client
 from bot.posters.bluesky_errors import no_session
 from bot.posters.bluesky_records import POST, uri_of
 from bot.posters.bluesky_session import home_in, moved_to
-from bot.posters.keeper import Keeper
-from bot.posters.poster import CannotRead, Outcome, Outgoing, Poster, Sort
+from bot.posters.keeper import SessionStore
+from bot.posters.poster import CannotRead, Outcome, OutcomeKind, Poster, PostRequest
 from bot.posters.tids import EPOCH, tid
 from bot.sandbox.bluesky.behaviour import SERVERS, BlueskyBehaviour, Standing
 from bot.sandbox.bluesky.cbor import cid_of
@@ -92,7 +92,7 @@ class SessionInMemory:
     def __init__(self, owner: str = "us") -> None:
         self.text = ""
         self.times = 0
-        self.keeper = Keeper(owner, lambda: self.text, self._keep)
+        self.keeper = SessionStore(owner, lambda: self.text, self._keep)
 
     def _keep(self, text: str) -> None:
         self.text = text
@@ -175,7 +175,9 @@ def test_every_answer_to_a_post_means_something(
     assert bool(outcome.mend) is (expected in (CREDENTIALS, ADDRESS))
     assert outcome.until is None
     if expected == SENT:
-        assert outcome == Outcome(Sort.SENT, URI, f"https://bsky.app/profile/{HANDLE}/post/{KEY}")
+        assert outcome == Outcome(
+            OutcomeKind.SENT, URI, f"https://bsky.app/profile/{HANDLE}/post/{KEY}"
+        )
 
 
 def test_what_is_sent_is_the_record_and_never_overwrites(
@@ -238,7 +240,7 @@ def test_a_limit_says_until_when(
     for method in (PUT, LIST, DELETE):
         route(server, method, full)
     outcomes = [poster.publish(ROOT), poster.delete(URI)]
-    assert [(each.sort, each.until) for each in outcomes] == [(Sort.LATER, until)] * 2
+    assert [(each.sort, each.until) for each in outcomes] == [(OutcomeKind.LATER, until)] * 2
     with pytest.raises(CannotRead) as caught:
         poster.look(NOW)
     assert (caught.value.until, caught.value.final) == (until, False)
@@ -283,7 +285,7 @@ def test_redirects_are_never_followed(
     for ask in (poster.profile, lambda: poster.look(NOW), lambda: poster.read(URI)):
         with pytest.raises(CannotRead):
             ask()
-    assert all(outcome.sort is not Sort.SENT for outcome in outcomes)
+    assert all(outcome.sort is not OutcomeKind.SENT for outcome in outcomes)
     assert "/elsewhere" not in [each.path.partition("?")[0] for each in server.requests]
 
 
@@ -295,12 +297,12 @@ def test_what_a_reply_refers_to_is_read_once_and_then_known(
 ) -> None:
     route(server, GET, json_reply(found(PARENT_URI)))
     route(server, PUT, PUT_WELL)
-    assert poster.publish(REPLY).sort is Sort.SENT
+    assert poster.publish(REPLY).sort is OutcomeKind.SENT
     refs = json.loads(server.requests[-1].body)["record"]["reply"]
     assert refs == {name: {"uri": PARENT_URI, "cid": CID} for name in ("root", "parent")}
     third = replace(REPLY, parent=URI, key=tid(NOW, 3))
     route(server, PUT, json_reply({"uri": uri_of(DID, third.key), "cid": CID}))
-    assert poster.publish(third).sort is Sort.SENT
+    assert poster.publish(third).sort is OutcomeKind.SENT
     assert asked(server) == [CREATE, GET, PUT, PUT]
 
 
@@ -516,7 +518,9 @@ def calls(it: BlueskyClient) -> list[str]:
     return [record.path.removeprefix("/xrpc/") for record in it.sandbox.requests]
 
 
-def at(it: BlueskyClient, keeper: Keeper | None = None, password: str = APP_PASSWORD) -> Poster:
+def at(
+    it: BlueskyClient, keeper: SessionStore | None = None, password: str = APP_PASSWORD
+) -> Poster:
     return bluesky.open_poster(
         Account("papers", Network.BLUESKY),
         handle=it.rules.handle,
@@ -622,12 +626,14 @@ def thread(it: BlueskyClient, poster: Poster, posts: int, first: int = 0) -> lis
         root = made[0].id if made else ""
         parent = made[-1].id if made else ""
         key = tid(it.clock.now, number)
-        made.append(poster.publish(Outgoing(f"{number}", key, parent, root, created=it.clock.now)))
+        made.append(
+            poster.publish(PostRequest(f"{number}", key, parent, root, created=it.clock.now))
+        )
     return made
 
 
 def test_a_thread_takes_one_login_and_one_request_a_post(it: BlueskyClient, here: Poster) -> None:
-    assert {outcome.sort for outcome in thread(it, here, 24)} == {Sort.SENT}
+    assert {outcome.sort for outcome in thread(it, here, 24)} == {OutcomeKind.SENT}
     assert calls(it) == [CREATE, *[PUT] * 24]
     assert it.sandbox.connections("bluesky") == 1
 
@@ -636,7 +642,7 @@ def test_a_kept_session_needs_no_login(it: BlueskyClient) -> None:
     kept = SessionInMemory()
     for run in range(3):
         poster = at(it, kept.keeper)
-        assert thread(it, poster, 2, 10 * run)[-1].sort is Sort.SENT
+        assert thread(it, poster, 2, 10 * run)[-1].sort is OutcomeKind.SENT
         poster.close()
     assert calls(it) == [CREATE, *[PUT] * 6]
     assert kept.times == 1
@@ -667,7 +673,7 @@ def test_a_session_that_ended_while_we_were_away_is_renewed_first(it: BlueskyCli
     for hours in (0, 3, 24 * 80):
         it.clock.advance(hours=hours)
         poster = at(it, kept.keeper)
-        assert thread(it, poster, 1, hours)[0].sort is Sort.SENT
+        assert thread(it, poster, 1, hours)[0].sort is OutcomeKind.SENT
         poster.close()
     assert calls(it) == [CREATE, PUT, REFRESH, PUT, REFRESH, PUT]
 
@@ -677,7 +683,7 @@ def test_a_refresh_token_that_is_over_leads_to_one_login(it: BlueskyClient) -> N
     for days in (0, 91):
         it.clock.advance(hours=24 * days)
         poster = at(it, kept.keeper)
-        assert thread(it, poster, 2, days)[1].sort is Sort.SENT
+        assert thread(it, poster, 2, days)[1].sort is OutcomeKind.SENT
         poster.close()
     assert calls(it) == [CREATE, PUT, PUT, REFRESH, CREATE, PUT, PUT]
 
@@ -689,7 +695,7 @@ def test_an_access_token_that_is_refused_is_renewed_and_the_post_goes_out_once(
     thread(it, poster, 1)
     it.rules.behaviour = replace(it.rules.behaviour, access_lasts=timedelta(hours=2))
     it.rules.pds.sessions.change_key()
-    assert thread(it, poster, 1, 1)[0].sort is Sort.SENT
+    assert thread(it, poster, 1, 1)[0].sort is OutcomeKind.SENT
     # the refresh token is signed with the old key as well: so there is one login
     assert calls(it) == [CREATE, PUT, PUT, REFRESH, CREATE, PUT]
     assert it.texts() == ["0", "1"]
@@ -721,13 +727,13 @@ def test_while_the_token_is_good_a_failed_renewal_puts_nothing_off(
     thread(it, poster, 1)
     it.clock.advance(hours=2, seconds=-60)
     it.sandbox.script(server_error(status), when=lambda request: request.path.endswith(REFRESH))
-    assert thread(it, poster, 1, 1)[0].sort is Sort.SENT
+    assert thread(it, poster, 1, 1)[0].sort is OutcomeKind.SENT
     it.clock.advance(seconds=61)
     it.sandbox.script(server_error(status), when=lambda request: request.path.endswith(REFRESH))
     outcome = thread(it, poster, 1, 2)[0]
     assert sort_and_refusal(outcome) == LATER
     assert f"it answers {status}" in outcome.reason
-    assert thread(it, poster, 1, 3)[0].sort is Sort.SENT
+    assert thread(it, poster, 1, 3)[0].sort is OutcomeKind.SENT
     assert calls(it).count(CREATE) == 1
     poster.close()
 
@@ -739,7 +745,7 @@ def test_a_refresh_whose_answer_is_lost_is_made_again_at_once(
     thread(it, here, 1)
     it.clock.advance(hours=3)
     it.sandbox.script(lost, when=lambda request: request.path.endswith(REFRESH))
-    assert thread(it, here, 1, 1)[0].sort is Sort.SENT
+    assert thread(it, here, 1, 1)[0].sort is OutcomeKind.SENT
     assert calls(it) == [CREATE, PUT, REFRESH, REFRESH, PUT]
 
 
@@ -756,7 +762,7 @@ def test_a_refresh_that_is_lost_twice_is_made_again_within_the_grace(
     poster.close()
     it.clock.advance(hours=1, seconds=3599)
     again = at(it, kept.keeper)
-    assert thread(it, again, 1, 2)[0].sort is Sort.SENT
+    assert thread(it, again, 1, 2)[0].sort is OutcomeKind.SENT
     assert calls(it) == [CREATE, PUT, *[REFRESH] * 3, PUT]
     again.close()
 
@@ -768,7 +774,7 @@ def test_after_the_grace_a_lost_refresh_costs_a_login(it: BlueskyClient) -> None
     it.sandbox.script(CLOSED_AFTER, when=lambda request: request.path.endswith(REFRESH), times=2)
     assert sort_and_refusal(thread(it, poster, 1, 1)[0]) == LATER
     it.clock.advance(hours=2, seconds=1)
-    assert thread(it, poster, 1, 2)[0].sort is Sort.SENT
+    assert thread(it, poster, 1, 2)[0].sort is OutcomeKind.SENT
     assert calls(it) == [CREATE, PUT, *[REFRESH] * 3, CREATE, PUT]
     poster.close()
 
@@ -781,7 +787,7 @@ def test_two_processes_with_one_session_do_not_log_each_other_out(it: BlueskyCli
     thread(it, second, 1, 1)
     it.clock.advance(hours=3)
     for number, sender in enumerate((first, second, first, second), 2):
-        assert thread(it, sender, 1, number)[0].sort is Sort.SENT
+        assert thread(it, sender, 1, number)[0].sort is OutcomeKind.SENT
     assert calls(it).count(CREATE) == 1
     first.close()
     second.close()
@@ -791,7 +797,7 @@ def test_a_revoked_app_password_ends_in_a_clear_error(it: BlueskyClient, here: P
     thread(it, here, 1)
     it.rules.revoke()
     # an access token outlives its app password: so says a real server
-    assert thread(it, here, 1, 1)[0].sort is Sort.SENT
+    assert thread(it, here, 1, 1)[0].sort is OutcomeKind.SENT
     it.clock.advance(hours=3)
     outcome = thread(it, here, 1, 2)[0]
     assert sort_and_refusal(outcome) == CREDENTIALS
@@ -837,7 +843,7 @@ def test_another_owner_s_session_is_none(it: BlueskyClient, owner: str) -> None:
     ours = SessionInMemory()
     ours.text = kept.text
     poster = at(it, ours.keeper)
-    assert thread(it, poster, 1, 1)[0].sort is Sort.SENT
+    assert thread(it, poster, 1, 1)[0].sort is OutcomeKind.SENT
     ended = [] if owner else [LOGOUT]
     assert calls(it) == [CREATE, PUT, *ended, CREATE, PUT]
     assert json.loads(ours.text)["owner"] == "us"
@@ -865,7 +871,7 @@ def test_what_was_kept_and_is_no_session_is_none(
     kept = SessionInMemory()
     kept.text = text
     route(server, PUT, PUT_WELL)
-    assert opened(server.url, kept.keeper).publish(ROOT).sort is Sort.SENT
+    assert opened(server.url, kept.keeper).publish(ROOT).sort is OutcomeKind.SENT
     assert asked(server) == [CREATE, PUT]
 
 
@@ -929,12 +935,12 @@ def test_a_limit_of_logins_says_until_when(it: BlueskyClient, here: Poster) -> N
     for _ in range(30):
         it.login()
     outcome = thread(it, here, 1)[0]
-    assert outcome.sort is Sort.LATER
+    assert outcome.sort is OutcomeKind.LATER
     assert outcome.until is not None
     left = outcome.until - it.clock.now
     assert timedelta(0) < left <= timedelta(seconds=301)
     it.clock.now = outcome.until
-    assert thread(it, here, 1, 1)[0].sort is Sort.SENT
+    assert thread(it, here, 1, 1)[0].sort is OutcomeKind.SENT
 
 
 def test_a_token_that_is_refused_time_and_again_is_not_asked_for_for_ever(
@@ -969,7 +975,7 @@ def test_a_token_that_says_nothing_is_used_until_it_is_refused(
     route(server, CREATE, json_reply(session(accessJwt=JWT.format(claims))))
     route(server, PUT, PUT_WELL)
     for _ in range(2):
-        assert poster.publish(ROOT).sort is Sort.SENT
+        assert poster.publish(ROOT).sort is OutcomeKind.SENT
     assert asked(server) == [CREATE, PUT, PUT]
 
 
@@ -998,14 +1004,14 @@ def test_a_session_is_kept_in_the_ledger(it: BlueskyClient, tmp_path: Path) -> N
 
     with Ledger.open(tmp_path / "bot.db") as ledger:
         assert ledger.session("bluesky") == ""
-        keeper = Keeper(
+        keeper = SessionStore(
             "us",
             lambda: ledger.session("bluesky"),
             lambda session: ledger.keep_session("bluesky", session),
         )
         for number in range(2):
             poster = at(it, keeper)
-            assert thread(it, poster, 1, number)[0].sort is Sort.SENT
+            assert thread(it, poster, 1, number)[0].sort is OutcomeKind.SENT
             poster.close()
             it.clock.advance(hours=3)
         assert json.loads(ledger.session("bluesky"))["did"] == it.rules.account
@@ -1212,7 +1218,7 @@ def test_an_account_that_has_moved_is_told_with_its_new_server(
     it: BlueskyClient, *, kept: bool
 ) -> None:
     session_kept = SessionInMemory()
-    assert thread(it, at(it, session_kept.keeper), 1)[0].sort is Sort.SENT
+    assert thread(it, at(it, session_kept.keeper), 1)[0].sort is OutcomeKind.SENT
     moves(it)
     asks: tuple[Callable[[Poster], object], ...] = (
         lambda poster: poster.profile(),
@@ -1256,7 +1262,7 @@ def test_no_answer_of_any_shape_raises_what_nobody_expects(
             poster = opened(server.url)
             for outcome in (poster.publish(ROOT), poster.publish(REPLY), poster.delete(URI)):
                 assert outcome.reason.isprintable()
-                assert (outcome.sort is Sort.SENT) is bool(outcome.id)
+                assert (outcome.sort is OutcomeKind.SENT) is bool(outcome.id)
             for ask in (lambda: poster.look(EPOCH), lambda: poster.read(URI), poster.profile):  # noqa: B023 - called at once
                 try:
                     ask()

@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from bot.cli import Surroundings, run
+from bot.cli import ProcessContext, run
 from bot.cli.talk import ask, ask_unseen
 from bot.errors import BotError, SettingsError, Unreachable
 from bot.posters import bluesky_login
 from bot.posters.bluesky_login import BASE_URL, begin
-from bot.posters.login import Granted, Login, WrongCode
+from bot.posters.login import GrantedTokens, PendingLogin, WrongCode
 from bot.sandbox import faults
 from bot.sandbox.bluesky.behaviour import SERVERS, BlueskyBehaviour, Standing
 from bot.sandbox.bluesky.rules import APP_PASSWORD, HANDLE
@@ -62,7 +62,7 @@ def server() -> Iterator[HttpServer]:
         yield running
 
 
-def opened(it: BlueskyClient, handle: str = HANDLE) -> Login:
+def opened(it: BlueskyClient, handle: str = HANDLE) -> PendingLogin:
     return begin(handle, it.sandbox.url("bluesky"), 10.0, it.clock)
 
 
@@ -70,7 +70,7 @@ def paths(it: BlueskyClient) -> list[str]:
     return [record.path for record in it.sandbox.requests]
 
 
-def tried(server: HttpServer, reply: Reply, timeout: float = 10.0) -> Granted:
+def tried(server: HttpServer, reply: Reply, timeout: float = 10.0) -> GrantedTokens:
     server.route(CREATE, reply)
     return begin("a.example", server.url, timeout, lambda: NOW).redeem("abcd-efgh-ijkl-mnop")
 
@@ -289,7 +289,7 @@ def bot(
         person = TypingUser(capsys, answers)
         monkeypatch.setattr(sys, "stdin", person)
         base = {"BLUESKY_SERVICE_URL": it.sandbox.url("bluesky")}
-        status = run(arguments, Surroundings(base | environ, tmp_path))
+        status = run(arguments, ProcessContext(base | environ, tmp_path))
         person.look()
         assert "Traceback" not in person.out + person.err
         return status, person.out, person.err

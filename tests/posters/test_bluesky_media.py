@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from bot.model import Card
 from bot.posters.bluesky_records import Image, record, size_of
-from bot.posters.poster import Poster, Sort, Upload
+from bot.posters.poster import OutcomeKind, Poster, Upload
 from tests.helpers.bluesky_poster import (
     CREATE,
     PUT,
@@ -146,7 +146,7 @@ def test_a_lost_answer_is_unknown_and_the_next_upload_is_another(
     lost = poster.upload(PICTURE)
     assert (sort_and_refusal(lost), lost.id) == (UNKNOWN, "")
     route(server, UPLOAD, UPLOADED)
-    assert poster.upload(PICTURE).sort is Sort.SENT
+    assert poster.upload(PICTURE).sort is OutcomeKind.SENT
 
 
 @pytest.mark.parametrize("name", ["ExpiredToken", "InvalidToken", "AuthMissing"])
@@ -253,7 +253,7 @@ def test_the_record_names_the_blob_its_words_and_its_shape(
     route(server, UPLOAD, json_reply({"blob": NAMED | {"planted": "by the server"}, "more": 1}))
     route(server, PUT, PUT_WELL)
     outcome = poster.publish(replace(ROOT, media=(poster.upload(PICTURE).id,)))
-    assert (outcome.sort, outcome.bare) == (Sort.SENT, "")
+    assert (outcome.sort, outcome.bare) == (OutcomeKind.SENT, "")
     assert put(server)["embed"] == {"$type": "app.bsky.embed.images", "images": [SHAPED]}
 
 
@@ -283,7 +283,7 @@ def test_what_was_not_uploaded_is_not_ready_and_is_missed(
     assert "is no upload" in ready.reason
     assert "\n" not in ready.reason
     outcome = poster.publish(replace(ROOT, media=(media, mine)))
-    assert (outcome.sort, outcome.bare) == (Sort.SENT, "1 of 2 media are missing")
+    assert (outcome.sort, outcome.bare) == (OutcomeKind.SENT, "1 of 2 media are missing")
     assert put(server)["embed"] == {"$type": "app.bsky.embed.images", "images": [SHAPED]}
 
 

@@ -27,7 +27,7 @@ from bot.posters.bluesky_records import (
     seen,
     uri_of,
 )
-from bot.posters.poster import Outgoing
+from bot.posters.poster import PostRequest
 from bot.sandbox.bluesky.cbor import encode
 from bot.sandbox.bluesky.formats import is_language, is_uri
 from bot.sandbox.bluesky.schema import Invalid
@@ -39,7 +39,7 @@ DID = "did:plc:4ylmn73gfraurawqf4wbmsh2"
 KEY = "3mfyouuy62222"
 CID = "bafyreiemww3as2zw3ntmkfw7n5rtmbjrudfybpuo5j5enyhngfxmle3yti"
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123_999, UTC)
-PLAIN = Outgoing("Hot papers", KEY, created=NOW)
+PLAIN = PostRequest("Hot papers", KEY, created=NOW)
 FAMILY = "👩‍👩‍👧‍👦"
 FACET = "app.bsky.richtext.facet"
 
@@ -210,7 +210,7 @@ def test_a_card_of_no_address_is_left_out() -> None:
 # -- against the lexicons --------------------------------------------------------------------------
 
 posts = st.builds(
-    Outgoing,
+    PostRequest,
     text=st.text(max_size=200),
     key=st.just(KEY),
     language=st.from_regex(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", fullmatch=True),
@@ -232,7 +232,7 @@ posts = st.builds(
 
 
 @given(posts)
-def test_whatever_a_post_is_its_record_is_one_that_the_lexicon_takes(post: Outgoing) -> None:
+def test_whatever_a_post_is_its_record_is_one_that_the_lexicon_takes(post: PostRequest) -> None:
     ref = Ref(uri_of(DID, KEY), CID)
     made = record(post, ref, ref)
     check_record(made)
@@ -298,7 +298,7 @@ def test_neither_graphemes_nor_bytes_are_ever_too_many(
             thread(digest(paper()), account(Network.BLUESKY), tmp_path)
         return
     for post in thread(digest(paper()), account(Network.BLUESKY), tmp_path).posts:
-        made = record(Outgoing(post.text, KEY, spans=post.spans, card=post.card), None, None)
+        made = record(PostRequest(post.text, KEY, spans=post.spans, card=post.card), None, None)
         check_record(made)
 
 
@@ -306,7 +306,7 @@ def test_a_thread_s_links_and_tags_are_all_there() -> None:
     tagged = account(Network.BLUESKY, hashtags=("arXiv", "ML"))
     source = digest(paper(1), paper(2), url="https://example.org/hot")
     made = [
-        record(Outgoing(post.text, KEY, spans=post.spans, card=post.card), None, None)
+        record(PostRequest(post.text, KEY, spans=post.spans, card=post.card), None, None)
         for post in thread(source, tagged).posts
     ]
     leads = [led(each) for each in made]

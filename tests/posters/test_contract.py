@@ -16,7 +16,15 @@ import pytest
 
 from bot.model import Account, Network
 from bot.posters import bluesky, mastodon, twitter
-from bot.posters.poster import CannotRead, Outcome, Outgoing, Poster, Refusal, Seen, Sort
+from bot.posters.poster import (
+    CannotRead,
+    Outcome,
+    OutcomeKind,
+    Poster,
+    PostRequest,
+    Refusal,
+    RemotePost,
+)
 from bot.posters.tids import tid
 from bot.posters.undo import normal
 from bot.sandbox.bluesky.behaviour import SERVERS as BLUESKY_SERVERS
@@ -25,9 +33,9 @@ from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules
 from bot.sandbox.faults import Fault
 from bot.sandbox.mastodon.behaviour import SERVERS, Markup, MastodonBehaviour, Orphans
 from bot.sandbox.mastodon.rules import MastodonRules
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.server import Sandbox
-from bot.sandbox.x.behaviour import Names, XBehaviour
+from bot.sandbox.x.behaviour import FieldNames, XBehaviour
 from bot.sandbox.x.rules import XRules
 from tests.helpers.fake_poster import (
     LOST,
@@ -75,14 +83,14 @@ class PosterWorld:
     def post(self, text: str, parent: str = "", key: str = "") -> Outcome:
         self.clock.tick()
         key = key or self.key(text, self.clock.now)
-        return self.poster.publish(Outgoing(text, key, parent, created=self.clock.now))
+        return self.poster.publish(PostRequest(text, key, parent, created=self.clock.now))
 
     def sent(self, text: str, parent: str = "") -> str:
         outcome = self.post(text, parent)
-        assert (outcome.sort, outcome.flaw) == (Sort.SENT, ""), outcome
+        assert (outcome.sort, outcome.flaw) == (OutcomeKind.SENT, ""), outcome
         return outcome.id
 
-    def seen(self, after: str = "") -> tuple[Seen, ...]:
+    def seen(self, after: str = "") -> tuple[RemotePost, ...]:
         look = self.poster.look(START, after)
         assert look.complete
         return look.posts
@@ -182,7 +190,7 @@ def bluesky_like(stack: ExitStack, behaviour: BlueskyBehaviour) -> Iterator[Post
         # of tokens all are refused, and then the login; anything else befalls what follows a login
         about_tokens, doomed = name.startswith("401"), [True]
 
-        def decide(record: Record) -> Fault | None:
+        def decide(record: RequestRecord) -> Fault | None:
             is_login = record.path.endswith("Session")
             if not doomed or (is_login and not about_tokens):
                 return None
@@ -225,7 +233,7 @@ def world(
 WORLDS: dict[str, Callable[[ExitStack], AbstractContextManager[PosterWorld]]] = {
     "fake": fake,
     "x": lambda stack: x(stack, XBehaviour()),
-    "x-posts": lambda stack: x(stack, XBehaviour(names=Names.POSTS)),
+    "x-posts": lambda stack: x(stack, XBehaviour(names=FieldNames.POSTS)),
     **{
         f"mastodon-{behaviour.version.split()[0]}": (
             lambda stack, behaviour=behaviour: mastodon_like(stack, behaviour)  # type: ignore[misc]
@@ -249,7 +257,7 @@ def net(request: pytest.FixtureRequest) -> Iterator[PosterWorld]:
 
 def test_a_root_is_sent_once_and_read_back(net: PosterWorld) -> None:
     outcome = net.post("Hot papers of the day")
-    assert outcome.sort is Sort.SENT
+    assert outcome.sort is OutcomeKind.SENT
     assert outcome.url.startswith("http")
     assert (outcome.reason, outcome.refusal, outcome.until, outcome.flaw) == ("", None, None, "")
     (post,) = net.seen()
@@ -355,11 +363,11 @@ def test_what_is_not_there_is_not_read(net: PosterWorld, post_id: str) -> None:
 
 def test_a_post_is_deleted_and_may_be_so_twice(net: PosterWorld) -> None:
     sent = net.sent("a mistake")
-    assert net.poster.delete(sent).sort is Sort.SENT
+    assert net.poster.delete(sent).sort is OutcomeKind.SENT
     assert net.there() == []
     assert net.poster.read(sent) is None
     assert net.seen() == ()
-    assert net.poster.delete(sent).sort is Sort.SENT
+    assert net.poster.delete(sent).sort is OutcomeKind.SENT
 
 
 def test_a_reply_to_what_is_gone_is_refused_or_its_flaw_is_told(net: PosterWorld) -> None:
@@ -367,46 +375,46 @@ def test_a_reply_to_what_is_gone_is_refused_or_its_flaw_is_told(net: PosterWorld
     net.remove(first)
     outcome = net.post("second", first)
     if net.orphans is Orphans.ROOT:
-        assert outcome.sort is Sort.SENT
+        assert outcome.sort is OutcomeKind.SENT
         assert outcome.flaw == f"it replies to nothing, and was to reply to {first}"
         assert net.there() == [outcome.id]
     elif net.orphans is Orphans.BREAKS:
-        assert outcome.sort is Sort.UNKNOWN
+        assert outcome.sort is OutcomeKind.UNKNOWN
         assert net.there() == []
     elif net.orphans is Orphans.TAKEN:
-        assert (outcome.sort, outcome.flaw) == (Sort.SENT, "")
+        assert (outcome.sort, outcome.flaw) == (OutcomeKind.SENT, "")
         assert net.seen()[0].parent == first
     elif net.orphans is None:
         # a thread that is carried on by another run is looked for before
-        assert (outcome.sort, outcome.flaw) == (Sort.SENT, "")
+        assert (outcome.sort, outcome.flaw) == (OutcomeKind.SENT, "")
         assert net.seen()[0].parent == first
         outcome = net.post("third", first)
-        assert (outcome.sort, outcome.refusal) == (Sort.REFUSED, Refusal.PARENT)
+        assert (outcome.sort, outcome.refusal) == (OutcomeKind.REFUSED, Refusal.PARENT)
     else:
-        assert (outcome.sort, outcome.refusal) == (Sort.REFUSED, Refusal.PARENT)
+        assert (outcome.sort, outcome.refusal) == (OutcomeKind.REFUSED, Refusal.PARENT)
         assert net.there() == []
 
 
 def test_a_lost_answer_is_unknown_and_the_post_is_found(net: PosterWorld) -> None:
     net.fail("lost after")
     outcome = net.post("out there")
-    assert (outcome.sort, outcome.id) == (Sort.UNKNOWN, "")
+    assert (outcome.sort, outcome.id) == (OutcomeKind.UNKNOWN, "")
     assert outcome.reason
     assert [post.text for post in net.seen()] == ["out there"]
 
 
 def test_a_lost_request_is_unknown_and_no_post_is_found(net: PosterWorld) -> None:
     net.fail("lost before")
-    assert net.post("never was").sort is Sort.UNKNOWN
+    assert net.post("never was").sort is OutcomeKind.UNKNOWN
     assert net.seen() == ()
-    assert net.post("never was").sort is Sort.SENT
+    assert net.post("never was").sort is OutcomeKind.SENT
 
 
 def test_without_a_network_nothing_is_sent(net: PosterWorld) -> None:
     with net.away():
         outcome = net.post("nobody hears this")
-        assert (outcome.sort, outcome.until) == (Sort.LATER, None)
-        assert net.poster.delete("1").sort is Sort.LATER
+        assert (outcome.sort, outcome.until) == (OutcomeKind.LATER, None)
+        assert net.poster.delete("1").sort is OutcomeKind.LATER
         for ask in (lambda: net.poster.look(START), lambda: net.poster.read("1")):
             with pytest.raises(CannotRead) as caught:
                 ask()
@@ -420,7 +428,7 @@ def test_without_a_network_nothing_is_sent(net: PosterWorld) -> None:
 def test_refused_tokens_are_said_to_be_so(net: PosterWorld) -> None:
     net.fail("401")
     outcome = net.post("who am I?")
-    assert (outcome.sort, outcome.refusal) == (Sort.REFUSED, Refusal.CREDENTIALS)
+    assert (outcome.sort, outcome.refusal) == (OutcomeKind.REFUSED, Refusal.CREDENTIALS)
     net.fail("401 read")
     with pytest.raises(CannotRead) as caught:
         net.seen()
@@ -433,7 +441,7 @@ def test_a_limit_says_when_it_ends(net: PosterWorld) -> None:
     net.clock.now -= timedelta(seconds=2)  # the next post moves it on
     net.fail("429")
     outcome = net.post("too much")
-    assert outcome.sort is Sort.LATER
+    assert outcome.sort is OutcomeKind.LATER
     assert outcome.until is not None
     # Headers may know whole seconds only; to come back early would be wrong.
     assert ends - timedelta(seconds=1) < outcome.until <= ends + timedelta(seconds=1)

@@ -7,7 +7,16 @@ from decimal import Decimal
 
 import pytest
 
-from bot.posters.poster import CannotRead, Look, Outcome, Outgoing, Poster, Profile, Seen, Sort
+from bot.posters.poster import (
+    AccountProfile,
+    CannotRead,
+    Outcome,
+    OutcomeKind,
+    Poster,
+    PostRequest,
+    RemotePost,
+    Timeline,
+)
 from tests.helpers.fake_poster import (
     DUPLICATE,
     LOST,
@@ -42,30 +51,30 @@ def fake(clock: FixedClock) -> FakePoster:
     return FakePoster(clock)
 
 
-def post(text: str, parent: str = "", key: str = "") -> Outgoing:
-    return Outgoing(text, key or text, parent)
+def post(text: str, parent: str = "", key: str = "") -> PostRequest:
+    return PostRequest(text, key or text, parent)
 
 
-def texts(look: Look) -> list[str]:
+def texts(look: Timeline) -> list[str]:
     return [seen.text for seen in look.posts]
 
 
 def test_it_is_a_poster(fake: FakePoster) -> None:
     poster: Poster = fake
-    assert poster.publish(post("a")).sort is Sort.SENT
+    assert poster.publish(post("a")).sort is OutcomeKind.SENT
 
 
 def test_a_step_is_for_one_request_of_its_kind(fake: FakePoster) -> None:
     fake.script(Step(LOST, Commit.NEVER))
     assert fake.look(START).posts == ()
     assert fake.publish(post("a")) == LOST
-    assert fake.publish(post("a")).sort is Sort.SENT
+    assert fake.publish(post("a")).sort is OutcomeKind.SENT
     assert len(fake.live()) == 1
 
 
 def test_a_step_may_be_for_a_request_by_its_number(fake: FakePoster) -> None:
     fake.script(Step(LOST), at=3)
-    assert fake.publish(post("a")).sort is Sort.SENT
+    assert fake.publish(post("a")).sort is OutcomeKind.SENT
     fake.look(START)
     assert fake.publish(post("b")) == LOST
     assert [seen.text for seen in fake.live()] == ["a", "b"]
@@ -114,18 +123,18 @@ def test_what_is_not_committed_and_not_scripted_otherwise_was_not_sent(fake: Fak
 
 
 def test_reads_may_be_answered_otherwise(fake: FakePoster) -> None:
-    seen = Seen("9", "", "other", "", START)
-    fake.script(Step(Look((seen,), complete=False)), kind=Kind.LOOK)
+    seen = RemotePost("9", "", "other", "", START)
+    fake.script(Step(Timeline((seen,), complete=False)), kind=Kind.LOOK)
     fake.script(Step(seen), kind=Kind.READ)
-    fake.script(Step(Profile("7", "us", "")), kind=Kind.PROFILE)
-    assert fake.look(START) == Look((seen,), complete=False)
+    fake.script(Step(AccountProfile("7", "us", "")), kind=Kind.PROFILE)
+    assert fake.look(START) == Timeline((seen,), complete=False)
     assert fake.read("1") == seen
-    assert fake.profile() == Profile("7", "us", "")
+    assert fake.profile() == AccountProfile("7", "us", "")
 
 
 def test_an_account_that_cannot_be_read_can_still_post(fake: FakePoster) -> None:
     fake.unreadable = CannotRead("the plan does not allow it", final=True)
-    assert fake.publish(post("a")).sort is Sort.SENT
+    assert fake.publish(post("a")).sort is OutcomeKind.SENT
     for ask in (lambda: fake.look(START), lambda: fake.read("1")):
         with pytest.raises(CannotRead):
             ask()
@@ -149,7 +158,7 @@ def test_keys_and_duplicates_count_where_they_are_told_to(fake: FakePoster) -> N
     fake.keeps_keys = False
     fake.refuses_duplicates = True
     assert fake.publish(post("a")) == DUPLICATE
-    assert fake.publish(post("b")).sort is Sort.SENT
+    assert fake.publish(post("b")).sort is OutcomeKind.SENT
 
 
 def test_a_reply_may_forget_its_parent(fake: FakePoster) -> None:
@@ -180,7 +189,7 @@ def test_it_costs_what_it_is_told_to(fake: FakePoster) -> None:
 
 
 def test_a_limit_ends_when_it_is_told_to() -> None:
-    assert limited(START) == Outcome(Sort.LATER, reason="429", until=START)
+    assert limited(START) == Outcome(OutcomeKind.LATER, reason="429", until=START)
 
 
 def test_it_notes_what_it_was_asked(fake: FakePoster) -> None:

@@ -15,11 +15,11 @@ import requests
 import urllib3
 from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 
-from bot.posters.answers import Exchange, Fate
-from bot.posters.http import Detour, Line
+from bot.posters.answers import Exchange, TransportResult
+from bot.posters.http import ApiSession, BaseUrlRewrite
 from bot.posters.troubles import TooLarge, words
 from bot.sandbox.wire import Request as Signed
-from bot.sandbox.x.oauth1 import Keys, signed
+from bot.sandbox.x.oauth1 import OAuthKeys, signed
 from tests.helpers.http_server import HttpServer, Reply, Request, dripping, endless
 
 SOON = 0.3
@@ -40,11 +40,11 @@ def server() -> Iterator[HttpServer]:
 
 
 @pytest.fixture
-def opened() -> Iterator[Callable[..., Line]]:
-    lines: list[Line] = []
+def opened() -> Iterator[Callable[..., ApiSession]]:
+    lines: list[ApiSession] = []
 
-    def line(base: str, timeout: float = 10.0, *secrets: str) -> Line:
-        lines.append(Line(base, timeout, secrets))
+    def line(base: str, timeout: float = 10.0, *secrets: str) -> ApiSession:
+        lines.append(ApiSession(base, timeout, secrets))
         return lines[-1]
 
     yield line
@@ -52,18 +52,18 @@ def opened() -> Iterator[Callable[..., Line]]:
         each.close()
 
 
-def post(line: Line, url: str) -> Exchange:
+def post(line: ApiSession, url: str) -> Exchange:
     return line.once(lambda: line.session.post(url, data={"status": "x"}))
 
 
 def test_an_answer_is_kept_whole_and_the_sdk_has_nothing_to_work_through(
-    server: HttpServer, opened: Callable[..., Line]
+    server: HttpServer, opened: Callable[..., ApiSession]
 ) -> None:
     url = server.route("/", Reply(b'{"id": "1"}', 201, {"X-Limit": "7"}))
     line = opened(server.url)
     read: list[object] = []
     exchange = line.once(lambda: read.append(line.session.post(url).json()))
-    assert exchange.fate is Fate.ANSWERED
+    assert exchange.fate is TransportResult.ANSWERED
     assert exchange.reply is not None
     assert (exchange.reply.status, exchange.reply.value()) == (201, {"id": "1"})
     assert exchange.reply.headers["x-limit"] == "7"
@@ -71,7 +71,7 @@ def test_an_answer_is_kept_whole_and_the_sdk_has_nothing_to_work_through(
     assert "id" not in repr(exchange)  # a body may hold anything
 
 
-def test_a_body_in_gzip_is_read(server: HttpServer, opened: Callable[..., Line]) -> None:
+def test_a_body_in_gzip_is_read(server: HttpServer, opened: Callable[..., ApiSession]) -> None:
     body = gzip.compress(b'{"id": "1"}')
     url = server.route("/", Reply(body, headers={"Content-Encoding": "gzip"}))
     reply = post(opened(server.url), url).reply
@@ -81,7 +81,7 @@ def test_a_body_in_gzip_is_read(server: HttpServer, opened: Callable[..., Line])
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_no_redirect_is_followed(
-    server: HttpServer, opened: Callable[..., Line], status: int
+    server: HttpServer, opened: Callable[..., ApiSession], status: int
 ) -> None:
     url = server.route("/", Reply(b"", status, {"Location": "/elsewhere"}))
     exchange = post(opened(server.url), url)
@@ -90,7 +90,7 @@ def test_no_redirect_is_followed(
     assert [request.path for request in server.requests] == ["/"]
 
 
-def test_one_call_makes_one_request(server: HttpServer, opened: Callable[..., Line]) -> None:
+def test_one_call_makes_one_request(server: HttpServer, opened: Callable[..., ApiSession]) -> None:
     url = server.route("/", Reply(b"{}"))
     line = opened(server.url)
 
@@ -98,14 +98,14 @@ def test_one_call_makes_one_request(server: HttpServer, opened: Callable[..., Li
         for _ in range(2):
             line.session.post(url)
 
-    assert line.once(twice).fate is Fate.ANSWERED
+    assert line.once(twice).fate is TransportResult.ANSWERED
     assert len(server.requests) == 1
-    assert line.once(twice).fate is Fate.ANSWERED
+    assert line.once(twice).fate is TransportResult.ANSWERED
     assert len(server.requests) == 2
 
 
 def test_an_sdk_that_tries_again_by_itself_does_not_get_through(
-    server: HttpServer, opened: Callable[..., Line]
+    server: HttpServer, opened: Callable[..., ApiSession]
 ) -> None:
     url = server.route("/", Reply(b"", raw=True), Reply(b"{}"))
     line = opened(server.url)
@@ -116,12 +116,12 @@ def test_an_sdk_that_tries_again_by_itself_does_not_get_through(
         except requests.ConnectionError:
             line.session.post(url)
 
-    assert line.once(stubborn).fate is Fate.LOST
+    assert line.once(stubborn).fate is TransportResult.LOST
     assert len(server.requests) == 1
 
 
 def test_what_an_sdk_raises_over_an_answer_does_not_undo_it(
-    server: HttpServer, opened: Callable[..., Line]
+    server: HttpServer, opened: Callable[..., ApiSession]
 ) -> None:
     url = server.route("/", Reply(b"{}"))
     line = opened(server.url)
@@ -130,10 +130,10 @@ def test_what_an_sdk_raises_over_an_answer_does_not_undo_it(
         line.session.post(url)
         raise TypeError("cannot read the headers")
 
-    assert line.once(clumsy).fate is Fate.ANSWERED
+    assert line.once(clumsy).fate is TransportResult.ANSWERED
 
 
-def test_no_cookie_is_kept(server: HttpServer, opened: Callable[..., Line]) -> None:
+def test_no_cookie_is_kept(server: HttpServer, opened: Callable[..., ApiSession]) -> None:
     url = server.route("/", Reply(b"{}", headers={"Set-Cookie": "tracked=1; Path=/"}))
     line = opened(server.url)
     post(line, url)
@@ -150,27 +150,27 @@ def free_port() -> int:
         return int(unused.getsockname()[1])
 
 
-def test_a_refused_connection_is_unsent(opened: Callable[..., Line]) -> None:
+def test_a_refused_connection_is_unsent(opened: Callable[..., ApiSession]) -> None:
     base = f"http://127.0.0.1:{free_port()}"
     exchange = post(opened(base), base)
-    assert exchange == Exchange(Fate.UNSENT, None, "the connection is refused")
+    assert exchange == Exchange(TransportResult.UNSENT, None, "the connection is refused")
 
 
-def test_a_host_without_address_is_unsent(opened: Callable[..., Line]) -> None:
+def test_a_host_without_address_is_unsent(opened: Callable[..., ApiSession]) -> None:
     base = "http://nowhere.invalid"
     exchange = post(opened(base), base)
-    assert exchange == Exchange(Fate.UNSENT, None, "no address is known for its host")
+    assert exchange == Exchange(TransportResult.UNSENT, None, "no address is known for its host")
 
 
-def test_tls_that_fails_is_unsent(server: HttpServer, opened: Callable[..., Line]) -> None:
+def test_tls_that_fails_is_unsent(server: HttpServer, opened: Callable[..., ApiSession]) -> None:
     base = f"https://127.0.0.1:{server.port}"
     exchange = post(opened(base), base)
-    assert exchange.fate is Fate.UNSENT
+    assert exchange.fate is TransportResult.UNSENT
     assert "TLS" in exchange.trouble
     assert server.requests == []
 
 
-def test_a_connection_that_is_not_made_in_time_is_unsent(opened: Callable[..., Line]) -> None:
+def test_a_connection_that_is_not_made_in_time_is_unsent(opened: Callable[..., ApiSession]) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -184,51 +184,53 @@ def test_a_connection_that_is_not_made_in_time_is_unsent(opened: Callable[..., L
         finally:
             for each in waiting:
                 each.close()
-    assert exchange == Exchange(Fate.UNSENT, None, "no connection within 0.3 seconds")
+    assert exchange == Exchange(TransportResult.UNSENT, None, "no connection within 0.3 seconds")
 
 
 def test_a_proxy_that_makes_no_tunnel_is_unsent(
-    server: HttpServer, opened: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, opened: Callable[..., ApiSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("https_proxy", server.url)
     exchange = post(opened("https://nowhere.invalid"), "https://nowhere.invalid/2/tweets")
-    assert exchange == Exchange(Fate.UNSENT, None, "the proxy does not let us through")
+    assert exchange == Exchange(TransportResult.UNSENT, None, "the proxy does not let us through")
 
 
 def test_a_proxy_carries_what_is_not_for_this_machine(
-    server: HttpServer, opened: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, opened: Callable[..., ApiSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", server.url)
     exchange = post(opened("http://nowhere.invalid"), "http://nowhere.invalid/x")
-    assert exchange.fate is Fate.ANSWERED
+    assert exchange.fate is TransportResult.ANSWERED
     assert [request.path for request in server.requests] == ["http://nowhere.invalid/x"]
 
 
 def test_a_proxy_is_not_asked_for_this_machine(
-    server: HttpServer, opened: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, opened: Callable[..., ApiSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
     url = server.route("/", Reply(b"{}"))
-    assert post(opened(server.url), url).fate is Fate.ANSWERED
+    assert post(opened(server.url), url).fate is TransportResult.ANSWERED
 
 
 def test_text_that_cannot_be_encoded_is_unfit(
-    server: HttpServer, opened: Callable[..., Line]
+    server: HttpServer, opened: Callable[..., ApiSession]
 ) -> None:
     line = opened(server.url)
     exchange = line.once(lambda: line.session.post(server.url, data={"status": "\ud800"}))
-    assert exchange == Exchange(Fate.UNFIT, None, "its text cannot be encoded")
+    assert exchange == Exchange(TransportResult.UNFIT, None, "its text cannot be encoded")
     assert server.requests == []
 
 
-def test_a_call_that_makes_no_request_is_not_understood(opened: Callable[..., Line]) -> None:
+def test_a_call_that_makes_no_request_is_not_understood(opened: Callable[..., ApiSession]) -> None:
     line = opened("http://127.0.0.1")
 
     def confused() -> None:
         raise ValueError("Invalid visibility value!")
 
-    assert line.once(confused) == Exchange(Fate.LOST, None, "no request was made (ValueError)")
-    assert line.once(lambda: None).fate is Fate.LOST
+    assert line.once(confused) == Exchange(
+        TransportResult.LOST, None, "no request was made (ValueError)"
+    )
+    assert line.once(lambda: None).fate is TransportResult.LOST
 
 
 # -- what may have been sent -----------------------------------------------------------------------
@@ -259,13 +261,13 @@ LOST: dict[str, tuple[Reply, str]] = {
 
 @pytest.mark.parametrize("case", LOST)
 def test_what_breaks_after_the_first_byte_is_lost(
-    server: HttpServer, opened: Callable[..., Line], case: str
+    server: HttpServer, opened: Callable[..., ApiSession], case: str
 ) -> None:
     reply, said = LOST[case]
     timeout = SOON if "0.3" in said else 10.0
     url = server.route("/", reply)
     exchange = post(opened(server.url, timeout), url)
-    assert (exchange.fate, exchange.reply) == (Fate.LOST, None)
+    assert (exchange.fate, exchange.reply) == (TransportResult.LOST, None)
     assert said in exchange.trouble
     assert len(server.requests) == 1
 
@@ -274,23 +276,23 @@ def test_an_answer_is_overdue_by_the_clock_not_by_the_byte(server: HttpServer) -
     url = server.route("/", Reply(b"{}"))
     # made, asked, twice while it connects, sent; and from then on it is late
     times = iter([0.0] * 5)
-    line = Line(server.url, 10.0, clock=lambda: next(times, 10.0))
+    line = ApiSession(server.url, 10.0, clock=lambda: next(times, 10.0))
     exchange = post(line, url)
-    assert exchange == Exchange(Fate.LOST, None, "no whole answer within 10 seconds")
+    assert exchange == Exchange(TransportResult.LOST, None, "no whole answer within 10 seconds")
     line.close()
 
 
 def test_a_kept_connection_that_dies_under_a_request_leaves_its_fate_open(
-    server: HttpServer, opened: Callable[..., Line]
+    server: HttpServer, opened: Callable[..., ApiSession]
 ) -> None:
     url = server.route("/", Reply(b"{}"), Reply(b"", raw=True, reset=True))
     line = opened(server.url)
-    assert post(line, url).fate is Fate.ANSWERED
-    assert post(line, url).fate is Fate.LOST
+    assert post(line, url).fate is TransportResult.ANSWERED
+    assert post(line, url).fate is TransportResult.LOST
     assert len(server.requests) == 2
 
 
-def ask_twice(line: Line, url: str) -> Exchange:
+def ask_twice(line: ApiSession, url: str) -> Exchange:
     return line.idempotent(lambda: line.session.get(url))
 
 
@@ -298,14 +300,14 @@ def ask_twice(line: Line, url: str) -> Exchange:
 @pytest.mark.parametrize("case", ["closed", "reset"])
 def test_what_may_be_carried_out_twice_is_asked_again_where_a_connection_broke(
     server: HttpServer,
-    opened: Callable[..., Line],
+    opened: Callable[..., ApiSession],
     case: str,
     kept: bool,  # noqa: FBT001 - pytest calls it
 ) -> None:
     line, well = opened(server.url), Reply(b'{"id": "1"}')
     url = server.route("/", *([well] if kept else []), LOST[case][0], well)
     if kept:
-        assert ask_twice(line, url).fate is Fate.ANSWERED
+        assert ask_twice(line, url).fate is TransportResult.ANSWERED
     exchange = ask_twice(line, url)
     assert exchange.reply is not None
     assert exchange.reply.value() == {"id": "1"}
@@ -313,17 +315,17 @@ def test_what_may_be_carried_out_twice_is_asked_again_where_a_connection_broke(
 
 
 def test_a_connection_that_breaks_twice_is_not_asked_a_third_time(
-    server: HttpServer, opened: Callable[..., Line]
+    server: HttpServer, opened: Callable[..., ApiSession]
 ) -> None:
     url = server.route("/", LOST["closed"][0])
     exchange = ask_twice(opened(server.url), url)
-    assert exchange == Exchange(Fate.LOST, None, "the connection broke off", broke=True)
+    assert exchange == Exchange(TransportResult.LOST, None, "the connection broke off", broke=True)
     assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("case", [case for case in LOST if case not in {"closed", "reset"}])
 def test_an_answer_that_began_or_took_too_long_is_not_asked_for_again(
-    server: HttpServer, opened: Callable[..., Line], case: str
+    server: HttpServer, opened: Callable[..., ApiSession], case: str
 ) -> None:
     reply, said = LOST[case]
     url = server.route("/", reply)
@@ -379,9 +381,9 @@ class Addresses:
             raise TimeoutError("timed out")
         return self._connect(address, 10.0, **named)  # type: ignore[arg-type]
 
-    def line(self, server: HttpServer, timeout: float) -> tuple[Line, str]:
+    def line(self, server: HttpServer, timeout: float) -> tuple[ApiSession, str]:
         base = f"http://{HOST}:{server.port}"
-        return Line(base, timeout, clock=lambda: self.now), base
+        return ApiSession(base, timeout, clock=lambda: self.now), base
 
 
 def test_a_host_is_reached_though_its_first_address_is_dead(
@@ -390,8 +392,8 @@ def test_a_host_is_reached_though_its_first_address_is_dead(
     server.route("/", Reply(b"{}"))
     addresses = Addresses(monkeypatch, DEAD, "127.0.0.1")
     line, base = addresses.line(server, 10.0)
-    assert post(line, base).fate is Fate.ANSWERED
-    assert post(line, base).fate is Fate.ANSWERED
+    assert post(line, base).fate is TransportResult.ANSWERED
+    assert post(line, base).fate is TransportResult.ANSWERED
     assert addresses.waits == [(DEAD, 2.5), ("127.0.0.1", 5.0)]
     assert [each.headers["host"] for each in server.requests] == [f"{HOST}:{server.port}"] * 2
     line.close()
@@ -423,7 +425,7 @@ def test_the_addresses_of_a_host_share_half_the_time(
     addresses = Addresses(monkeypatch, *found)
     addresses.swallows = {SILENT, "192.0.2.2"}
     line, base = addresses.line(server, 60.0)
-    assert post(line, base).fate is Fate.ANSWERED
+    assert post(line, base).fate is TransportResult.ANSWERED
     assert [each for _, each in addresses.waits] == waits
     assert addresses.now <= 30.0
     line.close()
@@ -435,7 +437,9 @@ def test_a_host_whose_every_address_is_silent_is_left_in_half_the_time(
     addresses = Addresses(monkeypatch, SILENT, "192.0.2.2")
     addresses.swallows = {*addresses.found}
     line, base = addresses.line(server, 12.0)
-    assert post(line, base) == Exchange(Fate.UNSENT, None, "no connection within 12 seconds")
+    assert post(line, base) == Exchange(
+        TransportResult.UNSENT, None, "no connection within 12 seconds"
+    )
     assert addresses.now == pytest.approx(6.0)
     line.close()
 
@@ -446,7 +450,7 @@ def test_the_last_address_says_why_there_is_no_connection(
     addresses = Addresses(monkeypatch, SILENT, DEAD)
     addresses.swallows = {SILENT}
     line, base = addresses.line(server, 12.0)
-    assert post(line, base) == Exchange(Fate.UNSENT, None, "the connection is refused")
+    assert post(line, base) == Exchange(TransportResult.UNSENT, None, "the connection is refused")
     line.close()
 
 
@@ -458,7 +462,7 @@ def test_no_address_is_left_out_however_many_there_are(
     addresses = Addresses(monkeypatch, *silent, HERE)
     addresses.swallows = {*silent}
     line, base = addresses.line(server, 60.0)
-    assert post(line, base).fate is Fate.ANSWERED
+    assert post(line, base).fate is TransportResult.ANSWERED
     assert [each for _, each in addresses.waits] == [0.1] * 401
     line.close()
 
@@ -473,25 +477,25 @@ def test_no_request_leaves_when_no_time_is_left_for_its_answer(
     addresses.search = search
     line, base = addresses.line(server, 60.0)
     exchange = post(line, base)
-    assert (exchange.fate, exchange.reply) == (Fate.UNSENT, None)
+    assert (exchange.fate, exchange.reply) == (TransportResult.UNSENT, None)
     assert "no time was left" in exchange.trouble
     assert server.requests == []
     addresses.search = 30.0
-    assert post(line, base).fate is Fate.ANSWERED
+    assert post(line, base).fate is TransportResult.ANSWERED
     line.close()
 
 
 def test_no_request_leaves_late_on_a_connection_that_was_kept(server: HttpServer) -> None:
     url, now = server.route("/", Reply(b"{}")), [0.0]
-    line = Line(server.url, 12.0, clock=lambda: now[0])
-    assert post(line, url).fate is Fate.ANSWERED
+    line = ApiSession(server.url, 12.0, clock=lambda: now[0])
+    assert post(line, url).fate is TransportResult.ANSWERED
 
     def slow() -> None:
         now[0] += 12.0
         line.session.post(url)
 
-    assert line.once(slow).fate is Fate.UNSENT
-    assert post(line, url).fate is Fate.ANSWERED
+    assert line.once(slow).fate is TransportResult.UNSENT
+    assert post(line, url).fate is TransportResult.ANSWERED
     assert len(server.requests) == 2
     line.close()
 
@@ -499,7 +503,7 @@ def test_no_request_leaves_late_on_a_connection_that_was_kept(server: HttpServer
 # -- where it goes, and as whom --------------------------------------------------------------------
 
 
-def oauth(keys: Keys) -> OAuth1:
+def oauth(keys: OAuthKeys) -> OAuth1:
     return OAuth1(
         keys.consumer_key, keys.consumer_secret, keys.access_token, keys.access_token_secret
     )
@@ -514,8 +518,8 @@ def oauth(keys: Keys) -> OAuth1:
     ],
 )
 def test_a_detour_is_signed_for_one_address_and_goes_to_another(base: str, sign: str) -> None:
-    line = Line(base, 1.0, detour=Detour(BUILT_IN, sign))
-    keys = Keys()
+    line = ApiSession(base, 1.0, detour=BaseUrlRewrite(BUILT_IN, sign))
+    keys = OAuthKeys()
     url = f"{BUILT_IN}/2/tweets/1?a=b"
     prepared = line.session.prepare_request(requests.Request("GET", url, auth=oauth(keys)))
     assert prepared.url == f"{base}/2/tweets/1?a=b"
@@ -529,7 +533,7 @@ def test_a_detour_is_signed_for_one_address_and_goes_to_another(base: str, sign:
 
 def test_a_netrc_changes_nothing(
     server: HttpServer,
-    opened: Callable[..., Line],
+    opened: Callable[..., ApiSession],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -543,7 +547,7 @@ def test_a_netrc_changes_nothing(
 
 
 def test_secrets_are_blotted_out_of_answers(
-    server: HttpServer, opened: Callable[..., Line]
+    server: HttpServer, opened: Callable[..., ApiSession]
 ) -> None:
     def echo(request: Request) -> Reply:
         return Reply(b'{"you_sent": "' + request.headers["authorization"].encode() + b'"}')
@@ -559,14 +563,14 @@ def test_secrets_are_blotted_out_of_answers(
 
 
 def test_a_log_at_debug_stays_silent_whatever_its_level(
-    server: HttpServer, opened: Callable[..., Line], caplog: pytest.LogCaptureFixture
+    server: HttpServer, opened: Callable[..., ApiSession], caplog: pytest.LogCaptureFixture
 ) -> None:
     line = opened(server.url)
     for name in ("urllib3.connectionpool", "requests_oauthlib.oauth1_auth", "oauthlib"):
         caplog.set_level(logging.DEBUG, name)
     caplog.set_level(logging.DEBUG)
-    line.once(lambda: line.session.post(server.url, auth=oauth(Keys())))
-    line.once(lambda: line.session.post(server.url, auth=oauth(Keys())))
+    line.once(lambda: line.session.post(server.url, auth=oauth(OAuthKeys())))
+    line.once(lambda: line.session.post(server.url, auth=oauth(OAuthKeys())))
     assert caplog.text == ""
 
 

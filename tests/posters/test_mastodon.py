@@ -14,7 +14,7 @@ import pytest
 
 from bot.model import Account, Network
 from bot.posters import mastodon
-from bot.posters.poster import CannotRead, Outcome, Outgoing, Poster, Sort
+from bot.posters.poster import CannotRead, Outcome, OutcomeKind, Poster, PostRequest
 from bot.sandbox import faults
 from bot.sandbox.faults import Fault
 from bot.sandbox.mastodon.behaviour import (
@@ -25,11 +25,11 @@ from bot.sandbox.mastodon.behaviour import (
     SERVERS,
     SNAC2,
     TAKAHE,
-    Keys,
+    IdempotencyKeys,
     MastodonBehaviour,
     Resets,
 )
-from bot.sandbox.mastodon.pages import Profile
+from bot.sandbox.mastodon.pages import ProfilePage
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
 from tests.helpers.http_server import HttpServer, Reply, Request
@@ -57,8 +57,8 @@ from tests.helpers.poster_replies import (
     sort_and_refusal,
 )
 
-ROOT = Outgoing("Hot papers", "key")
-REPLY = Outgoing("1. A paper", "key1", parent="77", root="77", visibility="unlisted")
+ROOT = PostRequest("Hot papers", "key")
+REPLY = PostRequest("1. A paper", "key1", parent="77", root="77", visibility="unlisted")
 STATUSES = "/api/v1/statuses"
 TIMELINE = "/api/v1/accounts/42/statuses"
 WHO = "/api/v1/accounts/verify_credentials"
@@ -121,7 +121,7 @@ BODILESS = (204, 304)
 def test_every_status_has_its_meaning(
     server: HttpServer,
     poster: Poster,
-    post: Outgoing,
+    post: PostRequest,
     body: bytes,
     expected: Mapping[int, Expected],
 ) -> None:
@@ -174,7 +174,7 @@ def status(status_id: str = "1", when: datetime = NOW, **more: object) -> dict[s
 
 def test_a_status_is_sent(server: HttpServer, poster: Poster) -> None:
     server.route(STATUSES, json_reply(status()))
-    assert poster.publish(ROOT) == Outcome(Sort.SENT, "1", URL)
+    assert poster.publish(ROOT) == Outcome(OutcomeKind.SENT, "1", URL)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_only_a_web_address_is_one(
 ) -> None:
     server.route(STATUSES, json_reply({**status(), **more}))
     outcome = poster.publish(ROOT)
-    assert (outcome.sort, outcome.url) == (Sort.SENT, url)
+    assert (outcome.sort, outcome.url) == (OutcomeKind.SENT, url)
 
 
 @pytest.mark.parametrize("header", ["soon", "", "2026-13-45T99:99:99Z", "1e999"])
@@ -198,7 +198,7 @@ def test_a_limit_that_cannot_be_read_does_not_undo_a_post(
     server: HttpServer, poster: Poster, header: str
 ) -> None:
     server.route(STATUSES, json_reply(status(), 200, {"X-RateLimit-Reset": header}))
-    assert poster.publish(ROOT) == Outcome(Sort.SENT, "1", URL)
+    assert poster.publish(ROOT) == Outcome(OutcomeKind.SENT, "1", URL)
 
 
 def test_a_deprecated_endpoint_does_not_undo_a_post(server: HttpServer, poster: Poster) -> None:
@@ -233,14 +233,14 @@ def test_a_deprecated_endpoint_does_not_undo_a_post(server: HttpServer, poster: 
 def test_what_is_wrong_with_a_status_is_told(  # noqa: PLR0913, PLR0917 - a row of the table
     server: HttpServer,
     poster: Poster,
-    post: Outgoing,
+    post: PostRequest,
     more: dict[str, object],
     flaw: str,
     bare: str,
 ) -> None:
     server.route(STATUSES, json_reply({**status(), **more}))
     outcome = poster.publish(post)
-    assert (outcome.sort, outcome.id) == (Sort.SENT, "1")
+    assert (outcome.sort, outcome.id) == (OutcomeKind.SENT, "1")
     assert (outcome.flaw, outcome.bare) == (flaw, bare)
 
 
@@ -366,7 +366,7 @@ def test_what_became_of_a_deletion(
     server.route(f"{STATUSES}/5", reply)
     outcome = poster.delete("5")
     assert sort_and_refusal(outcome) == expected
-    assert outcome.id == ("5" if outcome.sort is Sort.SENT else "")
+    assert outcome.id == ("5" if outcome.sort is OutcomeKind.SENT else "")
     assert [request.method for request in server.requests] == ["DELETE"]
 
 
@@ -707,7 +707,7 @@ def live(request: pytest.FixtureRequest) -> Iterator[MastodonSandbox]:
     behaviour, timeout = cast(
         "tuple[MastodonBehaviour, float]", getattr(request, "param", (MASTODON, 10.0))
     )
-    rules = MastodonRules(lambda: NOW, behaviour, profile=Profile(bot=False, note="By @me"))
+    rules = MastodonRules(lambda: NOW, behaviour, profile=ProfilePage(bot=False, note="By @me"))
     with Sandbox({"mastodon": rules}) as sandbox:
         url, account = sandbox.url("mastodon"), Account("papers", Network.MASTODON)
         poster = mastodon.open_poster(account, url, rules.token, timeout, lambda: NOW)
@@ -739,7 +739,7 @@ def test_no_fault_makes_it_lie_or_send_twice(
         ((MASTODON, 10.0), SENT),
         ((MASTODON_4_6, 10.0), UNKNOWN),
         ((replace(MASTODON, resets=Resets.NONSENSE), 10.0), SENT),
-        ((replace(MASTODON, keys=Keys.HONOURED, resets=Resets.EPOCH), 10.0), SENT),
+        ((replace(MASTODON, keys=IdempotencyKeys.HONOURED, resets=Resets.EPOCH), 10.0), SENT),
     ],
     indirect=["live"],
 )
@@ -764,7 +764,7 @@ def test_media_that_were_lost_are_missed(live: MastodonSandbox) -> None:
     live.rules.media.add("8")
     live.rules.behaviour = replace(MASTODON, loses_media=True)
     outcome = live.poster.publish(replace(ROOT, media=("8",)))
-    assert (outcome.sort, outcome.flaw) == (Sort.SENT, "")
+    assert (outcome.sort, outcome.flaw) == (OutcomeKind.SENT, "")
     assert outcome.bare == "1 of 1 media are missing"
 
 
@@ -781,7 +781,7 @@ def test_a_kept_connection_that_was_closed_is_replaced_before_it_is_used(
     assert sort_and_refusal(live.poster.publish(ROOT)) == SENT
     with live.sandbox.down("mastodon"):
         pass
-    assert sort_and_refusal(live.poster.publish(Outgoing("another", "another"))) == SENT
+    assert sort_and_refusal(live.poster.publish(PostRequest("another", "another"))) == SENT
     assert len(live.sandbox.requests) == 2
     assert live.sandbox.connections("mastodon") == 2
 
@@ -794,7 +794,7 @@ def test_one_connection_and_few_requests_serve_a_whole_thread(live: MastodonSand
     assert live.poster.look(start).posts == ()
     parent = ""
     for number in range(24):
-        parent = live.poster.publish(Outgoing(f"{number}", f"key{number}", parent)).id
+        parent = live.poster.publish(PostRequest(f"{number}", f"key{number}", parent)).id
     assert len(live.poster.look(start).posts) == 24
     assert known
     assert live.sandbox.connections("mastodon") == 1

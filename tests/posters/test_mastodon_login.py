@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from bot.errors import BotError, SettingsError, Unreachable
 from bot.model import Account, Network
 from bot.posters import mastodon as posters
-from bot.posters.login import Granted, Login, OtherPage, WrongCode, code_in
+from bot.posters.login import GrantedTokens, OtherPage, PendingLogin, WrongCode, code_in
 from bot.posters.mastodon_login import begin
-from bot.posters.poster import Outgoing, Sort
+from bot.posters.poster import OutcomeKind, PostRequest
 from bot.sandbox import faults
 from bot.sandbox.mastodon import answers as says
 from bot.sandbox.mastodon import login
@@ -30,9 +30,9 @@ from bot.sandbox.mastodon.behaviour import (
     TAKAHE,
     MastodonBehaviour,
 )
-from bot.sandbox.mastodon.ways import BEFORE_4_3, PLEROMA, WAYS, Ways
+from bot.sandbox.mastodon.ways import BEFORE_4_3, PLEROMA, WAYS, LoginBehaviour
 from bot.sandbox.mastodon.ways import SNAC2 as SNAC2_WAYS
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.wire import Response, reply
 from tests.helpers.http_server import HttpServer, Reply, Request, dripping
 from tests.helpers.poster_replies import NOW
@@ -61,16 +61,16 @@ def server() -> Iterator[HttpServer]:
         yield running
 
 
-def opened(it: MastodonClient) -> Login:
+def opened(it: MastodonClient) -> PendingLogin:
     return begin(it.sandbox.url("mastodon"), 10.0, it.clock, VERIFIER)
 
 
-def dance(it: MastodonClient) -> Granted:
+def dance(it: MastodonClient) -> GrantedTokens:
     waiting = opened(it)
     return waiting.redeem(it.rules.authorize(waiting.page))
 
 
-def asked(waiting: Login) -> dict[str, str]:
+def asked(waiting: PendingLogin) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(waiting.page).query).items()}
 
 
@@ -96,7 +96,7 @@ def paths(it: MastodonClient) -> list[str]:
 @pytest.mark.parametrize("ways", [each for each in WAYS if not each.whole_read], ids=str)
 @pytest.mark.parametrize("behaviour", [MASTODON, GOTOSOCIAL, SNAC2], ids=lambda each: each.version)
 def test_the_tokens_do_all_that_a_thread_needs(
-    start: Callable[..., MastodonClient], behaviour: MastodonBehaviour, ways: Ways
+    start: Callable[..., MastodonClient], behaviour: MastodonBehaviour, ways: LoginBehaviour
 ) -> None:
     it = start(behaviour)
     it.rules.logins.ways = ways
@@ -107,11 +107,11 @@ def test_the_tokens_do_all_that_a_thread_needs(
     assert base == it.sandbox.url("mastodon")
     account = Account("papers", Network.MASTODON)
     poster = posters.open_poster(account, base, token, 10.0, it.clock)
-    sent = poster.publish(Outgoing("Hot papers", "key"))
-    assert sent.sort is Sort.SENT
+    sent = poster.publish(PostRequest("Hot papers", "key"))
+    assert sent.sort is OutcomeKind.SENT
     assert [post.id for post in poster.look(NOW - timedelta(days=999)).posts] == [sent.id]
     assert poster.profile().handle == granted.who
-    assert poster.delete(sent.id).sort is Sort.SENT
+    assert poster.delete(sent.id).sort is OutcomeKind.SENT
     poster.close()
 
 
@@ -149,7 +149,7 @@ def test_a_server_that_wants_wider_scopes_is_asked_for_them_and_that_is_said(
         it.clock,
     )
     assert poster.profile().server == "takahe"
-    assert poster.publish(Outgoing("Hot papers", "key")).sort is Sort.SENT
+    assert poster.publish(PostRequest("Hot papers", "key")).sort is OutcomeKind.SENT
     poster.close()
 
 
@@ -183,7 +183,7 @@ def test_a_token_may_do_no_more_than_is_needed(it: MastodonClient) -> None:
 
 @pytest.mark.parametrize("ways", [BEFORE_4_3, PLEROMA, SNAC2_WAYS], ids=str)
 def test_where_profile_is_not_known_the_next_wider_scope_is_asked_for(
-    it: MastodonClient, ways: Ways
+    it: MastodonClient, ways: LoginBehaviour
 ) -> None:
     it.rules.logins.ways = ways
     waiting = opened(it)
@@ -494,7 +494,7 @@ def test_an_answer_that_is_no_object_gives_no_token(it: MastodonClient, body: by
 def test_a_token_for_less_is_refused_and_given_back(
     it: MastodonClient, scopes: str, words: str
 ) -> None:
-    it.rules.logins.ways = Ways(granted=scopes)
+    it.rules.logins.ways = LoginBehaviour(granted=scopes)
     error = refused(it)
     assert error.message.endswith(words)
     assert "allow all of it" in error.mend
@@ -504,12 +504,12 @@ def test_a_token_for_less_is_refused_and_given_back(
 
 @pytest.mark.parametrize("scopes", ["read write follow push", f"{WIDER} push", "write read", LEAST])
 def test_a_token_for_more_is_enough(it: MastodonClient, scopes: str) -> None:
-    it.rules.logins.ways = Ways(granted=scopes)
+    it.rules.logins.ways = LoginBehaviour(granted=scopes)
     assert dance(it).remarks == ()
 
 
 def test_a_token_without_pictures_is_enough_and_that_is_told(it: MastodonClient) -> None:
-    it.rules.logins.ways = Ways(granted="profile write:statuses read:statuses")
+    it.rules.logins.ways = LoginBehaviour(granted="profile write:statuses read:statuses")
     (remark,) = dance(it).remarks
     assert remark.endswith("gave a token that may not upload pictures")
 
@@ -559,14 +559,14 @@ def test_a_token_is_not_lost_because_the_line_breaks(it: MastodonClient, times: 
     ("seconds", "days"), [(600, 0), (86_400 * 30, 30), (86_400 * 365, 365), (86_400 * 367, None)]
 )
 def test_a_token_that_ends_is_told_to(it: MastodonClient, seconds: int, days: int | None) -> None:
-    it.rules.logins.ways = Ways(expires_in=seconds)
+    it.rules.logins.ways = LoginBehaviour(expires_in=seconds)
     wanted = () if days is None else (f"the token ends after {days} days: then log in again",)
     assert dance(it).remarks == wanted
 
 
 @pytest.mark.parametrize("expires_in", [-1, 0, 10**30])
 def test_times_that_mean_nothing_are_passed_over(it: MastodonClient, expires_in: int) -> None:
-    it.rules.logins.ways = Ways(expires_in=expires_in)
+    it.rules.logins.ways = LoginBehaviour(expires_in=expires_in)
     assert dance(it).remarks == ()
 
 
@@ -613,14 +613,14 @@ def test_no_secret_is_told_by_a_server_that_repeats_what_it_was_sent(
     waiting = begin(it.sandbox.url("mastodon"), 10.0, it.clock, verifier)
     code = it.rules.authorize(waiting.page)
 
-    def echo(record: Record) -> faults.Fault | None:
+    def echo(record: RequestRecord) -> faults.Fault | None:
         said = f"{record.request.header('authorization')} {record.body.decode()}"
         fault = faults.refusal("echo", says.error(status, said))
         return fault if record.path == path else None
 
     it.sandbox.decide(echo)
     said: list[str] = []
-    asks: list[Callable[[], Granted]] = [lambda: waiting.redeem(code), lambda: dance(it)]
+    asks: list[Callable[[], GrantedTokens]] = [lambda: waiting.redeem(code), lambda: dance(it)]
     for ask in asks:
         try:
             said.append(repr(ask()))

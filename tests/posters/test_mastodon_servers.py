@@ -14,7 +14,7 @@ import pytest
 from bot.model import Account, Network, Visibility
 from bot.posters import mastodon
 from bot.posters.mastodon_answers import software
-from bot.posters.poster import CannotRead, Outgoing, Poster, Refusal, Sort, Upload
+from bot.posters.poster import CannotRead, OutcomeKind, Poster, PostRequest, Refusal, Upload
 from bot.sandbox import faults
 from bot.sandbox.mastodon.behaviour import (
     GOTOSOCIAL,
@@ -43,7 +43,7 @@ from tests.helpers.poster_replies import (
 )
 from tests.helpers.sample_png import PNG
 
-ROOT = Outgoing("Hot papers", "key")
+ROOT = PostRequest("Hot papers", "key")
 SINCE = NOW - timedelta(days=1)
 OLD = NOW - timedelta(days=9)
 STATUSES = "/api/v1/statuses"
@@ -64,8 +64,8 @@ class Live:
 
     def post(self, text: str, parent: str = "", visibility: str = "public") -> str:
         self.now[0] += timedelta(seconds=2)
-        outcome = self.poster.publish(Outgoing(text, text, parent, visibility=visibility))
-        assert (outcome.sort, outcome.flaw, outcome.bare) == (Sort.SENT, "", ""), outcome
+        outcome = self.poster.publish(PostRequest(text, text, parent, visibility=visibility))
+        assert (outcome.sort, outcome.flaw, outcome.bare) == (OutcomeKind.SENT, "", ""), outcome
         return outcome.id
 
     def found(self, after: str = "") -> list[str]:
@@ -129,8 +129,8 @@ def test_a_thread_with_a_picture_is_published_whole(
     if known:
         assert it.poster.profile().server == behaviour.software
     picture = it.poster.upload(Upload(PNG, "image/png", "A picture"))
-    root = it.poster.publish(Outgoing("Hot papers", "k", media=(picture.id,)))
-    assert (root.sort, root.flaw, root.bare) == (Sort.SENT, "", "")
+    root = it.poster.publish(PostRequest("Hot papers", "k", media=(picture.id,)))
+    assert (root.sort, root.flaw, root.bare) == (OutcomeKind.SENT, "", "")
     ids = [root.id]
     for number in range(5):
         ids.append(it.post(f"{number} · a paper", ids[-1], "unlisted"))
@@ -139,7 +139,7 @@ def test_a_thread_with_a_picture_is_published_whole(
     assert [post.text for post in live] == ["Hot papers", *(f"{n} · a paper" for n in range(5))]
     assert [post.reply_to for post in live] == [None, *ids[:-1]]
     assert it.found(after=ids[2]) == ids[:2:-1]
-    assert it.poster.delete(ids[-1]).sort is Sort.SENT
+    assert it.poster.delete(ids[-1]).sort is OutcomeKind.SENT
     assert len([path for path in it.paths() if path == STATUSES]) == 6, "no post is sent twice"
 
 
@@ -156,7 +156,7 @@ def test_a_post_without_its_text_is_a_flaw(server: HttpServer, content: str | No
     server.route(STATUSES, json_reply(answer))
     poster = poster_of(server)
     outcome = poster.publish(ROOT)
-    assert (outcome.sort, outcome.id) == (Sort.SENT, "1")
+    assert (outcome.sort, outcome.id) == (OutcomeKind.SENT, "1")
     assert outcome.flaw == "the server published it without its text"
     poster.close()
 
@@ -398,7 +398,9 @@ def test_a_revoked_token_is_a_matter_of_credentials_everywhere(
         it.poster.upload(Upload(PNG, "image/png", "A picture")),
     ]
     for outcome in refused:
-        assert (outcome.sort, outcome.refusal) == (Sort.REFUSED, Refusal.CREDENTIALS), outcome
+        assert (outcome.sort, outcome.refusal) == (OutcomeKind.REFUSED, Refusal.CREDENTIALS), (
+            outcome
+        )
         assert "does not accept the account's tokens" in outcome.reason
     for read in (it.poster.profile, it.found, lambda: it.poster.read(root)):
         with pytest.raises(CannotRead) as caught:
@@ -431,7 +433,7 @@ def test_a_refusal_for_length_names_what_to_set(start: Start, behaviour: Mastodo
     it = start(behaviour)
     text = "x" * (behaviour.max_characters + 1)
     outcome = it.poster.publish(replace(ROOT, text=text))
-    assert (outcome.sort, outcome.refusal) == (Sort.REFUSED, Refusal.CONTENT)
+    assert (outcome.sort, outcome.refusal) == (OutcomeKind.REFUSED, Refusal.CONTENT)
     assert f"set MASTODON_MAX_CHARACTERS={behaviour.max_characters}" in outcome.reason
     assert it.post("x" * behaviour.max_characters)
 

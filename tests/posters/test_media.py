@@ -15,7 +15,7 @@ import pytest
 
 from bot.model import Account, Network
 from bot.posters import bluesky, mastodon, twitter
-from bot.posters.poster import Outcome, Outgoing, Poster, Refusal, Sort, Upload
+from bot.posters.poster import Outcome, OutcomeKind, Poster, PostRequest, Refusal, Upload
 from bot.posters.tids import tid
 from bot.sandbox import faults
 from bot.sandbox.bluesky import answers as bluesky_answers
@@ -86,13 +86,15 @@ class UploadWorld:
 
     def upload(self) -> str:
         outcome = self.poster.upload(PICTURE)
-        assert (outcome.sort, outcome.flaw, outcome.ready) == (Sort.SENT, "", True), outcome
+        assert (outcome.sort, outcome.flaw, outcome.ready) == (OutcomeKind.SENT, "", True), outcome
         return outcome.id
 
     def post(self, *media: str) -> Outcome:
         self.clock.tick()
         key = tid(self.clock.now)
-        return self.poster.publish(Outgoing("Hot papers", key, media=media, created=self.clock.now))
+        return self.poster.publish(
+            PostRequest("Hot papers", key, media=media, created=self.clock.now)
+        )
 
 
 def fake(stack: ExitStack) -> UploadWorld:
@@ -245,7 +247,7 @@ def test_a_picture_is_uploaded_with_its_words_and_travels_with_a_post(any_net: U
     assert media_id.split(".")[0] == kept_as
     assert kept == (PNG, "image/png", ALT)
     outcome = any_net.post(media_id)
-    assert (outcome.sort, outcome.flaw, outcome.bare) == (Sort.SENT, "", "")
+    assert (outcome.sort, outcome.flaw, outcome.bare) == (OutcomeKind.SENT, "", "")
     seen = any_net.poster.read(outcome.id)
     assert seen is not None
     assert (seen.text, seen.media) == ("Hot papers", 1)
@@ -255,7 +257,7 @@ def test_an_upload_alone_is_nowhere_to_be_seen_and_may_be_done_again(any_net: Up
     first, second = any_net.upload(), any_net.upload()
     assert first != second
     assert any_net.poster.look(NOW).posts == ()
-    assert any_net.post(second).sort is Sort.SENT
+    assert any_net.post(second).sort is OutcomeKind.SENT
 
 
 @pytest.mark.parametrize("fault", ["lost after", "lost before"])
@@ -264,9 +266,9 @@ def test_what_became_of_an_upload_may_be_unknown_and_does_no_harm(
 ) -> None:
     any_net.fail(fault)
     outcome = any_net.poster.upload(PICTURE)
-    assert (outcome.sort, outcome.id) == (Sort.UNKNOWN, "")
+    assert (outcome.sort, outcome.id) == (OutcomeKind.UNKNOWN, "")
     assert outcome.reason
-    assert any_net.post(any_net.upload()).sort is Sort.SENT
+    assert any_net.post(any_net.upload()).sort is OutcomeKind.SENT
 
 
 def test_refused_tokens_are_said_to_be_so(any_net: UploadWorld) -> None:
@@ -279,15 +281,15 @@ def test_a_limit_says_when_it_ends(any_net: UploadWorld) -> None:
     ends = any_net.clock.now + LATE
     any_net.fail("429")
     outcome = any_net.poster.upload(PICTURE)
-    assert outcome.sort is Sort.LATER
+    assert outcome.sort is OutcomeKind.LATER
     assert outcome.until is not None
     assert abs(outcome.until - ends) <= timedelta(seconds=1)
 
 
 def test_without_a_network_nothing_is_uploaded(net: UploadWorld) -> None:
     with net.away():
-        assert net.poster.upload(PICTURE).sort is Sort.LATER
-        assert net.poster.media_ready("1").sort is Sort.LATER
+        assert net.poster.upload(PICTURE).sort is OutcomeKind.LATER
+        assert net.poster.media_ready("1").sort is OutcomeKind.LATER
     assert net.kept() == {}
 
 
@@ -296,22 +298,22 @@ def test_without_bluesky_nothing_is_uploaded(sky: str) -> None:
     with ExitStack() as stack:
         world = SKIES[sky](stack)
         with world.away():
-            assert world.poster.upload(PICTURE).sort is Sort.LATER
+            assert world.poster.upload(PICTURE).sort is OutcomeKind.LATER
         assert world.kept() == {}
-        assert world.post(world.upload()).sort is Sort.SENT
+        assert world.post(world.upload()).sort is OutcomeKind.SENT
 
 
 def test_a_network_may_take_its_time(net: UploadWorld) -> None:
     net.work()
     outcome = net.poster.upload(PICTURE)
-    assert (outcome.sort, outcome.ready) == (Sort.SENT, False)
+    assert (outcome.sort, outcome.ready) == (OutcomeKind.SENT, False)
     assert sort_and_refusal(net.post(outcome.id)) == net.early
     early = net.poster.media_ready(outcome.id)
-    assert (early.sort, early.id, early.ready) == (Sort.SENT, outcome.id, False)
+    assert (early.sort, early.id, early.ready) == (OutcomeKind.SENT, outcome.id, False)
     net.clock.tick(WORK)
     late = net.poster.media_ready(outcome.id)
-    assert (late.sort, late.id, late.ready) == (Sort.SENT, outcome.id, True)
-    assert net.post(outcome.id).sort is Sort.SENT
+    assert (late.sort, late.id, late.ready) == (OutcomeKind.SENT, outcome.id, True)
+    assert net.post(outcome.id).sort is OutcomeKind.SENT
 
 
 @pytest.mark.parametrize("media_id", ["1", "999", "no-such-upload", "../1", "", "1?x=1", "/"])
@@ -324,7 +326,7 @@ def test_what_was_not_uploaded_is_not_ready(any_net: UploadWorld, media_id: str)
 def test_a_picture_that_a_post_has_lost_is_missed(net: UploadWorld) -> None:
     net.lose()
     outcome = net.post(net.upload())
-    assert outcome.sort is Sort.SENT
+    assert outcome.sort is OutcomeKind.SENT
     assert outcome.bare == ("1 of 1 media are missing" if net.tells else "")
     assert not outcome.flaw, "the thread goes on"
     seen = net.poster.read(outcome.id)
@@ -413,7 +415,7 @@ def test_a_picture_without_its_words_is_not_sent_on_x(server: HttpServer, on_x: 
         server.route(METADATA, raw_reply(status, body, {"Location": "https://moved.example/"}))
         outcome = on_x.upload(PICTURE)
         assert sort_and_refusal(outcome) == EVERY.get(status, UNKNOWN), f"{status}: {outcome}"
-        assert outcome.cost == (Decimal("0.005") if outcome.sort is Sort.UNKNOWN else 0)
+        assert outcome.cost == (Decimal("0.005") if outcome.sort is OutcomeKind.UNKNOWN else 0)
 
 
 UNREADABLE = (
@@ -497,7 +499,7 @@ def test_words_that_a_server_drops_are_a_flaw(
 ) -> None:
     server.route(MEDIA, json_reply({"id": "7", "description": description}))
     outcome = on_mastodon.upload(PICTURE)
-    assert (outcome.sort, outcome.id) == (Sort.SENT, "7")
+    assert (outcome.sort, outcome.id) == (OutcomeKind.SENT, "7")
     assert outcome.flaw == "the server keeps no alternative text"
 
 
@@ -511,7 +513,7 @@ def test_a_server_says_by_its_status_how_far_it_is(
         server.route(path, json_reply({"id": 7, "description": "A chart"}, status))
     for outcome in (on_mastodon.upload(PICTURE), on_mastodon.media_ready("7")):
         assert (outcome.sort, outcome.id, outcome.ready, outcome.flaw) == (
-            Sort.SENT,
+            OutcomeKind.SENT,
             "7",
             ready,
             "",
@@ -532,8 +534,8 @@ def test_media_that_x_says_are_missing_are_missed(
     server: HttpServer, on_x: Poster, attachments: Mapping[str, object], bare: str
 ) -> None:
     server.route("/2/tweets", json_reply({"data": {"id": "5", **attachments}}, 201))
-    outcome = on_x.publish(Outgoing("Text", "key", media=("8", "9")))
-    assert (outcome.sort, outcome.flaw, outcome.bare) == (Sort.SENT, "", bare)
+    outcome = on_x.publish(PostRequest("Text", "key", media=("8", "9")))
+    assert (outcome.sort, outcome.flaw, outcome.bare) == (OutcomeKind.SENT, "", bare)
 
 
 # -- what is sent ----------------------------------------------------------------------------------
@@ -590,7 +592,7 @@ def test_x_is_asked_after_an_upload_once(server: HttpServer, on_x: Poster) -> No
 def test_a_picture_of_a_megabyte_is_sent_whole(server: HttpServer, on_mastodon: Poster) -> None:
     server.route(MEDIA, json_reply({"id": "7", "description": ALT}))
     large = PNG + bytes(range(256)) * 4096
-    assert on_mastodon.upload(replace(PICTURE, data=large)).sort is Sort.SENT
+    assert on_mastodon.upload(replace(PICTURE, data=large)).sort is OutcomeKind.SENT
     (sent,) = server.requests
     assert parts(Request("POST", MEDIA, "", sent.headers, sent.body))["file"].data == large
 
@@ -603,7 +605,7 @@ def test_uploading_shows_neither_token_nor_picture(
         server.route(path, json_reply({"detail": "Bearer token"}, 400))
     with caplog.at_level(logging.DEBUG):
         outcomes = [on_x.upload(PICTURE), on_mastodon.upload(PICTURE)]
-    assert all(outcome.sort is Sort.REFUSED for outcome in outcomes)
+    assert all(outcome.sort is OutcomeKind.REFUSED for outcome in outcomes)
     assert "oauth_signature" not in caplog.text
     assert base64.b64encode(PNG).decode() not in caplog.text
 
@@ -622,10 +624,10 @@ def test_no_fault_of_a_server_is_more_than_an_outcome(fault: Fault) -> None:
         first = poster.upload(PICTURE)
         again = poster.upload(PICTURE)
         poster.close()
-    assert (again.sort, again.ready) == (Sort.SENT, True)
-    if first.sort is Sort.SENT:
+    assert (again.sort, again.ready) == (OutcomeKind.SENT, True)
+    if first.sort is OutcomeKind.SENT:
         assert first.id in rules.uploads
-    if first.sort in (Sort.LATER, Sort.REFUSED):
+    if first.sort in (OutcomeKind.LATER, OutcomeKind.REFUSED):
         assert len(rules.uploads) == 1
 
 
@@ -650,12 +652,12 @@ def test_no_fault_of_x_is_more_than_an_outcome(fault: Fault, at: int) -> None:
         first = poster.upload(PICTURE)
         again = poster.upload(PICTURE)
         poster.close()
-    assert (again.sort, again.ready, again.refusal) == (Sort.SENT, True, None)
+    assert (again.sort, again.ready, again.refusal) == (OutcomeKind.SENT, True, None)
     assert rules.uploads[again.id].alt == ALT
-    if first.sort is Sort.SENT:
+    if first.sort is OutcomeKind.SENT:
         assert rules.uploads[first.id].alt == ALT
     elif first.refusal is not Refusal.CREDENTIALS:
-        assert first.sort in (Sort.LATER, Sort.REFUSED, Sort.UNKNOWN)
+        assert first.sort in (OutcomeKind.LATER, OutcomeKind.REFUSED, OutcomeKind.UNKNOWN)
 
 
 @pytest.mark.parametrize("at", [1, 2])
@@ -677,9 +679,9 @@ def test_no_fault_of_bluesky_is_more_than_an_outcome(fault: Fault, at: int) -> N
         first = poster.upload(PICTURE)
         again = poster.upload(PICTURE)
         poster.close()
-    assert (again.sort, again.ready, again.refusal) == (Sort.SENT, True, None)
+    assert (again.sort, again.ready, again.refusal) == (OutcomeKind.SENT, True, None)
     assert [each.data for each in rules.pds.blobs.every()] == [PNG]
-    if first.sort is not Sort.SENT:
+    if first.sort is not OutcomeKind.SENT:
         assert (first.id, bool(first.reason)) == ("", True)
 
 
@@ -690,8 +692,8 @@ def test_a_reply_that_is_no_answer_is_unknown(server: HttpServer, on_mastodon: P
 
 def test_the_fake_takes_only_what_was_uploaded() -> None:
     poster = FakePoster(TickingClock())
-    assert poster.publish(Outgoing("a", "k", media=("media-1",))) == BAD_CONTENT
+    assert poster.publish(PostRequest("a", "k", media=("media-1",))) == BAD_CONTENT
     assert poster.count(Kind.UPLOAD) == 0
     poster.upload(PICTURE)
     assert poster.calls[-1].media == PICTURE
-    assert poster.publish(Outgoing("a", "k", media=("media-1",))).sort is Sort.SENT
+    assert poster.publish(PostRequest("a", "k", media=("media-1",))).sort is OutcomeKind.SENT

@@ -16,9 +16,9 @@ import pytest
 
 from bot.model import Account, Network
 from bot.posters import bluesky, bluesky_answers, mastodon_answers, media_answers, twitter_answers
-from bot.posters.answers import Exchange, Fate, Rules, cannot_read, refused
+from bot.posters.answers import Exchange, RefusalRules, TransportResult, cannot_read, refused
 from bot.posters.answers import Reply as Answer
-from bot.posters.keeper import Keeper
+from bot.posters.keeper import SessionStore
 from bot.posters.poster import CannotRead, Outcome, Poster, Refusal, Upload
 from tests.helpers.bluesky_poster import DELETE, DID, HANDLE, PUT, ROOT, URI, session
 from tests.helpers.http_server import HttpServer, Reply
@@ -73,7 +73,7 @@ def open_bluesky(url: str) -> Poster:
         base_url=url,
         timeout=10.0,
         clock=lambda: NOW,
-        keeper=Keeper("us", lambda: kept),
+        keeper=SessionStore("us", lambda: kept),
     )
 
 
@@ -263,7 +263,7 @@ def test_some_statuses_mean_the_same_whoever_says_them(
 
 # -- what a person can do about it -----------------------------------------------------------------
 
-RULES: Mapping[str, Rules] = {
+RULES: Mapping[str, RefusalRules] = {
     "x": twitter_answers.RULES,
     "x, uploads": media_answers._X,
     "mastodon": mastodon_answers.RULES,
@@ -289,7 +289,9 @@ def test_reading_back_is_spoken_of_by_x_alone(name: str) -> None:
     for status, body, login in product(range(300, 600), bodies, (True, False)):
         reply = Answer(status, {"location": "/x"}, json.dumps(body).encode())
         outcome = refused(reply, RULES[name], NOW, is_reply=login)
-        error = cannot_read(Exchange(Fate.ANSWERED, reply), RULES[name], NOW, login=login)
+        error = cannot_read(
+            Exchange(TransportResult.ANSWERED, reply), RULES[name], NOW, login=login
+        )
         assert "TWITTER" not in outcome.reason + outcome.mend + error.message
         if "TWITTER" in error.mend:
             assert "set TWITTER_READ_BACK=off" in error.mend

@@ -17,8 +17,8 @@ from bot.model import Account, Network
 from bot.posters import bluesky, mastodon, twitter
 from bot.posters.bluesky_records import POST
 from bot.posters.bluesky_session import session_in
-from bot.posters.keeper import Keeper
-from bot.posters.poster import CannotRead, Outgoing, Poster
+from bot.posters.keeper import SessionStore
+from bot.posters.poster import CannotRead, Poster, PostRequest
 from bot.redact import Redact
 from tests.helpers.http_server import HttpServer, Reply, Request
 from tests.helpers.poster_replies import NOW, json_reply
@@ -132,7 +132,7 @@ def poster(request: pytest.FixtureRequest, server: HttpServer) -> Iterator[Poste
             base_url=server.url,
             timeout=30.0,
             clock=lambda: NOW,
-            keeper=Keeper("", lambda: kept),
+            keeper=SessionStore("", lambda: kept),
             redact=redact,
         )
     else:
@@ -147,7 +147,7 @@ def everything(poster: Poster) -> list[str]:
     """Ask for everything, and return all that it says, in every way that it may be shown."""
     said = [repr(poster), str(poster), str(vars(poster))]
     uri = f"at://{DID}/{POST}/3mfyouuy62222"
-    outcomes = [poster.publish(Outgoing("Hot papers", "key", parent)) for parent in ("", uri)]
+    outcomes = [poster.publish(PostRequest("Hot papers", "key", parent)) for parent in ("", uri)]
     outcomes += [poster.delete("1"), poster.delete(uri)]
     said += map(repr, outcomes)
     for ask in (
@@ -224,7 +224,7 @@ def test_no_token_is_shown_that_a_server_of_bluesky_says_again(
         base_url=server.url,
         timeout=30.0,
         clock=lambda: NOW,
-        keeper=Keeper("", lambda: kept[-1], kept.append),
+        keeper=SessionStore("", lambda: kept[-1], kept.append),
     )
     said = "\n".join([*everything(poster), caplog.text, deep(poster)])
     poster.close()

@@ -15,7 +15,7 @@ import pytest
 
 from bot.model import Account, Network
 from bot.posters import twitter
-from bot.posters.poster import CannotRead, Outcome, Outgoing, Poster, Sort, Upload
+from bot.posters.poster import CannotRead, Outcome, OutcomeKind, Poster, PostRequest, Upload
 from bot.sandbox import faults
 from bot.sandbox.faults import Fault
 from bot.sandbox.server import Sandbox
@@ -49,8 +49,8 @@ from tests.helpers.poster_replies import (
 )
 from tests.helpers.sample_png import ALT, PNG
 
-ROOT = Outgoing("Hot papers", "key")
-REPLY = Outgoing("1. A paper", "key1", parent="77", root="77")
+ROOT = PostRequest("Hot papers", "key")
+REPLY = PostRequest("1. A paper", "key1", parent="77", root="77")
 TIMELINE = "/2/users/1000000000000000001/tweets"
 WHO = "/2/users/me"
 ME = {"id": "1000000000000000001", "username": "hot", "description": "Hot papers, daily."}
@@ -92,7 +92,9 @@ BODILESS = (204, 304)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("post", [ROOT, REPLY], ids=["root", "reply"])
-def test_every_status_has_its_meaning(server: HttpServer, poster: Poster, post: Outgoing) -> None:
+def test_every_status_has_its_meaning(
+    server: HttpServer, poster: Poster, post: PostRequest
+) -> None:
     expected = ANY_PROBLEM if post is ROOT else {**ANY_PROBLEM, 404: PARENT}
     for status in range(200, 600):
         body = b"" if status in BODILESS else json.dumps({"detail": "Words."}).encode()
@@ -141,13 +143,13 @@ def test_a_post_without_an_id_is_not_known_to_be_sent(
 ) -> None:
     for status in (200, 201):
         server.route("/2/tweets", raw_reply(status, body))
-        assert poster.publish(ROOT).sort is Sort.UNKNOWN
+        assert poster.publish(ROOT).sort is OutcomeKind.UNKNOWN
 
 
 @pytest.mark.parametrize("body", [b'{"data": {"id": "5"}}', b'{"data": {"id": 5}}'])
 def test_a_post_with_an_id_is_sent(server: HttpServer, poster: Poster, body: bytes) -> None:
     server.route("/2/tweets", raw_reply(201, body))
-    assert poster.publish(ROOT) == Outcome(Sort.SENT, "5", "https://x.com/i/web/status/5")
+    assert poster.publish(ROOT) == Outcome(OutcomeKind.SENT, "5", "https://x.com/i/web/status/5")
 
 
 # -- what X says -----------------------------------------------------------------------------------
@@ -434,7 +436,7 @@ def test_a_limit_ends_when_x_says(
 ) -> None:
     server.route("/2/tweets", json_reply({}, 429, headers))
     outcome = poster.publish(ROOT)
-    assert outcome.sort is Sort.LATER
+    assert outcome.sort is OutcomeKind.LATER
     assert outcome.until == (None if seconds is None else NOW + timedelta(seconds=seconds))
 
 
@@ -443,7 +445,7 @@ def test_a_limit_ends_when_x_says(
 
 def test_a_post_is_one_signed_request(server: HttpServer, poster: Poster) -> None:
     server.route("/2/tweets", json_reply({"data": {"id": "5"}}, 201))
-    poster.publish(Outgoing("Text & more", "key", "77", "77", media=("8", "9")))
+    poster.publish(PostRequest("Text & more", "key", "77", "77", media=("8", "9")))
     (request,) = server.requests
     assert json.loads(request.body) == {
         "text": "Text & more",
@@ -468,7 +470,7 @@ def test_a_price_is_that_of_the_text(poster: Poster) -> None:
 # -- deleting --------------------------------------------------------------------------------------
 
 
-BILLED = (Sort.SENT, Sort.UNKNOWN)
+BILLED = (OutcomeKind.SENT, OutcomeKind.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -493,7 +495,7 @@ def test_what_became_of_a_deletion(
     server.route("/2/tweets/5", reply)
     outcome = poster.delete("5")
     assert sort_and_refusal(outcome) == expected
-    assert outcome.id == ("5" if outcome.sort is Sort.SENT else "")
+    assert outcome.id == ("5" if outcome.sort is OutcomeKind.SENT else "")
     assert outcome.cost == (Decimal("0.010") if outcome.sort in BILLED else 0)
     assert [request.method for request in server.requests] == ["DELETE"]
 
@@ -708,7 +710,7 @@ def test_a_read_whose_connection_breaks_is_made_once_more(
         WHO: (json_reply({"data": ME}), poster.profile),
         "/2/media/upload": (
             json_reply({"data": {"id": "7"}}),
-            lambda: poster.media_ready("7").sort is Sort.SENT,
+            lambda: poster.media_ready("7").sort is OutcomeKind.SENT,
         ),
     }
     for path, (reply, ask) in well.items():
@@ -784,10 +786,10 @@ def test_no_fault_makes_it_lie_or_send_twice(live: XSandbox, fault: Fault, conne
 
 
 def test_a_kept_connection_that_was_closed_is_replaced_before_it_is_used(live: XSandbox) -> None:
-    assert live.poster.publish(ROOT).sort is Sort.SENT
+    assert live.poster.publish(ROOT).sort is OutcomeKind.SENT
     with live.sandbox.down("twitter"):
         pass
-    assert live.poster.publish(Outgoing("another", "key")).sort is Sort.SENT
+    assert live.poster.publish(PostRequest("another", "key")).sort is OutcomeKind.SENT
     assert len(live.sandbox.requests) == 2
     assert live.sandbox.connections("twitter") == 2
 
@@ -795,7 +797,7 @@ def test_a_kept_connection_that_was_closed_is_replaced_before_it_is_used(live: X
 def test_one_connection_serves_all_requests(live: XSandbox) -> None:
     parent = ""
     for number in range(24):
-        parent = live.poster.publish(Outgoing(f"{number}", "key", parent)).id
+        parent = live.poster.publish(PostRequest(f"{number}", "key", parent)).id
     live.poster.look(NOW - timedelta(hours=1))
     live.poster.read(parent)
     live.poster.delete(parent)
@@ -812,4 +814,4 @@ def test_a_plan_without_reading_says_so_for_good(
         live.poster.look(NOW)
     assert failure(caught.value) == expected
     assert ("TWITTER_READ_BACK=off" in caught.value.mend) is (status == 403)
-    assert live.poster.publish(ROOT).sort is Sort.SENT
+    assert live.poster.publish(ROOT).sort is OutcomeKind.SENT

@@ -12,15 +12,15 @@ import pytest
 from bot.errors import BotError, SettingsError, Unreachable
 from bot.model import Account, Network
 from bot.posters import twitter as posters
-from bot.posters.login import Granted, Login, WrongCode
-from bot.posters.poster import Outgoing, Sort
+from bot.posters.login import GrantedTokens, PendingLogin, WrongCode
+from bot.posters.poster import OutcomeKind, PostRequest
 from bot.posters.twitter_login import BASE_URL, CONSOLE, begin
 from bot.sandbox import faults, wire
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.wire import Response
 from bot.sandbox.x.answers import problem
-from bot.sandbox.x.login import ACCESS_TOKEN, AUTHORIZE, REQUEST_TOKEN, Logins
-from bot.sandbox.x.oauth1 import Keys
+from bot.sandbox.x.login import ACCESS_TOKEN, AUTHORIZE, REQUEST_TOKEN, XLogins
+from bot.sandbox.x.oauth1 import OAuthKeys
 from tests.helpers.http_server import HttpServer, Reply, Request, dripping
 from tests.helpers.poster_replies import NOW
 from tests.helpers.sandbox_clients import XClient, x_client
@@ -41,17 +41,17 @@ def server() -> Iterator[HttpServer]:
         yield running
 
 
-def opened(it: XClient) -> Login:
+def opened(it: XClient) -> PendingLogin:
     keys = it.rules.keys
     url = it.sandbox.url("twitter")
     return begin(keys.consumer_key, keys.consumer_secret, url, 10.0, it.clock)
 
 
-def at(server: HttpServer, timeout: float = 10.0) -> Login:
+def at(server: HttpServer, timeout: float = 10.0) -> PendingLogin:
     return begin(KEY, SECRET, server.url, timeout, lambda: NOW)
 
 
-def dance(it: XClient) -> Granted:
+def dance(it: XClient) -> GrantedTokens:
     waiting = opened(it)
     return waiting.redeem(it.rules.authorize(waiting.page))
 
@@ -84,8 +84,8 @@ def test_the_tokens_do_all_that_a_thread_needs(it: XClient) -> None:
         10.0,
         it.clock,
     )
-    sent = poster.publish(Outgoing("Hot papers", "key"))
-    assert sent.sort is Sort.SENT
+    sent = poster.publish(PostRequest("Hot papers", "key"))
+    assert sent.sort is OutcomeKind.SENT
     assert poster.read(sent.id) is not None
     assert [post.id for post in poster.look(NOW).posts] == [sent.id]
     poster.close()
@@ -108,7 +108,7 @@ def test_the_page_is_x_s_own_and_bears_no_secret(it: XClient) -> None:
 
 def test_a_gateway_gets_what_is_signed_for_x(server: HttpServer) -> None:
     """Whoever stands in between passes the request on to X, which checks the signature."""
-    logins = Logins(Keys(KEY, SECRET), "somebody")
+    logins = XLogins(OAuthKeys(KEY, SECRET), "somebody")
 
     def pass_on(request: Request) -> Reply:
         came = wire.Request(request.method, request.path, "", request.headers)
@@ -284,7 +284,7 @@ def test_a_redirect_is_told_and_not_followed(it: XClient, path: str) -> None:
 # -- secrets ---------------------------------------------------------------------------------------
 
 MARK = "PLANTED"
-PLANTED = Keys(
+PLANTED = OAuthKeys(
     consumer_key=f"{MARK}-consumer-key-0001",
     consumer_secret=f"{MARK}-consumer-secret-+/=-0002",
 )
@@ -302,7 +302,7 @@ def planted(caplog: pytest.LogCaptureFixture) -> Iterator[XClient]:
         caplog.set_level(logging.DEBUG, name)
     with x_client() as it:
         it.rules.keys = PLANTED
-        it.rules.logins = Logins(PLANTED, "sandbox")
+        it.rules.logins = XLogins(PLANTED, "sandbox")
         numbers = iter(range(99))
 
         def mint(kind: str) -> str:
@@ -328,14 +328,14 @@ def test_no_secret_is_told_by_an_x_that_repeats_what_it_was_sent(
     waiting = opened(planted)
     pin = planted.rules.authorize(waiting.page)
 
-    def echo(record: Record) -> faults.Fault | None:
+    def echo(record: RequestRecord) -> faults.Fault | None:
         said = record.request.header("authorization").replace('"', "")
         fault = faults.refusal("echo", problem(status, said, said))
         return fault if record.path == path else None
 
     planted.sandbox.decide(echo)
     said: list[str] = []
-    asks: list[Callable[[], Granted]] = [lambda: waiting.redeem(pin), lambda: dance(planted)]
+    asks: list[Callable[[], GrantedTokens]] = [lambda: waiting.redeem(pin), lambda: dance(planted)]
     for ask in asks:
         try:
             said.append(repr(ask()))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot.posters.undo import html_text, normal, x_text
 from bot.sandbox.mastodon.text import content
 from bot.sandbox.service import Stored
-from bot.sandbox.x.behaviour import Names
+from bot.sandbox.x.behaviour import FieldNames
 from bot.sandbox.x.text import Setting, post_object
 from tests.helpers.paths import SHARED
 
@@ -215,9 +215,9 @@ def test_a_server_of_mastodons_api_gives_back_what_was_sent(text: str) -> None:
         assert normal(back) == normal(text)
 
 
-@example("0.BA_", Names.TWEETS, False)  # noqa: FBT003 - as they are drawn
-@given(texts, st.sampled_from(Names), st.booleans())
-def test_x_gives_back_what_was_sent(text: str, names: Names, pictured: bool) -> None:  # noqa: FBT001
+@example("0.BA_", FieldNames.TWEETS, False)  # noqa: FBT003 - as they are drawn
+@given(texts, st.sampled_from(FieldNames), st.booleans())
+def test_x_gives_back_what_was_sent(text: str, names: FieldNames, pictured: bool) -> None:  # noqa: FBT001
     media = ("7",) if pictured else ()
     post = Stored("1", text, "us", datetime(2026, 3, 1, tzinfo=UTC), media=media)
     back = json.loads(json.dumps(post_object(post, Setting("1", None), names, FIELDS)))

@@ -22,8 +22,8 @@ from bot.sandbox.bluesky.formats import FORMATS, is_datetime, is_language
 from bot.sandbox.bluesky.kinds import (
     AnyOf,
     Anything,
+    BlobKind,
     Fields,
-    File,
     Flag,
     Kind,
     Many,
@@ -124,7 +124,7 @@ def whole_of(found: Found, _: str) -> Kind:
 
 def file_of(found: Found, _: str) -> Kind:
     accept = tuple(map(str, list_of(found, "accept")))
-    return File(accept, number_of(found, "maxSize"))
+    return BlobKind(accept, number_of(found, "maxSize"))
 
 
 def many_of(found: Found, nsid: str) -> Kind:

@@ -23,7 +23,7 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.web.board import Board
 from bot.sandbox.web.serve import listen, served
 from bot.sandbox.web.standins import stand_ins
-from bot.sandbox.wire import Refused, Request
+from bot.sandbox.wire import RefusedRequest, Request
 from bot.sandbox.x.rules import XRules
 from tests.helpers.health_checks import SHARED_FIXTURE
 from tests.helpers.sandbox_clients import StillClock
@@ -191,7 +191,7 @@ def test_a_form_may_have_so_many_parts_and_no_more() -> None:
 
     assert parts(form(100))["a"].text == "y"
     for wrong in (form(101), form(1_000_000), form(1, "a" * 9_000)):
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(RefusedRequest) as caught:
             parts(wrong)
         assert caught.value.response.status == 413
 

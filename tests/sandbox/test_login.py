@@ -16,8 +16,8 @@ from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 
 from bot.sandbox.mastodon import login, ways
 from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, SNAC2, MastodonBehaviour, Software
-from bot.sandbox.mastodon.ways import Ways, ways_of
-from bot.sandbox.x.oauth1 import Keys
+from bot.sandbox.mastodon.ways import LoginBehaviour, ways_of
+from bot.sandbox.x.oauth1 import OAuthKeys
 from tests.helpers.paths import SHARED
 from tests.helpers.recorded_answers import differences, load, recorded, schema_errors
 from tests.helpers.sandbox_clients import X_HOST, MastodonClient, XClient, mastodon_client, x_client
@@ -244,11 +244,11 @@ def test_an_old_server_knows_no_profile_and_does_not_describe_itself(
 
 
 def test_what_a_token_is_said_to_be_good_for_can_differ(it: MastodonClient) -> None:
-    it.rules.logins.ways = Ways(granted="read", expires_in=600)
+    it.rules.logins.ways = LoginBehaviour(granted="read", expires_in=600)
     app = register(it).json()
     said = trade(it, app, it.rules.authorize(page(it, app))).json()
     assert (said["scope"], said["expires_in"]) == ("read", 600)
-    it.rules.logins.ways = Ways(granted=None)
+    it.rules.logins.ways = LoginBehaviour(granted=None)
     assert "scope" not in trade(it, app, it.rules.authorize(page(it, app))).json()
 
 
@@ -427,5 +427,5 @@ def test_a_page_of_no_request_token_is_wrong(on_x: XClient) -> None:
 
 def test_other_requests_are_none_of_the_logins(on_x: XClient) -> None:
     assert on_x.call("GET", "/oauth/request_token").status_code == 404
-    bad = Keys(access_token="1-another")
+    bad = OAuthKeys(access_token="1-another")
     assert on_x.call("GET", "/2/users/me", keys=bad).status_code == 401

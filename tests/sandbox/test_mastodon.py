@@ -29,7 +29,7 @@ from bot.sandbox.mastodon.behaviour import (
     MastodonLimits,
     Resets,
 )
-from bot.sandbox.mastodon.pages import Profile
+from bot.sandbox.mastodon.pages import ProfilePage
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.wire import FORM, Request
 from tests.helpers.sandbox_clients import MastodonClient, StillClock, mastodon_client
@@ -398,7 +398,7 @@ def test_a_person_posts_from_the_web(start: Start) -> None:
 
 
 def test_the_account_is_as_its_owner_set_it_up() -> None:
-    profile = Profile("hot", "Hot", note="By Ada.", fields=(("by", "Ada"),), rules=("One.",))
+    profile = ProfilePage("hot", "Hot", note="By Ada.", fields=(("by", "Ada"),), rules=("One.",))
     rules = MastodonRules(StillClock(), profile=profile, application="another")
     headers = {"authorization": f"Bearer {rules.token}", "host": "h.example"}
     me = rules.answer(Request("GET", "/api/v1/accounts/verify_credentials", headers=headers))

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from bot.sandbox import faults
 from bot.sandbox.connection import head_of
-from bot.sandbox.doors import Doors
+from bot.sandbox.doors import Listener
 from bot.sandbox.faults import Fault
 from bot.sandbox.mastodon.behaviour import SNAC2
 from bot.sandbox.mastodon.rules import MastodonRules
-from bot.sandbox.script import Record, Stage
+from bot.sandbox.script import RequestRecord, Stage
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Request, Response, reply
 from bot.sandbox.x.rules import XRules
@@ -91,7 +91,7 @@ def test_while_no_file_can_be_opened_it_rests_and_then_goes_on() -> None:
         rested.put(seconds)
         go_on.wait(TIMEOUT)
 
-    doors = Doors(["a"], {}, lambda *_: served.set(), rest)
+    doors = Listener(["a"], {}, lambda *_: served.set(), rest)
     with socket.socket() as client:
         with no_file_left():
             client.connect(("127.0.0.1", doors.port("a")))
@@ -162,9 +162,9 @@ def test_a_fault_meets_the_request_it_is_meant_for(it: XClient) -> None:
 
 
 def test_earlier_lines_come_first_and_a_question_before_them(it: XClient) -> None:
-    asked: list[Record] = []
+    asked: list[RequestRecord] = []
 
-    def decide(record: Record) -> Fault | None:
+    def decide(record: RequestRecord) -> Fault | None:
         asked.append(record)
         return faults.server_error(504) if record.number == 3 else None
 
@@ -238,7 +238,7 @@ def test_a_network_can_go_away_and_come_back(it: XClient) -> None:
 
 
 def test_a_client_that_comes_as_the_door_shuts_is_sent_away() -> None:
-    doors = Doors(["a"], {}, lambda *_: pytest.fail("nobody is to be served"))
+    doors = Listener(["a"], {}, lambda *_: pytest.fail("nobody is to be served"))
     door = doors._doors["a"]
     doors._welcome(door)  # nobody is there
     door.shut = True

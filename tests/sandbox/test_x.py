@@ -11,8 +11,8 @@ import requests
 import tweepy  # type: ignore[import-untyped]
 
 from bot.sandbox.wire import Request, Response
-from bot.sandbox.x.behaviour import Duplicates, Names, Prices, Replies, XBehaviour, XLimits
-from bot.sandbox.x.oauth1 import Keys
+from bot.sandbox.x.behaviour import CallPrices, Duplicates, FieldNames, Replies, XBehaviour, XLimits
+from bot.sandbox.x.oauth1 import OAuthKeys
 from bot.sandbox.x.rules import XRules
 from tests.helpers.sandbox_clients import X_HOST, StillClock, XClient, oauth, x_client
 
@@ -38,13 +38,13 @@ def said(answer: requests.Response) -> tuple[int, object]:
 @pytest.mark.parametrize(
     "keys",
     [
-        Keys(consumer_key="another"),
-        Keys(access_token="1-another"),
-        Keys(consumer_secret="another"),
-        Keys(access_token_secret="another"),
+        OAuthKeys(consumer_key="another"),
+        OAuthKeys(access_token="1-another"),
+        OAuthKeys(consumer_secret="another"),
+        OAuthKeys(access_token_secret="another"),
     ],
 )
-def test_only_the_right_keys_and_secrets_come_in(start: Start, keys: Keys) -> None:
+def test_only_the_right_keys_and_secrets_come_in(start: Start, keys: OAuthKeys) -> None:
     it = start()
     assert said(it.call("GET", "/2/users/me", keys=keys)) == (
         401,
@@ -394,7 +394,7 @@ def _reads(it: XClient, post: str) -> tuple[bool, bool]:
 
 
 def test_fields_go_by_old_names_and_new(start: Start) -> None:
-    it = start(names=Names.POSTS)
+    it = start(names=FieldNames.POSTS)
     root = it.post("root")
     reply = it.post("reply", root)
     for asked in ("tweet.fields=referenced_tweets", "post.fields=referenced_posts"):
@@ -451,7 +451,7 @@ def test_every_call_costs_what_x_bills(start: Start) -> None:
 
 
 def test_refusals_cost_nothing_unless_told_to(start: Start) -> None:
-    for bills, price in ((False, Decimal(0)), (True, Prices().post)):
+    for bills, price in ((False, Decimal(0)), (True, CallPrices().post)):
         it = start(bills_refusals=bills)
         it.call("POST", "/2/tweets", json={"text": "字" * 200})
         assert it.rules.spent == price
@@ -486,7 +486,7 @@ def test_every_answer_tells_how_its_limit_stands(start: Start) -> None:
     assert it.call("GET", "/2/users/me").headers["x-rate-limit-limit"] == "75"
     assert it.call("DELETE", "/2/tweets/1").headers["x-rate-limit-limit"] == "50"
     assert it.call("GET", "/2/tweets/1").headers["x-rate-limit-limit"] == "900"
-    assert "x-rate-limit-limit" not in it.call("GET", "/2/tweets/1", keys=Keys("x")).headers
+    assert "x-rate-limit-limit" not in it.call("GET", "/2/tweets/1", keys=OAuthKeys("x")).headers
     assert read["date"] == "Sun, 01 Mar 2026 12:01:00 GMT"
 
 
@@ -498,7 +498,7 @@ def test_a_limit_is_refused_until_its_window_ends(start: Start) -> None:
         it.post("c")
     assert caught.value.reset_time == int(it.clock.now.timestamp()) + 900
     assert caught.value.response.headers["x-rate-limit-remaining"] == "0"
-    assert it.rules.spent == Prices().post * 2
+    assert it.rules.spent == CallPrices().post * 2
     it.clock.advance(seconds=900)
     it.post("c")
 

@@ -453,7 +453,7 @@ def test_a_line_is_kept_as_it_was_written(text: str, line: str) -> None:
 def test_what_is_wrong_with_a_line_is_said(text: str, problem: str) -> None:
     with pytest.raises(ValueError, match=re.escape(problem)):
         read_line(text)
-    with pytest.raises(kinds.Wrong, match="is no cron line: "):
+    with pytest.raises(kinds.InvalidValue, match="is no cron line: "):
         kinds.cron(text)
 
 
@@ -490,5 +490,5 @@ def test_a_zone_that_is_meant_is_named(text: str) -> None:
 def test_nothing_else_is_a_zone(text: str) -> None:
     with pytest.raises(ValueError, match="is no time zone"):
         read_zone(text)
-    with pytest.raises(kinds.Wrong, match="is no time zone"):
+    with pytest.raises(kinds.InvalidValue, match="is no time zone"):
         kinds.zone(text)

@@ -35,7 +35,7 @@ from bot.settings import (
     same_papers,
     table,
 )
-from bot.settings.kinds import Wrong, duration
+from bot.settings.kinds import InvalidValue, duration
 from bot.settings.options import TABLE
 from bot.settings.sources import shown
 
@@ -389,7 +389,7 @@ def test_a_duration_may_be_nothing_where_that_makes_sense(tmp_path: Path) -> Non
     assert kind.allowed.startswith("0, or a duration")
     assert kind.read("0", tmp_path) == kind.read("0m", tmp_path) == timedelta()
     assert kind.read("2s", tmp_path) == timedelta(seconds=2)
-    with pytest.raises(Wrong):
+    with pytest.raises(InvalidValue):
         duration().read("0", tmp_path)
 
 

@@ -10,8 +10,8 @@ import pytest
 from click import unstyle
 
 from bot.delivery.terms import End, Event
-from bot.desk import Served
-from bot.ledger.rows import Limit, StoredPost, StoredThread
+from bot.desk import AccountResult
+from bot.ledger.rows import StoredLimit, StoredPost, StoredThread
 from bot.model import Account, Digest, Media, Network, Post, State, Thread
 from bot.show import progress
 from bot.show.lines import dry_run
@@ -35,7 +35,7 @@ def of(made: StoredThread, *, changed: bool = False, whole: bool = False) -> lis
     return shown(threads=(ThreadStatus(made, changed),), whole=whole)[1:]
 
 
-def outcome(*served: Served) -> list[str]:
+def outcome(*served: AccountResult) -> list[str]:
     return [unstyle(line) for line in progress.outcome(served)]
 
 
@@ -67,7 +67,7 @@ def test_an_account_is_one_line(status: AccountStatus, line: str) -> None:
 
 
 def test_limits_and_senders_stand_below_their_account() -> None:
-    limit = Limit("twitter", "send", NOW + timedelta(minutes=5), "X answers 429")
+    limit = StoredLimit("twitter", "send", NOW + timedelta(minutes=5), "X answers 429")
     busy = replace(READY, limits=(limit,), sender="process 7 on worker-1")
     assert shown(busy)[1:3] == [
         "  limited until 2026-03-01 12:05 UTC: X answers 429",
@@ -235,24 +235,26 @@ def test_a_step_is_one_line(event: Event, line: str) -> None:
 
 def test_done_names_the_first_post() -> None:
     out = thread(post(State.SENT, url=URL), post(State.SENT, url="https://other"))
-    assert outcome(Served(ACCOUNT, End.DONE, out)) == [f"twitter: done, 2 posts, {URL}"]
+    assert outcome(AccountResult(ACCOUNT, End.DONE, out)) == [f"twitter: done, 2 posts, {URL}"]
     settled = thread(post(State.SENT), post(State.SENT))
-    assert outcome(Served(ACCOUNT, End.DONE, settled)) == ["twitter: done"]
-    assert outcome(Served(ACCOUNT, End.DONE, reason="no paper")) == ["twitter: done: no paper"]
+    assert outcome(AccountResult(ACCOUNT, End.DONE, settled)) == ["twitter: done"]
+    assert outcome(AccountResult(ACCOUNT, End.DONE, reason="no paper")) == [
+        "twitter: done: no paper"
+    ]
 
 
 def test_done_names_no_post_that_is_deleted() -> None:
     gone = thread(post(State.RETRACTED, url=URL), post(State.RETRACTED))
-    assert outcome(Served(ACCOUNT, End.DONE, gone)) == ["twitter: done, taken back"]
+    assert outcome(AccountResult(ACCOUNT, End.DONE, gone)) == ["twitter: done, taken back"]
 
 
 def test_later_says_what_is_left_and_when() -> None:
     half = thread(post(State.SENT), post(State.PLANNED), post(State.RETRACTED), post(State.UNKNOWN))
-    assert outcome(Served(ACCOUNT, End.LATER, half, "why")) == [
+    assert outcome(AccountResult(ACCOUNT, End.LATER, half, "why")) == [
         "twitter: not finished, 2 of 4 posts are left: why",
         "  Run it again later; it goes on where it stopped.",
     ]
-    whole = Served(ACCOUNT, End.LATER, thread(post(State.SENT)), until=NOW)
+    whole = AccountResult(ACCOUNT, End.LATER, thread(post(State.SENT)), until=NOW)
     assert outcome(whole) == [
         "twitter: not finished",
         "  Run it again after 2026-03-01 12:00 UTC; it goes on where it stopped.",
@@ -269,15 +271,15 @@ def test_later_says_what_is_left_and_when() -> None:
     ],
 )
 def test_the_time_to_come_back_is_never_too_early(until: datetime, said: str) -> None:
-    (_, line) = outcome(Served(ACCOUNT, End.LATER, until=until))
+    (_, line) = outcome(AccountResult(ACCOUNT, End.LATER, until=until))
     assert line == f"  Run it again after 2026-03-01 {said} UTC; it goes on where it stopped."
-    limit = Limit("twitter", "send", until, "why")
+    limit = StoredLimit("twitter", "send", until, "why")
     assert f"until 2026-03-01 {said} UTC" in shown(replace(READY, limits=(limit,)))[1]
 
 
 def test_held_names_what_a_person_can_do() -> None:
     held = thread(post(State.SENT), post(State.HELD))
-    first, second = outcome(Served(ACCOUNT, End.HELD, held, "post 1 is held: why"))
+    first, second = outcome(AccountResult(ACCOUNT, End.HELD, held, "post 1 is held: why"))
     assert first == "twitter: held, 1 of 2 posts are left: post 1 is held: why"
     assert f"bot status {SLUG}" in second
     assert "bot settle" in second
@@ -286,7 +288,9 @@ def test_held_names_what_a_person_can_do() -> None:
 
 def test_failed_says_why_and_the_others_are_told_too() -> None:
     other = replace(ACCOUNT, name="vision")
-    said = outcome(Served(ACCOUNT, End.FAILED, reason="why\n  do this"), Served(other, End.DONE))
+    said = outcome(
+        AccountResult(ACCOUNT, End.FAILED, reason="why\n  do this"), AccountResult(other, End.DONE)
+    )
     assert said[0] == "twitter: failed: why\n  do this"
     assert said[-1] == "vision: done"
 

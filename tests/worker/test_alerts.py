@@ -25,9 +25,9 @@ from bot.settings.secret import Secret
 from bot.worker.alarm import alerts as module
 from bot.worker.alarm import teller
 from bot.worker.alarm.alerts import Alerts
-from bot.worker.alarm.raising import Told, report
+from bot.worker.alarm.raising import AlertResult, report
 from bot.worker.alarm.teller import Ask, Line, serve
-from bot.worker.alarm.troubles import Trouble
+from bot.worker.alarm.troubles import Problem
 from tests.helpers.http_server import HttpServer, Reply, ReplySource, Request, dripping
 from tests.helpers.ledger_setup import MINUTE, T0, real_proc
 from tests.helpers.paths import ROOT
@@ -75,7 +75,7 @@ def taken(server: HttpServer) -> list[dict[str, str]]:
 def test_one_message_lists_what_is_new_and_what_is_over(server: HttpServer) -> None:
     source = replace(HELD, key="source", account="", what="source", subject="posts/", told_at=T0)
     told = alerts(address(server, "/take", FAST)).tell([HELD], [source])
-    assert told == Told(frozenset({HELD.key, "source"}))
+    assert told == AlertResult(frozenset({HELD.key, "source"}))
     (message,) = taken(server)
     assert message["title"] == "bot: 1 new trouble, 1 over"
     assert message["type"] == "warning"
@@ -98,7 +98,7 @@ def test_an_end_is_good_news(server: HttpServer) -> None:
 
 def test_where_there_is_nothing_to_tell_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    assert alerts("json://127.0.0.1").tell([], []) == Told()
+    assert alerts("json://127.0.0.1").tell([], []) == AlertResult()
 
 
 def test_chats_with_markup_get_plain_text_and_no_more_than_they_take(server: HttpServer) -> None:
@@ -145,7 +145,7 @@ def test_what_a_receiver_does_not_take_is_not_delivered(server: HttpServer, how:
     server.route("/elsewhere", FAST)
     told = alerts(address(server, "/take", answer)).tell([HELD], [])
     where = "address 1 of 1 (json) of BOT_NOTIFY_URLS"
-    assert told == Told(frozenset(), (f"{where} {reason}",))
+    assert told == AlertResult(frozenset(), (f"{where} {reason}",))
     assert server.requests[0].path == "/take"
 
 
@@ -174,8 +174,8 @@ def test_a_program_that_must_end_leaves_at_once_and_sends_no_more(server: HttpSe
     told_by = alerts(address(server, "/hang", stop))
     told = told_by.tell([HELD], [])
     reason = "address 1 of 1 (json) of BOT_NOTIFY_URLS gave no answer in time"
-    assert told == Told(frozenset(), (reason,))
-    assert told_by.tell([HELD], []) == Told()
+    assert told == AlertResult(frozenset(), (reason,))
+    assert told_by.tell([HELD], []) == AlertResult()
     assert len(server.requests) == 1
 
 
@@ -204,14 +204,14 @@ def test_a_process_that_says_nothing_of_use_has_told_nobody(
     monkeypatch.setattr(module, "_TELLER", tmp_path / "other.py")
     told = alerts("json://127.0.0.1", seconds=seconds).tell([HELD], [])
     reason = f"Apprise does not run, or takes over {seconds:g} s to start"
-    assert told == Told(frozenset(), (reason,))
+    assert told == AlertResult(frozenset(), (reason,))
 
 
 def test_a_system_without_room_for_a_process_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     told = alerts("json://127.0.0.1").tell([HELD], [])
     reason = "no process could be started to send an alert: No such file or directory"
-    assert told == Told(frozenset(), (reason,))
+    assert told == AlertResult(frozenset(), (reason,))
     assert alerts("json://127.0.0.1").check() == reason
 
 
@@ -258,7 +258,7 @@ def test_no_address_at_all_is_said(server: HttpServer) -> None:
     none = alerts(" ,;\n")
     with pytest.raises(SettingsError, match="holds no address"):
         none.check()
-    assert none.tell([HELD], []) == Told(frozenset(), ("BOT_NOTIFY_URLS holds no address",))
+    assert none.tell([HELD], []) == AlertResult(frozenset(), ("BOT_NOTIFY_URLS holds no address",))
     assert server.requests == []
 
 
@@ -312,8 +312,8 @@ def test_each_trouble_is_told_once_over_restarts_and_failing_receivers(
     tmp_path: Path, server: HttpServer
 ) -> None:
     server.route("/take", Reply(status=503), FAST, FAST, Reply(status=500), FAST)
-    held = Trouble("held:mastodon:a", "mastodon", "held", "a", "post 3 is held", "Settle it.")
-    refused = Trouble("refused:twitter", "twitter", "refused", "", "401", "See bot check.")
+    held = Problem("held:mastodon:a", "mastodon", "held", "a", "post 3 is held", "Settle it.")
+    refused = Problem("refused:twitter", "twitter", "refused", "", "401", "See bot check.")
     failures = []
     for found in ([held], [held], [held], [held, refused], [held, refused], [refused], [refused]):
         with Ledger.open(tmp_path / "bot.db") as ledger:

@@ -7,18 +7,18 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from bot.digests.reading import NOTHING, Memory, Outcome, Reading, Validators
+from bot.digests.reading import NOTHING, CacheValidators, Memory, SourceOutcome, SourceResult
 from bot.errors import NoDigest, Nowhere
 from bot.model import Digest
 from bot.settings.options import CatchUp
-from bot.worker.asking import FIRST_RETRY, LONGEST_RETRY, Asking, growing
+from bot.worker.asking import FIRST_RETRY, LONGEST_RETRY, SourcePoller, growing
 from bot.worker.outcomes import PATIENCE_WITH_SOURCE
-from bot.worker.tick import DAY, Rules
+from bot.worker.tick import DAY, PassRules
 from tests.helpers.fake_world import digest
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
-SEEN: Memory = {"posts": Validators(etag='"1"')}
-SILENT = Reading(Outcome.UNREACHABLE, "posts")
+SEEN: Memory = {"posts": CacheValidators(etag='"1"')}
+SILENT = SourceResult(SourceOutcome.UNREACHABLE, "posts")
 
 
 def of_day(days_ago: int, **fields: object) -> Digest:
@@ -27,45 +27,45 @@ def of_day(days_ago: int, **fields: object) -> Digest:
     return replace(made, **fields)  # type: ignore[arg-type] # each test knows the fields
 
 
-def found(source: Digest, memory: Memory = NOTHING) -> Reading:
-    return Reading(Outcome.FOUND, "posts/x.md", digest=source, memory=memory)
+def found(source: Digest, memory: Memory = NOTHING) -> SourceResult:
+    return SourceResult(SourceOutcome.FOUND, "posts/x.md", digest=source, memory=memory)
 
 
 @dataclass
 class ScriptedSource:
     """A source that gives what the test says, and notes what it was asked."""
 
-    answers: list[Reading] = field(default_factory=list)
+    answers: list[SourceResult] = field(default_factory=list)
     archive: tuple[Digest, ...] = ()
     asked: list[object] = field(default_factory=list)
 
-    def latest(self, memory: Memory = NOTHING) -> Reading:
+    def latest(self, memory: Memory = NOTHING) -> SourceResult:
         self.asked.append(memory)
         return self.answers.pop(0)
 
-    def since(self, day: date, most: int) -> tuple[Reading, ...]:
+    def since(self, day: date, most: int) -> tuple[SourceResult, ...]:
         self.asked.append(day)
         return tuple(found(each) for each in self.archive if each.day > day)[:most]
 
-    def find(self, wanted: date | str) -> Reading:
+    def find(self, wanted: date | str) -> SourceResult:
         raise AssertionError(wanted)
 
 
-def asking(source: ScriptedSource, catch_up: CatchUp = CatchUp.LATEST) -> Asking:
-    return Asking(source, Rules(timedelta(days=3), catch_up), lambda: NOW)
+def asking(source: ScriptedSource, catch_up: CatchUp = CatchUp.LATEST) -> SourcePoller:
+    return SourcePoller(source, PassRules(timedelta(days=3), catch_up), lambda: NOW)
 
 
 def test_an_unchanged_source_gives_what_it_gave() -> None:
     first = found(of_day(0), SEEN)
-    source = ScriptedSource([first, Reading(Outcome.UNCHANGED, "posts", memory=SEEN)])
+    source = ScriptedSource([first, SourceResult(SourceOutcome.UNCHANGED, "posts", memory=SEEN)])
     ask = asking(source)
     assert [ask.ask(), ask.ask()] == [first, first]
     assert source.asked == [NOTHING, SEEN]
 
 
 def test_a_source_that_was_never_read_has_nothing_to_be_unchanged() -> None:
-    ask = asking(ScriptedSource([Reading(Outcome.UNCHANGED, "posts")]))
-    assert ask.ask().outcome is Outcome.UNCHANGED
+    ask = asking(ScriptedSource([SourceResult(SourceOutcome.UNCHANGED, "posts")]))
+    assert ask.ask().outcome is SourceOutcome.UNCHANGED
 
 
 def test_a_silent_source_is_asked_after_growing_waits_until_it_answers() -> None:
@@ -84,14 +84,16 @@ def test_a_silent_source_is_asked_after_growing_waits_until_it_answers() -> None
 
 def test_what_was_read_survives_silence() -> None:
     kept = found(of_day(0), SEEN)
-    source = ScriptedSource([kept, replace(SILENT, memory=SEEN), Reading(Outcome.UNCHANGED, "p")])
+    source = ScriptedSource(
+        [kept, replace(SILENT, memory=SEEN), SourceResult(SourceOutcome.UNCHANGED, "p")]
+    )
     ask = asking(source)
     assert [ask.ask().outcome for _ in range(3)] == ["found", "unreachable", "found"]
     assert source.asked == [NOTHING, SEEN, SEEN]
 
 
 def test_text_that_is_no_digest_is_a_failure_and_needs_no_hurry() -> None:
-    ask = asking(ScriptedSource([Reading(Outcome.MALFORMED, "posts/x.md")]))
+    ask = asking(ScriptedSource([SourceResult(SourceOutcome.MALFORMED, "posts/x.md")]))
     ask.ask()
     assert (ask.failing_since, ask.retry()) == (NOW, None)
 
@@ -109,7 +111,9 @@ def test_no_digest_is_a_failure_where_there_was_one_or_there_is_no_such_place(
     problem: NoDigest, *, gave: bool, fails: bool
 ) -> None:
     ask = asking(
-        ScriptedSource([Reading(Outcome.NONE, "posts", problem=problem), found(of_day(0))])
+        ScriptedSource(
+            [SourceResult(SourceOutcome.NONE, "posts", problem=problem), found(of_day(0))]
+        )
     )
     ask.gave = gave
     ask.ask()
@@ -136,13 +140,13 @@ def test_the_latest_alone_is_offered_and_nothing_else_is_read() -> None:
 @pytest.mark.parametrize(
     "useless",
     [
-        Reading(Outcome.MALFORMED, "posts/x.md"),
+        SourceResult(SourceOutcome.MALFORMED, "posts/x.md"),
         found(of_day(0, draft=True)),
         found(of_day(0, papers=())),
     ],
     ids=["malformed", "draft", "empty"],
 )
-def test_where_the_latest_is_of_no_use_those_before_it_are_offered(useless: Reading) -> None:
+def test_where_the_latest_is_of_no_use_those_before_it_are_offered(useless: SourceResult) -> None:
     archive = (of_day(3), of_day(2), of_day(1))
     source = ScriptedSource(archive=archive)
     offer = asking(source).offer(useless, of_day(3).day)
@@ -183,8 +187,8 @@ def test_catching_up_offers_all_since_the_last_and_others_of_its_day() -> None:
 def test_the_newest_of_use_is_found_however_long_an_age_is_allowed() -> None:
     archive = tuple(of_day(n) for n in range(300, 40, -1))
     source = ScriptedSource(archive=archive)
-    ask = Asking(source, Rules(timedelta(days=365)), lambda: NOW)
-    offer = ask.offer(Reading(Outcome.MALFORMED, "posts/x.md"), None)
+    ask = SourcePoller(source, PassRules(timedelta(days=365)), lambda: NOW)
+    offer = ask.offer(SourceResult(SourceOutcome.MALFORMED, "posts/x.md"), None)
     assert offer[-2] == found(of_day(41))
     assert len(offer) < 50
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.ledger.rows import Limit
+from bot.ledger.rows import StoredLimit
 from bot.model import Network
 from bot.worker.watching.health import (
     RUN_OVERDUE,
@@ -27,7 +27,7 @@ from bot.worker.watching.health import (
     verdict,
 )
 from bot.worker.watching.metrics import metrics
-from bot.worker.watching.watch import AccountHealth, AtWork, Moment, Snapshot, Watch
+from bot.worker.watching.watch import AccountHealth, CurrentPass, Moment, Snapshot, WorkerState
 from tests.helpers.watched_worker import NOON, FakeClocks, WatchedWorker
 
 NOW = Moment(NOON, 100_000.0)
@@ -58,7 +58,7 @@ def table() -> Iterator[tuple[Snapshot, list[str]]]:
     runs = (None, -1e6, 0.0, RUN_OVERDUE - 1, RUN_OVERDUE, 1e6)
     jumps = (0.0, -1e7, 1e7)  # of the wall clock, between what was due and now
     for silent, sign, run, jump in product(silences, signs, runs, jumps):
-        work = None if sign is None else AtWork(ago(0), (), NOW.seconds - sign)
+        work = None if sign is None else CurrentPass(ago(0), (), NOW.seconds - sign)
         due = None if run is None else ago(run, run + jump)
         stuck = ["timer"] * (silent >= 300)
         stuck += ["pass"] * (sign is not None and sign >= 300)
@@ -77,7 +77,9 @@ def test_the_verdict_over_all_there_can_be() -> None:
 
 
 def test_the_reasons_say_what_and_for_how_long() -> None:
-    wedged = replace(RESTED, ticked=ago(480), at_work=AtWork(ago(3_600), ("a",), NOW.seconds - 660))
+    wedged = replace(
+        RESTED, ticked=ago(480), at_work=CurrentPass(ago(3_600), ("a",), NOW.seconds - 660)
+    )
     timer, work = verdict(wedged).reasons
     assert timer == "the timer has given no sign of life for 8 minutes"
     assert work == (
@@ -188,7 +190,7 @@ def test_a_clock_that_is_set_makes_nothing_stuck(jump: float) -> None:
 
 def test_no_trouble_that_a_restart_does_not_mend_is_503() -> None:
     worker = WatchedWorker()
-    limit = Limit("twitter", "post", NOON + timedelta(hours=1), "429")
+    limit = StoredLimit("twitter", "post", NOON + timedelta(hours=1), "429")
     for number, bad in enumerate(
         (
             replace(TWITTER, able=False, reason="401: the token was revoked"),
@@ -233,7 +235,7 @@ def test_healthz_says_all_that_is_known() -> None:
             held=2,
             spent_usd=Decimal("20.125"),
             budget_usd=Decimal(25),
-            limits=(Limit("twitter", "post", NOON + timedelta(hours=1), "429"),),
+            limits=(StoredLimit("twitter", "post", NOON + timedelta(hours=1), "429"),),
         )
     )
     watch.ended(good=False, reason="refused: the token was revoked")
@@ -351,7 +353,7 @@ def parsed(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     return found
 
 
-def figures(watch: Watch) -> dict[str, float]:
+def figures(watch: WorkerState) -> dict[str, float]:
     """The samples whose labels are those of one account, or none, by name."""
     samples = parsed(metrics(watch.snapshot()))
     return {name: value for (name, _), value in samples.items()}
@@ -368,9 +370,9 @@ def test_metrics_are_figures_of_the_same() -> None:
     watch.source("found", ok=True)
     watch.next_run(NOON + timedelta(minutes=30))
     limits = (
-        Limit("twitter", "post", NOON, "429"),
-        Limit("twitter", "post", NOON + timedelta(hours=1), "429"),
-        Limit("twitter", "read", NOON, "429"),
+        StoredLimit("twitter", "post", NOON, "429"),
+        StoredLimit("twitter", "post", NOON + timedelta(hours=1), "429"),
+        StoredLimit("twitter", "read", NOON, "429"),
     )
     watch.account(
         replace(
@@ -474,9 +476,9 @@ ACCOUNTS = st.builds(
     last_sent_at=st.none() | MOMENTS,
     spent_usd=st.decimals(0, 10**6, places=6),
     budget_usd=st.none() | st.decimals(0, 10**6, places=6),
-    limits=st.lists(st.builds(Limit, st.text(), st.text(), MOMENTS, st.text()), max_size=3).map(
-        tuple
-    ),
+    limits=st.lists(
+        st.builds(StoredLimit, st.text(), st.text(), MOMENTS, st.text()), max_size=3
+    ).map(tuple),
 )
 
 

@@ -14,7 +14,7 @@ from bot.model import Network, State
 from bot.sandbox import faults
 from bot.sandbox.bluesky import answers as sky_answers
 from bot.sandbox.faults import CLOSED_BEFORE, refusal, too_many
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.wire import Request, Response
 from bot.sandbox.x.behaviour import XBehaviour
 from bot.worker.passes import LONGEST_REST
@@ -208,7 +208,7 @@ def test_a_login_that_is_limited_in_the_middle_of_a_thread_is_kept_too(tmp_path:
         source = publish(world, 1)
         ended = [False]
 
-        def decide(record: Record) -> faults.Fault | None:
+        def decide(record: RequestRecord) -> faults.Fault | None:
             if not ended[0]:
                 if is_publish(record.request) and b"2602.10010" in record.body:
                     ended[0] = True
@@ -366,7 +366,7 @@ def test_what_a_stop_broke_off_while_it_was_settled_raises_no_alert(tmp_path: Pa
         source = publish(world, 1)
         tried = [False]
 
-        def decide(record: Record) -> faults.Fault | None:
+        def decide(record: RequestRecord) -> faults.Fault | None:
             if is_publish(record.request) and b"2602.10010" in record.body and not tried[0]:
                 tried[0] = True
                 return CLOSED_BEFORE

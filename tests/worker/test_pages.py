@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.errors import SettingsError
 from bot.worker.watching import pages as module
-from bot.worker.watching.pages import MOST_CLIENTS, Pages, page
+from bot.worker.watching.pages import MOST_CLIENTS, HttpServer, page
 from bot.worker.watching.watch import Snapshot
 from tests.helpers.health_checks import SHARED_FIXTURE
 from tests.helpers.watched_worker import WatchedWorker
@@ -36,13 +36,13 @@ def worker() -> WatchedWorker:
 
 
 @pytest.fixture
-def served(worker: WatchedWorker) -> Iterator[Pages]:
-    with Pages(0, worker.watch.snapshot, seconds=PATIENT) as pages:
+def served(worker: WatchedWorker) -> Iterator[HttpServer]:
+    with HttpServer(0, worker.watch.snapshot, seconds=PATIENT) as pages:
         yield pages
 
 
 @contextmanager
-def client(pages: Pages, host: str = "127.0.0.1") -> Iterator[socket.socket]:
+def client(pages: HttpServer, host: str = "127.0.0.1") -> Iterator[socket.socket]:
     with socket.create_connection((host, pages.port), timeout=PATIENT) as sock:
         yield sock
 
@@ -56,18 +56,20 @@ def told(sock: socket.socket) -> bytes:
     return answer
 
 
-def asked(pages: Pages, request: bytes, host: str = "127.0.0.1") -> bytes:
+def asked(pages: HttpServer, request: bytes, host: str = "127.0.0.1") -> bytes:
     with client(pages, host) as sock:
         with suppress(ConnectionError):
             sock.sendall(request)
         return told(sock)
 
 
-def status(pages: Pages, request: bytes = GET) -> int:
+def status(pages: HttpServer, request: bytes = GET) -> int:
     return int(asked(pages, request).split()[1])
 
 
-def got(pages: Pages, path: str, method: str = "GET") -> tuple[int, http.client.HTTPMessage, str]:
+def got(
+    pages: HttpServer, path: str, method: str = "GET"
+) -> tuple[int, http.client.HTTPMessage, str]:
     connection = http.client.HTTPConnection("127.0.0.1", pages.port, timeout=PATIENT)
     try:
         connection.request(method, path)
@@ -81,7 +83,7 @@ def got(pages: Pages, path: str, method: str = "GET") -> tuple[int, http.client.
 
 
 def test_healthz_is_json_and_says_whether_a_restart_helps(
-    served: Pages, worker: WatchedWorker
+    served: HttpServer, worker: WatchedWorker
 ) -> None:
     status, headers, text = got(served, "/healthz")
     assert (status, headers["Content-Type"]) == (200, "application/json")
@@ -94,7 +96,7 @@ def test_healthz_is_json_and_says_whether_a_restart_helps(
 
 
 def test_a_real_wedge_is_503_and_a_revoked_token_is_not(
-    served: Pages, worker: WatchedWorker
+    served: HttpServer, worker: WatchedWorker
 ) -> None:
     worker.run_pass(good=False, reason="refused: 401, the token was revoked")
     worker.watch.source("unreachable", ok=False)
@@ -106,7 +108,7 @@ def test_a_real_wedge_is_503_and_a_revoked_token_is_not(
     assert "the pass that began at" in json.loads(text)["reasons"][0]
 
 
-def test_metrics_are_for_prometheus(served: Pages, worker: WatchedWorker) -> None:
+def test_metrics_are_for_prometheus(served: HttpServer, worker: WatchedWorker) -> None:
     worker.watch.count("sent", "twitter")
     status, headers, text = got(served, "/metrics")
     assert (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
@@ -114,7 +116,7 @@ def test_metrics_are_for_prometheus(served: Pages, worker: WatchedWorker) -> Non
     assert samples["bot_events_total"] == 1
 
 
-def test_the_root_names_both(served: Pages) -> None:
+def test_the_root_names_both(served: HttpServer) -> None:
     status, headers, text = got(served, "/")
     assert (status, headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
     assert "/healthz" in text
@@ -123,7 +125,7 @@ def test_the_root_names_both(served: Pages) -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/", "/favicon.ico"])
-def test_head_is_get_without_a_body(served: Pages, path: str) -> None:
+def test_head_is_get_without_a_body(served: HttpServer, path: str) -> None:
     status, headers, text = got(served, path)
     headed = got(served, path, "HEAD")
     assert (headed[0], headed[2]) == (status, "")
@@ -133,7 +135,7 @@ def test_head_is_get_without_a_body(served: Pages, path: str) -> None:
     assert asked(served, f"HEAD {path} HTTP/1.1\r\n\r\n".encode()).endswith(b"\r\n\r\n")
 
 
-def test_the_headers_say_what_they_must_and_no_more(served: Pages) -> None:
+def test_the_headers_say_what_they_must_and_no_more(served: HttpServer) -> None:
     _, headers, _ = got(served, "/healthz")
     assert dict(headers.items()) == {
         "Date": "Fri, 20 Nov 2026 12:00:00 GMT",
@@ -160,18 +162,18 @@ def test_the_headers_say_what_they_must_and_no_more(served: Pages) -> None:
         ("http://[/healthz", 400),
     ],
 )
-def test_every_other_path_is_404(served: Pages, target: str, found: int) -> None:
+def test_every_other_path_is_404(served: HttpServer, target: str, found: int) -> None:
     assert status(served, f"GET {target} HTTP/1.1\r\n\r\n".encode()) == found
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "get"])
 @pytest.mark.parametrize("path", ["/healthz", "/nowhere"])
-def test_every_other_method_is_405(served: Pages, method: str, path: str) -> None:
+def test_every_other_method_is_405(served: HttpServer, method: str, path: str) -> None:
     found, headers, _ = got(served, path, method)
     assert (found, headers["Allow"]) == (405, "GET, HEAD")
 
 
-def test_whoever_sends_a_body_still_gets_the_answer(served: Pages) -> None:
+def test_whoever_sends_a_body_still_gets_the_answer(served: HttpServer) -> None:
     with client(served) as sock:
         sock.sendall(b"POST / HTTP/1.1\r\nContent-Length: 60000\r\n\r\n")
         assert told(sock).startswith(b"HTTP/1.1 405 ")
@@ -198,14 +200,14 @@ def test_whoever_sends_a_body_still_gets_the_answer(served: Pages) -> None:
         ("GET /héalthz HTTP/1.1\r\n\r\n".encode(), 400),
     ],
 )
-def test_what_is_http_and_what_is_not(served: Pages, request_: bytes, found: int) -> None:
+def test_what_is_http_and_what_is_not(served: HttpServer, request_: bytes, found: int) -> None:
     assert status(served, request_) == found
 
 
 @given(garbage=st.binary(max_size=300))
 @example(garbage=b"GET /healthz HTTP/1.1\r\nA: b")
 @settings(max_examples=50, suppress_health_check=SHARED_FIXTURE)
-def test_garbage_gets_one_answer_of_http_and_no_more(served: Pages, garbage: bytes) -> None:
+def test_garbage_gets_one_answer_of_http_and_no_more(served: HttpServer, garbage: bytes) -> None:
     with client(served) as sock:
         with suppress(ConnectionError):
             sock.sendall(garbage)
@@ -238,7 +240,7 @@ needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6
 def test_it_listens_at_its_address_and_nowhere_else(
     bound: str, there: list[str], not_there: list[str], worker: WatchedWorker
 ) -> None:
-    with Pages(0, worker.watch.snapshot, bound) as pages:
+    with HttpServer(0, worker.watch.snapshot, bound) as pages:
         for host in there:
             assert asked(pages, GET, host).startswith(b"HTTP/1.1 200 ")
         for host in not_there:
@@ -253,7 +255,7 @@ def test_a_page_that_cannot_be_made_is_500_and_a_line_in_the_log(
         raise LookupError("no metrics today")
 
     monkeypatch.setattr(module, "metrics", fail)
-    with Pages(0, worker.watch.snapshot) as pages:
+    with HttpServer(0, worker.watch.snapshot) as pages:
         assert status(pages, b"GET /metrics HTTP/1.1\r\n\r\n") == 500
         assert status(pages) == 200
     (record,) = caplog.records
@@ -299,7 +301,7 @@ HOSTILE: dict[str, Callable[[socket.socket], None]] = {
 def test_two_hundred_bad_clients_at_once_keep_nobody_out(
     how: str, most: int, worker: WatchedWorker
 ) -> None:
-    with Pages(0, worker.watch.snapshot, seconds=PATIENT, most=most) as pages:
+    with HttpServer(0, worker.watch.snapshot, seconds=PATIENT, most=most) as pages:
         threads = threading.active_count()
         with ExitStack() as stack:
             for _ in range(200):
@@ -315,7 +317,7 @@ def flood(sock: socket.socket) -> None:
         sock.sendall(b"x" * 65_536)
 
 
-def test_whoever_sends_more_than_anybody_reads_is_hung_up_on(served: Pages) -> None:
+def test_whoever_sends_more_than_anybody_reads_is_hung_up_on(served: HttpServer) -> None:
     with client(served) as sock:
         sock.sendall(b"POST / HTTP/1.1\r\n\r\n")
         with pytest.raises(ConnectionError):
@@ -324,7 +326,10 @@ def test_whoever_sends_more_than_anybody_reads_is_hung_up_on(served: Pages) -> N
 
 
 def test_too_many_clients_and_the_oldest_must_go(worker: WatchedWorker) -> None:
-    with Pages(0, worker.watch.snapshot, seconds=PATIENT, most=3) as pages, ExitStack() as stack:
+    with (
+        HttpServer(0, worker.watch.snapshot, seconds=PATIENT, most=3) as pages,
+        ExitStack() as stack,
+    ):
         first, *others = [stack.enter_context(client(pages)) for _ in range(4)]
         assert not told(first)
         for sock in others[1:]:
@@ -349,19 +354,21 @@ SLOW = ("says nothing", "stops in the headers", "does not take the answer")
 
 @pytest.mark.parametrize("how", SLOW)
 def test_a_client_has_only_so_much_time(how: str, worker: WatchedWorker) -> None:
-    with Pages(0, worker.watch.snapshot, seconds=0.05) as pages, client(pages) as sock:
+    with HttpServer(0, worker.watch.snapshot, seconds=0.05) as pages, client(pages) as sock:
         HOSTILE[how](sock)
         told(sock)  # which ends
         assert status(pages) == 200
 
 
 def test_a_client_that_drips_has_no_more_time_than_others(worker: WatchedWorker) -> None:
-    with Pages(0, worker.watch.snapshot, seconds=0.1) as pages, client(pages) as sock:
+    with HttpServer(0, worker.watch.snapshot, seconds=0.1) as pages, client(pages) as sock:
         drip(sock)  # which ends
         assert status(pages) == 200
 
 
-def test_the_worker_goes_on_while_pages_are_asked_for(served: Pages, worker: WatchedWorker) -> None:
+def test_the_worker_goes_on_while_pages_are_asked_for(
+    served: HttpServer, worker: WatchedWorker
+) -> None:
     asking = [threading.Thread(target=status, args=(served,)) for _ in range(8)]
     for thread in asking:
         thread.start()
@@ -377,8 +384,8 @@ def test_the_worker_goes_on_while_pages_are_asked_for(served: Pages, worker: Wat
 
 def test_a_port_that_is_taken_is_said() -> None:
     worker = WatchedWorker()
-    with Pages(0, worker.watch.snapshot) as pages, pytest.raises(SettingsError) as caught:
-        Pages(pages.port, worker.watch.snapshot)
+    with HttpServer(0, worker.watch.snapshot) as pages, pytest.raises(SettingsError) as caught:
+        HttpServer(pages.port, worker.watch.snapshot)
     assert caught.value.message == (
         f"PORT: {pages.port} cannot be used: another program listens there, perhaps another worker"
     )
@@ -401,13 +408,13 @@ def test_a_port_that_may_not_be_had_is_said(
 
     monkeypatch.setattr(socket, "create_server", refused)
     with pytest.raises(SettingsError, match=f"PORT: 80 cannot be used: {why}"):
-        Pages(80, WatchedWorker().watch.snapshot)
+        HttpServer(80, WatchedWorker().watch.snapshot)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
 def test_an_address_of_another_machine_is_said(host: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        Pages(0, WatchedWorker().watch.snapshot, host)
+        HttpServer(0, WatchedWorker().watch.snapshot, host)
     assert caught.value.message == (
         f"BOT_BIND: {host} cannot be used: this machine has no such address"
     )
@@ -422,7 +429,7 @@ def test_a_system_without_ipv6_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     for dual in (True, False):
         monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda dual=dual: dual)
         with pytest.raises(SettingsError, match="BOT_BIND: :: cannot be used"):
-            Pages(0, WatchedWorker().watch.snapshot, "::")
+            HttpServer(0, WatchedWorker().watch.snapshot, "::")
 
 
 def descriptors() -> int:
@@ -436,7 +443,7 @@ def test_the_end_is_prompt_whoever_is_there_and_gives_everything_back() -> None:
     before = descriptors()
     threads = threading.active_count()
     with ExitStack() as stack:
-        pages = Pages(0, worker.watch.snapshot, seconds=PATIENT)
+        pages = HttpServer(0, worker.watch.snapshot, seconds=PATIENT)
         for how in SLOW:
             HOSTILE[how](stack.enter_context(client(pages)))
         assert status(pages) == 200
@@ -450,8 +457,8 @@ def test_the_end_is_prompt_whoever_is_there_and_gives_everything_back() -> None:
 
 def test_the_port_is_free_again_at_once() -> None:
     worker = WatchedWorker()
-    with Pages(0, worker.watch.snapshot) as pages:
+    with HttpServer(0, worker.watch.snapshot) as pages:
         port = pages.port
         assert status(pages) == 200
-    with Pages(port, worker.watch.snapshot) as pages:
+    with HttpServer(port, worker.watch.snapshot) as pages:
         assert status(pages) == 200

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from bot.digests.folder import read_bytes
-from bot.digests.reading import Outcome, Reading
+from bot.digests.reading import SourceOutcome, SourceResult
 from bot.errors import Unreachable
 from bot.ledger.store import Ledger
 from bot.model import Account, Digest, Network, State
 from bot.sandbox import faults
 from bot.sandbox.faults import refusal, too_many
 from bot.sandbox.mastodon import answers as mastodon_answers
-from bot.worker.had import had
-from bot.worker.outcomes import Turn, judges, of_account
-from bot.worker.tick import Had, Todo
+from bot.worker.had import account_history
+from bot.worker.outcomes import AccountRun, judges, of_account
+from bot.worker.tick import AccountHistory, AccountPlan
 from tests.helpers.fake_world import MORNING, check_once, fake_world
 from tests.helpers.worker_world import (
     FakeHeartbeat,
@@ -452,9 +452,9 @@ def test_the_newest_that_can_be_read_goes_out_where_the_newest_cannot_for_long(
 
 def test_what_keeps_back_others_is_told_with_every_way_out() -> None:
     problem = Unreachable("posts/y.md: cannot be read", "Let the user that runs the bot read it.")
-    cut = Reading(Outcome.UNREACHABLE, "posts/y.md", problem=problem)
+    cut = SourceResult(SourceOutcome.UNREACHABLE, "posts/y.md", problem=problem)
     account = Account("toots", TOOTS)
-    turn = Turn(account, Todo(cut=cut), (), cut_since=MORNING)
+    turn = AccountRun(account, AccountPlan(cut=cut), (), cut_since=MORNING)
     [trouble] = of_account(turn, (), 3 * DAY, MORNING + HOUR)
     assert trouble.mend == (
         "Let the user that runs the bot read it. Or take what cannot be read away, or set "
@@ -467,7 +467,7 @@ def test_a_turn_that_broke_off_tells_of_no_end() -> None:
     account = Account("toots", TOOTS)
     for what in ("unread", "left"):
         for whole in (True, False):
-            turn = Turn(account, Todo(), (), whole=whole)
+            turn = AccountRun(account, AccountPlan(), (), whole=whole)
             assert judges(f"{what}:toots:x", [turn], {"toots"}, failing=False) is whole
 
 
@@ -610,14 +610,14 @@ def test_a_turn_that_breaks_off_is_its_accounts_own(
     with fake_world(tmp_path) as world:
         settings = worker_settings(world)
         source = publish(world, 1)
-        whole = had
+        whole = account_history
 
-        def broken(ledger: Ledger, account: str, *more: object) -> Had:
+        def broken(ledger: Ledger, account: str, *more: object) -> AccountHistory:
             if account == "mastodon":
                 raise ZeroDivisionError
             return whole(ledger, account, *more)  # type: ignore[arg-type] # as it is called
 
-        monkeypatch.setattr("bot.worker.passes.had", broken)
+        monkeypatch.setattr("bot.worker.passes.account_history", broken)
         operator = FakeOperator()
         with worker_world(world, settings, operator) as worker:
             worker.run()
@@ -633,7 +633,7 @@ def test_a_turn_that_broke_off_is_over_with_the_next_that_does_not(
         with worker_world(world, settings, operator) as worker:
             worker.run()
             with monkeypatch.context() as patch:
-                patch.setattr("bot.worker.passes.had", lambda *_: 1 // 0)
+                patch.setattr("bot.worker.passes.account_history", lambda *_: 1 // 0)
                 worker.run()
             assert (operator.raised, operator.over) == (["failed:mastodon"], [])
             worker.run()

@@ -148,7 +148,7 @@ def test_a_pass_that_hangs_is_503_and_heard_of_in_every_way(
 
         with running(world, settings) as (worker, out):
             out.until("pass.ended")
-            monkeypatch.setattr("bot.worker.asking.Asking.ask", hangs)
+            monkeypatch.setattr("bot.worker.asking.SourcePoller.ask", hangs)
             worker.due.ring("")
             assert entered.wait(SECONDS)
             world.clock.sleep(15 * 60 + 5 * 60 + 1)

@@ -10,20 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.digests.reading import Outcome, Reading
+from bot.digests.reading import SourceOutcome, SourceResult
 from bot.ledger.rows import StoredThread
 from bot.model import Digest, State
 from bot.settings.options import CatchUp
 from bot.worker.tick import (
     CATCH_UP_A_DAY,
     DAY,
-    Begin,
-    Had,
-    Idle,
-    Leave,
-    Resume,
-    Rules,
-    tick,
+    AccountHistory,
+    BeginDigest,
+    GiveToPerson,
+    IdleReason,
+    PassRules,
+    ResumeThread,
+    decide,
 )
 from tests.helpers.fake_world import digest
 from tests.helpers.stored_threads import post, thread
@@ -31,7 +31,7 @@ from tests.helpers.stored_threads import post, thread
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 AGE = timedelta(days=3)
-LATEST, ALL = Rules(AGE), Rules(AGE, CatchUp.ALL)
+LATEST, ALL = PassRules(AGE), PassRules(AGE, CatchUp.ALL)
 OUT = {State.SENT, State.RETRACTED}
 
 
@@ -47,8 +47,8 @@ def had_of(day: date) -> tuple[date, datetime]:
     return day, datetime(day.year, day.month, day.day, 12, tzinfo=UTC) + DAY
 
 
-def found(source: Digest) -> Reading:
-    return Reading(Outcome.FOUND, "posts/x.md", digest=source)
+def found(source: Digest) -> SourceResult:
+    return SourceResult(SourceOutcome.FOUND, "posts/x.md", digest=source)
 
 
 def stored(*states: State, days_ago: float = 0.5, **fields: object) -> StoredThread:
@@ -69,52 +69,52 @@ def test_every_thread_is_gone_on_with_left_given_up_or_at_its_end(
     *, states: tuple[State, ...], days_ago: float, checks: bool, checked: bool
 ) -> None:
     one = stored(*states, days_ago=days_ago, checked_at=NOW if checked else None)
-    todo = tick(Had(threads=(one,)), (), NOW, replace(LATEST, checks=checks))
+    todo = decide(AccountHistory(threads=(one,)), (), NOW, replace(LATEST, checks=checks))
     young, over = days_ago <= 3, set(states) <= OUT
     if State.HELD in states:
         assert (todo.steps, todo.given_up) == ((), ())  # a person decides
     elif over:
         wanted = checks and not checked and young and State.SENT in states
-        assert todo.steps == ((Resume(one),) if wanted else ())
+        assert todo.steps == ((ResumeThread(one),) if wanted else ())
         assert todo.given_up == ()
     elif young:
-        assert todo.steps == (Resume(one),)
+        assert todo.steps == (ResumeThread(one),)
     elif set(states) <= {State.PLANNED, State.RETRACTED}:
         assert (todo.steps, todo.given_up) == ((), (one,))  # nothing of it is out
     else:
         [step] = todo.steps
-        assert isinstance(step, Leave)
+        assert isinstance(step, GiveToPerson)
         assert step.thread == one
         assert "BOT_MAX_AGE" in step.reason
-    assert todo.idle is Idle.NOTHING_NEW
+    assert todo.idle is IdleReason.NOTHING_NEW
 
 
 def test_an_old_digest_that_a_person_posted_is_as_old_as_the_wish() -> None:
     one = stored(State.SENT, State.PLANNED, days_ago=300, planned_at=NOW - HOUR)
-    assert tick(Had(threads=(one,)), (), NOW, LATEST).steps == (Resume(one),)
+    assert decide(AccountHistory(threads=(one,)), (), NOW, LATEST).steps == (ResumeThread(one),)
 
 
 def test_a_thread_that_waits_is_gone_on_with_at_its_time_and_not_before() -> None:
     one = stored(State.SENT, State.PLANNED)
-    for seconds, steps in ((-1, (Resume(one),)), (0, (Resume(one),)), (1, ())):
+    for seconds, steps in ((-1, (ResumeThread(one),)), (0, (ResumeThread(one),)), (1, ())):
         until = NOW + timedelta(seconds=seconds)
-        todo = tick(Had(threads=(one,), waits={one.digest: until}), (), NOW, LATEST)
+        todo = decide(AccountHistory(threads=(one,), waits={one.digest: until}), (), NOW, LATEST)
         assert todo.steps == steps
         assert todo.wake == (None if steps else until)
 
 
 def test_a_thread_that_waits_longer_than_it_may_is_left_to_a_person() -> None:
     one = stored(State.SENT, State.PLANNED, days_ago=4)
-    todo = tick(Had(threads=(one,), waits={one.digest: NOW + DAY}), (), NOW, LATEST)
-    assert [type(step) for step in todo.steps] == [Leave]
+    todo = decide(AccountHistory(threads=(one,), waits={one.digest: NOW + DAY}), (), NOW, LATEST)
+    assert [type(step) for step in todo.steps] == [GiveToPerson]
 
 
 def test_older_threads_come_first_and_a_new_digest_last() -> None:
     old = stored(State.SENT, State.PLANNED, days_ago=2, number=7, digest="old")
     young = stored(State.PLANNED, days_ago=1, number=3, digest="young")
     new = of_day(0)
-    todo = tick(Had(threads=(young, old)), [found(new)], NOW, LATEST)
-    assert todo.steps == (Resume(old), Resume(young), Begin(new))
+    todo = decide(AccountHistory(threads=(young, old)), [found(new)], NOW, LATEST)
+    assert todo.steps == (ResumeThread(old), ResumeThread(young), BeginDigest(new))
     assert todo.idle is None
 
 
@@ -124,131 +124,144 @@ def test_a_thread_of_which_nothing_is_out_is_not_overtaken_while_it_waits() -> N
     half = stored(State.SENT, State.PLANNED, days_ago=1, number=3, digest="a")
     behind = stored(State.PLANNED, number=4, digest="b")
     waits = {"a": until}
-    todo = tick(Had(threads=(behind, untouched), waits=waits), [new], NOW, LATEST)
-    assert (todo.steps, todo.idle, todo.wake) == ((), Idle.WAITS, until)
-    todo = tick(Had(threads=(behind, half), waits=waits), [new], NOW, LATEST)
-    assert todo.steps == (Resume(behind), Begin(of_day(0)))
+    todo = decide(AccountHistory(threads=(behind, untouched), waits=waits), [new], NOW, LATEST)
+    assert (todo.steps, todo.idle, todo.wake) == ((), IdleReason.WAITS, until)
+    todo = decide(AccountHistory(threads=(behind, half), waits=waits), [new], NOW, LATEST)
+    assert todo.steps == (ResumeThread(behind), BeginDigest(of_day(0)))
 
 
 def test_a_thread_in_bot_skip_is_not_gone_on_with() -> None:
     one = stored(State.SENT, State.PLANNED)
     rules = replace(LATEST, skip=frozenset({one.digest}))
-    assert tick(Had(threads=(one,)), (), NOW, rules).steps == ()
+    assert decide(AccountHistory(threads=(one,)), (), NOW, rules).steps == ()
 
 
 # A new digest -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("outcome", SourceOutcome)
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("skipped", [True, False])
 @pytest.mark.parametrize("days_ago", [0, 2, 4])
 @pytest.mark.parametrize("behind", [True, False])
 @pytest.mark.parametrize("rules", [LATEST, ALL], ids=["latest", "all"])
 def test_a_digest_is_begun_if_it_is_good_new_young_and_none_after_it_was(  # noqa: PLR0913 - the table's columns
-    *, outcome: Outcome, known: bool, skipped: bool, days_ago: int, behind: bool, rules: Rules
+    *,
+    outcome: SourceOutcome,
+    known: bool,
+    skipped: bool,
+    days_ago: int,
+    behind: bool,
+    rules: PassRules,
 ) -> None:
     source = of_day(days_ago)
-    readable = outcome in {Outcome.FOUND, Outcome.EMPTY, Outcome.DRAFT, Outcome.STALE}
-    reading = Reading(outcome, "x", digest=source if readable else None)
-    had = Had(
+    readable = outcome in {
+        SourceOutcome.FOUND,
+        SourceOutcome.EMPTY,
+        SourceOutcome.DRAFT,
+        SourceOutcome.STALE,
+    }
+    reading = SourceResult(outcome, "x", digest=source if readable else None)
+    had = AccountHistory(
         known=frozenset({source.slug} if known else ()),
         last=had_of(source.day + (DAY if behind else -DAY)),
     )
     rules = replace(rules, skip=frozenset({source.slug} if skipped else ()))
-    todo = tick(had, [reading], NOW, rules)
+    todo = decide(had, [reading], NOW, rules)
     young = days_ago <= 3 or rules.catch_up is CatchUp.ALL
-    good = outcome is Outcome.FOUND and young and not (known or skipped or behind)
-    assert todo.steps == ((Begin(source),) if good else ())
+    good = outcome is SourceOutcome.FOUND and young and not (known or skipped or behind)
+    assert todo.steps == ((BeginDigest(source),) if good else ())
     assert (todo.idle is None) == good
 
 
 @pytest.mark.parametrize(
     ("reading", "idle"),
     [
-        (Reading(Outcome.UNREACHABLE, "x"), Idle.CANNOT_TELL),
-        (Reading(Outcome.MALFORMED, "x"), Idle.CANNOT_TELL),
-        (Reading(Outcome.NONE, "x"), Idle.NO_DIGEST),
-        (Reading(Outcome.UNCHANGED, "x"), Idle.NOTHING_NEW),
-        (found(replace(of_day(0), draft=True)), Idle.DRAFT),
-        (found(replace(of_day(0), papers=())), Idle.EMPTY),
-        (found(of_day(9)), Idle.STALE),
+        (SourceResult(SourceOutcome.UNREACHABLE, "x"), IdleReason.CANNOT_TELL),
+        (SourceResult(SourceOutcome.MALFORMED, "x"), IdleReason.CANNOT_TELL),
+        (SourceResult(SourceOutcome.NONE, "x"), IdleReason.NO_DIGEST),
+        (SourceResult(SourceOutcome.UNCHANGED, "x"), IdleReason.NOTHING_NEW),
+        (found(replace(of_day(0), draft=True)), IdleReason.DRAFT),
+        (found(replace(of_day(0), papers=())), IdleReason.EMPTY),
+        (found(of_day(9)), IdleReason.STALE),
     ],
     ids=lambda value: str(getattr(value, "outcome", value)),
 )
-def test_nothing_new_and_cannot_tell_are_different_words(reading: Reading, idle: Idle) -> None:
-    assert tick(Had(), [reading], NOW, LATEST).idle is idle
+def test_nothing_new_and_cannot_tell_are_different_words(
+    reading: SourceResult, idle: IdleReason
+) -> None:
+    assert decide(AccountHistory(), [reading], NOW, LATEST).idle is idle
 
 
 def test_a_first_start_on_an_archive_begins_one_at_most() -> None:
     archive = [found(of_day(n)) for n in range(294, -1, -1)]
     for rules in (LATEST, ALL):
-        todo = tick(Had(), archive, NOW, rules)
-        assert todo.steps == (Begin(of_day(0)),)
+        todo = decide(AccountHistory(), archive, NOW, rules)
+        assert todo.steps == (BeginDigest(of_day(0)),)
 
 
 def test_a_week_without_us_begins_the_latest_alone() -> None:
-    had = Had(last=had_of(of_day(7).day))
+    had = AccountHistory(last=had_of(of_day(7).day))
     week = [found(of_day(n)) for n in range(6, -1, -1)]
-    assert tick(had, week, NOW, LATEST).steps == (Begin(of_day(0)),)
+    assert decide(had, week, NOW, LATEST).steps == (BeginDigest(of_day(0)),)
 
 
 def test_catching_up_begins_the_oldest_first_and_a_few_a_day() -> None:
     week = [found(of_day(n)) for n in range(6, -1, -1)]
-    todo = tick(Had(last=had_of(of_day(7).day)), week, NOW, ALL)
-    assert todo.steps == tuple(Begin(of_day(n)) for n in (6, 5, 4))
+    todo = decide(AccountHistory(last=had_of(of_day(7).day)), week, NOW, ALL)
+    assert todo.steps == tuple(BeginDigest(of_day(n)) for n in (6, 5, 4))
     assert todo.wake == NOW + DAY
 
     lately = tuple(NOW - n * HOUR for n in (23, 5, 5))
-    had = Had(last=had_of(of_day(4).day), begun=lately)
-    todo = tick(had, week[3:], NOW, ALL)
-    assert (todo.steps, todo.idle) == ((), Idle.ENOUGH)
+    had = AccountHistory(last=had_of(of_day(4).day), begun=lately)
+    todo = decide(had, week[3:], NOW, ALL)
+    assert (todo.steps, todo.idle) == ((), IdleReason.ENOUGH)
     assert todo.wake == NOW + HOUR
 
-    todo = tick(had, week[3:], NOW + HOUR, ALL)
-    assert todo.steps == (Begin(of_day(3)),)
+    todo = decide(had, week[3:], NOW + HOUR, ALL)
+    assert todo.steps == (BeginDigest(of_day(3)),)
     assert todo.wake == NOW - 5 * HOUR + DAY
 
 
 def test_catching_up_waits_for_a_digest_that_cannot_be_read_now() -> None:
-    hidden = Reading(Outcome.UNREACHABLE, "posts/y.md")
+    hidden = SourceResult(SourceOutcome.UNREACHABLE, "posts/y.md")
     week = [found(of_day(2)), hidden, found(of_day(0))]
-    had = Had(last=had_of(of_day(3).day))
-    todo = tick(had, week, NOW, ALL)
-    assert (todo.steps, todo.cut) == ((Begin(of_day(2)),), hidden)
-    todo = tick(had, week[1:], NOW, ALL)
-    assert (todo.steps, todo.idle, todo.cut) == ((), Idle.CANNOT_TELL, hidden)
-    todo = tick(had, week[1:], NOW, LATEST)
-    assert (todo.steps, todo.cut) == ((Begin(of_day(0)),), None)
+    had = AccountHistory(last=had_of(of_day(3).day))
+    todo = decide(had, week, NOW, ALL)
+    assert (todo.steps, todo.cut) == ((BeginDigest(of_day(2)),), hidden)
+    todo = decide(had, week[1:], NOW, ALL)
+    assert (todo.steps, todo.idle, todo.cut) == ((), IdleReason.CANNOT_TELL, hidden)
+    todo = decide(had, week[1:], NOW, LATEST)
+    assert (todo.steps, todo.cut) == ((BeginDigest(of_day(0)),), None)
 
 
 def test_two_digests_of_one_day_both_go_out_where_all_do() -> None:
     morning, evening = of_day(0, slug="morning"), of_day(0, slug="evening")
     offer = [found(morning), found(evening)]
-    assert tick(Had(last=had_of(of_day(1).day)), offer, NOW, ALL).steps == (
-        Begin(morning),
-        Begin(evening),
+    assert decide(AccountHistory(last=had_of(of_day(1).day)), offer, NOW, ALL).steps == (
+        BeginDigest(morning),
+        BeginDigest(evening),
     )
-    had = Had(last=had_of(morning.day), known=frozenset({"morning"}))
-    assert tick(had, [found(evening)], NOW, LATEST).steps == (Begin(evening),)
+    had = AccountHistory(last=had_of(morning.day), known=frozenset({"morning"}))
+    assert decide(had, [found(evening)], NOW, LATEST).steps == (BeginDigest(evening),)
 
 
 def test_an_older_one_of_the_same_day_stays_behind() -> None:
     morning = of_day(1, slug="morning")
-    had = Had(last=(morning.day, morning.published + HOUR))
+    had = AccountHistory(last=(morning.day, morning.published + HOUR))
     empty = found(of_day(0, papers=()))
     for rules in (LATEST, ALL):
-        assert tick(had, [found(morning), empty], NOW, rules).steps == ()
+        assert decide(had, [found(morning), empty], NOW, rules).steps == ()
 
 
 def test_a_digest_that_waits_keeps_its_place() -> None:
     week = [found(of_day(n)) for n in (2, 1, 0)]
     until = NOW + HOUR
-    had = Had(last=had_of(of_day(3).day), waits={of_day(2).slug: until})
-    todo = tick(had, week, NOW, ALL)
-    assert (todo.steps, todo.idle, todo.wake) == ((), Idle.WAITS, until)
+    had = AccountHistory(last=had_of(of_day(3).day), waits={of_day(2).slug: until})
+    todo = decide(had, week, NOW, ALL)
+    assert (todo.steps, todo.idle, todo.wake) == ((), IdleReason.WAITS, until)
     # ... but the latest never waits for an older one where only the latest goes out
-    assert tick(had, week, NOW, LATEST).steps == (Begin(of_day(0)),)
+    assert decide(had, week, NOW, LATEST).steps == (BeginDigest(of_day(0)),)
 
 
 days = st.integers(0, 12)
@@ -266,16 +279,16 @@ def test_digests_are_begun_in_order_never_twice_and_few_at_a_time(
     last: int | None,
     known: set[int],
     begun: list[int],
-    rules: Rules,
+    rules: PassRules,
 ) -> None:
-    had = Had(
+    had = AccountHistory(
         known=frozenset(of_day(n).slug for n in known),
         last=None if last is None else had_of(of_day(last).day),
         begun=tuple(NOW - hours * HOUR for hours in begun if hours < 24),
     )
     offer = [found(of_day(n)) for n in sorted(offered, reverse=True)]
-    todo = tick(had, offer, NOW, rules)
-    started = [step.digest for step in todo.steps if isinstance(step, Begin)]
+    todo = decide(had, offer, NOW, rules)
+    started = [step.digest for step in todo.steps if isinstance(step, BeginDigest)]
     assert [each.day for each in started] == sorted({each.day for each in started})
     assert not {each.slug for each in started} & had.known
     assert all(had.last is None or (each.day, each.published) >= had.last for each in started)

@@ -18,16 +18,22 @@ from hypothesis import strategies as st
 from bot.ledger.rows import StoredTrouble
 from bot.ledger.store import Ledger, LedgerError
 from bot.worker.alarm.letter import LONGEST, harmless, letter
-from bot.worker.alarm.raising import Book, Memory, Report, Told, report
-from bot.worker.alarm.troubles import Changes, Trouble, changes
+from bot.worker.alarm.raising import (
+    AlertResult,
+    ProblemReport,
+    ProblemsInMemory,
+    ProblemStore,
+    report,
+)
+from bot.worker.alarm.troubles import Changes, Problem, changes
 from tests.helpers.ledger_setup import MINUTE, T0
 
 KEYS = ("held:mastodon:a", "held:mastodon:b", "refused:twitter", "source")
 
 
-def trouble(key: str, message: str = "it is held") -> Trouble:
+def trouble(key: str, message: str = "it is held") -> Problem:
     what, account, subject = (*key.split(":"), "", "")[:3]
-    return Trouble(key, account, what, subject, message, f"Mend {key}.")
+    return Problem(key, account, what, subject, message, f"Mend {key}.")
 
 
 def stored(key: str, *, told: bool = False, over: bool = False, **other: str) -> StoredTrouble:
@@ -85,12 +91,12 @@ class AlertReceiver:
     takes: bool = True
     heard: list[str] = field(default_factory=list)
 
-    def tell(self, raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble]) -> Told:
+    def tell(self, raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble]) -> AlertResult:
         told = [f"raised {one.key}" for one in raised] + [f"over {one.key}" for one in over]
         if not told or not self.takes:
-            return Told(reasons=("address 1 of 1 gave no answer in time",) * bool(told))
+            return AlertResult(reasons=("address 1 of 1 gave no answer in time",) * bool(told))
         self.heard += told
-        return Told(frozenset(one.key for one in (*raised, *over)))
+        return AlertResult(frozenset(one.key for one in (*raised, *over)))
 
 
 class BrokenLedger(LedgerError):
@@ -100,7 +106,7 @@ class BrokenLedger(LedgerError):
 class FragileBook:
     """A book that breaks at the change of that number, before or after it is made."""
 
-    def __init__(self, book: Book, at: int | None = None, *, after: bool = False) -> None:
+    def __init__(self, book: ProblemStore, at: int | None = None, *, after: bool = False) -> None:
         self.book, self.left, self.after = book, at, after
 
     def troubles(self) -> tuple[StoredTrouble, ...]:
@@ -129,20 +135,20 @@ class FragileBook:
 
 
 @pytest.fixture(params=["memory", "ledger"])
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
+def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ProblemStore]:
     if request.param == "memory":
-        yield Memory()
+        yield ProblemsInMemory()
     else:
         with Ledger.open(tmp_path / "bot.db") as ledger:
             yield ledger
 
 
-def test_a_trouble_is_told_once_and_once_when_it_is_over(book: Book) -> None:
+def test_a_trouble_is_told_once_and_once_when_it_is_over(book: ProblemStore) -> None:
     operator, found = AlertReceiver(), [trouble("a"), trouble("b")]
     first = report(book, operator, found, every, T0)
     assert (first.raised, first.over) == (tuple(found), ())
     for _ in range(2):
-        assert report(book, operator, found, every, T0) == Report((), (), ())
+        assert report(book, operator, found, every, T0) == ProblemReport((), (), ())
     assert operator.heard == ["raised a", "raised b"]
     last = report(book, operator, found[:1], every, T0 + MINUTE)
     assert (last.raised, [one.key for one in last.over]) == ((), ["b"])
@@ -152,7 +158,7 @@ def test_a_trouble_is_told_once_and_once_when_it_is_over(book: Book) -> None:
     assert operator.heard[3:] == ["raised b"]
 
 
-def test_what_nobody_took_is_told_by_a_later_pass_that_need_not_find_it(book: Book) -> None:
+def test_what_nobody_took_is_told_by_a_later_pass_that_need_not_find_it(book: ProblemStore) -> None:
     operator = AlertReceiver(takes=False)
     said = report(book, operator, [trouble("a")], every, T0)
     assert said.reasons == ("address 1 of 1 gave no answer in time",)
@@ -161,7 +167,7 @@ def test_what_nobody_took_is_told_by_a_later_pass_that_need_not_find_it(book: Bo
     assert operator.heard == ["raised a"]
 
 
-def test_what_went_before_anybody_heard_of_it_is_told_as_over_alone(book: Book) -> None:
+def test_what_went_before_anybody_heard_of_it_is_told_as_over_alone(book: ProblemStore) -> None:
     operator = AlertReceiver(takes=False)
     report(book, operator, [trouble("a")], every, T0)
     report(book, operator, [], every, T0)
@@ -171,7 +177,7 @@ def test_what_went_before_anybody_heard_of_it_is_told_as_over_alone(book: Book) 
     assert book.troubles() == ()
 
 
-def test_what_came_back_before_its_end_was_surely_told_is_told_as_new(book: Book) -> None:
+def test_what_came_back_before_its_end_was_surely_told_is_told_as_new(book: ProblemStore) -> None:
     operator = AlertReceiver()
     report(book, operator, [trouble("a")], every, T0)
     operator.takes = False
@@ -184,7 +190,7 @@ def test_what_came_back_before_its_end_was_surely_told_is_told_as_new(book: Book
     assert (kept.message, kept.raised_at, kept.over_at) == ("once more", T0 + MINUTE, None)
 
 
-def test_without_anybody_to_tell_what_is_open_waits_for_somebody(book: Book) -> None:
+def test_without_anybody_to_tell_what_is_open_waits_for_somebody(book: ProblemStore) -> None:
     report(book, None, [trouble("a"), trouble("b")], every, T0)
     report(book, None, [trouble("b")], every, T0)
     assert [one.key for one in book.troubles()] == ["b"]
@@ -193,20 +199,20 @@ def test_without_anybody_to_tell_what_is_open_waits_for_somebody(book: Book) -> 
     assert operator.heard == ["raised b"]
 
 
-def test_a_key_that_no_file_can_hold_is_told_once_all_the_same(book: Book) -> None:
+def test_a_key_that_no_file_can_hold_is_told_once_all_the_same(book: ProblemStore) -> None:
     operator = AlertReceiver()
     for _ in range(2):
         report(book, operator, [trouble("held:\ud800")], every, T0)
     assert operator.heard == ["raised held:?"]
 
 
-def test_a_book_that_cannot_be_written_is_the_callers_affair(book: Book) -> None:
+def test_a_book_that_cannot_be_written_is_the_callers_affair(book: ProblemStore) -> None:
     with pytest.raises(BrokenLedger):
         report(FragileBook(book, 0), AlertReceiver(), [trouble("a")], every, T0)
     assert book.troubles() == ()
 
 
-def test_both_books_keep_nothing_of_a_key_they_do_not_hold(book: Book) -> None:
+def test_both_books_keep_nothing_of_a_key_they_do_not_hold(book: ProblemStore) -> None:
     book.told("a", T0)
     book.over("a", T0)
     book.forget("a")

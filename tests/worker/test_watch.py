@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ledger.rows import Limit
+from bot.ledger.rows import StoredLimit
 from bot.model import Network
-from bot.worker.watching.watch import AccountHealth, Moment, Watch
+from bot.worker.watching.watch import AccountHealth, Moment, WorkerState
 from tests.helpers.watched_worker import NOON, FakeClocks
 
 MASTODON = AccountHealth("mastodon", Network.MASTODON, able=True)
@@ -174,11 +174,11 @@ def test_events_are_counted_by_name_and_account() -> None:
 
 def test_secrets_are_blotted_out_of_all_words() -> None:
     clocks = FakeClocks()
-    watch = Watch(clocks.wall, clocks.monotonic, lambda text: text.replace("hunter2", "***"))
+    watch = WorkerState(clocks.wall, clocks.monotonic, lambda text: text.replace("hunter2", "***"))
     watch.begun(())
     watch.ended(good=False, reason="refused hunter2")
     watch.source("hunter2", ok=False, digest="hunter2")
-    limit = Limit("mastodon", "post", NOON, "hunter2")
+    limit = StoredLimit("mastodon", "post", NOON, "hunter2")
     watch.account(replace(MASTODON, reason="hunter2", mend="set hunter2", limits=(limit,)))
     assert "hunter2" not in repr(watch.snapshot())
     assert repr(watch.snapshot()).count("***") == 6
@@ -196,7 +196,7 @@ def test_a_snapshot_is_frozen_and_does_not_follow() -> None:
         before.good = 7  # type: ignore[misc]
 
 
-ACTS: dict[str, Callable[[Watch], None]] = {
+ACTS: dict[str, Callable[[WorkerState], None]] = {
     "begun": lambda watch: watch.begun(["mastodon"]),
     "sign": lambda watch: watch.sign(60),
     "good": lambda watch: watch.ended(good=True),

@@ -13,7 +13,7 @@ from bot.sandbox.bluesky import answers as says
 from bot.sandbox.bluesky.cbor import Data
 from bot.sandbox.bluesky.cids import Cid, Codec
 from bot.sandbox.bluesky.data import blob_of, inside
-from bot.sandbox.wire import Refused
+from bot.sandbox.wire import RefusedRequest
 
 _MAGIC: Mapping[bytes, str] = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -80,7 +80,7 @@ class Blobs:
         for cid, mime, size in references(value):
             blob = self._blobs.get(cid)
             if blob is None:
-                raise Refused(says.no_blob(cid))
+                raise RefusedRequest(says.no_blob(cid))
             if not blob.kept:
                 _compare("Mimetype", "InvalidMimeType", blob.mime, mime)
                 _compare("Size", "InvalidSize", len(blob.data), size)
@@ -109,4 +109,4 @@ def _cids(values: Iterable[Data]) -> set[Cid]:
 def _compare(what: str, error: str, ours: str | int, theirs: str | int) -> None:
     if ours != theirs:
         message = f"Referenced {what} does not match stored blob. Expected: {ours}, Got: {theirs}"
-        raise Refused(says.error(400, error, message))
+        raise RefusedRequest(says.error(400, error, message))

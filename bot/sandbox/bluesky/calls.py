@@ -17,7 +17,7 @@ from bot.sandbox.bluesky.cbor import Data
 from bot.sandbox.bluesky.data import NotData, NotJson, read
 from bot.sandbox.bluesky.kinds import AnyOf, Anything, Fields, Flag, Kind, Many, Text, Whole
 from bot.sandbox.bluesky.schema import Invalid, Schema
-from bot.sandbox.wire import Refused, Request
+from bot.sandbox.wire import RefusedRequest, Request
 
 JSON = "application/json"
 ANY = "*/*"
@@ -164,7 +164,7 @@ def params(request: Request, name: str, method: Method) -> Mapping[str, Data]:
                 found[key] = [found[key], value] if key in found else value
         SCHEMA.check(found, method.params)
     except Invalid as error:
-        raise Refused(says.invalid(f"Invalid {name} params: {error.reason}")) from None
+        raise RefusedRequest(says.invalid(f"Invalid {name} params: {error.reason}")) from None
     return found
 
 
@@ -175,11 +175,11 @@ def body(request: Request, method: Method, most_json: int, most_blob: int) -> Ma
     """
     if not method.encoding:
         if request.body:
-            raise Refused(says.invalid("A request body was provided when none was expected"))
+            raise RefusedRequest(says.invalid("A request body was provided when none was expected"))
         return {}
     _check_encoding(mime_of(request), method.encoding)
     if len(request.body) > (most_blob if method.body is None else most_json):
-        raise Refused(says.TOO_LARGE)
+        raise RefusedRequest(says.TOO_LARGE)
     return {} if method.body is None else _fields_of(request.body, method.body)
 
 
@@ -198,9 +198,9 @@ def _param(text: str, kind: Kind | None) -> Data:
 def _check_encoding(mime: str, wanted: str) -> None:
     if not mime:
         message = "Request encoding (Content-Type) required but not provided"
-        raise Refused(says.invalid(message))
+        raise RefusedRequest(says.invalid(message))
     if wanted not in (mime, ANY):
-        raise Refused(says.invalid(f"Wrong request encoding (Content-Type): {mime}"))
+        raise RefusedRequest(says.invalid(f"Wrong request encoding (Content-Type): {mime}"))
 
 
 def _fields_of(data: bytes, kind: Fields) -> Mapping[str, Data]:
@@ -208,8 +208,8 @@ def _fields_of(data: bytes, kind: Fields) -> Mapping[str, Data]:
         value = read(data)
         SCHEMA.check(value, kind)
     except (NotData, Invalid) as error:
-        raise Refused(says.invalid(str(error))) from None
+        raise RefusedRequest(says.invalid(str(error))) from None
     except NotJson as error:
-        raise Refused(says.error(400, "SyntaxError", str(error))) from None
+        raise RefusedRequest(says.error(400, "SyntaxError", str(error))) from None
     assert isinstance(value, Mapping)  # noqa: S101 - checked just now
     return value

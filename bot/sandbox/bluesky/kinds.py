@@ -37,7 +37,7 @@ class Anything:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class BlobKind:
     """A reference to a file of such types (`image/*`), of at most so many bytes."""
 
     accept: tuple[str, ...] = ()
@@ -76,4 +76,4 @@ class AnyOf:
     closed: bool = False
 
 
-Kind: TypeAlias = Text | Whole | Flag | Anything | File | Many | Fields | Named | AnyOf
+Kind: TypeAlias = Text | Whole | Flag | Anything | BlobKind | Many | Fields | Named | AnyOf

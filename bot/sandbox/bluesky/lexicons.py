@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bot.sandbox.bluesky.kinds import AnyOf, Fields, File, Kind, Many, Named, Text, Whole
+from bot.sandbox.bluesky.kinds import AnyOf, BlobKind, Fields, Kind, Many, Named, Text, Whole
 from bot.sandbox.bluesky.schema import Schema
 
 POST = "app.bsky.feed.post"
@@ -23,12 +23,12 @@ _DATE, _URI = Text("datetime"), Text("uri")
 _STRONG = Named("com.atproto.repo.strongRef")
 _LABELLED = AnyOf((f"{_LABELS}#selfLabels",))
 _INDEX = Whole(0)
-_PICTURE = File(("image/png", "image/jpeg"), 1_000_000)
+_PICTURE = BlobKind(("image/png", "image/jpeg"), 1_000_000)
 _TAG = Text(most=640, graphemes=64)
 
 _MEDIA = ("images", "video", "gallery", "external")
 _SHAPE = Named(f"{_EMBED}.defs#aspectRatio")
-_ANY_PICTURE = File(("image/*",), 2_000_000)
+_ANY_PICTURE = BlobKind(("image/*",), 2_000_000)
 
 _POST: Mapping[str, Kind] = {
     "text": Text(most=3000, graphemes=300),
@@ -57,11 +57,11 @@ _EXTERNAL: Mapping[str, Kind] = {
     "uri": _URI,
     "title": Text(),
     "description": Text(),
-    "thumb": File(("image/*",), 1_000_000),
+    "thumb": BlobKind(("image/*",), 1_000_000),
     "associatedRefs": Many(_STRONG),
 }
 _VIDEO: Mapping[str, Kind] = {
-    "video": File(("video/mp4",), 300_000_000),
+    "video": BlobKind(("video/mp4",), 300_000_000),
     "captions": Many(Named(f"{_EMBED}.video#caption"), 20),
     "alt": Text(),
     "aspectRatio": _SHAPE,
@@ -95,7 +95,7 @@ _EMBEDS: Mapping[str, Kind] = {
     f"{_EMBED}.external": _all(external=Named(f"{_EMBED}.external#external")),
     f"{_EMBED}.external#external": Fields(_EXTERNAL, ("uri", "title", "description")),
     f"{_EMBED}.video": Fields(_VIDEO, ("video",)),
-    f"{_EMBED}.video#caption": _all(lang=Text("language"), file=File(("text/vtt",), 20_000)),
+    f"{_EMBED}.video#caption": _all(lang=Text("language"), file=BlobKind(("text/vtt",), 20_000)),
     f"{_EMBED}.gallery": _all(items=Many(AnyOf((f"{_EMBED}.gallery#image",)), 20)),
     f"{_EMBED}.gallery#image": _all(image=_ANY_PICTURE, alt=Text(), aspectRatio=_SHAPE),
     f"{_EMBED}.record": _all(record=_STRONG),

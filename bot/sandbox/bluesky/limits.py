@@ -12,8 +12,8 @@ from bot.sandbox.bluesky.behaviour import BlueskyLimits
 from bot.sandbox.bluesky.calls import Call
 from bot.sandbox.bluesky.records import Action
 from bot.sandbox.bluesky.writing import action_of, writes_of
-from bot.sandbox.windows import Limit, Window, Windows
-from bot.sandbox.wire import Pairs, Refused
+from bot.sandbox.windows import RateLimit, RateWindow, RateWindows
+from bot.sandbox.wire import Pairs, RefusedRequest
 
 _POINTS: Mapping[Action, int] = {Action.CREATE: 3, Action.UPDATE: 2, Action.DELETE: 1}
 _CHANGES: Mapping[str, Action] = {
@@ -28,13 +28,13 @@ _FEW_MINUTES, _HOUR, _DAY = timedelta(minutes=5), timedelta(hours=1), timedelta(
 class Cost:
     """What a call takes of one limit."""
 
-    limit: Limit
+    limit: RateLimit
     points: int = 1
 
 
 def costs(call: Call, limits: BlueskyLimits) -> list[Cost]:
     """Return what a call costs: what it takes of its own limits, and one request."""
-    return [*_own_costs(call, limits), Cost(Limit("requests", limits.requests, _FEW_MINUTES))]
+    return [*_own_costs(call, limits), Cost(RateLimit("requests", limits.requests, _FEW_MINUTES))]
 
 
 def _own_costs(call: Call, limits: BlueskyLimits) -> list[Cost]:
@@ -45,23 +45,23 @@ def _own_costs(call: Call, limits: BlueskyLimits) -> list[Cost]:
             return _writing(sum(_POINTS[action_of(each)] for each in writes_of(call)), limits)
         case "com.atproto.server.createSession":
             name = call.text("identifier")
-            few = Limit(f"login-{name}", limits.logins, _FEW_MINUTES)
-            return [Cost(Limit(f"login-day-{name}", limits.logins_day, _DAY)), Cost(few)]
+            few = RateLimit(f"login-{name}", limits.logins, _FEW_MINUTES)
+            return [Cost(RateLimit(f"login-day-{name}", limits.logins_day, _DAY)), Cost(few)]
         case "com.atproto.repo.uploadBlob":
-            return [Cost(Limit("upload", limits.uploads, _DAY))]
+            return [Cost(RateLimit("upload", limits.uploads, _DAY))]
     return []
 
 
 def _writing(points: int, limits: BlueskyLimits) -> list[Cost]:
-    hour = Limit("repo-write-hour", limits.hour, _HOUR)
-    return [Cost(hour, points), Cost(Limit("repo-write-day", limits.day, _DAY), points)]
+    hour = RateLimit("repo-write-hour", limits.hour, _HOUR)
+    return [Cost(hour, points), Cost(RateLimit("repo-write-day", limits.day, _DAY), points)]
 
 
 class Meter:
     """What was used of each limit."""
 
     def __init__(self) -> None:
-        self._windows = Windows()
+        self._windows = RateWindows()
 
     def spend(self, costs: Iterable[Cost], now: datetime) -> Pairs:
         """Take what a call costs and return the headers that tell of the tightest limit.
@@ -72,18 +72,18 @@ class Meter:
         for window, over in standing:
             if over:
                 wait = math.ceil((window.reset - now).total_seconds())
-                raise Refused(TOO_MANY.having(*_headers(window), ("Retry-After", str(wait))))
+                raise RefusedRequest(TOO_MANY.having(*_headers(window), ("Retry-After", str(wait))))
         tightest, _ = min(standing, key=lambda each: each[0].remaining)
         return _headers(tightest)
 
-    def _spend(self, cost: Cost, now: datetime) -> tuple[Window, bool]:
+    def _spend(self, cost: Cost, now: datetime) -> tuple[RateWindow, bool]:
         over = self._windows.look(cost.limit, now).remaining < cost.points
         for _ in range(cost.points):
             self._windows.take(cost.limit, now)
         return self._windows.look(cost.limit, now), over
 
 
-def _headers(window: Window) -> Pairs:
+def _headers(window: RateWindow) -> Pairs:
     most, length = window.limit.most, window.limit.length
     return (
         ("RateLimit-Limit", str(most)),

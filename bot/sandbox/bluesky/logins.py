@@ -7,7 +7,7 @@ from bot.sandbox.bluesky.behaviour import Standing
 from bot.sandbox.bluesky.calls import Call
 from bot.sandbox.bluesky.pds import Pds
 from bot.sandbox.bluesky.sessions import Tokens
-from bot.sandbox.wire import Json, Refused, Response, reply
+from bot.sandbox.wire import Json, RefusedRequest, Response, reply
 
 
 def create_session(pds: Pds, call: Call) -> Response:
@@ -18,7 +18,7 @@ def create_session(pds: Pds, call: Call) -> Response:
     known = pds.repo(call.text("identifier")) == pds.account
     right = pds.password and call.text("password") == pds.password
     if not (known and right) or pds.behaviour.standing is Standing.TAKENDOWN:
-        raise Refused(says.NO_LOGIN)
+        raise RefusedRequest(says.NO_LOGIN)
     return _told(pds, call, pds.sessions.open(call.now, pds.behaviour))
 
 
@@ -27,7 +27,7 @@ def refresh_session(pds: Pds, call: Call) -> Response:
     pds.check_standing(Standing.DEACTIVATED)
     tokens = pds.sessions.rotate(call.session, call.now, pds.behaviour)
     if tokens is None:
-        raise Refused(says.REVOKED)
+        raise RefusedRequest(says.REVOKED)
     return _told(pds, call, tokens)
 
 
@@ -35,7 +35,7 @@ def get_session(pds: Pds, call: Call) -> Response:
     """Say whose the token is."""
     if pds.behaviour.standing is Standing.TAKENDOWN:
         message = f"Could not find user info for account: {pds.account}"
-        raise Refused(says.invalid(message))
+        raise RefusedRequest(says.invalid(message))
     return _told(pds, call)
 
 

@@ -10,11 +10,11 @@ from bot.sandbox.bluesky import answers as says
 from bot.sandbox.bluesky.behaviour import BlueskyBehaviour, Standing
 from bot.sandbox.bluesky.blobs import Blobs
 from bot.sandbox.bluesky.lexicons import POST
-from bot.sandbox.bluesky.records import Action, Commit, Records, Write
+from bot.sandbox.bluesky.records import Action, Records, RepositoryCommit, Write
 from bot.sandbox.bluesky.sessions import Sessions
 from bot.sandbox.bluesky.tids import tids
 from bot.sandbox.ids import Ids
-from bot.sandbox.wire import Json, Refused
+from bot.sandbox.wire import Json, RefusedRequest
 
 SERVICE = "did:web:pds.example.org"
 _CLOCK = 7
@@ -54,9 +54,9 @@ class Pds:
         """Return the DID of the account, where it is the one of the token and may write."""
         did = self.repo(name)
         if did is None:
-            raise Refused(says.NO_ACCOUNT)
+            raise RefusedRequest(says.NO_ACCOUNT)
         if did != self.account:
-            raise Refused(says.NOT_YOURS)
+            raise RefusedRequest(says.NOT_YOURS)
         self.check_standing()
         return did
 
@@ -64,9 +64,9 @@ class Pds:
         """Refuse where the account is not active, `but` let one that stands so pass."""
         standing = self.behaviour.standing
         if standing in _REFUSED and standing not in but:
-            raise Refused(_REFUSED[standing])
+            raise RefusedRequest(_REFUSED[standing])
 
-    def commit(self, repo: str, writes: Sequence[Write], now: datetime) -> Commit:
+    def commit(self, repo: str, writes: Sequence[Write], now: datetime) -> RepositoryCommit:
         """Carry writes out, all or none, and return the commit.
 
         `Conflict` where one cannot be; refused where a file is not here that one refers to.
@@ -82,7 +82,7 @@ class Pds:
         self.changes += sum(write.uri.split("/")[3] == POST for write in writes)
         return commit
 
-    def delete(self, uri: str, now: datetime) -> Commit:
+    def delete(self, uri: str, now: datetime) -> RepositoryCommit:
         """Delete a record that is there."""
         return self.commit(uri.split("/")[2], [Write(Action.DELETE, uri)], now)
 

@@ -10,14 +10,14 @@ from hashlib import sha256
 from bot.sandbox.bluesky.blobs import references
 from bot.sandbox.bluesky.cbor import Data, cid_of
 from bot.sandbox.bluesky.lexicons import POST
-from bot.sandbox.bluesky.records import Record
+from bot.sandbox.bluesky.records import StoredRecord
 from bot.sandbox.service import Stored
 
 _DID = "did:plc:"
 _LENGTH = 24
 
 
-def stored(record: Record) -> Stored:
+def stored(record: StoredRecord) -> Stored:
     """Return a record of a post as a post: its address is the id, its key the key."""
     langs = record.value.get("langs")
     return Stored(
@@ -33,7 +33,7 @@ def stored(record: Record) -> Stored:
     )
 
 
-def value_of(post: Stored, parent: Record | None) -> Mapping[str, Data]:
+def value_of(post: Stored, parent: StoredRecord | None) -> Mapping[str, Data]:
     """Return the record that a person's post is; `parent` is what it answers, if it is here."""
     value: dict[str, Data] = {"$type": POST, "text": post.text, "createdAt": stamp(post.created)}
     if post.reply_to is None:

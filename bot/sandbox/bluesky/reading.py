@@ -12,8 +12,8 @@ from bot.sandbox.bluesky.cids import Cid
 from bot.sandbox.bluesky.data import shown
 from bot.sandbox.bluesky.lexicons import POST, PROFILE
 from bot.sandbox.bluesky.pds import SERVICE, Pds
-from bot.sandbox.bluesky.records import Record
-from bot.sandbox.wire import Json, Pairs, Refused, Response, reply
+from bot.sandbox.bluesky.records import StoredRecord
+from bot.sandbox.wire import Json, Pairs, RefusedRequest, Response, reply
 
 _USUAL = 50
 _SAFE: Pairs = (
@@ -31,7 +31,7 @@ def get_record(pds: Pds, call: Call) -> Response:
     uri = f"at://{repo or call.text('repo')}/{call.text('collection')}/{call.text('rkey')}"
     record = pds.records.seen(uri) if repo else None
     if record is None or call.text("cid") not in ("", str(record.cid)):
-        raise Refused(says.no_record(uri))
+        raise RefusedRequest(says.no_record(uri))
     return reply(200, _told(record))
 
 
@@ -39,7 +39,7 @@ def list_records(pds: Pds, call: Call) -> Response:
     """Return a page of a collection, newest key first; `cursor` is the last key of a page."""
     repo = pds.readable(call.text("repo"))
     if repo is None:
-        raise Refused(says.no_repo(call.text("repo")))
+        raise RefusedRequest(says.no_repo(call.text("repo")))
     found = pds.records.collection(repo, call.text("collection"))
     cursor, limit = call.text("cursor"), int(str(call.values.get("limit", _USUAL)))
     if call.flag("reverse"):
@@ -55,13 +55,13 @@ def get_blob(pds: Pds, call: Call) -> Response:
     """Return a file that a record refers to."""
     did, cid = call.text("did"), Cid.parse(call.text("cid"))
     if did != pds.account:
-        raise Refused(says.error(400, "RepoNotFound", f"Could not find repo for DID: {did}"))
+        raise RefusedRequest(says.error(400, "RepoNotFound", f"Could not find repo for DID: {did}"))
     if how := _UNREADABLE.get(pds.behaviour.standing):
         name = f"Repo{how.title()}"
-        raise Refused(says.error(400, name, f"Repo has been {how}: {did}"))
+        raise RefusedRequest(says.error(400, name, f"Repo has been {how}: {did}"))
     blob = pds.blobs.get(cid)
     if blob is None or not blob.kept:
-        raise Refused(says.invalid("Blob not found"))
+        raise RefusedRequest(says.invalid("Blob not found"))
     named = ("content-disposition", f'attachment; filename="{cid}"')
     return Response(200, blob.data, (("content-type", blob.mime), named, *_SAFE))
 
@@ -70,7 +70,7 @@ def resolve_handle(pds: Pds, call: Call) -> Response:
     """Return the DID behind a handle; only the account's own is known."""
     did = pds.readable(call.text("handle").lower())
     if did is None:
-        raise Refused(says.error(400, "HandleNotFound", "Unable to resolve handle"))
+        raise RefusedRequest(says.error(400, "HandleNotFound", "Unable to resolve handle"))
     return reply(200, {"did": did})
 
 
@@ -91,11 +91,11 @@ def get_profile(pds: Pds, call: Call) -> Response:
     if not pds.behaviour.appview:
         return says.NO_UPSTREAM
     if pds.repo(call.text("actor")) != pds.account:
-        raise Refused(says.invalid("Profile not found"))
+        raise RefusedRequest(says.invalid("Profile not found"))
     if pds.behaviour.standing is Standing.TAKENDOWN:
-        raise Refused(says.error(400, "AccountTakedown", "Account has been suspended"))
+        raise RefusedRequest(says.error(400, "AccountTakedown", "Account has been suspended"))
     if pds.behaviour.standing is Standing.DEACTIVATED:
-        raise Refused(says.error(400, "AccountDeactivated", "Account is deactivated"))
+        raise RefusedRequest(says.error(400, "AccountDeactivated", "Account is deactivated"))
     posts = len(pds.records.collection(pds.account, POST))
     profile = pds.records.seen(f"at://{pds.account}/{PROFILE}/self")
     told: dict[str, Json] = {
@@ -111,7 +111,7 @@ def get_profile(pds: Pds, call: Call) -> Response:
     return reply(200, told | {name: shown(value[name]) for name in names if name in value})
 
 
-def _labels(profile: Record) -> list[Json]:
+def _labels(profile: StoredRecord) -> list[Json]:
     """Return the labels that a profile gives itself, in the form of labels that others give."""
     given = profile.value.get("labels")
     values = given.get("values") if isinstance(given, dict) else None
@@ -129,5 +129,5 @@ def _labels(profile: Record) -> list[Json]:
     return labels
 
 
-def _told(record: Record) -> dict[str, Json]:
+def _told(record: StoredRecord) -> dict[str, Json]:
     return {"uri": record.uri, "cid": str(record.cid), "value": shown(record.value)}

@@ -25,7 +25,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StoredRecord:
     """One version of a record, and when it was written and went: deleted, or overwritten."""
 
     uri: str
@@ -62,7 +62,7 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class RepositoryCommit:
     """Where a repository stands."""
 
     cid: Cid
@@ -77,26 +77,26 @@ class Records:
     """Every record of every account that the server holds."""
 
     def __init__(self) -> None:
-        self._versions: list[Record] = []
+        self._versions: list[StoredRecord] = []
         self._current: dict[str, int] = {}
-        self._heads: dict[str, Commit] = {}
+        self._heads: dict[str, RepositoryCommit] = {}
         self._revs = tids()
         self.hidden: set[str] = set()
 
-    def every(self) -> tuple[Record, ...]:
+    def every(self) -> tuple[StoredRecord, ...]:
         """Return every version of every record, in the order they were written."""
         return tuple(self._versions)
 
-    def get(self, uri: str) -> Record | None:
+    def get(self, uri: str) -> StoredRecord | None:
         """Return the record at an address, hidden or not."""
         index = self._current.get(uri)
         return None if index is None else self._versions[index]
 
-    def seen(self, uri: str) -> Record | None:
+    def seen(self, uri: str) -> StoredRecord | None:
         """Return the record at an address as a reader gets it."""
         return None if uri in self.hidden else self.get(uri)
 
-    def collection(self, repo: str, name: str) -> Sequence[Record]:
+    def collection(self, repo: str, name: str) -> Sequence[StoredRecord]:
         """Return the records of a collection that readers get, by key."""
         prefix = f"at://{repo}/{name}/"
         uris = sorted(uri for uri in self._current if uri.startswith(prefix))
@@ -106,9 +106,9 @@ class Records:
         """Tell whether the account has ever written here."""
         return repo in self._heads
 
-    def head(self, repo: str) -> Commit:
+    def head(self, repo: str) -> RepositoryCommit:
         """Return the last commit of a repository."""
-        return self._heads.get(repo) or Commit(cid_of({"did": repo}), tid(0))
+        return self._heads.get(repo) or RepositoryCommit(cid_of({"did": repo}), tid(0))
 
     def check(self, writes: Sequence[Write]) -> None:
         """Let writes through that can be carried out one after the other; `Conflict` for others."""
@@ -118,7 +118,7 @@ class Records:
                 raise Conflict(write.uri)
             (there.discard if write.action is Action.DELETE else there.add)(write.uri)
 
-    def apply(self, repo: str, writes: Sequence[Write], now: datetime) -> Commit:
+    def apply(self, repo: str, writes: Sequence[Write], now: datetime) -> RepositoryCommit:
         """Carry out writes that were checked, and return the commit."""
         for write in writes:
             self._carry_out(write, now)
@@ -130,11 +130,11 @@ class Records:
             self._versions[index] = replace(self._versions[index], gone=now)
         if write.value is not None and write.cid is not None:
             self._current[write.uri] = len(self._versions)
-            self._versions.append(Record(write.uri, write.cid, write.value, now))
+            self._versions.append(StoredRecord(write.uri, write.cid, write.value, now))
 
-    def _commit(self, repo: str, writes: Sequence[Write], now: datetime) -> Commit:
+    def _commit(self, repo: str, writes: Sequence[Write], now: datetime) -> RepositoryCommit:
         rev = self._revs(now)
         changed: list[Data] = [[write.action.value, write.uri, write.cid] for write in writes]
         cid = cid_of({"did": repo, "rev": rev, "prev": self.head(repo).cid, "data": changed})
-        self._heads[repo] = Commit(cid, rev)
+        self._heads[repo] = RepositoryCommit(cid, rev)
         return self._heads[repo]

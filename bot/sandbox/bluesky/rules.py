@@ -19,11 +19,11 @@ from bot.sandbox.bluesky.lexicons import POST
 from bot.sandbox.bluesky.limits import Meter, costs
 from bot.sandbox.bluesky.pds import SERVICE, Pds
 from bot.sandbox.bluesky.posts import did_of, stored, value_of
-from bot.sandbox.bluesky.records import Action, Record, Write
+from bot.sandbox.bluesky.records import Action, StoredRecord, Write
 from bot.sandbox.bluesky.sessions import Sessions, Use, bearer
 from bot.sandbox.bluesky.tids import tids
-from bot.sandbox.service import Service, Stored
-from bot.sandbox.wire import Pairs, Refused, Request, Response
+from bot.sandbox.service import NetworkService, Stored
+from bot.sandbox.wire import Pairs, RefusedRequest, Request, Response
 
 ACCOUNT = "did:plc:sandboxsandboxsandbox234"
 HANDLE = "sandbox.example.org"
@@ -54,7 +54,7 @@ _HANDLERS: Mapping[str, Handler] = MappingProxyType(
 )
 
 
-class BlueskyRules(Service):
+class BlueskyRules(NetworkService):
     """A PDS as the holder of one account's app password sees it.
 
     `pds` holds everything: `pds.records`, `pds.blobs`, `pds.sessions` to look at.
@@ -89,12 +89,12 @@ class BlueskyRules(Service):
         self._catch_up()
         return tuple(stored(each) for each in self.pds.records.every() if each.collection == POST)
 
-    def record(self, post_id: str) -> Record | None:
+    def record(self, post_id: str) -> StoredRecord | None:
         """Return the record of a post that is there, by its address or its key."""
         self._catch_up()
         return self.pds.records.get(self._uri(post_id))
 
-    def place(self, collection: str, rkey: str, value: Mapping[str, Data]) -> Record:
+    def place(self, collection: str, rkey: str, value: Mapping[str, Data]) -> StoredRecord:
         """Write a record in the account's name as another of its apps would, unchecked."""
         now = self._catch_up()
         return self._put(f"at://{self.account}/{collection}/{rkey}", value, now)
@@ -129,7 +129,7 @@ class BlueskyRules(Service):
         self.pds.delete(post.id, now)
         return next(each for each in reversed(self.every()) if each.id == post.id)
 
-    def _put(self, uri: str, value: Mapping[str, Data], now: datetime) -> Record:
+    def _put(self, uri: str, value: Mapping[str, Data], now: datetime) -> StoredRecord:
         action = Action.UPDATE if self.pds.records.get(uri) else Action.CREATE
         write = Write(action, uri, value, cid_of(value))
         self.pds.commit(uri.split("/")[2], [write], now)
@@ -144,7 +144,7 @@ class BlueskyRules(Service):
         """Look at the request now; carry it out `seconds` from now if it is one to carry out."""
         try:
             self._call(request, self._catch_up())
-        except Refused:
+        except RefusedRequest:
             return
         super().defer(request, seconds)
 
@@ -160,7 +160,7 @@ class BlueskyRules(Service):
             call = self._call(request, now, late=late)
             headers = self._spend(call)
             answer = self._answer(call)
-        except Refused as refused:
+        except RefusedRequest as refused:
             answer = refused.response
         return answer.having(*says.usual_headers(now), *headers)
 
@@ -170,14 +170,14 @@ class BlueskyRules(Service):
         The token of a `late` one was looked at when it came, and may be over its date by now.
         """
         if not request.path.startswith(_PATH):
-            raise Refused(says.NO_PAGE)
+            raise RefusedRequest(says.NO_PAGE)
         name = request.path.removeprefix(_PATH)
         method = METHODS.get(name)
         if method is None:
             return Call(name, request, now)
         if request.method != method.verb:
             message = f"Incorrect HTTP method ({request.method}) expected {method.verb}"
-            raise Refused(says.invalid(message))
+            raise RefusedRequest(says.invalid(message))
         values = params(request, name, method)
         session = self._authorize(request, method.auth, name, now, late=late)
         if method.verb == "POST":

@@ -18,8 +18,8 @@ from bot.sandbox.bluesky.formats import CALLED, FORMATS
 from bot.sandbox.bluesky.kinds import (
     AnyOf,
     Anything,
+    BlobKind,
     Fields,
-    File,
     Flag,
     Kind,
     Many,
@@ -55,7 +55,7 @@ class Schema:
                 _check_text(value, kind, where)
             case Whole():
                 _check_whole(value, kind, where)
-            case File():
+            case BlobKind():
                 _check_file(value, kind, where)
             case Flag():
                 _expect(isinstance(value, bool), "boolean", value, where)
@@ -130,7 +130,7 @@ def _check_whole(value: Data, kind: Whole, where: str) -> None:
     _check_most("integer", value, kind.most, where)
 
 
-def _check_file(value: Data, kind: File, where: str) -> None:
+def _check_file(value: Data, kind: BlobKind, where: str) -> None:
     found = blob_of(value)
     if found is None:
         raise _mistyped("blob", value, where)

@@ -18,7 +18,7 @@ from hashlib import sha256
 
 from bot.sandbox.bluesky.answers import EXPIRED, NO_TOKEN, UNVERIFIED, bad_token
 from bot.sandbox.bluesky.behaviour import BlueskyBehaviour
-from bot.sandbox.wire import Json, Refused, Request
+from bot.sandbox.wire import Json, RefusedRequest, Request
 
 _SCOPE = "com.atproto"
 
@@ -39,7 +39,7 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class IssuedSession:
     """A refresh token that is known: its id, when it ends, and the id of the one after it."""
 
     id: str
@@ -53,11 +53,11 @@ class Sessions:
     def __init__(self, account: str, audience: str) -> None:
         self._account = account
         self._audience = audience
-        self._known: dict[str, Session] = {}
+        self._known: dict[str, IssuedSession] = {}
         self._made = 0
         self._keys = 0
 
-    def known(self) -> tuple[Session, ...]:
+    def known(self) -> tuple[IssuedSession, ...]:
         """Return the refresh tokens that are good, or were until lately."""
         return tuple(self._known.values())
 
@@ -97,16 +97,16 @@ class Sessions:
         body, _, signature = rest.partition(".")
         signed = hmac.compare_digest(signature.encode(), self._signature(f"{head}.{body}"))
         if not signed or _decoded(head).get("typ") != use:
-            raise Refused(UNVERIFIED)
+            raise RefusedRequest(UNVERIFIED)
         claims = _decoded(body)
         if not late and int(str(claims["exp"])) <= int(now.timestamp()):
-            raise Refused(EXPIRED)
+            raise RefusedRequest(EXPIRED)
         return str(claims.get("jti", ""))
 
     def _tokens(self, session_id: str, now: datetime, behaviour: BlueskyBehaviour) -> Tokens:
         expires = now + behaviour.refresh_lasts
         # A successor that is asked for again keeps the date it had.
-        self._known.setdefault(session_id, Session(session_id, expires))
+        self._known.setdefault(session_id, IssuedSession(session_id, expires))
         common: dict[str, Json] = {"aud": self._audience, "sub": self._account}
         times: dict[str, Json] = {"iat": _seconds(now), "exp": _seconds(now, behaviour)}
         access = {"scope": f"{_SCOPE}.appPass", **common, **times}
@@ -132,14 +132,14 @@ def bearer(request: Request) -> str:
     """Return the token a request came with; refused where it came with none, or something else."""
     written = request.header("authorization")
     if not written:
-        raise Refused(NO_TOKEN)
+        raise RefusedRequest(NO_TOKEN)
     kind, space, token = written.partition(" ")
     if not space or not token or " " in token:
-        raise Refused(bad_token("Malformed authorization header"))
+        raise RefusedRequest(bad_token("Malformed authorization header"))
     if kind.lower() == "basic":
-        raise Refused(bad_token("Unexpected authorization type"))
+        raise RefusedRequest(bad_token("Unexpected authorization type"))
     if kind.lower() != "bearer":
-        raise Refused(bad_token(f"Unsupported authorization type: {kind}"))
+        raise RefusedRequest(bad_token(f"Unsupported authorization type: {kind}"))
     return token
 
 

@@ -11,9 +11,9 @@ from bot.sandbox.bluesky.data import inside, legacy_of
 from bot.sandbox.bluesky.formats import is_tid
 from bot.sandbox.bluesky.lexicons import POST, PROFILE, SCHEMA
 from bot.sandbox.bluesky.pds import Pds
-from bot.sandbox.bluesky.records import Action, Commit, Conflict, Write
+from bot.sandbox.bluesky.records import Action, Conflict, RepositoryCommit, Write
 from bot.sandbox.bluesky.schema import Invalid
-from bot.sandbox.wire import Json, Refused, Response, reply
+from bot.sandbox.wire import Json, RefusedRequest, Response, reply
 
 _MOST_WRITES = 200
 _WRITES = "com.atproto.repo.applyWrites#"
@@ -37,7 +37,7 @@ def put_record(pds: Pds, call: Call) -> Response:
     _check_commit_swap(pds, repo, call)
     swap = call.values.get("swapRecord", _LEFT_OUT)
     if swap is not _LEFT_OUT and swap != (None if at is None else str(at)):
-        raise Refused(says.bad_swap("Record", at))
+        raise RefusedRequest(says.bad_swap("Record", at))
     return reply(200, _written(write, _commit(pds, repo, [write], call)))
 
 
@@ -59,7 +59,7 @@ def delete_record(pds: Pds, call: Call) -> Response:
         return reply(200, {})
     _check_commit_swap(pds, repo, call)
     if call.values.get("swapRecord", str(current.cid)) != str(current.cid):
-        raise Refused(says.bad_swap("Record", current.cid))
+        raise RefusedRequest(says.bad_swap("Record", current.cid))
     commit = _commit(pds, repo, [Write(Action.DELETE, uri)], call)
     return reply(200, {"commit": _meta(commit)})
 
@@ -69,7 +69,7 @@ def apply_writes(pds: Pds, call: Call) -> Response:
     repo = pds.writable(call.text("repo"))
     asked = writes_of(call)
     if len(asked) > _MOST_WRITES:
-        raise Refused(says.invalid(f"Too many writes. Max: {_MOST_WRITES}"))
+        raise RefusedRequest(says.invalid(f"Too many writes. Max: {_MOST_WRITES}"))
     writes = [
         _asked_write(pds, repo, each, call, f"$.writes[{index}].record")
         for index, each in enumerate(asked)
@@ -127,15 +127,15 @@ def _write(action: Action, uri: str, record: Data, call: Call, where: str = "$.r
     kind = record.get("$type", collection)
     if kind != collection:
         message = f"Invalid $type: expected {collection}, got {kind}"
-        raise Refused(says.invalid(message))
+        raise RefusedRequest(says.invalid(message))
     value = {**record, "$type": collection}
     status = _validated(value, collection, key, call.values.get("validate"), where)
     for cid in filter(None, map(legacy_of, inside(value))):
-        raise Refused(says.invalid(f"Legacy blobs are not allowed ({cid})"))
+        raise RefusedRequest(says.invalid(f"Legacy blobs are not allowed ({cid})"))
     try:
         return Write(action, uri, value, cid_of(value), status)
     except ValueError:  # an integer too great for the encoder, which the lexicon let pass
-        raise Refused(says.BROKEN) from None
+        raise RefusedRequest(says.BROKEN) from None
 
 
 def _validated(value: Data, collection: str, key: str, wished: Data, where: str) -> str | None:
@@ -144,16 +144,16 @@ def _validated(value: Data, collection: str, key: str, wished: Data, where: str)
         return None
     if collection not in (POST, PROFILE):
         if wished:
-            raise Refused(says.invalid(f"Unknown lexicon type: {collection}"))
+            raise RefusedRequest(says.invalid(f"Unknown lexicon type: {collection}"))
         return "unknown"
     if collection == POST and not is_tid(key):
-        raise Refused(_bad_key(collection, f'Invalid TID string (got "{key}")'))
+        raise RefusedRequest(_bad_key(collection, f'Invalid TID string (got "{key}")'))
     if collection == PROFILE and key != _SELF:
-        raise Refused(_bad_key(collection, f'Expected "{_SELF}" (got "{key}")'))
+        raise RefusedRequest(_bad_key(collection, f'Expected "{_SELF}" (got "{key}")'))
     try:
         SCHEMA.check(value, SCHEMA.definitions[collection], where)
     except Invalid as error:
-        raise Refused(says.invalid(f"Invalid {collection} record: {error}")) from None
+        raise RefusedRequest(says.invalid(f"Invalid {collection} record: {error}")) from None
     return "valid"
 
 
@@ -164,17 +164,17 @@ def _bad_key(collection: str, reason: str) -> Response:
 def _check_commit_swap(pds: Pds, repo: str, call: Call) -> None:
     head = pds.records.head(repo)
     if call.text("swapCommit") not in ("", str(head.cid)):
-        raise Refused(says.bad_swap("Commit", head.cid))
+        raise RefusedRequest(says.bad_swap("RepositoryCommit", head.cid))
 
 
-def _commit(pds: Pds, repo: str, writes: Sequence[Write], call: Call) -> Commit:
+def _commit(pds: Pds, repo: str, writes: Sequence[Write], call: Call) -> RepositoryCommit:
     try:
         return pds.commit(repo, writes, call.now)
     except Conflict:
-        raise Refused(says.BROKEN) from None
+        raise RefusedRequest(says.BROKEN) from None
 
 
-def _written(write: Write, commit: Commit | None = None) -> dict[str, Json]:
+def _written(write: Write, commit: RepositoryCommit | None = None) -> dict[str, Json]:
     if write.cid is None:
         return {}
     told: dict[str, Json] = {"uri": write.uri, "cid": str(write.cid)}
@@ -182,5 +182,5 @@ def _written(write: Write, commit: Commit | None = None) -> dict[str, Json]:
     return told | ({"validationStatus": write.status} if write.status else {})
 
 
-def _meta(commit: Commit) -> dict[str, Json]:
+def _meta(commit: RepositoryCommit) -> dict[str, Json]:
     return {"cid": str(commit.cid), "rev": commit.rev}

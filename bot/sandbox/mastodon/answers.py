@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from types import MappingProxyType
 
 from bot.sandbox.mastodon.behaviour import MastodonBehaviour, Resets
-from bot.sandbox.windows import Window
+from bot.sandbox.windows import RateWindow
 from bot.sandbox.wire import Pairs, Response, reply
 
 _HTML = (("content-type", "text/html; charset=utf-8"),)
@@ -53,7 +53,7 @@ def unreadable(status: int) -> Response:
     return error(status, "This action is outside the authorized scopes")
 
 
-def limit_headers(window: Window, now: datetime, behaviour: MastodonBehaviour) -> Pairs:
+def limit_headers(window: RateWindow, now: datetime, behaviour: MastodonBehaviour) -> Pairs:
     """Return the three headers of a rate limit; the reset keeps the microsecond of the request."""
     if behaviour.resets is Resets.NONE:
         return ()

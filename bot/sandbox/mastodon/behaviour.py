@@ -60,7 +60,7 @@ class BadToken(StrEnum):
     PLAIN = "plain"
 
 
-class Keys(StrEnum):
+class IdempotencyKeys(StrEnum):
     """What an Idempotency-Key is worth.
 
     HONOURED: a replay within the hour gets the same status; while the first is still under way,
@@ -153,7 +153,7 @@ class MastodonBehaviour:
     hangs_up: bool = False
     rewrites: Rewrites = Rewrites.NONE
     stamps: Stamps = Stamps.WRITTEN
-    keys: Keys = Keys.HONOURED
+    keys: IdempotencyKeys = IdempotencyKeys.HONOURED
     keys_last: timedelta = timedelta(hours=1)
     ids: IdForm = IdForm.SNOWFLAKE
     resets: Resets = Resets.ISO
@@ -190,12 +190,12 @@ class MastodonBehaviour:
 
 
 MASTODON = MastodonBehaviour()
-MASTODON_4_6 = replace(MASTODON, version="4.6.4", keys=Keys.FAILS)
-MASTODON_4_5 = replace(MASTODON, version="4.5.2", keys=Keys.RACY)
+MASTODON_4_6 = replace(MASTODON, version="4.6.4", keys=IdempotencyKeys.FAILS)
+MASTODON_4_5 = replace(MASTODON, version="4.5.2", keys=IdempotencyKeys.RACY)
 GOTOSOCIAL = MastodonBehaviour(
     version="0.20.0+git-e4c2b1d",
     software=Software.GOTOSOCIAL,
-    keys=Keys.IGNORED,
+    keys=IdempotencyKeys.IGNORED,
     ids=IdForm.ULID,
     resets=Resets.EPOCH,
     limits=MastodonLimits(shared=True),
@@ -220,7 +220,7 @@ GOTOSOCIAL_MARKDOWN = replace(GOTOSOCIAL, markup=Markup.MARKDOWN)
 SNAC2 = MastodonBehaviour(
     version="4.0.0 (not true; really snac/2.94)",
     software=Software.SNAC,
-    keys=Keys.IGNORED,
+    keys=IdempotencyKeys.IGNORED,
     ids=IdForm.HEX,
     resets=Resets.NONE,
     markup=Markup.SNAC,
@@ -242,7 +242,7 @@ SNAC2 = MastodonBehaviour(
 TAKAHE = MastodonBehaviour(
     version="takahe/0.11.0",
     software=Software.TAKAHE,
-    keys=Keys.IGNORED,
+    keys=IdempotencyKeys.IGNORED,
     resets=Resets.NONE,
     private_listed=False,
     private_at_home=False,
@@ -262,7 +262,7 @@ TAKAHE = MastodonBehaviour(
 HOLLO = MastodonBehaviour(
     version="0.7.18",
     software=Software.HOLLO,
-    keys=Keys.RACY,
+    keys=IdempotencyKeys.RACY,
     ids=IdForm.UUID,
     resets=Resets.NONE,
     forms=Forms.PARTLY,

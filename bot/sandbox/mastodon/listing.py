@@ -16,7 +16,7 @@ _TRUE = frozenset({"1", "true", "t", "on", "True"})
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class PageRequest:
     """What a listing asks for. Ids are kept as text; `order` of `page` says which is newer."""
 
     limit: int = _USUAL
@@ -26,7 +26,7 @@ class Listing:
     exclude_replies: bool = False
 
     @classmethod
-    def asked(cls, params: Mapping[str, str], behaviour: MastodonBehaviour) -> Listing:
+    def asked(cls, params: Mapping[str, str], behaviour: MastodonBehaviour) -> PageRequest:
         """Return what the query asks for, without what this server does not look at."""
         limit = params.get("limit", "")
         return cls(
@@ -39,7 +39,7 @@ class Listing:
 
 
 def page(
-    posts: Sequence[Stored], listing: Listing, order: Callable[[str], int]
+    posts: Sequence[Stored], listing: PageRequest, order: Callable[[str], int]
 ) -> Sequence[Stored]:
     """Return a page, newest first, of `posts`, oldest first.
 

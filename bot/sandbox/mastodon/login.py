@@ -16,16 +16,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 from bot.sandbox.mastodon import answers as says
 from bot.sandbox.mastodon.reading import HOME, LISTING, STATUS, STATUSES, path_of
-from bot.sandbox.mastodon.ways import Ways
-from bot.sandbox.windows import Limit
-from bot.sandbox.wire import Json, Refused, Request, Response, reply
+from bot.sandbox.mastodon.ways import LoginBehaviour
+from bot.sandbox.windows import RateLimit
+from bot.sandbox.wire import Json, RefusedRequest, Request, Response, reply
 
 APPS = "/api/v1/apps"
 AUTHORIZE = "/oauth/authorize"
 TOKEN = "/oauth/token"  # noqa: S105 - a path
 REVOKE = "/oauth/revoke"
 METADATA = "/.well-known/oauth-authorization-server"
-REGISTRATIONS = Limit("apps", 5, timedelta(minutes=10), aligned=True)
+REGISTRATIONS = RateLimit("apps", 5, timedelta(minutes=10), aligned=True)
 
 Handler = Callable[[Request, datetime], Response]
 
@@ -68,13 +68,13 @@ class Token:
     scopes: tuple[str, ...]
 
 
-class Logins:
+class MastodonLogins:
     """Applications, codes and tokens of one account. `mint` makes keys of a kind, each a new one.
 
     `apps` and `tokens` are by their keys, and only those that are good now.
     """
 
-    def __init__(self, ways: Ways) -> None:
+    def __init__(self, ways: LoginBehaviour) -> None:
         self.ways = ways
         self.apps: dict[str, App] = {}
         self.tokens: dict[str, Token] = {}
@@ -122,7 +122,7 @@ class Logins:
         needed = self._needed(request)
         if self.ways.enforces and needed and not needed & {*held.scopes}:
             coarse = self.ways.whole_read
-            raise Refused(says.OUT_OF_SCOPE_IN_CODE if coarse else says.OUT_OF_SCOPE)
+            raise RefusedRequest(says.OUT_OF_SCOPE_IN_CODE if coarse else says.OUT_OF_SCOPE)
         return True
 
     def _needed(self, request: Request) -> frozenset[str]:

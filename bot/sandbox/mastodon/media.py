@@ -13,7 +13,7 @@ from bot.sandbox.mastodon.pages import attachment
 from bot.sandbox.mastodon.reading import MastodonReading, path_of
 from bot.sandbox.multipart import parts
 from bot.sandbox.uploads import Medium, is_image
-from bot.sandbox.wire import Refused, Request, Response, reply
+from bot.sandbox.wire import RefusedRequest, Request, Response, reply
 
 UPLOAD = "/api/v2/media"
 MEDIUM = re.compile(r"/api/v1/media/([^/]+)")
@@ -24,7 +24,7 @@ class MastodonMedia(MastodonReading):
 
     def _upload(self, request: Request, now: datetime) -> Response:
         if not self.behaviour.uploads:
-            raise Refused(says.OUT_OF_SCOPE)
+            raise RefusedRequest(says.OUT_OF_SCOPE)
         medium = self._received(request, now)
         self.uploads[medium.id] = medium
         self.media.add(medium.id)
@@ -36,24 +36,24 @@ class MastodonMedia(MastodonReading):
         file, words = fields.get("file"), fields.get("description")
         alt = words.text.strip() if words else ""
         if file is None:
-            raise Refused(says.invalid("File can't be blank"))
+            raise RefusedRequest(says.invalid("File can't be blank"))
         if len(file.data) > self.behaviour.media_limit:
-            raise Refused(says.invalid("File is too large"))
+            raise RefusedRequest(says.invalid("File is too large"))
         if not is_image(file.data, file.type):
-            raise Refused(says.invalid("File content type is invalid"))
+            raise RefusedRequest(says.invalid("File content type is invalid"))
         if len(alt) > self.behaviour.description_limit:
-            raise Refused(says.invalid("Description is too long"))
+            raise RefusedRequest(says.invalid("Description is too long"))
         return Medium(self._ids(now), file.data, file.type, now, alt)
 
     def _ask_for_upload(self, request: Request, now: datetime) -> Response:
         found = MEDIUM.fullmatch(path_of(request))
         media_id = unquote(found[1]) if found else ""
         if media_id not in self.media or media_id in self._attached():
-            raise Refused(says.NOT_FOUND)
+            raise RefusedRequest(says.NOT_FOUND)
         if not self._is_processed(media_id, now):
             return self._shown(media_id, HTTPStatus.PARTIAL_CONTENT, request)
         if self.behaviour.breaks_media:
-            raise Refused(says.BROKEN_MEDIA)
+            raise RefusedRequest(says.BROKEN_MEDIA)
         return self._shown(media_id, HTTPStatus.OK, request)
 
     def _shown(self, media_id: str, status: HTTPStatus, request: Request) -> Response:
@@ -69,9 +69,9 @@ class MastodonMedia(MastodonReading):
         for media_id in wanted:
             known = media_id in self.media and media_id not in attached
             if known and not self._is_processed(media_id, now):
-                raise Refused(says.UNFINISHED_MEDIA)
+                raise RefusedRequest(says.UNFINISHED_MEDIA)
             if not known and self.behaviour.missing_media != HTTPStatus.OK:
-                raise Refused(says.missing_media(media_id, self.behaviour.missing_media))
+                raise RefusedRequest(says.missing_media(media_id, self.behaviour.missing_media))
             kept += [media_id] if known else []
         return tuple(kept)
 

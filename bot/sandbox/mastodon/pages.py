@@ -24,7 +24,7 @@ _ROLE: Mapping[str, Json] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class ProfilePage:
     """The account, as its owner set it up: `fields` are the name and value pairs of its page."""
 
     username: str = "sandbox"
@@ -42,7 +42,7 @@ class Place:
 
     base: str
     behaviour: MastodonBehaviour
-    profile: Profile
+    profile: ProfilePage
     account: str
     uploads: Mapping[str, Medium] = field(default_factory=dict)
 
@@ -103,7 +103,7 @@ def _application(post: Stored) -> dict[str, Json]:
 def account(place: Place, account_id: str) -> dict[str, Json]:
     """Return an account's object: ours as its profile says, a stranger's with nothing to say."""
     ours = account_id == place.account
-    profile = place.profile if ours else Profile(account_id, account_id, bot=False, note="")
+    profile = place.profile if ours else ProfilePage(account_id, account_id, bot=False, note="")
     missing = f"{place.base}/avatars/original/missing.png"
     fields = [{"name": name, "value": value, "verified_at": None} for name, value in profile.fields]
     return {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.formatter.limits import mastodon_length
 from bot.sandbox.mastodon import answers as says
 from bot.sandbox.mastodon.behaviour import Forms, MastodonBehaviour
-from bot.sandbox.wire import Refused, Request
+from bot.sandbox.wire import RefusedRequest, Request
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _VISIBILITIES = ("public", "unlisted", "private", "direct")
@@ -34,7 +34,7 @@ def form(request: Request, behaviour: MastodonBehaviour) -> Form:
     if not fields and behaviour.forms is not Forms.TAKEN:
         sent = dict(request.form())
         if "sensitive" in sent:
-            raise Refused(says.BAD_REQUEST)
+            raise RefusedRequest(says.BAD_REQUEST)
         if behaviour.forms is Forms.EMPTY:
             return Form()
         return _form({}, [(name, value) for name, value in sent.items() if "media" not in name])
@@ -61,14 +61,14 @@ def _form(fields: Mapping[str, object], sent: Sequence[tuple[str, str]]) -> Form
 def check(new: Form, behaviour: MastodonBehaviour) -> None:
     """Let a status through that has something to say, and not too much of it."""
     if not (new.text.strip() or new.media or behaviour.forms is Forms.EMPTY):
-        raise Refused(says.invalid("Text can't be blank"))
+        raise RefusedRequest(says.invalid("Text can't be blank"))
     if new.visibility and new.visibility not in _VISIBILITIES:
-        raise Refused(says.invalid(f"'{new.visibility}' is not a valid visibility"))
+        raise RefusedRequest(says.invalid(f"'{new.visibility}' is not a valid visibility"))
     if length(new, behaviour) > behaviour.max_characters:
         words = behaviour.too_long_words.format(limit=behaviour.max_characters)
-        raise Refused(says.error(behaviour.too_long, words))
+        raise RefusedRequest(says.error(behaviour.too_long, words))
     if behaviour.languages_checked and not _LANGUAGE.fullmatch(new.language or "en"):
-        raise Refused(says.invalid(f"language {new.language} is not valid", 400))
+        raise RefusedRequest(says.invalid(f"language {new.language} is not valid", 400))
 
 
 def length(new: Form, behaviour: MastodonBehaviour) -> int:

@@ -12,11 +12,11 @@ from bot.sandbox.mastodon import answers as says
 from bot.sandbox.mastodon import instance as instances
 from bot.sandbox.mastodon import pages
 from bot.sandbox.mastodon.behaviour import IdForm, InstanceV2, MastodonBehaviour
-from bot.sandbox.mastodon.listing import Listing, links, page
-from bot.sandbox.mastodon.pages import Place, Profile
-from bot.sandbox.service import Service, Stored
+from bot.sandbox.mastodon.listing import PageRequest, links, page
+from bot.sandbox.mastodon.pages import Place, ProfilePage
+from bot.sandbox.service import NetworkService, Stored
 from bot.sandbox.uploads import Medium
-from bot.sandbox.wire import Json, Pairs, Refused, Request, Response, reply
+from bot.sandbox.wire import Json, Pairs, RefusedRequest, Request, Response, reply
 
 ACCOUNT = "110000000000000001"
 HOME = "/api/v1/timelines/home"
@@ -39,11 +39,11 @@ def path_of(request: Request) -> str:
     return request.path.rstrip("/")
 
 
-class MastodonReading(Service):
+class MastodonReading(NetworkService):
     """The reading half of the rules: one method an endpoint, each (request, time) to an answer."""
 
     def __init__(
-        self, clock: Callable[[], datetime], behaviour: MastodonBehaviour, profile: Profile
+        self, clock: Callable[[], datetime], behaviour: MastodonBehaviour, profile: ProfilePage
     ) -> None:
         super().__init__(clock, _IDS[behaviour.ids](), ACCOUNT)
         self.behaviour = behaviour
@@ -66,21 +66,21 @@ class MastodonReading(Service):
 
     def _list(self, request: Request, now: datetime) -> Response:
         if self.behaviour.unreadable:
-            raise Refused(says.unreadable(self.behaviour.unreadable))
+            raise RefusedRequest(says.unreadable(self.behaviour.unreadable))
         account = LISTING.fullmatch(path_of(request))
         if account is None or account[1] != self.account:
-            raise Refused(says.NOT_FOUND)
+            raise RefusedRequest(says.NOT_FOUND)
         return self._page(request, now, private=self.behaviour.private_listed)
 
     def _home(self, request: Request, now: datetime) -> Response:
         """The home timeline of an account that follows nobody: what it posts itself."""
         if self.behaviour.unreadable:
-            raise Refused(says.unreadable(self.behaviour.unreadable))
+            raise RefusedRequest(says.unreadable(self.behaviour.unreadable))
         return self._page(request, now, private=self.behaviour.private_at_home)
 
     def _page(self, request: Request, now: datetime, *, private: bool) -> Response:
         params = dict(request.params())
-        listing = Listing.asked(params, self.behaviour)
+        listing = PageRequest.asked(params, self.behaviour)
         listed = self._listed(listing, now)
         kept = [post for post in listed if private or post.visibility not in _PRIVATE]
         found = page(kept, listing, self._order)
@@ -88,7 +88,7 @@ class MastodonReading(Service):
         more = links(url, params, listing.limit, found) if self.behaviour.links else ()
         return reply(200, [self._object(post, request) for post in found], *more)
 
-    def _listed(self, listing: Listing, now: datetime) -> Sequence[Stored]:
+    def _listed(self, listing: PageRequest, now: datetime) -> Sequence[Stored]:
         return [
             post
             for post in self._posts.values()
@@ -151,7 +151,7 @@ class MastodonReading(Service):
         match = STATUS.fullmatch(path_of(request))
         post = self._find(unquote(match[1])) if match else None
         if post is None:
-            raise Refused(says.NOT_FOUND)
+            raise RefusedRequest(says.NOT_FOUND)
         return post
 
     def _object(self, post: Stored, request: Request) -> dict[str, Json]:

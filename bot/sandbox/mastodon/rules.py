@@ -15,20 +15,20 @@ from bot.sandbox.mastodon import answers as says
 from bot.sandbox.mastodon.behaviour import (
     MASTODON,
     BadToken,
-    Keys,
+    IdempotencyKeys,
     MastodonBehaviour,
     Orphans,
     Resets,
 )
-from bot.sandbox.mastodon.login import APPS, REGISTRATIONS, Logins
+from bot.sandbox.mastodon.login import APPS, REGISTRATIONS, MastodonLogins
 from bot.sandbox.mastodon.media import MEDIUM, UPLOAD, MastodonMedia
-from bot.sandbox.mastodon.pages import Profile
+from bot.sandbox.mastodon.pages import ProfilePage
 from bot.sandbox.mastodon.posting import Form, check, form, language
 from bot.sandbox.mastodon.reading import HOME, LISTING, STATUS, STATUSES, path_of
 from bot.sandbox.mastodon.ways import ways_of
 from bot.sandbox.service import Stored
-from bot.sandbox.windows import Limit, Windows
-from bot.sandbox.wire import Refused, Request, Response, reply
+from bot.sandbox.windows import RateLimit, RateWindows
+from bot.sandbox.wire import RefusedRequest, Request, Response, reply
 
 TOKEN = "sandbox-mastodon-token"  # noqa: S105 - opens nothing but the sandbox
 _INSTANCE, _INSTANCE_V2 = "/api/v1/instance", "/api/v2/instance"
@@ -47,14 +47,14 @@ class MastodonRules(MastodonMedia):
         clock: Callable[[], datetime],
         behaviour: MastodonBehaviour = MASTODON,
         token: str = TOKEN,
-        profile: Profile | None = None,
+        profile: ProfilePage | None = None,
         application: str = "bot",
     ) -> None:
-        super().__init__(clock, behaviour, profile or Profile())
+        super().__init__(clock, behaviour, profile or ProfilePage())
         self.token = token
         self.application = application
-        self.logins = Logins(ways_of(behaviour))
-        self._windows = Windows()
+        self.logins = MastodonLogins(ways_of(behaviour))
+        self._windows = RateWindows()
         self._keys: dict[str, tuple[datetime, str]] = {}
         self._under_way: list[str] = []
 
@@ -96,7 +96,7 @@ class MastodonRules(MastodonMedia):
             self._windows.take(limit, now)
         try:
             answer = self._carry_out(request, now, full=full)
-        except Refused as refused:
+        except RefusedRequest as refused:
             answer = refused.response
         window = self._windows.look(limit, now)
         counted = says.limit_headers(window, now, self.behaviour)
@@ -104,24 +104,24 @@ class MastodonRules(MastodonMedia):
 
     def _carry_out(self, request: Request, now: datetime, *, full: bool) -> Response:
         if full and self.behaviour.resets is not Resets.NONE:
-            raise Refused(says.TOO_MANY)
+            raise RefusedRequest(says.TOO_MANY)
         handler = self._route(request)
         if handler not in (self._instance, self._instance_v1, *self.logins.routes.values()):
             self._authorize(request)
         return handler(request, now)
 
-    def _limit(self, request: Request) -> Limit:
+    def _limit(self, request: Request) -> RateLimit:
         limits = self.behaviour.limits
         if (request.method, path_of(request)) == ("POST", APPS):
             return REGISTRATIONS
         if not limits.shared and (request.method, path_of(request)) == ("POST", STATUSES):
-            return Limit("statuses", limits.statuses, limits.statuses_in, aligned=True)
+            return RateLimit("statuses", limits.statuses, limits.statuses_in, aligned=True)
         if not limits.shared and (request.method, path_of(request)) == ("POST", UPLOAD):
-            return Limit("uploads", limits.uploads, limits.uploads_in, aligned=True)
+            return RateLimit("uploads", limits.uploads, limits.uploads_in, aligned=True)
         if not limits.shared and request.method == "DELETE":
-            return Limit("deletes", limits.deletes, limits.deletes_in, aligned=True)
+            return RateLimit("deletes", limits.deletes, limits.deletes_in, aligned=True)
         lasts = limits.requests_in + self.behaviour.overtime
-        return Limit("requests", limits.requests, lasts, aligned=not self.behaviour.overtime)
+        return RateLimit("requests", limits.requests, lasts, aligned=not self.behaviour.overtime)
 
     def _route(self, request: Request) -> Handler:
         fixed: Mapping[tuple[str, str], Handler] = {
@@ -136,10 +136,10 @@ class MastodonRules(MastodonMedia):
             **self.logins.routes,
         }
         if request.path in {f"{_INSTANCE}/", f"{_INSTANCE_V2}/"} and not self.behaviour.slash:
-            raise Refused(says.NO_PAGE_HTML)
+            raise RefusedRequest(says.NO_PAGE_HTML)
         handler = fixed.get((request.method, path_of(request))) or self._route_to_one(request)
         if handler is None:
-            raise Refused(says.NO_PAGE)
+            raise RefusedRequest(says.NO_PAGE)
         return handler
 
     def _route_to_one(self, request: Request) -> Handler | None:
@@ -166,7 +166,7 @@ class MastodonRules(MastodonMedia):
             BadToken.BARE: bare,
             BadToken.PLAIN: says.BAD_TOKEN_PLAIN,
         }
-        raise Refused(refusals[self.behaviour.bad_token])
+        raise RefusedRequest(refusals[self.behaviour.bad_token])
 
     def _application(self, request: Request, now: datetime) -> Response:
         del request, now
@@ -174,7 +174,7 @@ class MastodonRules(MastodonMedia):
 
     def _create(self, request: Request, now: datetime) -> Response:
         if not self.behaviour.writes:
-            raise Refused(says.OUT_OF_SCOPE)
+            raise RefusedRequest(says.OUT_OF_SCOPE)
         new, key = form(request, self.behaviour), _key(request)
         parent = self._parent(new)
         if key and (replayed := self._replay(key, request, now)):
@@ -188,9 +188,9 @@ class MastodonRules(MastodonMedia):
         if not new.parent or self._find(new.parent):
             return new.parent or None
         if self.behaviour.orphans is Orphans.REFUSED:
-            raise Refused(says.NO_PARENT)
+            raise RefusedRequest(says.NO_PARENT)
         if self.behaviour.orphans is Orphans.BREAKS:
-            raise Refused(says.BROKEN)
+            raise RefusedRequest(says.BROKEN)
         known = self.behaviour.orphans is Orphans.TAKEN and new.parent in self._posts
         return new.parent if known else None
 
@@ -201,14 +201,14 @@ class MastodonRules(MastodonMedia):
         known = self._known(key, now)
         if not known:
             return None
-        if self.behaviour.keys is Keys.FAILS:
+        if self.behaviour.keys is IdempotencyKeys.FAILS:
             return says.BROKEN
         post = self._find(known)
         return reply(200, self._object(post, request)) if post else says.NOT_FOUND
 
     @property
     def _locks(self) -> bool:
-        return self.behaviour.keys in (Keys.HONOURED, Keys.FAILS)
+        return self.behaviour.keys in (IdempotencyKeys.HONOURED, IdempotencyKeys.FAILS)
 
     def _known(self, key: str, now: datetime) -> str:
         created, post_id = self._keys.get(key, (now, ""))
@@ -234,21 +234,21 @@ class MastodonRules(MastodonMedia):
         if self.behaviour.drops and self.behaviour.drops in draft.text:
             return replace(draft, id=self._ids(draft.created))
         post = self._store(draft)
-        if draft.key and self.behaviour.keys is not Keys.IGNORED:
+        if draft.key and self.behaviour.keys is not IdempotencyKeys.IGNORED:
             self._keys[draft.key] = (post.created, post.id)
         limits = self.behaviour.limits
         if not limits.shared:
             # Only what was published counts: a refusal uses nothing of this limit.
-            limit = Limit("statuses", limits.statuses, limits.statuses_in, aligned=True)
+            limit = RateLimit("statuses", limits.statuses, limits.statuses_in, aligned=True)
             self._windows.take(limit, post.created)
         return post
 
     def _destroy(self, request: Request, now: datetime) -> Response:
         post = self._asked(request)
         if not self.behaviour.writes:
-            raise Refused(says.OUT_OF_SCOPE)
+            raise RefusedRequest(says.OUT_OF_SCOPE)
         if post.author != self.account:
-            raise Refused(says.NOT_FOUND)
+            raise RefusedRequest(says.NOT_FOUND)
         shown = self._object(post, request)
         del shown["content"]
         self._delete(post, now)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from html import escape
 
-from bot.formatter.entities import Entity, Kind, entities
+from bot.formatter.entities import Entity, EntityKind, entities
 from bot.sandbox.mastodon.behaviour import Markup
 
 _DISPLAYED = 30
@@ -65,22 +65,26 @@ def _marked(text: str, base: str) -> str:
     marked, at = "", 0
     for entity in _linked(text):
         marked += _escaped(text[at : entity.start])
-        marked += _url(entity.text) if entity.kind is Kind.URL else _hashtag(entity.text, base)
+        marked += (
+            _url(entity.text) if entity.kind is EntityKind.URL else _hashtag(entity.text, base)
+        )
         at = entity.end
     return marked + _escaped(text[at:])
 
 
 def hashtags(text: str) -> tuple[str, ...]:
     """Return the hashtags of a text, without their sign, each once."""
-    found = (entity.text[1:] for entity in _linked(text) if entity.kind is Kind.HASHTAG)
+    found = (entity.text[1:] for entity in _linked(text) if entity.kind is EntityKind.HASHTAG)
     return tuple(dict.fromkeys(tag.lower() for tag in found))
 
 
 def _linked(text: str) -> Iterator[Entity]:
     # A URL needs a scheme here; without one it stays text.
     for entity in entities(text):
-        named = entity.kind is Kind.URL and entity.text.lower().startswith(("http://", "https://"))
-        if named or entity.kind is Kind.HASHTAG:
+        named = entity.kind is EntityKind.URL and entity.text.lower().startswith(
+            ("http://", "https://")
+        )
+        if named or entity.kind is EntityKind.HASHTAG:
             yield entity
 
 

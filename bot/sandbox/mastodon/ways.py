@@ -10,7 +10,7 @@ _FIRST_WITH_PROFILE = (4, 3)
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class LoginBehaviour:
     """What servers do differently about logins.
 
     `metadata`: they describe them (RFC 8414). `profile`: they know that scope, Mastodon since 4.3.
@@ -30,17 +30,17 @@ class Ways:
     expires_in: int | None = None
 
 
-MAINLINE = Ways()
-BEFORE_4_3 = Ways(metadata=False, profile=False)
-GOTOSOCIAL = Ways(metadata=False)
-PLEROMA = Ways(metadata=False, profile=False, checks=False, expires_in=3_153_600_000)
-SNAC2 = Ways(metadata=False, profile=False, checks=False, enforces=False, granted=None)
-TAKAHE = Ways(metadata=False, profile=False, checks=False, whole_read=True)
+MAINLINE = LoginBehaviour()
+BEFORE_4_3 = LoginBehaviour(metadata=False, profile=False)
+GOTOSOCIAL = LoginBehaviour(metadata=False)
+PLEROMA = LoginBehaviour(metadata=False, profile=False, checks=False, expires_in=3_153_600_000)
+SNAC2 = LoginBehaviour(metadata=False, profile=False, checks=False, enforces=False, granted=None)
+TAKAHE = LoginBehaviour(metadata=False, profile=False, checks=False, whole_read=True)
 WAYS = (MAINLINE, BEFORE_4_3, GOTOSOCIAL, PLEROMA, SNAC2, TAKAHE)
 """Those that are known, for tests that must hold with each."""
 
 
-def ways_of(behaviour: MastodonBehaviour) -> Ways:
+def ways_of(behaviour: MastodonBehaviour) -> LoginBehaviour:
     """Return how a server that behaves so logs people in."""
     own = {Software.GOTOSOCIAL: GOTOSOCIAL, Software.SNAC: SNAC2, Software.TAKAHE: TAKAHE}
     if behaviour.software is not Software.MASTODON:

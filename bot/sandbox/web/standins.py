@@ -14,7 +14,7 @@ from bot.model import Network
 from bot.sandbox.bluesky.cids import Cid
 from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules
 from bot.sandbox.mastodon.rules import MastodonRules
-from bot.sandbox.service import Service, Stored
+from bot.sandbox.service import NetworkService, Stored
 from bot.sandbox.uploads import Medium
 from bot.sandbox.web.records import Trimmings, trimmings
 from bot.sandbox.x.rules import XRules
@@ -37,7 +37,7 @@ class StandIn:
     """
 
     network: Network
-    rules: Service
+    rules: NetworkService
     limit: int
     name: str
     handle: str

@@ -9,7 +9,7 @@ from datetime import timedelta
 from bot.model import Network
 from bot.sandbox import faults
 from bot.sandbox.faults import Fault
-from bot.sandbox.script import Record
+from bot.sandbox.script import RequestRecord
 from bot.sandbox.x.answers import DUPLICATE, NO_CREDITS
 
 _RESET = timedelta(seconds=3)
@@ -17,7 +17,7 @@ _X_ONLY = frozenset({Network.TWITTER})
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FaultKind:
     """One thing that can go wrong. `sends` says that it befalls only requests to publish.
 
     With `once` it befalls the same request only once.
@@ -33,26 +33,26 @@ class Kind:
 
 
 KINDS = (
-    Kind(
+    FaultKind(
         "limit",
         "429 rate limit",
         "Every request is refused: too many, come back in 3 seconds.",
         lambda network: faults.too_many(network, _RESET),
     ),
-    Kind(
+    FaultKind(
         "outage",
         "503 outage",
         "Every request gets an error page, and nothing is carried out.",
         lambda _: faults.server_error(503),
     ),
-    Kind(
+    FaultKind(
         "dropped",
         "Lost answers",
         "Posts are published, but the answer never arrives.",
         lambda _: faults.CLOSED_AFTER,
         sends=True,
     ),
-    Kind(
+    FaultKind(
         "duplicate",
         "403 duplicate",
         "Each new post is refused once as a duplicate, though it is none.",
@@ -61,7 +61,7 @@ KINDS = (
         sends=True,
         once=True,
     ),
-    Kind(
+    FaultKind(
         "credits",
         "402 no credits",
         "Every request is refused until the account is paid for.",
@@ -95,7 +95,7 @@ class Switches:
         """Tell whether a fault is on."""
         return (network, name) in self._on
 
-    def choose(self, record: Record) -> Fault | None:
+    def choose(self, record: RequestRecord) -> Fault | None:
         """Return what goes wrong with a request, None where nothing does."""
         network = Network(record.network)
         for kind in kinds(network):
@@ -103,7 +103,7 @@ class Switches:
                 return kind.fault(network)
         return None
 
-    def _befalls(self, kind: Kind, network: Network, record: Record) -> bool:
+    def _befalls(self, kind: FaultKind, network: Network, record: RequestRecord) -> bool:
         if kind.sends and (record.method, record.path) != ("POST", self._creates[network]):
             return False
         if not kind.once:
@@ -115,6 +115,6 @@ class Switches:
         return True
 
 
-def kinds(network: Network) -> tuple[Kind, ...]:
+def kinds(network: Network) -> tuple[FaultKind, ...]:
     """Return the faults that a network can have."""
     return tuple(kind for kind in KINDS if network in kind.networks)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bot.formatter.limits import length
 from bot.model import Network
 from bot.sandbox.faults import NONE
-from bot.sandbox.script import Record, Stage
+from bot.sandbox.script import RequestRecord, Stage
 from bot.sandbox.service import Stored
 from bot.sandbox.web.standins import StandIn
 from bot.sandbox.web.switches import Switches, kinds
@@ -16,9 +16,9 @@ from bot.show.page.pieces import linked, size_of
 from bot.show.page.views import (
     Note,
     Panel,
-    Picture,
+    PictureView,
     PostView,
-    Switch,
+    SwitchView,
     ThreadView,
     Tone,
 )
@@ -35,7 +35,7 @@ _NOT_THERE = (400, 404)
 
 def column(
     stand_in: StandIn,
-    records: Sequence[Record],
+    records: Sequence[RequestRecord],
     switches: Switches,
     said: Saying | None,
 ) -> ThreadView:
@@ -126,22 +126,22 @@ def _notes(post: Stored, *, orphan: bool) -> Iterator[Note]:
         yield Note(f"Content warning: {post.spoiler}", Tone.PLAIN)
 
 
-def _pictures(stand_in: StandIn, post: Stored, alts: Mapping[str, str]) -> Iterator[Picture]:
+def _pictures(stand_in: StandIn, post: Stored, alts: Mapping[str, str]) -> Iterator[PictureView]:
     for media_id in post.media:
         medium = stand_in.upload(media_id)
         if medium is None:
-            yield Picture(alts.get(media_id, ""), "Its file never came over the wire.")
+            yield PictureView(alts.get(media_id, ""), "Its file never came over the wire.")
             continue
         alt = alts.get(media_id, medium.alt)
         source = f"/media/{stand_in.network}/{media_id}"
-        yield Picture(alt, "", source, size_of(medium.data))
+        yield PictureView(alt, "", source, size_of(medium.data))
 
 
 # -- How it copes ----------------------------------------------------------------------------------
 
 
 def _panel(
-    stand_in: StandIn, records: Sequence[Record], switches: Switches, said: Saying | None
+    stand_in: StandIn, records: Sequence[RequestRecord], switches: Switches, said: Saying | None
 ) -> Panel:
     network = stand_in.network
     text, tone = said or ("" if records else "Waiting for a bot to post here.", Tone.PLAIN)
@@ -150,14 +150,14 @@ def _panel(
         saying=text,
         tone=tone,
         switches=tuple(
-            Switch(kind.name, kind.label, kind.hint, switches.is_on(network, kind.name))
+            SwitchView(kind.name, kind.label, kind.hint, switches.is_on(network, kind.name))
             for kind in kinds(network)
         ),
         asked=tuple(in_words(record) for record in records[-_LAST:]),
     )
 
 
-def coping(records: Sequence[Record], creates: str) -> str:
+def coping(records: Sequence[RequestRecord], creates: str) -> str:
     """What was asked of a network and what went wrong, in a line."""
     if not records:
         return "No requests yet."
@@ -176,7 +176,7 @@ def coping(records: Sequence[Record], creates: str) -> str:
     return " · ".join((_counted(len(records), "request"), *(told or ["nothing went wrong"])))
 
 
-def _end(record: Record) -> str:
+def _end(record: RequestRecord) -> str:
     if record.status is None:
         return "dropped" if record.stage is Stage.DONE else "under way"
     if record.method == "GET" and record.status in _NOT_THERE and record.fault == NONE.name:
@@ -186,7 +186,7 @@ def _end(record: Record) -> str:
     return "refused" if record.status >= _REFUSED else "answered"
 
 
-def in_words(record: Record) -> str:
+def in_words(record: RequestRecord) -> str:
     """One request: `201 ← POST /2/tweets`, and whether it went wrong on purpose."""
     unanswered = "no answer" if record.stage is Stage.DONE else "…"
     answer = unanswered if record.status is None else str(record.status)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from types import MappingProxyType
 
-from bot.sandbox.windows import Window
+from bot.sandbox.windows import RateWindow
 from bot.sandbox.wire import Json, Pairs, Response, reply
 
 _PROBLEMS = "https://api.twitter.com/2/problems/"
@@ -93,7 +93,7 @@ def not_found(kind: str, parameter: str, value: str) -> Mapping[str, Json]:
     }
 
 
-def limit_headers(window: Window) -> Pairs:
+def limit_headers(window: RateWindow) -> Pairs:
     """Return the three headers that tell how a rate limit stands; the reset in unix seconds."""
     return (
         ("x-rate-limit-limit", str(window.limit.most)),

@@ -39,7 +39,7 @@ class Paging(StrEnum):
     EMPTY_FIRST = "empty first"
 
 
-class Names(StrEnum):
+class FieldNames(StrEnum):
     """What fields are called: `referenced_tweets`, or `referenced_posts` as newly documented."""
 
     TWEETS = "tweets"
@@ -47,7 +47,7 @@ class Names(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
+class CallPrices:
     """US dollars a call, https://docs.x.com/x-api/getting-started/pricing, read 2026-08-22.
 
     `read` is for each post returned of the account's own, `linked` for a post with a URL in it,
@@ -104,7 +104,7 @@ class XBehaviour:
     timeline_lag: timedelta = timedelta(0)
     lookup_lag: timedelta = timedelta(0)
     unreadable: int | None = None
-    names: Names = Names.TWEETS
+    names: FieldNames = FieldNames.TWEETS
     max_weight: int = 280
     depth: int = 3200
     depth_without_replies: int = 800
@@ -119,6 +119,6 @@ class XBehaviour:
     pages: Paging = Paging.FULL
     credits: Decimal | None = None
     bills_refusals: bool = False
-    prices: Prices = Prices()
+    prices: CallPrices = CallPrices()
     limits: XLimits = XLimits()
     signed_for: tuple[str, ...] = ("https://api.twitter.com", "https://api.x.com")

@@ -12,7 +12,7 @@ from itertools import count
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from bot.sandbox.wire import Json, Request, Response, reply
-from bot.sandbox.x.oauth1 import Keys, signed
+from bot.sandbox.x.oauth1 import OAuthKeys, signed
 
 REQUEST_TOKEN = "/oauth/request_token"  # noqa: S105 - a path
 AUTHORIZE = "/oauth/authorize"
@@ -39,20 +39,20 @@ BAD_PIN = Response(
 )
 
 
-class Logins:
+class XLogins:
     """The logins of one application and one user: `keys` are the application's, and say who it is.
 
     `granted` are the keys that logins led to. `mint` makes tokens and secrets, each a new one.
     `callbacks` are the addresses the application may send people to; `oob` shows them a PIN.
     """
 
-    def __init__(self, keys: Keys, username: str) -> None:
-        self.granted: list[Keys] = []
+    def __init__(self, keys: OAuthKeys, username: str) -> None:
+        self.granted: list[OAuthKeys] = []
         self.callbacks = frozenset({"oob"})
         self.mint = _minting()
         self._keys = keys
         self._username = username
-        self._pending: dict[str, Keys] = {}
+        self._pending: dict[str, OAuthKeys] = {}
         self._pins: dict[str, str] = {}
         self._numbers = count(_FIRST_PIN, 1_111)
 

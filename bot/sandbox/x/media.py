@@ -10,9 +10,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from bot.sandbox.multipart import parts
-from bot.sandbox.service import Service
+from bot.sandbox.service import NetworkService
 from bot.sandbox.uploads import Medium, is_image
-from bot.sandbox.wire import Json, Refused, Request, Response, reply
+from bot.sandbox.wire import Json, RefusedRequest, Request, Response, reply
 from bot.sandbox.x import answers as says
 from bot.sandbox.x.behaviour import XBehaviour
 
@@ -21,7 +21,7 @@ METADATA = "/2/media/metadata"
 _CATEGORY = "tweet_image"
 
 
-class XMedia(Service):
+class XMedia(NetworkService):
     """The uploading part of the rules. `media` are the ids that a post may take.
 
     A test may add ids of its own to them; `uploads` holds what came over the wire.
@@ -35,7 +35,7 @@ class XMedia(Service):
     def _upload(self, request: Request, now: datetime) -> Response:
         medium = _received(request, self._ids(now), now)
         if len(medium.data) > self.behaviour.media_limit:
-            raise Refused(says.invalid("media", "", "media: is too large"))
+            raise RefusedRequest(says.invalid("media", "", "media: is too large"))
         self.uploads[medium.id] = medium
         self.media.add(medium.id)
         return reply(200, {"data": self._shown(medium, now)})
@@ -50,7 +50,9 @@ class XMedia(Service):
         medium = self._uploaded(str(fields.get("id")), now)
         words = _words(fields.get("metadata"))
         if not 0 < len(words) <= self.behaviour.alt_limit:
-            raise Refused(says.invalid("metadata.alt_text.text", words, "text: is not valid"))
+            raise RefusedRequest(
+                says.invalid("metadata.alt_text.text", words, "text: is not valid")
+            )
         self.uploads[medium.id] = replace(medium, alt=words)
         kept: Json = {"alt_text": {"text": words}}
         return reply(200, {"data": {"id": medium.id, "associated_metadata": kept}})
@@ -77,7 +79,7 @@ class XMedia(Service):
     def _uploaded(self, media_id: str, now: datetime) -> Medium:
         medium = self.uploads.get(media_id)
         if medium is None or now - medium.uploaded >= self.behaviour.media_expires:
-            raise Refused(says.invalid("media_id", media_id, "BadRequest: Not found"))
+            raise RefusedRequest(says.invalid("media_id", media_id, "BadRequest: Not found"))
         return medium
 
     def _check_media(self, wanted: Iterable[str], now: datetime) -> None:
@@ -88,16 +90,18 @@ class XMedia(Service):
                 known = self._state(self._uploaded(media_id, now), now) == "succeeded"
             if not known:
                 message = "Your media IDs are invalid."
-                raise Refused(says.invalid("media.media_ids", media_id, message))
+                raise RefusedRequest(says.invalid("media.media_ids", media_id, message))
 
 
 def _received(request: Request, media_id: str, now: datetime) -> Medium:
     """Return the file that a request brings, in JSON or in a form; refused if it is no image."""
     data, kind, category = _from_json(request) or _from_form(request)
     if category != _CATEGORY:
-        raise Refused(says.invalid("media_category", category, "media_category: is not valid"))
+        raise RefusedRequest(
+            says.invalid("media_category", category, "media_category: is not valid")
+        )
     if not is_image(data, kind):
-        raise Refused(says.invalid("media", "", "media type unrecognized."))
+        raise RefusedRequest(says.invalid("media", "", "media type unrecognized."))
     return Medium(media_id, data, kind, now)
 
 
@@ -110,14 +114,14 @@ def _from_json(request: Request) -> tuple[bytes, str, str] | None:
     try:
         return b64decode(media, validate=True), kind, category
     except binascii.Error:
-        raise Refused(says.invalid("media", "", "media: is not base64")) from None
+        raise RefusedRequest(says.invalid("media", "", "media: is not base64")) from None
 
 
 def _from_form(request: Request) -> tuple[bytes, str, str]:
     fields = parts(request)
     media, kind, category = map(fields.get, ("media", "media_type", "media_category"))
     if media is None:
-        raise Refused(says.invalid("media", "", "media: is missing but it is required"))
+        raise RefusedRequest(says.invalid("media", "", "media: is missing but it is required"))
     return media.data, kind.text if kind else media.type, category.text if category else ""
 
 

@@ -13,7 +13,7 @@ from bot.sandbox.wire import Pairs, Request
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class OAuthKeys:
     """One application and one user of it. `access_token` begins with the user's id, as X's do."""
 
     consumer_key: str = "sandbox-consumer-key"
@@ -22,7 +22,7 @@ class Keys:
     access_token_secret: str = field(default="sandbox-access-token-secret", repr=False)
 
 
-def signed(request: Request, keys: Keys, bases: Iterable[str]) -> bool:
+def signed(request: Request, keys: OAuthKeys, bases: Iterable[str]) -> bool:
     """Tell whether the request bears a signature of `keys` for one of the URLs' beginnings.
 
     A client that is sent here by a rewritten address signs for the address it believes in, so
@@ -39,7 +39,7 @@ def signed(request: Request, keys: Keys, bases: Iterable[str]) -> bool:
     return any(hmac.compare_digest(signature, each.encode()) for each in wanted)
 
 
-def signature_of(method: str, url: str, params: Pairs, keys: Keys) -> str:
+def signature_of(method: str, url: str, params: Pairs, keys: OAuthKeys) -> str:
     """Return the signature of a request; `url` has no query, `params` are all but the signature."""
     pairs = sorted((_quote(name), _quote(value)) for name, value in params)
     joined = "&".join(f"{name}={value}" for name, value in pairs)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from bot.sandbox.service import Stored
-from bot.sandbox.wire import Json, Refused, Request
+from bot.sandbox.wire import Json, RefusedRequest, Request
 from bot.sandbox.x.answers import invalid
 
 FIELDS = frozenset({"tweet.fields", "post.fields", "expansions", "user.fields", "media.fields"})
@@ -57,7 +57,9 @@ def checked(request: Request, allowed: Iterable[str]) -> Mapping[str, str]:
     """Return the query. An unknown parameter is refused, as X does."""
     params = dict(request.params())
     for name in params.keys() - FIELDS - set(allowed):
-        raise Refused(invalid(name, params[name], f"The query parameter [{name}] is not known"))
+        raise RefusedRequest(
+            invalid(name, params[name], f"The query parameter [{name}] is not known")
+        )
     return params
 
 
@@ -104,7 +106,7 @@ def _parsed(params: Mapping[str, str], name: str, parse: Callable[[str], T]) -> 
     try:
         return parse(params[name])
     except ValueError:
-        raise Refused(invalid(name, params[name], f"{name} is not valid")) from None
+        raise RefusedRequest(invalid(name, params[name], f"{name} is not valid")) from None
 
 
 def _number(text: str) -> int:

@@ -10,9 +10,9 @@ from decimal import Decimal
 from bot.formatter.entities import cashtags, mentions, urls
 from bot.formatter.limits import twitter_length
 from bot.sandbox.service import Stored
-from bot.sandbox.wire import Refused, Request
+from bot.sandbox.wire import RefusedRequest, Request
 from bot.sandbox.x import answers as says
-from bot.sandbox.x.behaviour import Duplicates, Prices, Replies, XBehaviour
+from bot.sandbox.x.behaviour import CallPrices, Duplicates, Replies, XBehaviour
 from bot.sandbox.x.text import trimmed
 
 
@@ -20,15 +20,15 @@ def draft(request: Request, author: str, now: datetime) -> Stored:
     """Return the post a request asks for. Refused with 400 where it does not say one."""
     value = request.fields()
     if value is None:
-        raise Refused(says.invalid("body", "", "The request body is not a JSON object"))
+        raise RefusedRequest(says.invalid("body", "", "The request body is not a JSON object"))
     text, media = value.get("text", ""), _media(value)
     if not isinstance(text, str) or not (text.strip() or media):
-        raise Refused(says.invalid("$.text", str(text), "$.text: may not be empty"))
+        raise RefusedRequest(says.invalid("$.text", str(text), "$.text: may not be empty"))
     parent = _parent(value) if "reply" in value else None
     return Stored("", text, author, now, parent, media=media, application="sandbox")
 
 
-def price(text: str, prices: Prices) -> Decimal:
+def price(text: str, prices: CallPrices) -> Decimal:
     """Return what X bills for posting a text: 13 times more where it holds a URL of any form."""
     return prices.linked if urls(trimmed(text)) else prices.post
 
@@ -36,19 +36,19 @@ def price(text: str, prices: Prices) -> Decimal:
 def check_text(text: str, behaviour: XBehaviour) -> None:
     """Let a text through that X takes for its length and its cashtags."""
     if twitter_length(trimmed(text)) > behaviour.max_weight:
-        raise Refused(says.FORBIDDEN)
+        raise RefusedRequest(says.FORBIDDEN)
     if len(cashtags(text)) > 1:
-        raise Refused(says.CASHTAGS)
+        raise RefusedRequest(says.CASHTAGS)
 
 
 def check_reply(parent: Stored | None, new: Stored, username: str, behaviour: XBehaviour) -> None:
     """Let a reply through: `parent` is there, for long enough, and one this app may answer."""
     if parent is None or new.created < parent.created + behaviour.parent_lag:
-        raise Refused(says.missing_parent(behaviour.missing_parent))
+        raise RefusedRequest(says.missing_parent(behaviour.missing_parent))
     named = {mention.text[1:].lower() for mention in mentions(parent.text)}
     own = parent.author == new.author or username.lower() in named
     if behaviour.replies is Replies.NONE or (behaviour.replies is Replies.OWN and not own):
-        raise Refused(says.REPLY_RULE)
+        raise RefusedRequest(says.REPLY_RULE)
 
 
 def check_duplicate(new: Stored, posts: Iterable[Stored], behaviour: XBehaviour) -> None:
@@ -61,7 +61,7 @@ def check_duplicate(new: Stored, posts: Iterable[Stored], behaviour: XBehaviour)
         compared = post.deleted is None or behaviour.duplicates_deleted
         recent = new.created - post.created < behaviour.duplicates_for
         if post.author == new.author and compared and recent and same(post.text) == text:
-            raise Refused(says.DUPLICATE)
+            raise RefusedRequest(says.DUPLICATE)
 
 
 def _media(value: Mapping[str, object]) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def _parent(value: Mapping[str, object]) -> str:
     if isinstance(parent, str) and parent.isascii() and parent.isdigit():
         return parent
     message = "$.reply.in_reply_to_tweet_id: is missing but it is required"
-    raise Refused(says.invalid("$.reply", str(parent), message))
+    raise RefusedRequest(says.invalid("$.reply", str(parent), message))
 
 
 def _inside(value: Mapping[str, object], outer: str, inner: str) -> object:

@@ -16,13 +16,13 @@ from decimal import Decimal
 from bot.sandbox.ids import x_ids
 from bot.sandbox.rewrites import rewritten, stamped
 from bot.sandbox.service import Stored
-from bot.sandbox.windows import Limit, Windows
-from bot.sandbox.wire import Json, Pairs, Refused, Request, Response, reply
+from bot.sandbox.windows import RateLimit, RateWindows
+from bot.sandbox.wire import Json, Pairs, RefusedRequest, Request, Response, reply
 from bot.sandbox.x import answers as says
 from bot.sandbox.x.behaviour import Paging, XBehaviour
-from bot.sandbox.x.login import Logins
+from bot.sandbox.x.login import XLogins
 from bot.sandbox.x.media import METADATA, UPLOAD, XMedia
-from bot.sandbox.x.oauth1 import Keys, signed
+from bot.sandbox.x.oauth1 import OAuthKeys, signed
 from bot.sandbox.x.pages import EMPTY_PAGE, checked, fields, page, wanted
 from bot.sandbox.x.posting import check_duplicate, check_reply, check_text, draft, price
 from bot.sandbox.x.text import Setting, post_object, shown
@@ -54,18 +54,18 @@ class XRules(XMedia):
         self,
         clock: Callable[[], datetime],
         behaviour: XBehaviour | None = None,
-        keys: Keys | None = None,
+        keys: OAuthKeys | None = None,
         username: str = "sandbox",
     ) -> None:
-        self.keys = keys or Keys()
+        self.keys = keys or OAuthKeys()
         super().__init__(clock, x_ids(), self.keys.access_token.partition("-")[0])
         self.behaviour = behaviour or XBehaviour()
         self.username = username
         self.spent = Decimal(0)
         self.media = set()
         self.uploads = {}
-        self.logins = Logins(self.keys, username)
-        self._windows = Windows()
+        self.logins = XLogins(self.keys, username)
+        self._windows = RateWindows()
         self._read: set[tuple[date, str]] = set()
 
     def authorize(self, url: str) -> str:
@@ -81,18 +81,18 @@ class XRules(XMedia):
         try:
             call = self._authorized(request)
             headers = self._count(call, now)
-        except Refused as refused:
+        except RefusedRequest as refused:
             return refused.response.having(*says.usual_headers(now))
         try:
             answer = self._run(call, now)
-        except Refused as refused:
+        except RefusedRequest as refused:
             answer = refused.response
         return answer.having(*says.usual_headers(now), *headers)
 
     def _authorized(self, request: Request) -> _Call:
         known = (self.keys, *self.logins.granted)
         if not any(signed(request, keys, self._bases(request)) for keys in known):
-            raise Refused(says.UNAUTHORIZED)
+            raise RefusedRequest(says.UNAUTHORIZED)
         return self._route(request)
 
     def _bases(self, request: Request) -> tuple[str, ...]:
@@ -125,20 +125,20 @@ class XRules(XMedia):
         if post and request.method == "DELETE":
             known = post[1]
             return _Call("delete", limits.delete, lambda now: self._destroy(known, now))
-        raise Refused(says.NO_PAGE)
+        raise RefusedRequest(says.NO_PAGE)
 
     def _count(self, call: _Call, now: datetime) -> Pairs:
-        limit = Limit(call.limit, call.most, self.behaviour.limits.window)
+        limit = RateLimit(call.limit, call.most, self.behaviour.limits.window)
         full = self._windows.look(limit, now).full
         headers = says.limit_headers(self._windows.take(limit, now))
         if full:
-            raise Refused(says.TOO_MANY.having(*headers))
+            raise RefusedRequest(says.TOO_MANY.having(*headers))
         return headers
 
     def _run(self, call: _Call, now: datetime) -> Response:
         credit = self.behaviour.credits
         if credit is not None and self.spent >= credit:
-            raise Refused(says.NO_CREDITS)
+            raise RefusedRequest(says.NO_CREDITS)
         return call.run(now)
 
     # -- writing -------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ class XRules(XMedia):
         bill = price(new.text, self.behaviour.prices)
         try:
             self._check(new, now)
-        except Refused:
+        except RefusedRequest:
             self.spent += bill if self.behaviour.bills_refusals else 0
             raise
         self.spent += bill
@@ -199,7 +199,7 @@ class XRules(XMedia):
 
     def _empty_first(self, request: Request) -> Response:
         if "pagination_token" in dict(request.params()):
-            raise Refused(says.UNAVAILABLE)
+            raise RefusedRequest(says.UNAVAILABLE)
         return reply(200, {"meta": {"result_count": 0, "next_token": EMPTY_PAGE}})
 
     def _timeline(self, now: datetime, exclude: frozenset[str]) -> Sequence[Stored]:
@@ -220,7 +220,7 @@ class XRules(XMedia):
         self._check_readable()
         ids = list(dict.fromkeys(checked(request, {"ids"}).get("ids", "").split(",")))
         if len(ids) > _MOST_IDS or not all(each.isascii() and each.isdigit() for each in ids):
-            raise Refused(says.invalid("ids", ",".join(ids), "ids is not valid"))
+            raise RefusedRequest(says.invalid("ids", ",".join(ids), "ids is not valid"))
         found = [post for each in ids if (post := self._readable(each, now))]
         missing = [each for each in ids if not self._readable(each, now)]
         self._bill_reads(found, now)
@@ -243,7 +243,7 @@ class XRules(XMedia):
 
     def _check_readable(self) -> None:
         if self.behaviour.unreadable is not None:
-            raise Refused(says.unreadable(self.behaviour.unreadable))
+            raise RefusedRequest(says.unreadable(self.behaviour.unreadable))
 
     def _objects(self, posts: Sequence[Stored], request: Request) -> Sequence[Mapping[str, Json]]:
         wished, behaviour = fields(dict(request.params())), self.behaviour

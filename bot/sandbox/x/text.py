@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from bot.formatter.entities import Entity, Kind, entities
+from bot.formatter.entities import Entity, EntityKind, entities
 from bot.sandbox.service import Stored
 from bot.sandbox.wire import Json
-from bot.sandbox.x.behaviour import Names
+from bot.sandbox.x.behaviour import FieldNames
 
 _SLUG = 10
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -54,7 +54,7 @@ def shown(post: Stored) -> Shown:
 
 
 def post_object(
-    post: Stored, setting: Setting, names: Names, fields: Collection[str]
+    post: Stored, setting: Setting, names: FieldNames, fields: Collection[str]
 ) -> Mapping[str, Json]:
     """Return a post as the API's object: id and text, and of the rest what `fields` asks for.
 
@@ -91,14 +91,14 @@ _FIELDS: Mapping[str, Callable[[Stored, Shown, Setting], Json]] = {
 }
 
 
-def _name(name: str, names: Names) -> str:
+def _name(name: str, names: FieldNames) -> str:
     if name == "edit_history_posts":
-        return "edit_history_post_ids" if names is Names.POSTS else "edit_history_tweet_ids"
-    return name if names is Names.POSTS else name.replace("_posts", "_tweets")
+        return "edit_history_post_ids" if names is FieldNames.POSTS else "edit_history_tweet_ids"
+    return name if names is FieldNames.POSTS else name.replace("_posts", "_tweets")
 
 
 def _urls(text: str) -> Iterator[Entity]:
-    return (entity for entity in entities(text) if entity.kind is Kind.URL)
+    return (entity for entity in entities(text) if entity.kind is EntityKind.URL)
 
 
 def _escaped(text: str) -> str:

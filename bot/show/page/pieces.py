@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from bot.formatter.entities import Entity, Kind, entities
+from bot.formatter.entities import Entity, EntityKind, entities
 from bot.model import Network
 from bot.show.page.views import Piece
 
@@ -80,12 +80,12 @@ def _found(
 def _comes_alive(network: Network, entity: Entity) -> bool:
     if network is Network.TWITTER:
         return True
-    with_scheme = entity.kind is Kind.URL and _SCHEME.match(entity.text) is not None
-    return with_scheme or entity.kind is Kind.HASHTAG
+    with_scheme = entity.kind is EntityKind.URL and _SCHEME.match(entity.text) is not None
+    return with_scheme or entity.kind is EntityKind.HASHTAG
 
 
 def _piece(network: Network, entity: Entity) -> Piece:
-    if entity.kind is not Kind.URL:
+    if entity.kind is not EntityKind.URL:
         return Piece(entity.text, "tag")
     bare = _SCHEME.sub("", entity.text, count=1)
     most = _SHOWN[network]

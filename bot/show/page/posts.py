@@ -13,7 +13,7 @@ from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Media, Network, Post, State
 from bot.show.data import is_near
 from bot.show.page.pieces import Stretch, linked, safe, size_of
-from bot.show.page.views import Leaf, Note, Picture, PostView, Tone
+from bot.show.page.views import Leaf, Note, PictureView, PostView, Tone
 
 Kept = Callable[[StoredThread, int], bytes]
 """Gives the picture of a stored thread's post, by position; empty where it is not to be had."""
@@ -63,7 +63,7 @@ def billed(posts: Sequence[Known]) -> Decimal:
     return thread_price((one.post.text for one in posts), drawn)
 
 
-def pictures(one: Known, stored: StoredThread | None, kept: Kept) -> tuple[Picture, ...]:
+def pictures(one: Known, stored: StoredThread | None, kept: Kept) -> tuple[PictureView, ...]:
     """Those that were just drawn, or wait in the ledger; for others a frame without a picture."""
     known = kept(stored, one.post.position) if stored and one.stored and one.post.media else b""
     return tuple(
@@ -71,14 +71,16 @@ def pictures(one: Known, stored: StoredThread | None, kept: Kept) -> tuple[Pictu
     )
 
 
-def _picture(media: Media, data: bytes, *, is_out: bool) -> Picture:
+def _picture(media: Media, data: bytes, *, is_out: bool) -> PictureView:
     size = size_of(data)
     source = f"data:image/png;base64,{b64encode(data).decode()}" if size else ""
     gone = "It went out with this picture; its file is not kept."
-    return Picture(media.alt, gone if is_out else f"Picture ({media.type})", source, size)
+    return PictureView(media.alt, gone if is_out else f"Picture ({media.type})", source, size)
 
 
-def view(key: str, at: int, one: Known, account: Account, shown: tuple[Picture, ...]) -> PostView:
+def view(
+    key: str, at: int, one: Known, account: Account, shown: tuple[PictureView, ...]
+) -> PostView:
     """The post in its place in the thread, `at`, from 0; `key` is the thread's on the page."""
     post = one.post
     state, tone = STATES[one.state]

@@ -30,7 +30,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PictureView:
     """A picture of a post. `src` is a data URL or a path of our own; empty where it is not here.
 
     `instead` is said in its place then. `size` is its width and height in pixels where these are
@@ -82,7 +82,7 @@ class PostView:
     stamp: str = ""
     price: str = ""
     notes: tuple[Note, ...] = ()
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[PictureView, ...] = ()
     leaf: Leaf | None = None
     visibility: str = ""
     language: str = ""
@@ -104,7 +104,7 @@ class PostView:
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class SwitchView:
     """A fault that can be switched on and off."""
 
     name: str
@@ -123,7 +123,7 @@ class Panel:
     coping: str
     saying: str = ""
     tone: Tone = Tone.PLAIN
-    switches: tuple[Switch, ...] = ()
+    switches: tuple[SwitchView, ...] = ()
     asked: tuple[str, ...] = ()
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from bot.errors import SettingsError
 from bot.ledger.rows import StoredTrouble
 from bot.settings.secret import Secret
-from bot.worker.alarm.letter import Letter, letter
-from bot.worker.alarm.raising import Told
+from bot.worker.alarm.letter import AlertText, letter
+from bot.worker.alarm.raising import AlertResult
 from bot.worker.alarm.teller import OUTCOMES
 
 _TELLER = Path(__file__).with_name("teller.py")
@@ -84,7 +84,7 @@ class Alerts:
             raise SettingsError(f"Apprise cannot use {' and '.join(unusable)}", _HOW_WRITTEN)
         return hitch
 
-    def tell(self, raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble]) -> Told:
+    def tell(self, raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble]) -> AlertResult:
         """Tell all of it in one message. Never raises, and sends nothing where there is nothing.
 
         It is delivered as soon as one address took it: one that did not is named in the reasons,
@@ -92,13 +92,13 @@ class Alerts:
         """
         keys = frozenset(one.key for one in (*raised, *over))
         if not keys or self._stopped:
-            return Told()
+            return AlertResult()
         kind = "warning" if raised else "success"
         lines, hitch = self._ask(letter(raised, over, self._redact), kind, self._seconds)
         became = {line.position: line for line in lines}.values()
         reasons = [_reason(line) for line in became if line.outcome != "told"]
         told = len(reasons) < len(became)
-        return Told(keys if told else frozenset(), (*reasons, *[hitch] * bool(hitch)))
+        return AlertResult(keys if told else frozenset(), (*reasons, *[hitch] * bool(hitch)))
 
     def stop(self) -> None:
         """End an alert that is under way, and send no more: the program must end."""
@@ -106,7 +106,7 @@ class Alerts:
         if child := self._child:
             child.kill()
 
-    def _ask(self, said: Letter, kind: str, seconds: float) -> tuple[list[_Line], str]:
+    def _ask(self, said: AlertText, kind: str, seconds: float) -> tuple[list[_Line], str]:
         """Run a teller; what it said, and where that is nothing, why."""
         ask = {
             "addresses": self._addresses.reveal(),
@@ -167,7 +167,7 @@ def _reason(line: _Line) -> str:
     return f"{line} answered {line.status}" if line.status else f"{line} did not take the alert"
 
 
-_NOTHING = Letter("", "")
+_NOTHING = AlertText("", "")
 _HOW_WRITTEN = "See https://appriseit.com/services/ for how the address of a service is written."
 # what the teller can say of all addresses at once: message and mend
 _IN_VAIN = {

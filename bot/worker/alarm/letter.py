@@ -48,7 +48,7 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs"})
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class AlertText:
     """One alert: a title of one line, and a text of `LONGEST` characters at most."""
 
     title: str
@@ -57,7 +57,7 @@ class Letter:
 
 def letter(
     raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble], redact: Callable[[str], str]
-) -> Letter:
+) -> AlertText:
     """Word one alert for all that is new and all that is over; there is at least one of them.
 
     `redact` puts `***` in the place of secrets. What finds no room is counted.
@@ -66,7 +66,7 @@ def letter(
     title = _counted(len(new), len(gone))
     if len(new) + len(gone) == 1:
         title = "over: " * len(gone) + _head((*raised, *over)[0], redact)
-    return Letter(_cut(f"bot: {title}", _LONGEST_TITLE), _fitted(new, gone))
+    return AlertText(_cut(f"bot: {title}", _LONGEST_TITLE), _fitted(new, gone))
 
 
 def _counted(new: int, gone: int) -> str:

@@ -15,11 +15,11 @@ from typing import Protocol
 
 from bot.ledger.columns import words
 from bot.ledger.rows import StoredTrouble
-from bot.worker.alarm.troubles import Trouble, changes
+from bot.worker.alarm.troubles import Problem, changes
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AlertResult:
     """The keys of the troubles that somebody was told of, and why an address took nothing."""
 
     keys: frozenset[str] = frozenset()
@@ -27,29 +27,29 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ProblemReport:
     """What a pass changed: what is new, what is gone, and why an address took nothing of it."""
 
-    raised: tuple[Trouble, ...]
+    raised: tuple[Problem, ...]
     over: tuple[StoredTrouble, ...]
     reasons: tuple[str, ...]
 
 
-class Tells(Protocol):
+class AlertSender(Protocol):
     """Whoever carries an alert to the operator: `Alerts`."""
 
-    def tell(self, raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble]) -> Told:
+    def tell(self, raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble]) -> AlertResult:
         """Tell it all; never raises."""
         ...
 
 
 def report(
-    book: Book,
-    alerts: Tells | None,
-    now: Collection[Trouble],
+    book: ProblemStore,
+    alerts: AlertSender | None,
+    now: Collection[Problem],
     judges: Callable[[str], bool],
     at: datetime,
-) -> Report:
+) -> ProblemReport:
     """Keep what a pass found and what is gone, and tell all of it that nobody was told yet.
 
     `judges` says of a key whether this pass could tell that its trouble is gone. Without `alerts`
@@ -64,22 +64,22 @@ def report(
     known = book.troubles()
     new = [one for one in known if not (one.told_at or one.over_at)]
     over = [one for one in known if one.over_at]
-    nobody = Told(frozenset(one.key for one in over))
+    nobody = AlertResult(frozenset(one.key for one in over))
     told = nobody if alerts is None else alerts.tell(new, over)
     for one in known:
         if one.key in told.keys and one.over_at:
             book.forget(one.key)
         elif one.key in told.keys:
             book.told(one.key, at)
-    return Report(change.raised, change.over, told.reasons)
+    return ProblemReport(change.raised, change.over, told.reasons)
 
 
-def _storable(trouble: Trouble) -> Trouble:
+def _storable(trouble: Problem) -> Problem:
     """With the key as the ledger will give it back, lest it is raised by every pass."""
     return replace(trouble, key=words(trouble.key))
 
 
-def _stored(trouble: Trouble, at: datetime) -> StoredTrouble:
+def _stored(trouble: Problem, at: datetime) -> StoredTrouble:
     return StoredTrouble(
         key=trouble.key,
         account=trouble.account,
@@ -91,8 +91,8 @@ def _stored(trouble: Trouble, at: datetime) -> StoredTrouble:
     )
 
 
-class Book(Protocol):
-    """Where troubles are kept: the ledger, or `Memory` while there is none to be had."""
+class ProblemStore(Protocol):
+    """Where troubles are kept: the ledger, or `ProblemsInMemory` while there is none to be had."""
 
     def troubles(self) -> tuple[StoredTrouble, ...]:
         """Return all that are open, and those that are over and were not told so."""
@@ -115,7 +115,7 @@ class Book(Protocol):
         ...
 
 
-class Memory:
+class ProblemsInMemory:
     """Keeps troubles for as long as the process lives: for that of a ledger that cannot be used."""
 
     def __init__(self) -> None:

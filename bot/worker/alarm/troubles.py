@@ -9,7 +9,7 @@ from bot.ledger.rows import StoredTrouble
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Problem:
     """Something that a person should know of, as a pass found it.
 
     `key` is the same in every pass for as long as it is the same trouble. `account` is empty where
@@ -30,12 +30,12 @@ class Trouble:
 class Changes:
     """What is new since the last pass, and what is gone."""
 
-    raised: tuple[Trouble, ...] = ()
+    raised: tuple[Problem, ...] = ()
     over: tuple[StoredTrouble, ...] = ()
 
 
 def changes(
-    known: Collection[StoredTrouble], now: Collection[Trouble], judges: Callable[[str], bool]
+    known: Collection[StoredTrouble], now: Collection[Problem], judges: Callable[[str], bool]
 ) -> Changes:
     """Compare what is known with what a pass found.
 
@@ -44,7 +44,7 @@ def changes(
     raised once. What is found is raised in any case, in the order given and once for a key; other
     words for a trouble that is open do not raise it again.
     """
-    found: dict[str, Trouble] = {}
+    found: dict[str, Problem] = {}
     for trouble in now:
         found.setdefault(trouble.key, trouble)
     lasting = {one.key: one for one in known if one.over_at is None}

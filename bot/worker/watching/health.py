@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from http import HTTPStatus
 
-from bot.worker.watching.watch import AccountHealth, Moment, Over, Snapshot, SourceHealth
+from bot.worker.watching.watch import AccountHealth, FinishedPass, Moment, Snapshot, SourceHealth
 
 TIMER_SILENT = 5 * 60.0
 """So many seconds without a tick, and the timer is stuck."""
@@ -25,7 +25,7 @@ RUN_OVERDUE = 10 * 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class HealthVerdict:
     """What is stuck, in words, each with how long; nothing where all goes on."""
 
     reasons: tuple[str, ...] = ()
@@ -36,13 +36,13 @@ class Verdict:
         return bool(self.reasons)
 
 
-def verdict(snapshot: Snapshot) -> Verdict:
+def verdict(snapshot: Snapshot) -> HealthVerdict:
     """Judge whether the worker is stuck.
 
     Time is measured by the monotonic clock. That a run is overdue must be so by the wall clock too,
     by which it was set: a clock that is put back or forward makes nothing stuck.
     """
-    return Verdict(tuple(_stuck(snapshot)))
+    return HealthVerdict(tuple(_stuck(snapshot)))
 
 
 def _stuck(snapshot: Snapshot) -> Iterator[str]:
@@ -86,7 +86,7 @@ def healthz(snapshot: Snapshot) -> tuple[HTTPStatus, dict[str, object]]:
     return (HTTPStatus.SERVICE_UNAVAILABLE if judged.stuck else HTTPStatus.OK), body
 
 
-def _over(over: Over | None, now: Moment) -> dict[str, object] | None:
+def _over(over: FinishedPass | None, now: Moment) -> dict[str, object] | None:
     if over is None:
         return None
     return {

@@ -43,7 +43,7 @@ _ASKING = ("GET", "HEAD")
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HttpAnswer:
     """An answer: its status, media type and text."""
 
     status: HTTPStatus
@@ -51,21 +51,21 @@ class Page:
     text: str
 
 
-def page(path: str, snapshot: Snapshot) -> Page:
+def page(path: str, snapshot: Snapshot) -> HttpAnswer:
     """Give the page at a path; 404 where there is none."""
     match path:
         case "/healthz":
             status, body = healthz(snapshot)
-            return Page(status, "application/json", json.dumps(body, indent=2) + "\n")
+            return HttpAnswer(status, "application/json", json.dumps(body, indent=2) + "\n")
         case "/metrics":
-            return Page(HTTPStatus.OK, CONTENT_TYPE, metrics(snapshot))
+            return HttpAnswer(HTTPStatus.OK, CONTENT_TYPE, metrics(snapshot))
         case "/":
-            return Page(HTTPStatus.OK, _TEXT, _INDEX)
+            return HttpAnswer(HTTPStatus.OK, _TEXT, _INDEX)
         case _:
             return _plain(HTTPStatus.NOT_FOUND)
 
 
-class Pages:
+class HttpServer:
     """Serves the pages from construction to `stop`, at a port of an IP address of this machine.
 
     Port 0 takes a free one, which `port` then names. `::` is every address, of IPv4 too.
@@ -154,7 +154,7 @@ class Pages:
                     if not await reader.read(_LONGEST_LINE):
                         break
 
-    def _found(self, path: str, now: Snapshot) -> Page:
+    def _found(self, path: str, now: Snapshot) -> HttpAnswer:
         try:
             return page(path, now)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one is answered
@@ -211,8 +211,8 @@ def _asked(line: bytes) -> tuple[str, str, HTTPStatus]:
     return method, path, HTTPStatus.OK
 
 
-def _plain(status: HTTPStatus) -> Page:
-    return Page(status, _TEXT, f"{status.value} {status.phrase}\n")
+def _plain(status: HTTPStatus) -> HttpAnswer:
+    return HttpAnswer(status, _TEXT, f"{status.value} {status.phrase}\n")
 
 
 def _listening(host: str, port: int) -> socket.socket:

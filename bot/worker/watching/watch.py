@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from bot.ledger.rows import Limit
+from bot.ledger.rows import StoredLimit
 from bot.model import Network
 
 
@@ -59,7 +59,7 @@ class AccountHealth:
     held: int = 0
     spent_usd: Decimal = Decimal(0)
     budget_usd: Decimal | None = None
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[StoredLimit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class SourceHealth:
 
 
 @dataclass(frozen=True, slots=True)
-class AtWork:
+class CurrentPass:
     """A pass that is not over, and the accounts it is for. `due` is when a sign of life is due."""
 
     begun: Moment
@@ -88,7 +88,7 @@ class AtWork:
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class FinishedPass:
     """A pass that is over. `reason` says why it was not a good one; it took so many `seconds`."""
 
     ended: Moment
@@ -110,9 +110,9 @@ class Snapshot:
     now: Moment
     started: Moment
     ticked: Moment
-    at_work: AtWork | None
-    last: Over | None
-    last_good: Over | None
+    at_work: CurrentPass | None
+    last: FinishedPass | None
+    last_good: FinishedPass | None
     good: int
     bad: int
     due: Moment | None
@@ -122,7 +122,7 @@ class Snapshot:
     counts: tuple[tuple[str, str, int], ...]
 
 
-class Watch:
+class WorkerState:
     """Keeps what it is told; every method may be called from any thread.
 
     `clock` gives aware UTC times, `monotonic` seconds that only grow. `redact` takes secrets out of
@@ -170,7 +170,7 @@ class Watch:
         """A pass begins, for the accounts with these names; what was due has come."""
         with self._lock:
             now = self._now()
-            work = AtWork(now, tuple(accounts), now.seconds)
+            work = CurrentPass(now, tuple(accounts), now.seconds)
             self._known = replace(self._known, at_work=work, due=None, next_run=None)
 
     def sign(self, seconds: float = 0) -> None:
@@ -189,7 +189,7 @@ class Watch:
         with self._lock:
             now, known = self._now(), self._known
             begun = known.at_work.begun if known.at_work else now
-            over = Over(now, now.since(begun), good, self._redact(reason))
+            over = FinishedPass(now, now.since(begun), good, self._redact(reason))
             self._known = replace(
                 known,
                 at_work=None,
