@@ -1,8 +1,8 @@
 """What comes of looking for a digest: the outcomes, and the shape of every kind of source.
 
-A kind of source is a `DigestFinder`: it returns what it found and raises a DigestError otherwise. The
-`Source` that callers hold is the same thing with every error made an outcome, so that a pass of the
-worker is one look at `SourceResult.outcome`.
+A kind of source is a `DigestFinder`: it returns what it found and raises a DigestError otherwise.
+The `Source` that callers hold is the same thing with every error made an outcome, so that a pass of
+the worker is one look at `SourceResult.outcome`.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ class Source(Protocol):
     def latest(self, memory: Memory = NOTHING) -> SourceResult:
         """Read the newest digest; UNCHANGED where nothing is new since `memory` was given.
 
-        What tells is what a server says of its pages (`CacheValidators`), and Git's hashes on GitHub. A
-        folder or file on this machine gives no UNCHANGED: it is listed and read at every look, so
-        that no time or size of a file is relied on.
+        What tells is what a server says of its pages (`CacheValidators`), and Git's hashes on
+        GitHub. A folder or file on this machine gives no UNCHANGED: it is listed and read at every
+        look, so that no time or size of a file is relied on.
         """
         ...
 

@@ -1,8 +1,8 @@
 """What the logins of all networks share: what a person brings, what a network gives, what fails.
 
-A login has two halves with a person between them: the network is asked for a page (`PendingLogin.page`),
-the person opens it in a browser and allows what it asks for, and brings back a code, which is
-traded for tokens. One file a network: `mastodon_login`, `twitter_login`.
+A login has two halves with a person between them: the network is asked for a page
+(`PendingLogin.page`), the person opens it in a browser and allows what it asks for, and brings back
+a code, which is traded for tokens. One file a network: `mastodon_login`, `twitter_login`.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ def _waiting(server: _Server, reply: Reply, scopes: tuple[str, ...], verifier: s
 
 @dataclass(frozen=True, slots=True)
 class _PendingMastodon:
-    """See `PendingLogin`. `redeem` makes two requests, and two more where the token is of no use."""
+    """See `PendingLogin`. `redeem` makes two requests, four where the token is of no use."""
 
     page: str
     _server: _Server
