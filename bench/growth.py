@@ -13,7 +13,7 @@ from pathlib import Path
 
 from measure import SAMPLE, SAMPLE_PAPERS, Figure, in_turn, show, worked
 
-from bot import app
+from bot import plan
 from bot.digests.parse import parse
 from bot.model import Network
 from bot.settings import load
@@ -35,7 +35,7 @@ def figures() -> Iterator[Figure]:
     def work(digest_text: bytes, times: int) -> None:
         for _ in range(times):
             digest, _ = parse(digest_text, "digest")
-            app.threads(settings, digest, accounts, top=0)
+            plan.threads(settings, digest, accounts, top=0)
 
     accounts = [account for account in settings.defaults if account.network is not Network.BLUESKY]
     jobs = [

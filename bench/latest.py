@@ -12,9 +12,9 @@ from statistics import median
 
 from measure import SAMPLE, Figure, in_turn, show, worked
 
-from bot import app
+from bot import plan
 from bot.digests.parse import parse
-from bot.digests.reading import SourceOutcome
+from bot.digests.result import SourceOutcome
 from bot.settings import load
 
 FILES = 10_000
@@ -26,11 +26,11 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as empty:
         newest = fill(Path(folder))
         settings = load({"BOT_DIGESTS": folder}, Path(empty))
-        reading = app.source(settings).latest()
+        reading = plan.source(settings).latest()
         assert (reading.outcome, reading.source) == (SourceOutcome.FOUND, str(newest))
         rounds = in_turn(
             ROUNDS,
-            partial(worked, lambda: app.source(settings).latest()),
+            partial(worked, lambda: plan.source(settings).latest()),
             partial(worked, partial(listing, folder)),
             partial(worked, lambda: parse(newest.read_bytes(), newest.name)),
         )

@@ -15,7 +15,7 @@ from statistics import fmean, median
 
 from measure import SAMPLES, Figure, in_turn, show, worked
 
-from bot import app
+from bot import plan
 from bot.digests.parse import parse
 from bot.formatter.limits import length
 from bot.settings import load
@@ -38,7 +38,7 @@ def figures() -> Iterator[Figure]:
         settings = load({}, Path(empty))
     digests = [parse(path.read_bytes(), path.name)[0] for path in sorted(SAMPLES.glob("*.md"))]
     for account in settings.defaults:
-        threads = [app.threads(settings, digest, [account], top=0)[0] for digest in digests]
+        threads = [plan.threads(settings, digest, [account], top=0)[0] for digest in digests]
         posts = [post.text for thread in threads for post in thread.posts]
         yield of_network(account.network, partial(length, account.network), posts)
 

@@ -71,9 +71,9 @@ class Beat:
 
 def work(every: str) -> None:
     """What the worker's process does: as `bot run`, and with a beat."""
-    from bot.settings import load  # noqa: PLC0415 - the other process needs none of it
-    from bot.worker.passes import EVERYBODY  # noqa: PLC0415 - (the same)
-    from bot.worker.start import started  # noqa: PLC0415 - (the same)
+    from bot.scheduler.run_once import EVERYBODY
+    from bot.scheduler.start import started
+    from bot.settings import load
 
     settings = load(os.environ, Path.cwd())
     with started(settings, settings.accounts, os.environ, sys.stdout) as worker:

@@ -41,10 +41,10 @@ def figures() -> Iterator[Figure]:
 
 def once() -> None:
     """Read and format the papers, and say of how many digests they are."""
-    from bot import app  # noqa: PLC0415 - part of what is measured
-    from bot.digests.parse import parse  # noqa: PLC0415 - part of what is measured
-    from bot.model import Network  # noqa: PLC0415 - part of what is measured
-    from bot.settings import load  # noqa: PLC0415 - part of what is measured
+    from bot import plan
+    from bot.digests.parse import parse
+    from bot.model import Network
+    from bot.settings import load
 
     with tempfile.TemporaryDirectory() as empty:
         settings = load({}, Path(empty))
@@ -53,7 +53,7 @@ def once() -> None:
     papers = digests = posts = 0
     for path in cycle(files):
         digest, _ = parse(path.read_bytes(), path.name)
-        posts += sum(len(t.posts) for t in app.threads(settings, digest, accounts, top=0))
+        posts += sum(len(t.posts) for t in plan.threads(settings, digest, accounts, top=0))
         papers += len(digest.papers)
         digests += 1
         if papers >= PAPERS:

@@ -24,15 +24,15 @@ from __future__ import annotations
 
 
 class BotError(Exception):
-    """Something that went wrong: `message` says what and where, `mend` what to do about it."""
+    """Something that went wrong: `message` says what and where, `fix` what to do about it."""
 
-    def __init__(self, message: str, mend: str = "") -> None:
+    def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.mend = mend
+        self.fix = fix
 
     def __str__(self) -> str:
-        return f"{self.message}\n  {self.mend}" if self.mend else self.message
+        return f"{self.message}\n  {self.fix}" if self.fix else self.message
 
 
 class SettingsError(BotError):
@@ -62,8 +62,8 @@ class Nowhere(NoDigest):
 class Malformed(DigestError):
     """Text that is no digest: where it stands, the line (from 1), and what was expected there."""
 
-    def __init__(self, where: str, line: int, expected: str, mend: str = "") -> None:
-        super().__init__(f"{where}:{line}: {expected}", mend)
+    def __init__(self, where: str, line: int, expected: str, fix: str = "") -> None:
+        super().__init__(f"{where}:{line}: {expected}", fix)
         self.where = where
         self.line = line
         self.expected = expected

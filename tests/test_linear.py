@@ -23,13 +23,13 @@ import regex
 from defusedxml.ElementTree import ParseError
 
 import bot
-from bot.digests.feed import items
+from bot.digests.feeds.feed import items
 from bot.digests.parse import parse
 from bot.errors import BotError
 from bot.formatter.defuse import defuse
 from bot.formatter.select import tidied
 from bot.model import Network
-from bot.posters.undo import x_text
+from bot.posters.plain_text import x_text
 from tests.helpers.paths import ROOT
 
 pytestmark = pytest.mark.slow  # a sweep: CI runs it
@@ -44,7 +44,7 @@ Ask = Callable[[str], object]
 
 def modules() -> Iterator[str]:
     for found in pkgutil.walk_packages(bot.__path__, "bot."):
-        if not found.name.startswith(("bot.__main__", "bot.sandbox", "bot.demo")):
+        if not found.name.startswith(("bot.__main__", "bot.sandbox", "bot.demo.demo")):
             yield found.name
 
 
@@ -142,7 +142,7 @@ def test_each_pattern_takes_time_in_proportion_to_its_text(name: str) -> None:
 
 # Functions ----------------------------------------------------------------------------------------
 
-ROOMS = ("bot.digests.", "bot.formatter.", "bot.posters.undo", "bot.posters.values")
+ROOMS = ("bot.digests.", "bot.formatter.", "bot.posters.plain_text", "bot.posters.json_values")
 
 
 def text_functions() -> dict[str, Ask]:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import app
+from bot import plan
 from bot.model import Network, Thread
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
@@ -157,7 +157,7 @@ def test_it_posts_by_itself_and_survives_what_a_platform_does(checkout: Path) ->
         loaded = load(settings, checkout)
         threads: dict[Network, Thread] = {
             thread.account.network: thread
-            for thread in app.threads(loaded, source, loaded.accounts)
+            for thread in plan.threads(loaded, source, loaded.accounts)
         }
 
         with honcho(checkout, environ, port) as worker:

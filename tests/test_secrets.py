@@ -20,15 +20,16 @@ import pytest
 
 from bot.cli import ProcessContext, run
 from bot.model import Network
-from bot.posters import mastodon_answers, twitter_answers
+from bot.monitoring.http_server import page
+from bot.posters.mastodon import answers as mastodon_answers
+from bot.posters.twitter import answers as twitter_answers
 from bot.sandbox import faults
 from bot.sandbox.wire import Response, reply
 from bot.sandbox.x import answers as x_answers
 from bot.sandbox.x.oauth1 import OAuthKeys
+from bot.scheduler.run_once import EVERYBODY
+from bot.scheduler.start import started
 from bot.settings import load
-from bot.worker.passes import EVERYBODY
-from bot.worker.start import started
-from bot.worker.watching.pages import page
 from tests.helpers.cli_world import SLUG, CliWorld, cli_world
 from tests.helpers.http_server import HttpServer
 from tests.helpers.http_server import Reply as HttpReply
@@ -176,7 +177,7 @@ def test_the_stand_ins_take_the_planted_secrets_and_nothing_of_them_is_left(
         ["check"],
         ["check", "--json"],
         ["retract", SLUG, "--account", "twitter"],
-        ["settle", SLUG, "0", "--unsent", "--account", "mastodon"],
+        ["settle", SLUG, "1", "--unsent", "--account", "mastodon"],
     ):
         bot(*command)
 
@@ -216,7 +217,7 @@ def test_nothing_of_them_is_told_by_what_goes_wrong_on_the_way(
     bot.bot.sandbox.script(fault, times=None)
     for command in (["post"], ["check"], ["post", "--json"]):
         assert bot(*command) != 0
-    bot.bot.sandbox.mend()
+    bot.bot.sandbox.fix()
     bot.bot.sandbox.script(fault, when=lambda request: request.method == "POST", times=2)
     bot("post", BLUESKY_APP_PASSWORD="")
 
@@ -260,7 +261,7 @@ def test_no_form_of_them_is_told_by_a_server_that_repeats_them(bot: RecordedCli,
     secrets = (KEYS.consumer_secret, KEYS.access_token_secret, KEYS.access_token, TOKEN)
     owned = [each[each.index(MARK) :] for each in secrets]
     for answer in answers(" and ".join(map(FORMS[form], owned))):
-        bot.bot.sandbox.mend()
+        bot.bot.sandbox.fix()
         bot.bot.sandbox.script(faults.refusal("echo", answer), times=None)
         for command in (["post"], ["check", "--json"]):
             bot(*command, BLUESKY_APP_PASSWORD="")
@@ -287,9 +288,9 @@ def test_no_form_of_them_is_told_by_the_worker(bot: RecordedCli, form: str) -> N
         with started(settings, settings.accounts, os.environ, out) as worker:
             worker.passes.run(EVERYBODY)
             for _ in range(2):
-                worker.signs.tick()
-            told = page("/healthz", worker.signs.watch.snapshot()).text
-            told += page("/metrics", worker.signs.watch.snapshot()).text
+                worker.reporter.tick()
+            told = page("/healthz", worker.reporter.watch.snapshot()).text
+            told += page("/metrics", worker.reporter.watch.snapshot()).text
         assert "answers 401" in out.getvalue()
         assert not shows(told, MARK)
         assert not shows(out.getvalue(), MARK)

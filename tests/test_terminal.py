@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.digests.urls import slug_of
+from bot.http.urls import slug_of
 from bot.ledger.rows import StoredThread
 from bot.model import State
 from bot.settings import load

@@ -16,13 +16,17 @@ from typing import NoReturn
 import click
 
 from bot import __version__
+from bot.cli.check import check
 from bot.cli.common import FAILED, LATER, ProcessContext, status_of
+from bot.cli.demo import demo
 from bot.cli.login import login
-from bot.cli.look import check, status
 from bot.cli.post import post
-from bot.cli.see import demo, preview, sandbox
-from bot.cli.undo import retract, settle
-from bot.cli.work import run as work
+from bot.cli.preview import preview
+from bot.cli.retract import retract
+from bot.cli.run import run as run_worker
+from bot.cli.sandbox import sandbox
+from bot.cli.settle import settle
+from bot.cli.status import status
 from bot.errors import BotError
 from bot.terminal import visible
 
@@ -81,5 +85,5 @@ def cli() -> None:
     """
 
 
-for command in (demo, login, post, preview, work, sandbox, status, check, retract, settle):
+for command in (demo, login, post, preview, run_worker, sandbox, status, check, retract, settle):
     cli.add_command(command)

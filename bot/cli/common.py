@@ -19,7 +19,7 @@ from bot.redact import Redact
 from bot.terminal import each_text, visible, visible_json
 
 if TYPE_CHECKING:
-    from bot.desk import AccountResult
+    from bot.delivery.publish import AccountResult
     from bot.settings import Settings
 
 FAILED = 1
@@ -69,7 +69,7 @@ def as_json(command: T) -> T:
 
 def settings_of(surroundings: ProcessContext) -> Settings:
     """Read the settings. Raises SettingsError."""
-    from bot.settings import load  # noqa: PLC0415 - loads at first use
+    from bot.settings import load
 
     return load(surroundings.environ, surroundings.folder, surroundings.redact)
 
@@ -78,7 +78,7 @@ def ready_accounts(
     settings: Settings, networks: Sequence[Network], names: Sequence[str]
 ) -> tuple[Account, ...]:
     """The accounts chosen among those that can post. Raises SettingsError where there is none."""
-    from bot.settings import malformed_token  # noqa: PLC0415 - loads at first use
+    from bot.settings import malformed_token
 
     known = {account.name for account in settings.accounts}
     for name in names:
@@ -179,7 +179,7 @@ def gravest(statuses: Iterator[int]) -> int:
 
 def status_of_served(served: Sequence[AccountResult]) -> int:
     """The exit status for what became of several accounts."""
-    from bot.delivery.terms import End  # noqa: PLC0415 - loads at first use
+    from bot.delivery.types import End
 
     statuses = {End.DONE: 0, End.LATER: LATER, End.WRONG: USAGE}
     return gravest(statuses.get(one.end, FAILED) for one in served)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli.common import ProcessContext, warn
+from bot.cli.prompt import ask, ask_unseen, say
 from bot.cli.serving import now
-from bot.cli.talk import ask, ask_unseen, say
 from bot.errors import SettingsError
 from bot.model import Network
 from bot.terminal import setting
@@ -43,7 +43,7 @@ def login(surroundings: ProcessContext, *, network: Network, base_url: str | Non
     that of BLUESKY_SERVICE_URL. For twitter, TWITTER_CONSUMER_KEY and TWITTER_CONSUMER_SECRET must
     be set: those of an app of yours.
     """
-    from bot.settings.sources import SECRETS  # noqa: PLC0415 - loads at first use
+    from bot.settings.sources import SECRETS
 
     granted = _WAYS[network](_sources(surroundings), base_url)
     variables = _variables(network, granted.settings)
@@ -56,8 +56,8 @@ def login(surroundings: ProcessContext, *, network: Network, base_url: str | Non
 
 
 def _mastodon(sources: Sources, base_url: str | None) -> GrantedTokens:
-    from bot.posters import mastodon_login  # noqa: PLC0415 - loads at first use
-    from bot.settings import options  # noqa: PLC0415 - (the same)
+    from bot.posters.mastodon import login as mastodon_login
+    from bot.settings import options
 
     timeout = sources.get(options.HTTP_TIMEOUT)
     written = base_url or sources.get(options.MASTODON_API_BASE_URL)
@@ -77,9 +77,9 @@ def _mastodon(sources: Sources, base_url: str | None) -> GrantedTokens:
 def _twitter(sources: Sources, base_url: str | None) -> GrantedTokens:
     if base_url:
         raise click.UsageError("--base-url is for mastodon and bluesky.")
-    from bot.posters import twitter_login  # noqa: PLC0415 - loads at first use
-    from bot.settings import options  # noqa: PLC0415 - (the same)
-    from bot.settings.sources import is_set  # noqa: PLC0415 - (the same)
+    from bot.posters.twitter import login as twitter_login
+    from bot.settings import options
+    from bot.settings.sources import is_set
 
     names = ("TWITTER_CONSUMER_KEY", "TWITTER_CONSUMER_SECRET")
     key, secret = (sources.secret(name) for name in names)
@@ -106,8 +106,8 @@ def _twitter(sources: Sources, base_url: str | None) -> GrantedTokens:
 
 
 def _bluesky(sources: Sources, base_url: str | None) -> GrantedTokens:
-    from bot.posters import bluesky_login  # noqa: PLC0415 - loads at first use
-    from bot.settings import options  # noqa: PLC0415 - (the same)
+    from bot.posters.bluesky import login as bluesky_login
+    from bot.settings import options
 
     timeout = sources.get(options.HTTP_TIMEOUT)
     server = _address(base_url) if base_url else sources.get(options.BLUESKY_SERVICE_URL)
@@ -130,7 +130,7 @@ _WAYS: Mapping[Network, Callable[[Sources, str | None], GrantedTokens]] = {
 
 def _sources(surroundings: ProcessContext) -> Sources:
     """Open what is set. Only what a login needs is read: the rest may still be wrong."""
-    from bot.settings.sources import Sources  # noqa: PLC0415 - loads at first use
+    from bot.settings.sources import Sources
 
     return Sources(surroundings.environ, surroundings.folder, surroundings.redact)
 
@@ -143,8 +143,8 @@ def _check(sources: Sources) -> None:
 
 def _address(written: str) -> str:
     """Read where a server is, as people write it: an address, a host, a name with its host."""
-    from bot.settings.kinds import InvalidValue, base_url  # noqa: PLC0415 - loads at first use
-    from bot.settings.sources import shown  # noqa: PLC0415 - (the same)
+    from bot.settings.parsers import InvalidValue, base_url
+    from bot.settings.sources import shown
 
     text = written.strip()
     if "://" not in text:
@@ -158,8 +158,8 @@ def _address(written: str) -> str:
 
 def _handle(written: str) -> str:
     """Read who an account is, as people write it."""
-    from bot.settings.kinds import InvalidValue, handle  # noqa: PLC0415 - loads at first use
-    from bot.settings.sources import shown  # noqa: PLC0415 - (the same)
+    from bot.settings.parsers import InvalidValue, handle
+    from bot.settings.sources import shown
 
     try:
         return handle(written.strip().rpartition("/")[2])
@@ -169,26 +169,26 @@ def _handle(written: str) -> str:
 
 
 def _granted(
-    waiting: PendingLogin, question: str, asking: Callable[[str], str] = ask
+    waiting: PendingLogin, question: str, poller: Callable[[str], str] = ask
 ) -> GrantedTokens:
     """Ask for a code until one is taken, three times at most."""
-    from bot.posters.login import OtherPage, WrongCode  # noqa: PLC0415 - loads at first use
+    from bot.posters.login import OtherPage, WrongCode
 
     for _ in range(_TRIES - 1):
         try:
-            return waiting.redeem(asking(question))
+            return waiting.redeem(poller(question))
         except WrongCode as wrong:
             warn(str(wrong))
         except OtherPage as more:
             waiting = more.login
             warn(str(more))
             say("Open this address as before, and paste the code it shows:", f"\n{waiting.page}\n")
-    return waiting.redeem(asking(question))
+    return waiting.redeem(poller(question))
 
 
 def _variables(network: Network, settings: Mapping[str, str]) -> Mapping[str, str]:
     """Name what was given by the variables that hold it."""
-    from bot.settings.options import TABLE  # noqa: PLC0415 - loads at first use
+    from bot.settings.options import TABLE
 
     names = {option.account: option.name for option in TABLE if option.network is network}
     return {names[role]: value for role, value in settings.items()}

@@ -23,12 +23,12 @@ from bot.cli.common import (
     width,
     worded,
 )
-from bot.cli.serving import looked_up, now, serving
+from bot.cli.serving import now, open_ledger_readonly, serving
 from bot.errors import SettingsError
 from bot.model import Account, Digest, Network, Thread
 
 if TYPE_CHECKING:
-    from bot.digests.reading import SourceResult
+    from bot.digests.result import SourceResult
     from bot.ledger.store import Ledger
     from bot.settings import Settings
 
@@ -65,26 +65,28 @@ def post(  # noqa: PLR0913 - an option each
 
     What is out already is found and not sent again. Run it again to go on where it stopped.
     """
-    from bot import app  # noqa: PLC0415 - loads at first use
-    from bot.settings import offered  # noqa: PLC0415 - loads at first use
+    from bot import plan
+    from bot.settings import offered
 
     settings = settings_of(surroundings)
     choose = offered if dry_run else ready_accounts
     accounts = choose(settings, networks, names)
-    needs_source = digest is None or not app.is_place(digest, surroundings.folder)
+    needs_source = digest is None or not plan.is_place(digest, surroundings.folder)
     if needs_source and not dry_run and settings.digests is None:
         raise SettingsError("BOT_DIGESTS is not set", "Set it to where digests are.")
-    reading = app.read(settings, digest, surroundings.folder)
+    reading = plan.read(settings, digest, surroundings.folder)
     for warning in (*settings.warnings, *reading.warnings):
         warn(warning)
     if reading.digest is None:
         return _without_digest(reading, json=as_json)
-    reason = app.reason_to_wait(reading, settings, now())
+    reason = plan.reason_to_wait(reading, settings, now())
     if reason:
         echo(reason, err=True)
     if reason or dry_run:
-        with looked_up(settings) as ledger:
-            threads = () if reason else app.threads(settings, reading.digest, accounts, top, ledger)
+        with open_ledger_readonly(settings) as ledger:
+            threads = (
+                () if reason else plan.threads(settings, reading.digest, accounts, top, ledger)
+            )
             return _show(reading, threads, ledger, json=as_json, verbose=verbose)
     if surroundings.asks and not yes:
         question = _question(settings, reading.digest, accounts)
@@ -92,14 +94,14 @@ def post(  # noqa: PLR0913 - an option each
             echo("Nothing was sent.")
             return 0
     with serving(settings, told=not as_json, verbose=verbose) as service:
-        from bot.desk import PublishOptions  # noqa: PLC0415 - loads at first use
+        from bot.delivery.publish import PublishOptions
 
         digest_of, ledger = reading.digest, service.ledger
-        threads = app.threads(settings, digest_of, accounts, top, ledger, warn)
-        wishes = PublishOptions(again, assume_unsent)
-        reorder = partial(app.in_order, settings, digest_of)
-        served = service.publish(digest_of, threads, wishes, reorder)
-    from bot.show import data, progress  # noqa: PLC0415 - loads at first use
+        threads = plan.threads(settings, digest_of, accounts, top, ledger, warn)
+        options = PublishOptions(again, assume_unsent)
+        reorder = partial(plan.in_order, settings, digest_of)
+        served = service.publish(digest_of, threads, options, reorder)
+    from bot.output import data, progress
 
     if as_json:
         stored = {one.account.name: one.thread for one in served}
@@ -111,7 +113,7 @@ def post(  # noqa: PLR0913 - an option each
 def _without_digest(reading: SourceResult, *, json: bool) -> int:
     """Say why there is no digest; what went wrong is raised."""
     if json:
-        from bot.show import data  # noqa: PLC0415 - loads at first use
+        from bot.output import data
 
         show_json(data.plan(None, reading.source, (), {}))
     if reading.problem:
@@ -128,13 +130,13 @@ def _show(
     verbose: bool,
 ) -> int:
     """Print the plan, and what of it is sent already."""
-    from bot.show import data, lines  # noqa: PLC0415 - loads at first use
+    from bot.output import data, lines
 
     digest, source = reading.digest, reading.source
     assert digest is not None  # noqa: S101 - a digest that cannot be had ended the command
     stored = {}
     if ledger:
-        from bot.delivery.identity import SAME, find_alike  # noqa: PLC0415 - loads at first use
+        from bot.delivery.identity import SAME, find_alike
 
         for thread in threads:
             name, (alike, share) = thread.account.name, find_alike(ledger, digest.day, thread)
@@ -152,10 +154,10 @@ def _question(settings: Settings, digest: Digest, accounts: Sequence[Account]) -
 
     That is an old digest, and an account of a real network that has posted nothing yet.
     """
-    from bot.digests.urls import is_local  # noqa: PLC0415 - loads at first use
-    from bot.formatter.tidy import tidy  # noqa: PLC0415 - loads at first use
+    from bot.formatter.tidy import tidy
+    from bot.http.urls import is_local
 
-    with looked_up(settings) as ledger:
+    with open_ledger_readonly(settings) as ledger:
         new = [
             account
             for account in accounts

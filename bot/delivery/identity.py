@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bot.formatter.render import CLOSING, OPENING
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Digest, Network, Post, State, Thread
-from bot.posters.tids import CLOCKS, tid
+from bot.posters.bluesky.tids import CLOCKS, tid
 
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger

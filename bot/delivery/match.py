@@ -19,8 +19,8 @@ from functools import cached_property, lru_cache
 from bot.formatter.render import CLOSING, OPENING
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import State
+from bot.posters.plain_text import normal
 from bot.posters.poster import RemotePost
-from bot.posters.undo import normal
 
 _normal = lru_cache(maxsize=2048)(normal)
 _PAPER = re.compile(r"arxiv\.org/abs/\S|arXiv:\S")
@@ -91,8 +91,8 @@ class ThreadMatcher:
         if ours:
             return self._follow(ours[0].id, {0: ours[0]})
         for post in roots:
-            if doubt := self._resembles(post):
-                return Recognised(doubtful=doubt)
+            if mark_unknown := self._resembles(post):
+                return Recognised(doubtful=mark_unknown)
         return self._unless_misplaced(Recognised(), set())
 
     def holds_wholes(self) -> bool:
@@ -331,7 +331,7 @@ class ThreadMatcher:
         unread = [post for _, _, post in expected if self._is_young(post)]
         if in_doubt and unread:
             return (
-                f"{_place(unread[0])} stands where post {in_doubt.position} belongs, and its words "
+                f"{_place(unread[0])} stands where post {in_doubt.number} belongs, and its words "
                 "are others: the network may have altered them"
             )
         return (-1, papers[0]) if papers else None
@@ -417,9 +417,12 @@ class ThreadMatcher:
             planned = self.thread.posts[position]
             if planned.id:
                 places = f"{planned.url or planned.id} and {_place(post)}"
-                return Recognised(doubtful=f"post {position} is there more than once: {places}")
-            what = f"{_place(post)} is post {position} of this thread, and is not where it belongs"
-            return Recognised(doubtful=f"{what}: there twice, or what it replied to was deleted")
+                return Recognised(
+                    doubtful=f"post {planned.number} is there more than once: {places}"
+                )
+            what = f"{_place(post)} is post {planned.number} of this thread"
+            why = "and is not where it belongs: there twice, or what it replied to was deleted"
+            return Recognised(doubtful=f"{what}, {why}")
         return found
 
     def _hangs_elsewhere(self, post: RemotePost) -> bool:
@@ -472,7 +475,7 @@ def _says(post: RemotePost, token: str) -> bool:
 
 def _several(found: Sequence[tuple[int, RemotePost]]) -> str:
     places = " and ".join(_place(post) for _, post in found)
-    return f"post {found[0][0]} is there more than once: {places}"
+    return f"post {found[0][0] + 1} is there more than once: {places}"
 
 
 def _place(post: RemotePost) -> str:

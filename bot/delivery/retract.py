@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.delivery.book import Journal
 from bot.delivery.decide import FindPost, Send, Wait, decide
-from bot.delivery.lookout import Reconciler
+from bot.delivery.journal import Journal
 from bot.delivery.match import place_of
-from bot.delivery.terms import AccountTerms, End, Result, RunEnded, RunTools
+from bot.delivery.reconcile import Reconciler
+from bot.delivery.types import AccountTerms, End, Result, RunEnded, RunTools
 from bot.ledger.rows import StoredThread
 from bot.model import State
 from bot.posters.poster import CannotRead, OutcomeKind, Poster
@@ -28,73 +28,73 @@ def retract(
     that are recognised by key or whole text are deleted, doubles too. What cannot be deleted now is
     left, with all before it, for the next run.
     """
-    book = Journal(ledger, terms, around, thread)
-    deleted, lookout = set[str](), Reconciler(book, poster)
+    journal = Journal(ledger, terms, around, thread)
+    deleted, reconciler = set[str](), Reconciler(journal, poster)
     try:
-        _take_back(book, poster, lookout, deleted)
+        _take_back(journal, poster, reconciler, deleted)
     except RunEnded as ended:
-        return Result(ended.end, book.thread, ended.reason, ended.until, named=ended.named)
+        return Result(ended.end, journal.thread, ended.reason, ended.until, named=ended.named)
     # a network says yes also where there was nothing to delete
-    count = len(deleted & lookout.shown if book.policy.reads else deleted)
+    count = len(deleted & reconciler.shown if journal.policy.reads else deleted)
     many = "1 post is" if count == 1 else f"{count} posts are"
-    return Result(End.DONE, book.thread, f"{many} deleted" if count else "nothing of it is out")
+    return Result(End.DONE, journal.thread, f"{many} deleted" if count else "nothing of it is out")
 
 
-def _take_back(book: Journal, poster: Poster, lookout: Reconciler, deleted: set[str]) -> None:
-    book.resume()
+def _take_back(journal: Journal, poster: Poster, reconciler: Reconciler, deleted: set[str]) -> None:
+    journal.resume()
     left = ""
     for _ in range(_MOST_ROUNDS):
-        found, left = lookout.take_stock() if book.policy.reads else ((), "")
-        _settle(book, lookout)
+        found, left = reconciler.take_stock() if journal.policy.reads else ((), "")
+        _settle(journal, reconciler)
         doubles = [(position, one) for position, one in found if one.id not in deleted]
         there = [
             post
-            for post in sorted(book.thread.posts, key=place_of, reverse=True)
+            for post in sorted(journal.thread.posts, key=place_of, reverse=True)
             if post.state is not State.RETRACTED
         ]
         if deleted and not doubles and not any(post.id for post in there):
             break
         for position, one in doubles:
-            _delete(book, poster, one.id, f"a second post {position}", position)
-            book.tell("retracted", position, one.url, one.id)
+            _delete(journal, poster, one.id, f"a second post {position + 1}", position)
+            journal.tell("retracted", position, one.url, one.id)
             deleted.add(one.id)
         for post in there:
             if post.id:
-                _delete(book, poster, post.id, f"post {post.position}", post.position)
+                _delete(journal, poster, post.id, f"post {post.number}", post.position)
                 deleted.add(post.id)
-            book.retracted(post.position)
+            journal.retracted(post.position)
         if not deleted:
             break
     if left:
         raise RunEnded(End.HELD, f"{left}; it is left: delete it by hand if it is ours")
 
 
-def _settle(book: Journal, lookout: Reconciler) -> None:
+def _settle(journal: Journal, reconciler: Reconciler) -> None:
     """Find out whether a post in doubt is there: what is taken back must not appear afterwards."""
-    while (post := book.waiting) and post.state is State.UNKNOWN:
-        match decide(book.thread, book.policy, looked=True, gone=book.gone):
+    while (post := journal.waiting) and post.state is State.UNKNOWN:
+        match decide(journal.thread, journal.policy, looked=True, gone=journal.gone):
             case FindPost():
-                lookout.take_stock()
-                if book.waiting == post:
-                    book.missed(post.position)
+                reconciler.take_stock()
+                if journal.waiting == post:
+                    journal.record_miss(post.position)
             case Wait() as wait:
-                book.wait(wait.seconds, wait.reason)
+                journal.wait(wait.seconds, wait.reason)
             case Send():
-                book.absent(post.position)
+                journal.absent(post.position)
             case _:
-                reason = f"post {post.position} may be out: settle it first, with bot settle"
+                reason = f"post {post.number} may be out: settle it first, with bot settle"
                 raise RunEnded(End.HELD, reason)
 
 
 def _delete(
-    book: Journal, poster: Poster, post_id: str, what: str, position: int | None = None
+    journal: Journal, poster: Poster, post_id: str, what: str, position: int | None = None
 ) -> None:
     """Delete one post; an unknown outcome is settled by asking whether it is still there."""
-    if book.around.stopping():
+    if journal.around.stopping():
         raise RunEnded(End.LATER, "stopped before all of it was deleted")
     outcome = poster.delete(post_id)
-    book.attempt("delete", position, outcome.sort.value, outcome.reason)
-    book.spend("delete", outcome.cost)
+    journal.attempt("delete", position, outcome.sort.value, outcome.reason)
+    journal.spend("delete", outcome.cost)
     match outcome.sort:
         case OutcomeKind.SENT:
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.delivery.book import Journal
+from bot.delivery.journal import Journal
 from bot.ledger.rows import StoredPost
 from bot.posters.poster import Outcome, OutcomeKind, Poster, Refusal, Upload
 
@@ -31,7 +31,7 @@ class Uploads:
     be back; what was refused is not.
     """
 
-    book: Journal
+    journal: Journal
     poster: Poster
     _done: dict[int, str] = field(default_factory=dict, init=False)
     _used: set[str] = field(default_factory=set, init=False)
@@ -82,7 +82,7 @@ class Uploads:
 
     def _upload(self, post: StoredPost) -> None:
         media, position = post.media[0], post.position
-        data = self.book.ledger.picture(self.book.thread.number, position)
+        data = self.journal.ledger.picture(self.journal.thread.number, position)
         if not data:
             self._reasons[position] = _GONE
             return
@@ -93,19 +93,21 @@ class Uploads:
         reason = outcome.reason or outcome.flaw or "the network still works on it"
         self._reasons[position] = reason
         if outcome.refusal is Refusal.SCOPE:
-            self.book.ledger.remember(self.book.thread.account, _BARRED, self.book.terms.identity)
-            self._reasons[position] = f"no upload is allowed: {reason}. {outcome.mend}"
+            self.journal.ledger.set_fact(
+                self.journal.thread.account, _BARRED, self.journal.terms.identity
+            )
+            self._reasons[position] = f"no upload is allowed: {reason}. {outcome.fix}"
         if outcome.sort is OutcomeKind.REFUSED and outcome.refusal is not Refusal.CREDENTIALS:
             self._refused.add(position)
 
     def _are_barred(self) -> bool:
         """Whether the account's tokens were found to allow no uploads."""
-        book = self.book
-        return book.ledger.fact(book.thread.account, _BARRED) == book.terms.identity
+        journal = self.journal
+        return journal.ledger.get_fact(journal.thread.account, _BARRED) == journal.terms.identity
 
     def _tell_of_earlier_run(self, position: int) -> None:
         """Take over why an earlier run of the thread left this picture out, so that it is told."""
-        for each in self.book.ledger.attempts(self.book.thread.number):
+        for each in self.journal.ledger.attempts(self.journal.thread.number):
             if (each.kind, each.position, each.outcome) == (
                 "upload",
                 position,
@@ -115,13 +117,15 @@ class Uploads:
 
     def _tried(self, position: int, upload: Upload) -> Outcome:
         """Upload until it works, or is refused, or was tried often enough."""
-        book, tries = self.book, 0
+        journal, tries = self.journal, 0
         while True:
             tries += 1
             outcome = self.poster.upload(upload)
-            with book.ledger.together():
-                book.attempt("upload", position, outcome.sort.value, outcome.reason or outcome.flaw)
-                book.spend("media", outcome.cost)
+            with journal.ledger.together():
+                journal.attempt(
+                    "upload", position, outcome.sort.value, outcome.reason or outcome.flaw
+                )
+                journal.spend("media", outcome.cost)
             over = outcome.sort in (OutcomeKind.SENT, OutcomeKind.REFUSED) or tries == MOST_TRIES
             if over or not self._waited(tries, outcome.reason, outcome.until):
                 return outcome
@@ -140,12 +144,12 @@ class Uploads:
 
     def _waited(self, times: int, reason: str, until: datetime | None = None) -> bool:
         """Wait before the next request, if this run has the patience, and is not to stop."""
-        book, policy = self.book, self.book.terms.policy
-        told = (until - book.now).total_seconds() if until else 0.0
-        if told > book.patience:
+        journal, policy = self.journal, self.journal.terms.policy
+        told = (until - journal.now).total_seconds() if until else 0.0
+        if told > journal.patience:
             return False
-        book.wait(max(told, min(policy.wait_after(times + 1), book.patience)), reason)
-        return not book.around.stopping()
+        journal.wait(max(told, min(policy.wait_after(times + 1), journal.patience)), reason)
+        return not journal.around.stopping()
 
 
 def is_for_content(outcome: Outcome) -> bool:

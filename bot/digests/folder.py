@@ -10,18 +10,12 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+from bot.digests.file_store import FileListing, FileRefused
 from bot.digests.parse import days_in, parse
-from bot.digests.reading import (
-    NOTHING,
-    SIZE_CAP,
-    Memory,
-    SourceOutcome,
-    SourceResult,
-    is_wanted,
-    printable,
-)
-from bot.digests.shelf import FileListing, FileRefused
+from bot.digests.result import NOTHING, Memory, SourceOutcome, SourceResult, is_wanted
 from bot.errors import Malformed, NoDigest, Nowhere, Unreachable
+from bot.http.page import SIZE_CAP
+from bot.http.urls import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +139,8 @@ def _kind(mode: int) -> str:
 def _unreachable(path: Path, error: OSError | ValueError) -> Unreachable:
     """What the system says, with a mend for what a person can mend."""
     reason = getattr(error, "strerror", None) or str(error)
-    mend = "Let the user that runs the bot read it." if isinstance(error, PermissionError) else ""
-    return Unreachable(f"{_printable(path)}: cannot be read: {reason}", mend)
+    fix = "Let the user that runs the bot read it." if isinstance(error, PermissionError) else ""
+    return Unreachable(f"{_printable(path)}: cannot be read: {reason}", fix)
 
 
 def _printable(path: Path) -> str:

@@ -16,12 +16,14 @@ from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import quote
 
-from bot.digests.answer import StreamedAnswer
-from bot.digests.names import SUFFIXES
-from bot.digests.reading import CacheValidators, Memory, printable
-from bot.digests.shelf import FileListing
-from bot.digests.web import Web
+from bot.digests.file_names import SUFFIXES
+from bot.digests.file_store import FileListing
+from bot.digests.result import Memory
 from bot.errors import DigestError, NoDigest, Nowhere, SettingsError, Unreachable
+from bot.http.fetch import Web
+from bot.http.page import CacheValidators
+from bot.http.streamed_answer import StreamedAnswer
+from bot.http.urls import printable
 
 SHAPE = "github:owner/repo/folder@ref (folder and @ref may be left out)"
 _SPEC = re.compile(
@@ -136,8 +138,8 @@ class Repository:
         self._hashes.clear()
         warnings = []
         for entry in _entries(tree):
-            if trouble := _trouble(entry):
-                warnings += [f"{self.where}: {entry.name!r} is not read: {trouble}"]
+            if problem := _problem(entry):
+                warnings += [f"{self.where}: {entry.name!r} is not read: {problem}"]
             elif entry.mode in _FILES:
                 self._hashes[entry.name] = entry.hash
         if tree.get("truncated"):
@@ -158,23 +160,23 @@ class Repository:
         said = _said(answer)
         limited = answer.header("x-ratelimit-remaining") == "0" or "rate limit" in said.lower()
         if answer.status in (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS) and limited:
-            mend = "" if self.token else "With GITHUB_TOKEN set the limit is higher."
-            raise Unreachable(f"{self.where}: GitHub's rate limit is used up{_until(answer)}", mend)
+            fix = "" if self.token else "With GITHUB_TOKEN set the limit is higher."
+            raise Unreachable(f"{self.where}: GitHub's rate limit is used up{_until(answer)}", fix)
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            mend = "Set it to a token that may read this repository, or unset it for a public one."
-            raise SettingsError(f"GITHUB_TOKEN: GitHub does not accept it for {self.where}", mend)
+            fix = "Set it to a token that may read this repository, or unset it for a public one."
+            raise SettingsError(f"GITHUB_TOKEN: GitHub does not accept it for {self.where}", fix)
         if answer.status == HTTPStatus.FORBIDDEN:
-            mend = "GITHUB_TOKEN must be allowed to read the contents of this repository."
+            fix = "GITHUB_TOKEN must be allowed to read the contents of this repository."
             why = f": {said}" if said else ""
             if said and not answer.header("retry-after"):
-                raise SettingsError(f"{self.where}: GitHub refuses it (403){why}", mend)
-            raise Unreachable(f"{self.where}: GitHub refuses it (403){why}{answer.wait()}", mend)
+                raise SettingsError(f"{self.where}: GitHub refuses it (403){why}", fix)
+            raise Unreachable(f"{self.where}: GitHub refuses it (403){why}{answer.wait()}", fix)
         if answer.status == HTTPStatus.CONFLICT:
             raise NoDigest(f"{self.where}: the repository is empty")
         if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY):
             what = f"no repository {self.owner}/{self.repo}, or no {self.ref or 'HEAD'} in it"
             raise Nowhere(f"{self.where}: there is {what}", self._hint())
-        answer.insist()
+        answer.raise_for_status()
 
     def _hint(self) -> str:
         if self.token:
@@ -203,7 +205,7 @@ def _entries(tree: Mapping[str, object]) -> Iterator[_Entry]:
             yield _Entry(*(str(line.get(key, "")) for key in ("path", "mode", "type", "sha")))
 
 
-def _trouble(entry: _Entry) -> str:
+def _problem(entry: _Entry) -> str:
     """Why an entry that looks like a digest is not to be read; empty where nothing is wrong."""
     if not entry.name.endswith(SUFFIXES) or entry.mode not in (*_FILES, _LINK):
         return ""

@@ -13,10 +13,10 @@ from datetime import date, datetime
 from itertools import pairwise
 
 from bot.digests import frontmatter
-from bot.digests.moment import moment, plausible
 from bot.digests.papers import Section, read_paper
-from bot.digests.urls import page_address, slug_of
 from bot.errors import Malformed
+from bot.http.dates import moment, plausible
+from bot.http.urls import page_address, slug_of
 from bot.model import Digest, Paper
 
 LONGEST_LINE = 65_536

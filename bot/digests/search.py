@@ -9,19 +9,12 @@ from datetime import UTC, date, datetime
 from itertools import chain, islice
 from typing import NamedTuple
 
-from bot.digests.names import FileNames, newest_first
+from bot.digests.file_names import FileNames, newest_first
+from bot.digests.file_store import FileListing, FileRefused, FileStore
 from bot.digests.parse import days_in, head, parse
-from bot.digests.reading import (
-    FAILURES,
-    NOTHING,
-    SIZE_CAP,
-    Memory,
-    SourceOutcome,
-    SourceResult,
-    failed,
-)
-from bot.digests.shelf import FileListing, FileRefused, FileStore
+from bot.digests.result import FAILURES, NOTHING, Memory, SourceOutcome, SourceResult, failed
 from bot.errors import BotError, Malformed, NoDigest
+from bot.http.page import SIZE_CAP
 
 HEAD_SIZE = 65_536
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -71,7 +64,7 @@ class _Search:
         self._shelf = shelf
         self._memory = listing.memory
         self._warnings = list(listing.warnings)
-        self._trouble: BotError | None = None
+        self._problem: BotError | None = None
         self._names = FileNames(listing.names)
 
     def latest(self) -> SourceResult:
@@ -87,8 +80,8 @@ class _Search:
         later = self._later(day)
         names = (name for key in sorted(later) for name in self._by_age(later[key]))
         readings = [*islice(filter(None, map(self._tried, names)), most)]
-        if self._trouble and not readings:
-            raise self._trouble  # what cannot be opened may be later
+        if self._problem and not readings:
+            raise self._problem  # what cannot be opened may be later
         # What is wrong with the listing stands with the newest, where `latest` would say it too.
         told = {str(reading.problem) for reading in readings}
         warnings = tuple(warning for warning in self._warnings if warning not in told)
@@ -126,7 +119,7 @@ class _Search:
                 self._warn(str(error))
             else:
                 # What could not be opened is to be looked at again, though nothing changes.
-                memory = NOTHING if self._trouble else self._memory
+                memory = NOTHING if self._problem else self._memory
                 warnings = (*self._warnings, *reading.warnings)
                 return replace(reading, warnings=warnings, memory=memory)
         return None
@@ -195,7 +188,7 @@ class _Search:
         except Malformed:
             return _Head()
         except FAILURES as error:
-            self._trouble = error
+            self._problem = error
             self._warn(str(error))
         except FileRefused as error:
             self._warn(str(error))
@@ -206,8 +199,8 @@ class _Search:
             self._warnings.append(text)
 
     def _nothing(self, what: str) -> BotError:
-        if self._trouble:
-            return self._trouble
+        if self._problem:
+            return self._problem
         known = f"The newest there is of {max(self._names.days)}." if self._names.days else ""
         return NoDigest(
             f"{self._shelf.where}: {what}", "\n  ".join(filter(None, [*self._warnings, known]))

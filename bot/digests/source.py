@@ -12,10 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from bot.digests.reading import (
+from bot.digests.result import (
     FAILURES,
     NOTHING,
-    CacheValidators,
     DigestFinder,
     Memory,
     Source,
@@ -24,6 +23,7 @@ from bot.digests.reading import (
     failed,
 )
 from bot.errors import SettingsError
+from bot.http.page import CacheValidators
 
 __all__ = (
     "CacheValidators",
@@ -78,7 +78,7 @@ def open_source(  # noqa: PLR0913 - a setting each, all with a default
 
 def read_file(path: Path) -> SourceResult:
     """Read one file as a digest."""
-    from bot.digests.folder import FileSource  # noqa: PLC0415 - loads at first use
+    from bot.digests.folder import FileSource
 
     return _Guarded(FileSource(path)).latest()
 
@@ -136,14 +136,14 @@ class _Guarded:
 
 
 def _github(spec: str, access: _Access) -> DigestFinder:
-    from bot.digests.github import repository  # noqa: PLC0415 - loads at first use
-    from bot.digests.search import StoredDigests  # noqa: PLC0415 - loads at first use
-    from bot.digests.urls import refusal, shown  # noqa: PLC0415 - loads at first use
-    from bot.digests.web import Web  # noqa: PLC0415 - loads at first use
+    from bot.digests.github import repository
+    from bot.digests.search import StoredDigests
+    from bot.http.fetch import Web
+    from bot.http.urls import refusal, shown
 
-    if trouble := refusal(access.github_api_url):
+    if problem := refusal(access.github_api_url):
         value = shown(access.github_api_url)
-        raise SettingsError(f"BOT_GITHUB_API_URL is {value!r}: {trouble}", f"Like {GITHUB}.")
+        raise SettingsError(f"BOT_GITHUB_API_URL is {value!r}: {problem}", f"Like {GITHUB}.")
     if re.search(r"[^!-~]", access.github_token):
         raise SettingsError("GITHUB_TOKEN holds a space or another character that no token has")
     web = Web(access.timeout, access.clock)
@@ -154,18 +154,18 @@ def _github(spec: str, access: _Access) -> DigestFinder:
 
 
 def _page(spec: str, access: _Access, name: str = "BOT_DIGESTS") -> DigestFinder:
-    from bot.digests.page import UrlSource  # noqa: PLC0415 - loads at first use
-    from bot.digests.urls import refusal, shown  # noqa: PLC0415 - loads at first use
-    from bot.digests.web import Web  # noqa: PLC0415 - loads at first use
+    from bot.digests.url import UrlSource
+    from bot.http.fetch import Web
+    from bot.http.urls import refusal, shown
 
-    if trouble := refusal(spec):
-        raise _wrong(shown(spec), trouble, name)
+    if problem := refusal(spec):
+        raise _wrong(shown(spec), problem, name)
     return UrlSource(spec, Web(access.timeout, access.clock))
 
 
 def _local(spec: str, access: _Access) -> DigestFinder:
-    from bot.digests.folder import FileSource, Folder  # noqa: PLC0415 - loads at first use
-    from bot.digests.search import StoredDigests  # noqa: PLC0415 - loads at first use
+    from bot.digests.folder import FileSource, Folder
+    from bot.digests.search import StoredDigests
 
     del access
     path = Path(spec)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from bot.formatter.entities import EntityKind, entities
+from bot.formatter.x.entities import EntityKind, entities
 from bot.model import Network
 
 _SIGNS = "@#$\uff20\uff03"  # the last two are the full-width forms

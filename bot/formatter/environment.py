@@ -86,7 +86,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         return tree
 
     def _check_names(self, source: str, path: Path, known: frozenset[str]) -> None:
-        from jinja2 import meta  # noqa: PLC0415 - loads at first use
+        from jinja2 import meta
 
         tree = self.parse(source, path.name, str(path))
         unknown = meta.find_undeclared_variables(tree) - known

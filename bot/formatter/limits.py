@@ -15,8 +15,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from bot.formatter.entities import urls
-from bot.formatter.x_patterns import LATIN, SPACES, Dialect, dialect, links
+from bot.formatter.x.entities import urls
+from bot.formatter.x.patterns import LATIN, SPACES, Dialect, dialect, links
 from bot.model import Network
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _mastodon_rules() -> Dialect:
 @cache
 def _emoji() -> regex.Pattern[str]:
     """Return the pattern of an emoji of one code point or more, as Unicode's UTS 51 builds them."""
-    import regex  # noqa: PLC0415 - loads at first use
+    import regex
 
     simple = r"[\p{Emoji}--[#*0-9\u00a9\u00ae]]"
     styled = r"[\p{Emoji}--[#*0-9]--[\p{Emoji_Presentation}&&[\U00010000-\U0010ffff]]]\ufe0f"
@@ -186,7 +186,7 @@ def _in_tags(letters: str) -> str:
 
 @cache
 def _grapheme() -> regex.Pattern[str]:
-    import regex  # noqa: PLC0415 - loads at first use
+    import regex
 
     return regex.compile(r"\X")
 
@@ -199,6 +199,6 @@ def _joined() -> regex.Pattern[str]:
     so a server may count more graphemes than we: a real Bluesky server was seen to refuse such a
     post. Counted apart, no post is ever longer than it seems.
     """
-    import regex  # noqa: PLC0415 - loads at first use
+    import regex
 
     return regex.compile(r"(?<=\p{CCC=9}[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*)\p{Lo}")

@@ -16,7 +16,7 @@ import re
 import unicodedata
 from functools import cache
 
-from bot.formatter.latex import latex_to_text
+from bot.formatter.latex.convert import latex_to_text
 
 
 def tidy(text: str) -> str:
@@ -62,7 +62,7 @@ def repair(text: str) -> str:
     """
     if text.isascii() or not _suspicious().search(text):
         return text
-    import ftfy  # noqa: PLC0415  (60 ms: loads at first use)
+    import ftfy
 
     return ftfy.fix_encoding(text)
 
@@ -211,8 +211,8 @@ def _decoded(text: str) -> str:
 
 def _semicolon(text: str) -> str:
     """Add a semicolon to a text; the entity that it ends becomes what it means."""
-    from html import unescape  # noqa: PLC0415  (loads at first use)
-    from html.entities import html5  # noqa: PLC0415  (loads at first use)
+    from html import unescape
+    from html.entities import html5
 
     while found := _pattern(_ENTITY).search(text):
         if found[1][0] != "#" and f"{found[1]};" not in html5:

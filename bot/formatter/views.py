@@ -156,7 +156,7 @@ def cut_at_word(text: str, longest: int) -> str:
     """
     if len(text) <= longest:
         return text
-    import regex  # noqa: PLC0415 - loads at first use
+    import regex
 
     kept = ""
     for cluster in regex.findall(r"\X", text):

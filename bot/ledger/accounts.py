@@ -64,7 +64,7 @@ class Accounts(Base):
         )
         return dollars(rows[0][0])
 
-    def fact(self, account: str, name: str) -> str | None:
+    def get_fact(self, account: str, name: str) -> str | None:
         """Return what was remembered of the account under this name."""
         rows = self._fetch(
             "SELECT value FROM facts WHERE account = :account AND name = :name",
@@ -73,7 +73,7 @@ class Accounts(Base):
         )
         return str(rows[0][0]) if rows else None
 
-    def remember(self, account: str, name: str, value: str) -> None:
+    def set_fact(self, account: str, name: str, value: str) -> None:
         """Keep a small fact, such as the account's id on its network. Never a secret."""
         self._change(
             "INSERT INTO facts VALUES (:account, :name, :value)"
@@ -91,11 +91,11 @@ class Accounts(Base):
         """
         with self._writing():
             for name, asked_as in others.items():
-                known = self.fact(name, "asked as") == asked_as
-                if known and facts["who"] and self.fact(name, "who") == facts["who"]:
+                known = self.get_fact(name, "asked as") == asked_as
+                if known and facts["who"] and self.get_fact(name, "who") == facts["who"]:
                     return name
-            for fact, value in facts.items():
-                self.remember(account, fact, value)
+            for get_fact, value in facts.items():
+                self.set_fact(account, get_fact, value)
         return ""
 
     def session(self, account: str) -> str:

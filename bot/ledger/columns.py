@@ -33,10 +33,8 @@ def time_of(text: str) -> datetime:
     except ValueError:
         found = datetime.min  # noqa: DTZ901 - it has no zone, as is refused
     if found.tzinfo is None:
-        mend = (
-            "Put a copy of the ledger back, or move it away: what is out is found on the network."
-        )
-        raise LedgerError(f"a time in the ledger is not as bot wrote it: {text[:40]!r}", mend)
+        fix = "Put a copy of the ledger back, or move it away: what is out is found on the network."
+        raise LedgerError(f"a time in the ledger is not as bot wrote it: {text[:40]!r}", fix)
     return found
 
 

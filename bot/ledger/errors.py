@@ -52,7 +52,7 @@ def _explain(error: sqlite3.Error, path: Path) -> LedgerError:
     # the low byte is the primary code, what is above it says more than a person needs
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _LOCKED:
-        mend = "Wait until the other process is done with it, or stop that process."
-        return Locked(f"the ledger {path} is locked by another process ({error})", mend)
-    reason, mend = _REASONS.get(code, ("SQLite refuses", "Run `bot check`, then run again."))
-    return LedgerError(f"the ledger {path} cannot be used: {reason} ({error})", mend)
+        fix = "Wait until the other process is done with it, or stop that process."
+        return Locked(f"the ledger {path} is locked by another process ({error})", fix)
+    reason, fix = _REASONS.get(code, ("SQLite refuses", "Run `bot check`, then run again."))
+    return LedgerError(f"the ledger {path} cannot be used: {reason} ({error})", fix)

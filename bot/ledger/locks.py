@@ -79,9 +79,9 @@ def take(path: Path, holder: str) -> Lock | str:
                 return said
             time.sleep(_MOMENT)
     except OSError as error:
-        reason, mend = _REASONS.get(error.errno or 0, (error.strerror, ""))
-        mend = mend or "Let this program's user read and write it and its folder, then run again."
-        raise LedgerError(f"the lock {path} cannot be used: {reason}", mend) from error
+        reason, fix = _REASONS.get(error.errno or 0, (error.strerror, ""))
+        fix = fix or "Let this program's user read and write it and its folder, then run again."
+        raise LedgerError(f"the lock {path} cannot be used: {reason}", fix) from error
     return ""
 
 

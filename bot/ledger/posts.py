@@ -145,11 +145,13 @@ class Posts(Threads, Senders):
         """The network answered with an id. Refused where the post is out under another one."""
         return self._move("sent", number, position, at, id=id, url=words(url))
 
-    def doubt(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
+    def mark_unknown(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
         """Whether its try published it is not known."""
         return self._move("doubt", number, position, at, reason=words(reason))
 
-    def suspect(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
+    def mark_maybe_sent(
+        self, number: int, position: int, reason: str, at: datetime
+    ) -> StoredThread:
         """A post may be out, or on its way, though no try of this ledger published it.
 
         The reads that did not find it so far count no more.
@@ -160,7 +162,7 @@ class Posts(Threads, Senders):
         """The network refused this try because it has such a post already."""
         return self._move("duplicate", number, position, at, reason=words(reason))
 
-    def missed(self, number: int, position: int, after: float, at: datetime) -> StoredThread:
+    def record_miss(self, number: int, position: int, after: float, at: datetime) -> StoredThread:
         """A read did not find an unknown post, `after` so many seconds since its last try."""
         return self._move("missed", number, position, at, after=after)
 
@@ -187,7 +189,7 @@ class Posts(Threads, Senders):
         """It was found on the network, where it was created at `at`."""
         return self._move("adopt", number, position, at, id=id, url=words(url))
 
-    def pass_over(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
+    def skip(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
         """It is not out and will not be: the thread goes on without it."""
         return self._move("pass over", number, position, at, reason=words(reason))
 
@@ -232,7 +234,7 @@ class Posts(Threads, Senders):
     def _refusal(self, name: str, number: int, position: int) -> LedgerError:
         thread = self.refresh(number)
         posts = {post.position: post for post in thread.posts}
-        which = f"post {position} of {thread.digest} on {thread.account}"
+        which = f"post {position + 1} of {thread.digest} on {thread.account}"
         see = f"Another run may have changed it: bot status {argument(thread.digest)}"
         if position not in posts:
             return LedgerError(f"there is no {which}")

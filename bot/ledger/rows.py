@@ -80,6 +80,11 @@ class StoredPost:
     refusals: int = 0
     place: int | None = None
 
+    @property
+    def number(self) -> int:
+        """Which post of its thread it is, counted from 1 as people do."""
+        return self.position + 1
+
 
 @dataclass(frozen=True, slots=True)
 class StoredThread:
@@ -140,11 +145,11 @@ class Spending:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredTrouble:
+class StoredProblem:
     """What a person should know, and whether they were told.
 
     `key` is the same for as long as it is the same trouble. `account` and `subject` (a digest's
-    slug, or the source) are empty where it is about none. `message` says what is wrong, `mend` what
+    slug, or the source) are empty where it is about none. `message` says what is wrong, `fix` what
     to do. `told_at` is None until the operator was told of it; `over_at` is None while it lasts,
     and a trouble that is over is kept until the operator was told that, too.
     """
@@ -154,7 +159,7 @@ class StoredTrouble:
     what: str
     subject: str
     message: str
-    mend: str
+    fix: str
     raised_at: datetime
     told_at: datetime | None = None
     over_at: datetime | None = None

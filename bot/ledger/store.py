@@ -16,8 +16,8 @@ from bot.ledger.errors import LedgerError, border
 from bot.ledger.migrations import LATEST
 from bot.ledger.pictures import Pictures
 from bot.ledger.posts import Posts
+from bot.ledger.problems import Problems
 from bot.ledger.reader import Reader, version
-from bot.ledger.troubles import Problems
 from bot.ledger.writer import Writer
 
 __all__ = ["Ledger", "LedgerError"]

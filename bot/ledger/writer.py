@@ -71,7 +71,7 @@ class Writer:
         self.connection.close()
 
     def _prepare(self) -> Database:
-        from sqlite_utils import Database  # noqa: PLC0415 - 55 ms; loads at first use
+        from sqlite_utils import Database
 
         self.connection.row_factory = sqlite3.Row
         db = Database(self.connection, recursive_triggers=False, execute_plugins=False)

@@ -97,7 +97,7 @@ def _are_letters(lost: Sequence[str]) -> bool:
 
 def _png(document: str, fonts: Sequence[str]) -> bytes:
     try:
-        import resvg_py  # noqa: PLC0415 - loads at first use
+        import resvg_py
     except ImportError as error:
         raise CannotDraw("resvg-py is not installed", "pip install resvg-py") from error
     try:

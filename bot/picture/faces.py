@@ -116,7 +116,7 @@ def _font_of(cluster: str, fonts: Sequence[Font]) -> Font | None:
 
 
 def _clusters(text: str) -> Sequence[str]:
-    import regex  # noqa: PLC0415 - loads at first use
+    import regex
 
     return regex.findall(r"\X", text)
 

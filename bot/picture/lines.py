@@ -55,7 +55,7 @@ def broken(text: str, room: float, measure: Measure) -> Sequence[str]:
 
 def _pieces(text: str, room: float, measure: Measure) -> Iterator[str]:
     """Give what a line is made of, each with the space behind it."""
-    import regex  # noqa: PLC0415 - loads at first use
+    import regex
 
     for piece in filter(None, regex.findall(_PIECE, text)):
         if measure(piece.rstrip()) <= room:

@@ -15,8 +15,8 @@ from enum import StrEnum
 from http import HTTPStatus
 from types import MappingProxyType
 
+from bot.posters.json_values import at, clean, http_date, items_at, leaves, origin, text_at, wait
 from bot.posters.poster import CannotRead, Outcome, OutcomeKind, Refusal
-from bot.posters.values import at, clean, http_date, items_at, leaves, origin, text_at, wait
 
 _NO_CREDITS = 402
 _NOT_FOUND = 404
@@ -76,14 +76,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request, and the answer where there is one; `trouble` says in words why there is none.
+    """One request, and the answer where there is one; `problem` says in words why there is none.
 
     `broke` says that the connection ended before the answer, and not for want of time.
     """
 
     fate: TransportResult
     reply: Reply | None = None
-    trouble: str = ""
+    problem: str = ""
     broke: bool = False
 
 
@@ -98,7 +98,7 @@ class AnswerMeaning:
     words: str
     refusal: Refusal | None = None
     duplicate: bool = False
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class RefusalRules:
 
     `speaks` are the members of which its own refusals in JSON have at least one. `resets` are the
     beginnings of the names of its rate-limit headers. `signed` says that its requests carry this
-    machine's time. `mends` are what a person can do about a refusal of each kind.
+    machine's time. `fixes` are what a person can do about a refusal of each kind.
     """
 
     network: str
@@ -127,7 +127,7 @@ class RefusalRules:
     statuses: Mapping[int, AnswerMeaning] = field(default_factory=dict)
     signed: bool = False
     unread: str = ""
-    mends: Mapping[Refusal, str] = field(default_factory=dict)
+    fixes: Mapping[Refusal, str] = field(default_factory=dict)
 
 
 NOT_ACCEPTED = "it does not accept the account's tokens"
@@ -175,7 +175,7 @@ _UNANSWERED: Mapping[TransportResult, AnswerMeaning] = MappingProxyType(
 def unanswered(exchange: Exchange, network: str) -> Outcome:
     """Return the outcome of a request that no whole answer came to."""
     verdict = _UNANSWERED.get(exchange.fate, _UNKNOWN)
-    reason = f"{network}: {exchange.trouble}; {verdict.words}"
+    reason = f"{network}: {exchange.problem}; {verdict.words}"
     return Outcome(verdict.sort, reason=reason, refusal=verdict.refusal)
 
 
@@ -203,7 +203,7 @@ def refused(reply: Reply, rules: RefusalRules, now: datetime, *, is_reply: bool 
         refusal=verdict.refusal,
         until=_until(reply, rules, now) if verdict.sort is OutcomeKind.LATER else None,
         duplicate=verdict.duplicate,
-        mend=verdict.mend or _mend(verdict.refusal, rules),
+        fix=verdict.fix or _fix(verdict.refusal, rules),
     )
 
 
@@ -281,7 +281,7 @@ def settled(
     except CannotRead as error:
         if error.refusal in (Refusal.CREDENTIALS, Refusal.ADDRESS):
             reason, refusal = error.message, error.refusal
-            return Outcome(OutcomeKind.REFUSED, reason=reason, refusal=refusal, mend=error.mend)
+            return Outcome(OutcomeKind.REFUSED, reason=reason, refusal=refusal, fix=error.fix)
         return outcome
     if reply.status not in _ABOUT_CONTENT:
         return outcome
@@ -289,9 +289,9 @@ def settled(
     return Outcome(OutcomeKind.REFUSED, reason=reason, refusal=Refusal.CONTENT)
 
 
-def _mend(refusal: Refusal | None, rules: RefusalRules) -> str:
+def _fix(refusal: Refusal | None, rules: RefusalRules) -> str:
     """Return what a person can do about a refusal; empty where nothing is known."""
-    return (rules.mends.get(refusal) or MENDS.get(refusal, "")) if refusal else ""
+    return (rules.fixes.get(refusal) or MENDS.get(refusal, "")) if refusal else ""
 
 
 def _wrong_clock(reply: Reply, text: str, now: datetime) -> AnswerMeaning | None:
@@ -305,7 +305,7 @@ def _wrong_clock(reply: Reply, text: str, now: datetime) -> AnswerMeaning | None
     off = f"is {minutes} minutes {way} the network's" if is_far else "is wrong"
     words = f"this machine's clock {off}, and requests are signed with its time"
     return AnswerMeaning(
-        OutcomeKind.REFUSED, words, Refusal.CREDENTIALS, mend="Set this machine's clock (NTP)."
+        OutcomeKind.REFUSED, words, Refusal.CREDENTIALS, fix="Set this machine's clock (NTP)."
     )
 
 
@@ -334,7 +334,7 @@ def cannot_read(
     """
     reply = exchange.reply
     if reply is None:
-        return CannotRead(f"{rules.network} cannot be read: {exchange.trouble}")
+        return CannotRead(f"{rules.network} cannot be read: {exchange.problem}")
     message = f"{rules.network} cannot be read: it answers {reply.status}{quoted(reply)}"
     if reply.ok:
         return CannotRead(f"{message}, and not what was asked for")
@@ -342,11 +342,11 @@ def cannot_read(
     refusal = _about(verdict, reply.status, rules, login=login)
     if refusal is not None:
         words = verdict.words if verdict.refusal is refusal else _ABOUT[refusal]
-        mend = verdict.mend or _mend(refusal, rules)
+        fix = verdict.fix or _fix(refusal, rules)
         if refusal is Refusal.SCOPE and rules.unread:
-            mend = f"{mend} {rules.unread}"
+            fix = f"{fix} {rules.unread}"
         stops = refusal is not Refusal.SCOPE or not rules.unread
-        return CannotRead(f"{message}: {words}", mend, final=True, stops=stops, refusal=refusal)
+        return CannotRead(f"{message}: {words}", fix, final=True, stops=stops, refusal=refusal)
     if verdict in (_GATEWAY, _UNSAID):
         message = f"{message}: {verdict.words}"
     until = _until(reply, rules, now)

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 
 from bot.errors import BotError, SettingsError, Unreachable
 from bot.posters.answers import Exchange, Reply, quoted
-from bot.posters.values import origin, wait
+from bot.posters.json_values import origin, wait
 
 AGAIN = "Run bot login again."
 
@@ -49,8 +49,8 @@ class GrantedTokens:
 class OtherPage(BotError):
     """What was allowed is not enough for this network: `login` asks for more, on another page."""
 
-    def __init__(self, message: str, mend: str, login: PendingLogin) -> None:
-        super().__init__(message, mend)
+    def __init__(self, message: str, fix: str, login: PendingLogin) -> None:
+        super().__init__(message, fix)
         self.login = login
 
 
@@ -102,7 +102,7 @@ def answered(exchange: Exchange, where: str, limits: Sequence[str], now: datetim
     """
     reply = exchange.reply
     if reply is None:
-        raise Unreachable(f"{where} does not answer: {exchange.trouble}", AGAIN)
+        raise Unreachable(f"{where} does not answer: {exchange.problem}", AGAIN)
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         until = wait(reply.headers, limits, now)
         when = f"after {until:%Y-%m-%d %H:%M:%S} UTC" if until else "in ten minutes"

@@ -13,10 +13,11 @@ from decimal import Decimal
 from http import HTTPStatus
 from types import MappingProxyType
 
-from bot.posters import mastodon_answers, twitter_answers
 from bot.posters.answers import AnswerMeaning, Exchange, RefusalRules, Reply, refused, unanswered
+from bot.posters.json_values import at, id_at, items_at, text_at
+from bot.posters.mastodon import answers as mastodon_answers
 from bot.posters.poster import Outcome, OutcomeKind, Refusal
-from bot.posters.values import at, id_at, items_at, text_at
+from bot.posters.twitter import answers as twitter_answers
 
 _NOT_TAKEN = AnswerMeaning(OutcomeKind.REFUSED, "it does not take this picture", Refusal.CONTENT)
 _STATUSES: Mapping[int, AnswerMeaning] = MappingProxyType(

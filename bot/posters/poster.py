@@ -96,7 +96,7 @@ class Outcome:
     `cost` is what the network bills for a request to delete or to upload, in US dollars. `ready` is
     False for an upload that no post may take yet. `duplicate` says that this try surely published
     nothing, since the network has such a post already (UNKNOWN): perhaps ours, from an earlier try
-    or another sender. `mend` is what a person can do about a refusal.
+    or another sender. `fix` is what a person can do about a refusal.
     """
 
     sort: OutcomeKind
@@ -110,7 +110,7 @@ class Outcome:
     ready: bool = True
     bare: str = ""
     duplicate: bool = False
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ class CannotRead(BotError):
     def __init__(  # noqa: PLR0913 - what follows from a read that failed
         self,
         message: str,
-        mend: str = "",
+        fix: str = "",
         *,
         until: datetime | None = None,
         final: bool = False,
@@ -204,7 +204,7 @@ class CannotRead(BotError):
         login: bool = False,
         named: bool = True,
     ) -> None:
-        super().__init__(message, mend)
+        super().__init__(message, fix)
         self.until = until
         self.final = final
         self.stops = stops

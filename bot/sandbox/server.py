@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from bot.sandbox.connection import REQUEST_SECONDS, Connection, head_of
-from bot.sandbox.doors import HOST, MOST_CLIENTS, Listener
 from bot.sandbox.faults import Commit, Ending, Fault, Hang
+from bot.sandbox.listener import HOST, MOST_CLIENTS, Listener
 from bot.sandbox.script import Decider, RequestRecord, Script, ScriptLine, Stage
 from bot.sandbox.wire import NetworkRules, Request, Response
 
@@ -101,7 +101,7 @@ class Sandbox:
         with self.lock:
             self._script.ask(decider)
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Forget the script: from here on nothing goes wrong."""
         with self.lock:
             self._script.clear()

@@ -12,7 +12,7 @@ from typing import TypeVar
 from bot.errors import SettingsError
 from bot.formatter.limits import LIMITS
 from bot.model import Account, Network
-from bot.settings import kinds
+from bot.settings import parsers
 from bot.settings.options import (
     BLUESKY_HANDLE,
     BLUESKY_SERVICE_URL,
@@ -47,9 +47,9 @@ T = TypeVar("T")
 _VARIABLE = re.compile(r"(?=.{1,100}$)[A-Z][A-Z0-9]{0,19}(?:_[A-Z0-9]{1,20})*")
 _NAME = Option(
     "",
-    kinds.text(
+    parsers.text(
         "a to z, 0 to 9 and -, up to 40 of them",
-        kinds.matching(r"[a-z0-9-]{1,40}", "is not a name"),
+        parsers.matching(r"[a-z0-9-]{1,40}", "is not a name"),
     ),
     "",
     "none",
@@ -57,7 +57,7 @@ _NAME = Option(
     "name",
 )
 _NETWORK: Option[Network | None] = Option(
-    "", kinds.choice(Network), None, "none", "where it is", "network"
+    "", parsers.choice(Network), None, "none", "where it is", "network"
 )
 _KEYS = {
     network: {o.account: o for o in TABLE + TASTE if o.account and o.network in {None, network}}

@@ -39,7 +39,7 @@ def parse_dotenv(text: str) -> tuple[dict[str, str], tuple[int, ...]]:
     Nothing is interpolated: a `$` is a `$`.
     """
     # `dotenv_values` skips a malformed line with no more than a log record; its parser tells.
-    from dotenv.parser import parse_stream  # noqa: PLC0415 - loads at first use
+    from dotenv.parser import parse_stream
 
     values, bad = {}, []
     for binding in parse_stream(StringIO(text)):
@@ -54,7 +54,7 @@ def parse_dotenv(text: str) -> tuple[dict[str, str], tuple[int, ...]]:
 
 def parse_toml(text: str, path: Path) -> Mapping[str, object]:
     """Parse bot.toml; raises SettingsError with its path and line."""
-    import tomllib  # noqa: PLC0415 - loads at first use
+    import tomllib
 
     try:
         return tomllib.loads(text)

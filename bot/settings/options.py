@@ -14,8 +14,8 @@ from typing import Generic, TypeVar
 
 from bot.formatter.limits import LIMITS
 from bot.model import EVERY_HALF_HOUR, Links, Network, ReplyListing, Style, Syntax, Visibility
-from bot.settings import kinds
-from bot.settings.kinds import ValueKind
+from bot.settings import parsers
+from bot.settings.parsers import ValueKind
 from bot.settings.secret import Secret
 
 T_co = TypeVar("T_co", covariant=True)
@@ -81,10 +81,10 @@ def _token(name: str, meaning: str) -> Option[Secret | None]:
     return Option(name, SECRET, None, "none", meaning, role)
 
 
-SECRET = kinds.text("printable ASCII without white space", kinds.secret, secret=True)
-_URL = kinds.text(
+SECRET = parsers.text("printable ASCII without white space", parsers.secret, secret=True)
+_URL = parsers.text(
     "an https:// address without user, password and query (http:// to this machine only)",
-    kinds.base_url,
+    parsers.base_url,
 )
 _DIGESTS = (
     "a folder, a file, an https:// address without user and password (http:// to this machine "
@@ -94,7 +94,7 @@ _PAGE = "an https:// address with {slug} in it (http:// to this machine only)"
 
 DIGESTS: Option[str | None] = Option(
     "BOT_DIGESTS",
-    kinds.located(_DIGESTS, kinds.source),
+    parsers.located(_DIGESTS, parsers.source),
     None,
     "none: `--dry-run` and `preview` use the samples in the package",
     "where digests are: a directory, a file, `https://.../x.md`, an RSS or Atom feed's URL, or "
@@ -102,21 +102,21 @@ DIGESTS: Option[str | None] = Option(
 )
 CONFIG: Option[Path | None] = Option(
     "BOT_CONFIG",
-    kinds.located("a file that exists", kinds.path),
+    parsers.located("a file that exists", parsers.path),
     None,
     "`bot.toml`, where there is one",
     "the file of accounts and taste",
 )
 DATABASE = Option(
     "BOT_DATABASE",
-    kinds.located("the path of a file", kinds.path),
+    parsers.located("the path of a file", parsers.path),
     Path("state/bot.db"),
     "`state/bot.db`",
     "the ledger",
 )
 TEMPLATES: Option[Path | None] = Option(
     "BOT_TEMPLATES",
-    kinds.located("a folder that exists", kinds.folder),
+    parsers.located("a folder that exists", parsers.folder),
     None,
     "the package's own",
     "a folder that may override any template",
@@ -124,7 +124,7 @@ TEMPLATES: Option[Path | None] = Option(
 )
 TOP = Option(
     "BOT_TOP",
-    kinds.whole(0, 1_000_000, "0 (all) or more"),
+    parsers.whole(0, 1_000_000, "0 (all) or more"),
     10,
     "10",
     "papers in a thread; 0 for all",
@@ -132,7 +132,7 @@ TOP = Option(
 )
 SCHEDULE = Option(
     "BOT_SCHEDULE",
-    kinds.text("five fields of cron, such as */30 * * * * or 0 9 * * 1-5", kinds.cron),
+    parsers.text("five fields of cron, such as */30 * * * * or 0 9 * * 1-5", parsers.cron),
     EVERY_HALF_HOUR,
     f"`{EVERY_HALF_HOUR}`",
     "cron line: when the worker looks for a new digest",
@@ -140,21 +140,21 @@ SCHEDULE = Option(
 )
 TIMEZONE = Option(
     "BOT_TIMEZONE",
-    kinds.text("a time zone's name, such as UTC or Europe/Berlin", kinds.zone),
+    parsers.text("a time zone's name, such as UTC or Europe/Berlin", parsers.zone),
     "UTC",
     "UTC",
     "of the schedule",
 )
 CATCH_UP = Option(
     "BOT_CATCH_UP",
-    kinds.choice(CatchUp),
+    parsers.choice(CatchUp),
     CatchUp.LATEST,
     "`latest`",
     "or `all`: every digest since the last one sent, oldest first, `BOT_MAX_AGE` aside",
 )
 PICTURE = Option(
     "BOT_PICTURE",
-    kinds.choice(OnOff),
+    parsers.choice(OnOff),
     OnOff.OFF,
     "`off`",
     "`on` puts a picture of the ranking into the opening post (needs "
@@ -163,7 +163,7 @@ PICTURE = Option(
 )
 NOTIFY_URLS: Option[Secret | None] = Option(
     "BOT_NOTIFY_URLS",
-    kinds.text("addresses as Apprise writes them", Secret, secret=True),
+    parsers.text("addresses as Apprise writes them", Secret, secret=True),
     None,
     "none",
     "where the worker's alerts go, through [Apprise](https://github.com/caronc/apprise) (the "
@@ -171,16 +171,16 @@ NOTIFY_URLS: Option[Secret | None] = Option(
 )
 LOG_FORMAT: Option[LogFormat | None] = Option(
     "BOT_LOG_FORMAT",
-    kinds.choice(LogFormat),
+    parsers.choice(LogFormat),
     None,
     "`text` on a terminal, else `json`",
     "how the worker writes its log",
 )
 HEARTBEAT_URL: Option[Secret | None] = Option(
     "BOT_HEARTBEAT_URL",
-    kinds.text(
+    parsers.text(
         "an https:// address (http:// to this machine only)",
-        lambda written: Secret(kinds.address(written)),
+        lambda written: Secret(parsers.address(written)),
         secret=True,
     ),
     None,
@@ -189,14 +189,16 @@ HEARTBEAT_URL: Option[Secret | None] = Option(
 )
 PORT: Option[int | None] = Option(
     "PORT",
-    kinds.whole(0, 65_535, "the number of a port, 0 to 65535"),
+    parsers.whole(0, 65_535, "the number of a port, 0 to 65535"),
     None,
     "none",
     "where the worker answers `/healthz` and `/metrics`",
 )
 BIND: Option[str | None] = Option(
     "BOT_BIND",
-    kinds.text("an IP address of this machine, such as 127.0.0.1, 0.0.0.0, ::1 or ::", kinds.ip),
+    parsers.text(
+        "an IP address of this machine, such as 127.0.0.1, 0.0.0.0, ::1 or ::", parsers.ip
+    ),
     None,
     "`0.0.0.0` where `PORT` is in the process's environment, `127.0.0.1` where it is in `.env`",
     "the address that `PORT` listens on; `0.0.0.0` is every IPv4 address of this machine, `::` "
@@ -204,19 +206,19 @@ BIND: Option[str | None] = Option(
 )
 MAX_AGE = Option(
     "BOT_MAX_AGE",
-    kinds.duration(),
+    parsers.duration(),
     timedelta(days=3),
     "3d",
     "the worker leaves an older digest alone; `bot post` does not",
 )
 HTTP_TIMEOUT = Option(
     "BOT_HTTP_TIMEOUT",
-    kinds.text("more than 0 seconds, up to 600, such as 30 or 2.5", kinds.seconds),
+    parsers.text("more than 0 seconds, up to 600, such as 30 or 2.5", parsers.seconds),
     30.0,
     "30",
     "seconds for one answer",
 )
-_WAITING = kinds.text("more than 0 seconds, up to 600, such as 2 or 0.5", kinds.seconds)
+_WAITING = parsers.text("more than 0 seconds, up to 600, such as 2 or 0.5", parsers.seconds)
 RETRY_WAIT = Option(
     "BOT_RETRY_WAIT",
     _WAITING,
@@ -226,43 +228,43 @@ RETRY_WAIT = Option(
 )
 PATIENCE = Option(
     "BOT_PATIENCE",
-    kinds.duration(zero=True),
+    parsers.duration(zero=True),
     timedelta(minutes=15),
     "15m",
     "the longest one run waits in all before it stops with 75",
 )
 SETTLE = Option(
     "BOT_SETTLE",
-    kinds.duration(zero=True),
+    parsers.duration(zero=True),
     timedelta(minutes=2),
     "2m",
     "how long after a try a post must stay unseen before it counts as absent",
 )
 PAUSE = Option(
     "BOT_PAUSE",
-    kinds.duration(zero=True),
+    parsers.duration(zero=True),
     timedelta(seconds=2),
     "2s",
     "between two posts of a thread, for readers' timelines and spam filters",
 )
 REPEAT_DAYS = Option(
     "BOT_REPEAT_DAYS",
-    kinds.whole(0, 3650, "0 (never mind) or more days"),
+    parsers.whole(0, 3650, "0 (never mind) or more days"),
     0,
     "0",
     "leave out papers that went out in a thread of the last N days",
 )
-_SLUG = kinds.matching(r"[^\s/]+", "is not a slug")
+_SLUG = parsers.matching(r"[^\s/]+", "is not a slug")
 SKIP: Option[tuple[str, ...]] = Option(
     "BOT_SKIP",
-    kinds.several("slugs, comma-separated", _SLUG, commas=True),
+    parsers.several("slugs, comma-separated", _SLUG, commas=True),
     (),
     "none",
     "slugs never to be published, comma-separated (survives a wiped disk)",
 )
 DIGEST_URL: Option[str | None] = Option(
     "BOT_DIGEST_URL",
-    kinds.text(_PAGE, kinds.page),
+    parsers.text(_PAGE, parsers.page),
     None,
     "none",
     "the address of a digest's page for readers, with `{slug}` in it: the closing post's link "
@@ -287,7 +289,7 @@ TWITTER_API_URL = Option(
 )
 TWITTER_STYLE = Option(
     "TWITTER_STYLE",
-    kinds.choice(Style),
+    parsers.choice(Style),
     Style.THREAD,
     "`thread`",
     "or `single`: one packed post, the cheap way",
@@ -295,7 +297,7 @@ TWITTER_STYLE = Option(
 )
 TWITTER_LINKS = Option(
     "TWITTER_LINKS",
-    kinds.choice(Links),
+    parsers.choice(Links),
     Links.EVERY,
     "`every`",
     "or `closing`, `none`: X bills a post with a URL 13 times a post without; without a link the "
@@ -304,7 +306,7 @@ TWITTER_LINKS = Option(
 )
 TWITTER_MONTHLY_BUDGET: Option[Decimal | None] = Option(
     "TWITTER_MONTHLY_BUDGET",
-    kinds.text("0 or more US dollars, such as 25 or 7.50", kinds.money),
+    parsers.text("0 or more US dollars, such as 25 or 7.50", parsers.money),
     None,
     "none",
     "US dollars; a thread that would pass it is not begun",
@@ -312,7 +314,7 @@ TWITTER_MONTHLY_BUDGET: Option[Decimal | None] = Option(
 )
 TWITTER_READ_BACK = Option(
     "TWITTER_READ_BACK",
-    kinds.choice(OnOff),
+    parsers.choice(OnOff),
     OnOff.ON,
     "`on`",
     "`off` for plans that cannot read: what cannot be settled is then held",
@@ -327,7 +329,7 @@ MASTODON_API_BASE_URL: Option[str | None] = Option(
 )
 MASTODON_VISIBILITY = Option(
     "MASTODON_VISIBILITY",
-    kinds.choice(Visibility),
+    parsers.choice(Visibility),
     Visibility.PUBLIC,
     "`public`",
     "of the first post, or `unlisted`, `private`, `direct`",
@@ -335,7 +337,7 @@ MASTODON_VISIBILITY = Option(
 )
 MASTODON_REPLIES = Option(
     "MASTODON_REPLIES",
-    kinds.choice(ReplyListing),
+    parsers.choice(ReplyListing),
     ReplyListing.UNLISTED,
     "`unlisted`",
     "or `public`: how the replies of a public thread are listed. Some servers hide unlisted posts "
@@ -344,7 +346,7 @@ MASTODON_REPLIES = Option(
 )
 MASTODON_MAX_CHARACTERS = Option(
     "MASTODON_MAX_CHARACTERS",
-    kinds.whole(100, 100_000, "100 to 100000"),
+    parsers.whole(100, 100_000, "100 to 100000"),
     LIMITS[Network.MASTODON],
     str(LIMITS[Network.MASTODON]),
     "what threads are rendered to; a link counts in full, and as 23 where it is shorter",
@@ -352,7 +354,7 @@ MASTODON_MAX_CHARACTERS = Option(
 )
 MASTODON_DIALECT = Option(
     "MASTODON_DIALECT",
-    kinds.choice(Syntax),
+    parsers.choice(Syntax),
     Syntax.PLAIN,
     "`plain`",
     "or `markdown`, for servers that read posts as Markdown (`bot check` says which): ranks and "
@@ -361,7 +363,7 @@ MASTODON_DIALECT = Option(
 )
 BLUESKY_HANDLE: Option[str | None] = Option(
     "BLUESKY_HANDLE",
-    kinds.text("a handle such as name.bsky.social, or a DID", kinds.handle),
+    parsers.text("a handle such as name.bsky.social, or a DID", parsers.handle),
     None,
     "none",
     "the account's handle, such as `name.bsky.social`",
@@ -398,7 +400,7 @@ TABLE: tuple[Option[object], ...] = (
 # Only an account of bot.toml has these: they tell its thread from those of other accounts.
 CATEGORIES: Option[tuple[str, ...]] = Option(
     "",
-    kinds.several("a list of arXiv categories, such as cs.CL", kinds.category),
+    parsers.several("a list of arXiv categories, such as cs.CL", parsers.category),
     (),
     "all",
     "only papers in these",
@@ -406,25 +408,25 @@ CATEGORIES: Option[tuple[str, ...]] = Option(
 )
 EXCLUDE: Option[tuple[str, ...]] = Option(
     "",
-    kinds.several("a list of arXiv ids, authors and words", str),
+    parsers.several("a list of arXiv ids, authors and words", str),
     (),
     "none",
     "papers that are left out",
     "exclude",
 )
-_TAG = kinds.matching(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", "is not a language tag")
+_TAG = parsers.matching(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", "is not a language tag")
 LANGUAGE = Option(
     "",
-    kinds.text("a language tag such as en or pt-BR", _TAG),
+    parsers.text("a language tag such as en or pt-BR", _TAG),
     "en",
     "`en`",
     "of the posts",
     "language",
 )
-_HASHTAG = kinds.matching(r"(?!\d+$)\w{1,100}", "is not a hashtag")
+_HASHTAG = parsers.matching(r"(?!\d+$)\w{1,100}", "is not a hashtag")
 HASHTAGS: Option[tuple[str, ...] | None] = Option(
     "",
-    kinds.several("a list of words of letters, digits and _, without #", _HASHTAG),
+    parsers.several("a list of words of letters, digits and _, without #", _HASHTAG),
     None,
     "the digest's tags",
     "of the opening post",

@@ -58,7 +58,7 @@ class Schedule:
 
     def after(self, moment: datetime) -> datetime:
         """Return the first time to ring strictly after `moment` (aware), in UTC."""
-        from cronsim import CronSim  # noqa: PLC0415 - loads at first use
+        from cronsim import CronSim
 
         moment = moment.astimezone(UTC)
         zone = ZoneInfo(self.zone)
@@ -109,7 +109,7 @@ def _in_numbers(line: str) -> str:
 
     It knows seconds, `L`, `#` and `5/15`, and takes `5-5/15` for `5/15`: it is given none of them.
     """
-    from cronsim import CronSim, CronSimError  # noqa: PLC0415 - loads at first use
+    from cronsim import CronSim, CronSimError
 
     fields = line.split()
     if len(fields) != len(_FIELDS):

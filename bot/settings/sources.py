@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from bot.errors import SettingsError
 from bot.redact import Redact
 from bot.settings.files import parse_dotenv, parse_toml, read_file
-from bot.settings.kinds import InvalidValue, Raw
 from bot.settings.options import CONFIG, SECRET, TABLE, Option, key_of
+from bot.settings.parsers import InvalidValue, Raw
 from bot.settings.secret import Secret
 
 T = TypeVar("T")
@@ -249,7 +249,7 @@ def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
 
     Only names with the `prefix` count, and it does not: alike is what follows.
     """
-    from difflib import get_close_matches  # noqa: PLC0415 - loads at first use
+    from difflib import get_close_matches
 
     rests = sorted(name.removeprefix(prefix) for name in known if name.startswith(prefix))
     near = get_close_matches(word.removeprefix(prefix)[:60], rests, n=1, cutoff=0.55)

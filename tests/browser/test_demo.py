@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import demo
+from bot.demo import demo
 from tests.helpers.browser_tab import SCHEMES, WIDTHS, BrowserTab, browser_tab
 
 if TYPE_CHECKING:

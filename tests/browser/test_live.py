@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.demo.board import Board
+from bot.demo.serve import listen, served
+from bot.demo.standins import stand_ins
 from bot.model import Network
-from bot.sandbox.doors import HOST
+from bot.output.page.views import Tone
+from bot.sandbox.listener import HOST
 from bot.sandbox.server import Sandbox
 from bot.sandbox.service import Stored
-from bot.sandbox.web.board import Board
-from bot.sandbox.web.serve import listen, served
-from bot.sandbox.web.standins import stand_ins
-from bot.show.page.views import Tone
 from tests.helpers.browser_tab import WIDTHS, BrowserTab, browser_tab
 
 if TYPE_CHECKING:

@@ -88,6 +88,7 @@ def test_json_has_the_shape_of_the_contract(bot: Bot) -> None:
     assert isinstance(posts, list)
     assert posts[0] == {
         "position": 0,
+        "number": 1,
         "text": posts[0]["text"],
         "length": len(posts[0]["text"]) + posts[0]["text"].count("•"),
         "limit": 280,
@@ -145,7 +146,7 @@ def test_an_account_without_papers_is_said(bot: Bot) -> None:
 
 def test_verbose_names_the_parts_and_what_gave_way(bot: Bot) -> None:
     _, out, _ = bot("post", "--dry-run", "--verbose", "--network", "twitter")
-    assert re.search(r"\n   0  [0-9]+/280 · opening\n", out)
+    assert re.search(r"\n   1  [0-9]+/280 · opening\n", out)
     assert " · 2108.02214 · shortened: authors\n" in out
     assert " · closing\n" in out
 

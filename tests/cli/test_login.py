@@ -23,8 +23,8 @@ from bot.cli import cli as command
 from bot.model import Network
 from bot.sandbox import faults
 from bot.sandbox.mastodon.login import APPS
+from bot.sandbox.mastodon.login_behaviours import LoginBehaviour
 from bot.sandbox.mastodon.rules import MastodonRules
-from bot.sandbox.mastodon.ways import LoginBehaviour
 from bot.sandbox.script import RequestRecord
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Response, reply
@@ -380,7 +380,7 @@ def test_a_token_for_less_ends_it_without_a_line(cli: LoginWorld) -> None:
 def test_x_s_own_address_is_asked_unless_another_is_set(
     cli: LoginWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bot.posters import twitter_login  # noqa: PLC0415 - only this test looks into it
+    from bot.posters.twitter import login as twitter_login
 
     asked: list[str] = []
 

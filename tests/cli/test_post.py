@@ -52,10 +52,10 @@ def test_every_post_is_told_as_it_goes_out_and_again_there_is_nothing_to_do(bot:
     assert (status, err) == (0, "")
     lines = out.splitlines()
     for name, url in (("twitter", URL), ("mastodon", TOOT)):
-        told = [line for line in lines if line.startswith(f"{name} post ")]
+        told = [line for line in lines if line.startswith(f"{name} ")]
         assert len(told) == 4
         for position, line in enumerate(told):
-            assert re.fullmatch(rf"{name} post {position} of 0-3 sent {url}", line)
+            assert re.fullmatch(rf"{name} {position + 1}/4 sent {url}", line)
         (last,) = [line for line in lines if line.startswith(f"{name}: ")]
         assert re.fullmatch(rf"{name}: done, 4 posts, {url}", last)
     assert len(lines) == 10
@@ -71,7 +71,7 @@ def test_every_post_is_told_as_it_goes_out_and_again_there_is_nothing_to_do(bot:
 def test_verbose_tells_every_step(bot: CliWorld) -> None:
     _, out, _ = bot("post", "--verbose", networks=[X])
     assert out.startswith(
-        "twitter post 0 of 0-3 sending\ntwitter post 0 of 0-3 sent https://x.com/"
+        "twitter 1/4 sending\ntwitter 1/4 sent https://x.com/"
     )
 
 
@@ -104,7 +104,7 @@ def test_json_is_the_plan_with_what_became_of_each_post(bot: CliWorld) -> None:
             assert after["text"] == there.text
             assert str(after["url"]).endswith(there.id)
             assert list(after) == [
-                *("position", "text", "length", "limit", "state", "id", "url", "media")
+                *("position", "number", "text", "length", "limit", "state", "id", "url", "media")
             ]
 
 
@@ -152,7 +152,7 @@ def test_a_held_post_is_1_and_names_the_next_step(bot: CliWorld) -> None:
     for _ in range(2):
         status, out, _ = bot("post", networks=[TOOTS])
         assert status == 1
-        assert "mastodon: held, 2 of 4 posts are left: post 2 is held: Mastodon answers 422" in out
+        assert "mastodon: held, 2 of 4 posts are left: post 3 is held: Mastodon answers 422" in out
         assert (
             f"Decide with bot settle, or take it back with bot retract; see bot status {SLUG}\n"
             in out
@@ -215,7 +215,7 @@ def test_a_post_in_doubt_is_found_and_told(bot: CliWorld) -> None:
     status, out, _ = bot("post", networks=[X])
     assert status == 0
     assert re.search(
-        rf"twitter post 2 of 0-3 unknown X: .*\ntwitter post 2 of 0-3 found {URL}\n", out
+        rf"twitter 3/4 unknown X: .*\ntwitter 3/4 found {URL}\n", out
     )
     assert len(bot.live(X)) == 4
 
@@ -441,7 +441,7 @@ def test_a_second_sender_is_75(bot: CliWorld) -> None:
 
 
 def test_ctrl_c_ends_after_the_request_in_flight_and_says_how_to_go_on(bot: CliWorld) -> None:
-    import signal  # noqa: PLC0415 - beside its one use
+    import signal
 
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 

@@ -18,17 +18,17 @@ from pathlib import Path
 import pytest
 import requests
 
-from bot import demo
 from bot.cli import ProcessContext, run
-from bot.cli.see import interruptible
-from bot.delivery.terms import End, Event
-from bot.desk import AccountResult
+from bot.cli.signals import until_signal
+from bot.delivery.publish import AccountResult
+from bot.delivery.types import End, Event
+from bot.demo import demo
+from bot.demo.serve import listen
+from bot.demo.switches import kinds
 from bot.errors import SettingsError
 from bot.model import Account, Network
-from bot.sandbox.web.serve import listen
-from bot.sandbox.web.switches import kinds
+from bot.output.page.views import Tone
 from bot.settings import load
-from bot.show.page.views import Tone
 from tests.helpers.cli_world import cli_world
 from tests.helpers.html_page import HtmlPage, check_harmless
 from tests.helpers.paths import ROOT, SAMPLES
@@ -503,7 +503,7 @@ def test_without_the_extra_the_commands_say_so(
 def test_who_said_nohup_is_not_interrupted_by_it() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with interruptible():
+        with until_signal():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             assert callable(signal.getsignal(signal.SIGTERM))
     finally:
@@ -525,7 +525,7 @@ def test_a_farewell_that_nobody_hears_is_no_failure() -> None:
 
 def test_the_third_signal_ends_it_at_once() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with interruptible() as wait:
+    with until_signal() as wait:
         signal.raise_signal(signal.SIGTERM)
         wait()
         assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import signal
@@ -17,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from bot import app
-from bot.cli.work import LONGEST_STOP
+from bot import plan
+from bot.cli import signals
+from bot.cli.signals import LONGEST_STOP
 from bot.model import Digest, Thread
 from bot.sandbox.faults import HUNG_AFTER
 from bot.sandbox.mastodon.rules import MastodonRules
@@ -32,7 +32,6 @@ from tests.helpers.worker_world import numbered_digest, publish_file
 pytestmark = pytest.mark.slow
 
 SECONDS = 120.0  # what hangs fails then
-work = importlib.import_module("bot.cli.work")  # its command has its name
 
 
 def now() -> datetime:
@@ -57,7 +56,7 @@ class WorkerProcessWorld:
         source = numbered_digest(1, now() - timedelta(hours=1), papers)
         publish_file(self.folder / "posts", source)
         loaded = load(self.settings, self.folder)
-        [thread] = app.threads(loaded, source, loaded.accounts)
+        [thread] = plan.threads(loaded, source, loaded.accounts)
         return source, thread
 
     def start(
@@ -141,7 +140,7 @@ def test_it_is_told_to_stop_though_the_main_thread_waits_for_the_ledger(tmp_path
             ours.execute("BEGIN IMMEDIATE")
 
         before = signal.getsignal(signal.SIGTERM)
-        with work._ears() as ears, ears.hearing_for(other.rollback, pytest.fail):
+        with signals.worker_signals() as ears, ears.hearing_for(other.rollback, pytest.fail):
             pressing = threading.Thread(target=press)
             pressing.start()
             wait_for_it()
@@ -154,7 +153,7 @@ def test_it_is_told_to_stop_though_the_main_thread_waits_for_the_ledger(tmp_path
 def test_what_it_was_told_before_there_was_a_worker_is_not_forgotten() -> None:
     before = signal.getsignal(signal.SIGINT)
     told: list[str] = []
-    with work._ears() as ears:
+    with signals.worker_signals() as ears:
         heard = threading.Event()
         with ears.hearing_for(heard.set, lambda: None):
             signal.raise_signal(signal.SIGINT)
@@ -163,7 +162,7 @@ def test_what_it_was_told_before_there_was_a_worker_is_not_forgotten() -> None:
             assert told == ["stop"]
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     signal.signal(signal.SIGINT, before)
-    with work._ears():
+    with signals.worker_signals():
         pass
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -218,7 +217,7 @@ BETWEEN_TWO = """
 import os, signal, sys
 from contextlib import contextmanager
 from bot.cli import main
-from bot.worker import start
+from bot.scheduler import start
 
 whole, begun, number = start.started, [], signal.Signals[sys.argv.pop()]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import socket
@@ -15,14 +14,13 @@ from typing import cast
 
 import pytest
 
-from bot.cli import serving
-from bot.cli.work import LONGEST_STOP
+from bot.cli import signals
+from bot.cli.signals import LONGEST_STOP
 from bot.model import Network
 from bot.sandbox.faults import server_error
 from bot.sandbox.wire import Request
 from tests.helpers.cli_world import CliWorld, cli_world
 
-work = importlib.import_module("bot.cli.work")  # its command has its name
 SECONDS = 120.0  # what hangs fails then
 TERM, INT = signal.SIGTERM, signal.SIGINT
 Rings = Sequence[tuple[float, signal.Signals]]
@@ -97,17 +95,17 @@ class FakeSignals:
 
 def told(monkeypatch: pytest.MonkeyPatch, rings: Rings) -> bool:
     """Let a command hear these signals; whether it is to stop. Raises EndedAtOnce."""
-    clock, signals, stop = FakeTime(), FakeSignals(), threading.Event()
-    monkeypatch.setattr(serving, "time", clock)
-    monkeypatch.setattr(serving, "signal", signals)
+    clock, fakes, stop = FakeTime(), FakeSignals(), threading.Event()
+    monkeypatch.setattr(signals, "time", clock)
+    monkeypatch.setattr(signals, "signal", fakes)
     try:
-        with serving._interruptible(stop):
+        with signals.stop_on_signal(stop):
             for seconds, number in rings:
                 clock.seconds = 1000.0 + seconds
-                signals.raise_signal(number)
+                fakes.raise_signal(number)
             assert stop.wait(SECONDS), "it was not told"
     finally:
-        assert set(signals.handlers.values()) == {signal.SIG_DFL}, "handlers are left behind"
+        assert set(fakes.handlers.values()) == {signal.SIG_DFL}, "handlers are left behind"
         for each in threading.enumerate():
             if each.name == "stopper":  # it ends once it has passed a signal on
                 each.join(SECONDS)
@@ -141,7 +139,7 @@ def test_two_sigterms_in_the_middle_of_a_thread_lose_no_post(
     bot: CliWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As platforms send them: one to the process, and one to its group."""
-    monkeypatch.setattr(serving, "time", FakeTime(1000.0))
+    monkeypatch.setattr(signals, "time", FakeTime(1000.0))
 
     def press(request: Request) -> bool:
         if request.method == "POST" and b"2602.10002" in request.body:
@@ -197,9 +195,9 @@ def heard(monkeypatch: pytest.MonkeyPatch, rings: Rings) -> list[str]:
         raise EndedAtOnce(status)
 
     clock = FakeTime(1000.0)
-    monkeypatch.setattr(work, "time", clock)
-    monkeypatch.setattr(work, "os", SimpleNamespace(_exit=leave_at_once))
-    ears = work._Ears(cast("socket.socket", FakeWire(clock, rings)))
+    monkeypatch.setattr(signals, "time", clock)
+    monkeypatch.setattr(signals, "os", SimpleNamespace(_exit=leave_at_once))
+    ears = signals.WorkerSignals(cast("socket.socket", FakeWire(clock, rings)))
     said: list[str] = []
     with ears.hearing_for(lambda: said.append("stop"), lambda: said.append("leave")):
         ears.hear()

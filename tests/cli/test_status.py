@@ -112,6 +112,7 @@ def test_json_is_the_contracts_to_the_letter(bot: CliWorld) -> None:
             "posts": [
                 {
                     "position": position,
+                    "number": position + 1,
                     "state": "sent",
                     "id": post.id,
                     "url": urls[network].format(post.id),
@@ -128,8 +129,8 @@ def test_a_half_thread_shows_what_is_wrong_and_what_is_left(bot: CliWorld) -> No
     status, out, _ = bot("status", networks=[TOOTS])
     assert status == 0
     assert f"{SLUG} on mastodon: 1 planned, 2 sent, 1 held\n" in out
-    assert re.search(r"\n    2 held      2\. Learning & Unlearning, Part 2.*\n {16}Mastodon", out)
-    assert "    0 sent" not in out
+    assert re.search(r"\n    3 held      2\. Learning & Unlearning, Part 2.*\n {16}Mastodon", out)
+    assert "    1 sent" not in out
     post = bot.json("status", networks=[TOOTS])["threads"][0]["posts"]
     assert isinstance(post, list)
     assert (post[2]["state"], post[2]["id"], post[2]["attempts"]) == ("held", None, 0)
@@ -221,7 +222,7 @@ def test_limits_and_what_is_in_doubt_are_shown(bot: CliWorld) -> None:
     assert re.search(
         r"\n  limited until \d{4}-\d\d-\d\d \d\d:\d\d.* UTC: Mastodon answers 429", out
     )
-    assert "    3 planned   That was Hot Papers" in out
+    assert "    4 planned   That was Hot Papers" in out
     bot.sandbox.script(CLOSED_AFTER, network="twitter", when=second_paper)
     unread = server_error(503)
     bot.sandbox.script(
@@ -233,7 +234,7 @@ def test_limits_and_what_is_in_doubt_are_shown(bot: CliWorld) -> None:
     assert bot("post", networks=[X], BOT_PATIENCE="0s")[0] == 75
     _, out, _ = bot("status", networks=[X])
     assert "1 planned, 2 sent, 1 unknown" in out
-    assert re.search(r"\n    2 unknown   2\. .*\n {16}tried once, last 0 min ago\n", out)
+    assert re.search(r"\n    3 unknown   2\. .*\n {16}tried once, last 0 min ago\n", out)
 
 
 # settle -------------------------------------------------------------------------------------------
@@ -241,10 +242,10 @@ def test_limits_and_what_is_in_doubt_are_shown(bot: CliWorld) -> None:
 
 def test_a_person_says_that_a_held_post_is_not_out(bot: CliWorld) -> None:
     held(bot)
-    status, out, err = bot("settle", SLUG, "2", "--unsent", networks=[TOOTS])
+    status, out, err = bot("settle", SLUG, "3", "--unsent", networks=[TOOTS])
     assert (status, err) == (0, "")
     assert out == (
-        f"Post 2 of {SLUG} on mastodon is not out, and planned.\nGo on with: bot post {SLUG}\n"
+        f"Post 3 of {SLUG} on mastodon is not out, and planned.\nGo on with: bot post {SLUG}\n"
     )
     assert states(bot, "mastodon")[2] is State.PLANNED
     assert bot("post", SLUG, networks=[TOOTS])[0] == 0
@@ -255,9 +256,9 @@ def test_a_person_says_under_which_id_a_held_post_is_out(bot: CliWorld) -> None:
     held(bot)
     parent = bot.live(TOOTS)[-1].id
     mine = bot.mastodon.write("2. Other words for it", reply_to=parent)
-    status, out, _ = bot("settle", str(DAY), "2", "--sent", mine.id, networks=[TOOTS])
+    status, out, _ = bot("settle", str(DAY), "3", "--sent", mine.id, networks=[TOOTS])
     assert status == 0
-    assert f"Post 2 of {SLUG} on mastodon is sent as {mine.id}.\n" in out
+    assert f"Post 3 of {SLUG} on mastodon is sent as {mine.id}.\n" in out
     assert bot("post", networks=[TOOTS])[0] == 0
     assert [post.reply_to for post in bot.live(TOOTS)][-1] == mine.id
     posts = bot.json("status", networks=[TOOTS])["threads"][0]["posts"]
@@ -268,13 +269,13 @@ def test_a_person_says_under_which_id_a_held_post_is_out(bot: CliWorld) -> None:
 def test_where_several_accounts_have_it_one_must_be_named(bot: CliWorld) -> None:
     bot("post", networks=[X])
     held(bot)
-    status, out, err = bot("settle", SLUG, "2", "--unsent")
+    status, out, err = bot("settle", SLUG, "3", "--unsent")
     assert (status, out) == (2, "")
     assert "several accounts have one: mastodon, twitter" in err
     assert "--account" in err
-    assert bot("settle", SLUG, "2", "--unsent", "--account", "mastodon")[0] == 0
+    assert bot("settle", SLUG, "3", "--unsent", "--account", "mastodon")[0] == 0
     bot("post", networks=[TOOTS])
-    assert "is sent" in bot("settle", SLUG, "2", "--unsent", "--network", "twitter")[2]
+    assert "is sent" in bot("settle", SLUG, "3", "--unsent", "--network", "twitter")[2]
 
 
 @pytest.mark.parametrize(
@@ -282,12 +283,13 @@ def test_where_several_accounts_have_it_one_must_be_named(bot: CliWorld) -> None
     [
         (["2"], 2, "Say one of --sent ID and --unsent."),
         (["2", "--sent", "7", "--unsent"], 2, "Say one of --sent ID and --unsent."),
-        (["9", "--unsent"], 1, f"{SLUG} has posts 0 to 3"),
+        (["9", "--unsent"], 1, f"{SLUG} has posts 1 to 4"),
+        (["0", "--unsent"], 2, "0 is not in the range"),
         (["-1", "--unsent"], 2, "No such option"),
         (["two", "--unsent"], 2, "not a valid integer"),
-        (["0", "--unsent"], 1, f"post 0 of {SLUG} is sent"),
-        (["0", "--sent", "77"], 1, f"post 0 of {SLUG} is sent"),
-        (["3", "--unsent"], 1, f"post 3 of {SLUG} is planned"),
+        (["1", "--unsent"], 1, f"post 1 of {SLUG} is sent"),
+        (["1", "--sent", "77"], 1, f"post 1 of {SLUG} is sent"),
+        (["4", "--unsent"], 1, f"post 4 of {SLUG} is planned"),
     ],
 )
 def test_what_cannot_be_settled_is_refused_and_nothing_changes(
@@ -304,13 +306,13 @@ def test_what_cannot_be_settled_is_refused_and_nothing_changes(
 def test_an_id_that_is_another_posts_is_refused(bot: CliWorld) -> None:
     held(bot)
     first = bot.live(TOOTS)[0].id
-    status, _, err = bot("settle", SLUG, "2", "--sent", first, networks=[TOOTS])
+    status, _, err = bot("settle", SLUG, "3", "--sent", first, networks=[TOOTS])
     assert status == 1
     assert "that id is another post's" in err
 
 
 def test_without_a_ledger_there_is_nothing_to_settle(bot: CliWorld) -> None:
-    status, out, err = bot("settle", SLUG, "0", "--unsent")
+    status, out, err = bot("settle", SLUG, "1", "--unsent")
     assert (status, out) == (2, "")
     assert str(bot.database) in err
     assert "there is nothing to settle" in err
@@ -322,7 +324,7 @@ def test_an_empty_ledger_is_refused_too(bot: CliWorld) -> None:
     bot.database.parent.mkdir()
     with Ledger.open(bot.database):
         pass
-    status, out, err = bot("settle", SLUG, "0", "--unsent")
+    status, out, err = bot("settle", SLUG, "1", "--unsent")
     assert (status, out) == (2, "")
     assert "bot post" in err
 
@@ -338,7 +340,7 @@ def test_a_file_that_was_made_and_not_written_is_no_ledger_yet(bot: CliWorld) ->
 
 def test_a_digest_that_the_ledger_lacks_cannot_be_settled(bot: CliWorld) -> None:
     held(bot)
-    status, _, err = bot("settle", "1999-01-01", "0", "--unsent")
+    status, _, err = bot("settle", "1999-01-01", "1", "--unsent")
     assert status == 1
     assert "the ledger has no thread of 1999-01-01" in err
 
@@ -352,8 +354,8 @@ def test_a_thread_is_taken_back_and_the_line_that_keeps_it_away_is_printed(bot: 
     status, out, err = bot("retract", SLUG)
     assert (status, err, bot.live(X), bot.live(TOOTS)) == (0, "", [], [])
     for name in ("twitter", "mastodon"):
-        told = re.findall(rf"^{name} post (\d) of 0-3 retracted$", out, re.MULTILINE)
-        assert told == ["3", "2", "1", "0"]
+        told = re.findall(rf"^{name} (\d)/4 retracted$", out, re.MULTILINE)
+        assert told == ["4", "3", "2", "1"]
     assert out.endswith(f"To keep it away for good, on a wiped disk too, set:\nBOT_SKIP={SLUG}\n")
     assert not [each for each in gone if each in out], "it names links that are dead"
     assert states(bot, "twitter") == [State.RETRACTED] * 4
@@ -385,7 +387,7 @@ def test_what_could_not_be_deleted_is_75_and_the_next_run_goes_on(bot: CliWorld)
     assert len(bot.live(TOOTS)) == 3
     status, out, _ = bot("retract", SLUG, networks=[TOOTS])
     assert (status, bot.live(TOOTS)) == (0, [])
-    assert re.findall(r"post (\d) of 0-3 retracted", out) == ["2", "1", "0"]
+    assert re.findall(r"(\d)/4 retracted", out) == ["3", "2", "1"]
 
 
 @pytest.mark.parametrize("wanted", [SLUG, str(DAY), "file"])

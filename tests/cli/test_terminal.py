@@ -38,7 +38,7 @@ def bot(
         answer = refusal("422", mastodon_answers.REFUSALS["422 length"])
         made.sandbox.script(answer, network="mastodon", when=second_paper)
         assert made("post")[0] == 1
-        made.sandbox.mend()
+        made.sandbox.fix()
         poison(made.database)
         yield made
 
@@ -105,10 +105,10 @@ def test_no_command_lets_the_ledger_command_a_terminal(bot: CliWorld) -> None:
         ["check", "--offline"],
         ["preview", "--output", str(page)],
         ["preview", "--output", "-"],
-        ["settle", raw, "77", "--unsent", "--account", "mastodon"],
-        ["settle", raw, "2", "--sent", EVIL, "--account", "mastodon"],
-        ["settle", raw, "2", "--unsent", "--account", "mastodon"],
-        ["settle", raw, "0", "--unsent", "--account", "twitter"],
+        ["settle", raw, "78", "--unsent", "--account", "mastodon"],
+        ["settle", raw, "3", "--sent", EVIL, "--account", "mastodon"],
+        ["settle", raw, "3", "--unsent", "--account", "mastodon"],
+        ["settle", raw, "1", "--unsent", "--account", "twitter"],
         ["retract", raw, "-y", "--network", "mastodon"],
         [EVIL],
         ["post", f"--{EVIL}"],
@@ -120,7 +120,7 @@ def test_no_command_lets_the_ledger_command_a_terminal(bot: CliWorld) -> None:
 def test_what_is_printed_to_be_copied_parses_into_a_command_that_works(bot: CliWorld) -> None:
     raw, copied = slug_of(bot), 0
     said = [bot("status")[1]]
-    said += bot("settle", raw, "2", "--unsent", "--account", "mastodon")[1:]
+    said += bot("settle", raw, "3", "--unsent", "--account", "mastodon")[1:]
     for text in said:
         for arguments in COMMAND.findall(harmless(text)):
             words = shlex.split(arguments)

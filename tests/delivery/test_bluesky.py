@@ -9,11 +9,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from bot.cli import ProcessContext, run
-from bot.delivery.terms import End
-from bot.desk import PublishOptions
+from bot.delivery.publish import PublishOptions
+from bot.delivery.types import End
 from bot.digests.parse import parse
 from bot.model import Network, State
-from bot.posters.tids import tid
+from bot.posters.bluesky.tids import tid
 from bot.sandbox.bluesky.answers import REFUSALS
 from bot.sandbox.bluesky.behaviour import (
     BSKY_SOCIAL,
@@ -70,7 +70,7 @@ def test_a_session_is_kept_from_run_to_run() -> None:
         done(case)
         assert sessions(case) == ["createSession"]
         case.retract()
-        case.run(wishes=PublishOptions(again=True))
+        case.run(options=PublishOptions(again=True))
         assert sessions(case) == ["createSession"]
 
 
@@ -264,7 +264,7 @@ def test_the_next_days_digest_with_the_same_papers_is_let_be() -> None:
 def test_generations_have_keys_of_their_own() -> None:
     with fault_scenario(SKY) as case:
         for generation in range(3):
-            again = case.run(wishes=PublishOptions(again=generation > 0))
+            again = case.run(options=PublishOptions(again=generation > 0))
             case.check(again)
             assert again.end is End.DONE, again.reason
             named = [post.id.rpartition("/")[2] for post in case.live]
@@ -318,7 +318,7 @@ def test_a_person_settles_by_what_the_message_names(shown: str) -> None:
 
 def _settle(case: FaultScenario, named: str) -> None:
     """What a person does."""
-    arguments = ("settle", case.source.slug, "0", "--sent", named)
+    arguments = ("settle", case.source.slug, "1", "--sent", named)
     variables = case.world.variables([SKY])
     assert run(arguments, ProcessContext(variables, case.world.folder, asks=False)) == 0
 

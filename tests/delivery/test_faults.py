@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.delivery.terms import End
+from bot.delivery.types import End
 from bot.model import Network
+from bot.output import progress
 from bot.sandbox.bluesky.answers import REFUSALS as SKY_REFUSALS
 from bot.sandbox.faults import (
     CLOSED_AFTER,
@@ -30,7 +31,6 @@ from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, IdempotencyKeys, M
 from bot.sandbox.script import RequestRecord
 from bot.sandbox.x.answers import REFUSALS as X_REFUSALS
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
-from bot.show import progress
 from tests.helpers.fake_world import is_publish
 from tests.helpers.fault_scenarios import NETWORKS, SETTLE, FaultScenario, fault_scenario
 from tests.helpers.short_timeout import short_timeout

@@ -12,8 +12,8 @@ from threading import Thread as Worker
 
 import pytest
 
-from bot.delivery.terms import End, Event
-from bot.desk import AccountResult, PublishOptions
+from bot.delivery.publish import AccountResult, PublishOptions
+from bot.delivery.types import End, Event
 from bot.formatter.limits import twitter_length
 from bot.model import Network, Post, State, Thread
 from bot.sandbox import script
@@ -335,7 +335,7 @@ def test_a_timeline_that_cannot_be_read_is_confirmed_by_a_person(network: Networ
             assert "scope" in served.reason
             assert "TWITTER" not in served.reason
         assert case.live == []
-        served = case.run(wishes=PublishOptions(unsent=True))
+        served = case.run(options=PublishOptions(unsent=True))
         assert [post.text for post in case.live] == [post.text for post in case.thread.posts]
         assert served.end is (End.FAILED if network is M else End.DONE), "the last read is refused"
 
@@ -404,7 +404,7 @@ def test_a_persons_own_post_that_looks_like_the_opening_is_asked_about(
         assert served.end is End.HELD
         assert mine.id.rpartition("/")[2] in served.reason
         assert case.live == [mine]
-        served = case.run(wishes=PublishOptions(unsent=True))
+        served = case.run(options=PublishOptions(unsent=True))
         assert served.end is End.DONE, served.reason
         assert [post.text for post in case.live[1:]] == [post.text for post in case.thread.posts]
 
@@ -496,7 +496,7 @@ def test_a_thread_is_taken_back_last_post_first_and_published_anew(
 ) -> None:
     with fault_scenario(network, 1, x, mastodon) as case:
         done(case)
-        refused = case.run(wishes=PublishOptions(again=True))
+        refused = case.run(options=PublishOptions(again=True))
         assert refused.end is End.FAILED
         assert "bot retract" in refused.reason
         order = [post.id.rpartition("/")[2] for post in reversed(case.live)]
@@ -505,14 +505,14 @@ def test_a_thread_is_taken_back_last_post_first_and_published_anew(
         assert list(filter(None, (deleted_id(each.request) for each in case.requests))) == order
         assert case.run().end is End.DONE
         assert case.live == [], "a retracted thread is not published again unasked"
-        again = case.run(wishes=PublishOptions(again=True))
+        again = case.run(options=PublishOptions(again=True))
         if again.end is not End.DONE:
             again = case.run_until_settled()
         case.check(again)
         assert again.end is End.DONE
         case.check(case.run())
         case.check(case.run())
-        case.check(case.run(wishes=PublishOptions(again=True)))
+        case.check(case.run(options=PublishOptions(again=True)))
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from bot.delivery.match import Recognised, ThreadMatcher, chain_of
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Digest, Network, State
-from bot.posters import mastodon_answers, twitter_answers
+from bot.posters.mastodon import answers as mastodon_answers
 from bot.posters.poster import RemotePost
+from bot.posters.twitter import answers as twitter_answers
 from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, TAKAHE, MastodonBehaviour
 from bot.sandbox.mastodon.pages import Place, ProfilePage, status
 from bot.sandbox.service import Stored

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.desk import AccountPublisher, AccountResult
+from bot.delivery.publish import AccountPublisher, AccountResult
 from bot.ledger.store import Ledger
 from bot.model import Network, State
 from bot.sandbox.faults import HUNG_BEFORE
@@ -149,7 +149,7 @@ def test_settle_and_retract_wait_for_the_process_that_sends(at: ProcessWorld) ->
     with stopped(at) as process:
         who = rf"process {process.pid} on \S+ sends for"
         for wish in (("--unsent",), ("--sent", "1234567890123456789")):
-            status, said = bot(at, "settle", slug, "0", *wish)
+            status, said = bot(at, "settle", slug, "1", *wish)
             assert status == 75
             assert re.search(rf"Error: {who} twitter at this moment\n  Wait until that", said), said
         status, said = bot(at, "retract", slug)
@@ -159,7 +159,7 @@ def test_settle_and_retract_wait_for_the_process_that_sends(at: ProcessWorld) ->
             thread = ledger.thread("twitter", slug)
             assert thread
             assert [post.state for post in thread.posts] == [State.SENDING, *[State.PLANNED] * 3]
-    status, said = bot(at, "settle", slug, "0", "--unsent")
+    status, said = bot(at, "settle", slug, "1", "--unsent")
     assert (status, "is sending: there is nothing to settle" in said) == (1, True)
 
 
@@ -201,9 +201,9 @@ def test_an_account_that_is_served_has_one_file_locked_and_none_afterwards(tmp_p
 
     seen = []
 
-    def look(desk: AccountPublisher) -> AccountResult:
+    def look(publisher: AccountPublisher) -> AccountResult:
         seen.extend(locked())
-        return desk.try_credentials()
+        return publisher.try_credentials()
 
     with fake_world(tmp_path) as world:
         settings = world.settings([Network.MASTODON])

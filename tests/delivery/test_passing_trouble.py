@@ -12,18 +12,11 @@ from itertools import pairwise
 
 import pytest
 
-from bot.delivery.terms import End, Event
-from bot.desk import AccountResult, PublishOptions
+from bot.delivery.publish import AccountResult, PublishOptions
+from bot.delivery.types import End, Event
 from bot.model import Network, State
 from bot.sandbox.bluesky import answers as sky_answers
-from bot.sandbox.faults import (
-    CLOSED_AFTER,
-    Fault,
-    changed,
-    refusal,
-    server_error,
-    too_many,
-)
+from bot.sandbox.faults import CLOSED_AFTER, Fault, changed, refusal, server_error, too_many
 from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, TAKAHE, MastodonLimits
 from bot.sandbox.script import RequestRecord
@@ -443,6 +436,6 @@ def test_an_account_that_cannot_be_read_back_is_tried_a_third_time_all_the_same(
             case.world.stop = len(case.requests) > 200
 
         case.world.sandbox.decide(end_what_hangs)
-        served = case.run(wishes=PublishOptions(unsent=True))
+        served = case.run(options=PublishOptions(unsent=True))
         assert served.end is End.DONE, served.reason
         assert (len(case.live), case.posts_made) == (4, 8)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from bot import app
-from bot.delivery.money import month_of
-from bot.delivery.terms import End, Event
+from bot import plan
+from bot.delivery.budget import month_of
+from bot.delivery.publish import AccountResult, PublishOptions
+from bot.delivery.types import End, Event
 from bot.delivery.uploads import MOST_LOOKS, MOST_TRIES
-from bot.desk import AccountResult, PublishOptions
-from bot.formatter.prices import PRICES, thread_price
+from bot.formatter.x.prices import PRICES, thread_price
 from bot.ledger.rows import Spending
 from bot.model import Digest, Media, Network, State, Thread
 from bot.picture.faces import CannotDraw
@@ -168,7 +168,7 @@ def once(case: FaultScenario, fault: Fault, when: Callable[[Request], bool]) -> 
 
 
 def threads(source: Digest, settings: Settings) -> tuple[Thread, ...]:
-    return app.threads(settings, source, settings.accounts, None, None, pytest.fail)
+    return plan.threads(settings, source, settings.accounts, None, None, pytest.fail)
 
 
 def test_the_opening_carries_the_picture_and_no_other_post_does(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_what_is_planned_is_not_drawn_again_and_what_was_retracted_is(tmp_path: 
 
         def make() -> tuple[Thread, ...]:
             accounts, ledger = settings.accounts, service.ledger
-            return app.threads(settings, source, accounts, None, ledger, pytest.fail)
+            return plan.threads(settings, source, accounts, None, ledger, pytest.fail)
 
         first = make()
         assert is_drawn(first)
@@ -531,7 +531,7 @@ def test_refused_credentials_stop_the_account_and_cost_no_picture(network: Netwo
         assert case.live == []
         assert not told(case, "picture left out"), "it is not, for nothing went out"
         assert uploads(case) == 1
-        case.world.sandbox.mend()
+        case.world.sandbox.fix()
         whole(case, case.run_until_settled(), WITH)
 
 
@@ -766,8 +766,8 @@ def test_an_opening_that_is_refused_for_its_text_is_held_after_all(network: Netw
         openings = [each for each in case.requests if is_opening(each.request)]
         assert len(openings) == 2, "with the picture, and without"
         assert kept(case) == PNG, "a person may release it"
-        case.world.sandbox.mend()
-        whole(case, case.run(wishes=PublishOptions(unsent=True)), WITH)
+        case.world.sandbox.fix()
+        whole(case, case.run(options=PublishOptions(unsent=True)), WITH)
 
 
 # Deaths, signals, and what changes meanwhile -----------------------------------------------------
@@ -851,7 +851,7 @@ def test_a_stop_between_upload_and_post_sends_nothing() -> None:
         )
         served = case.run()
         assert (served.end, case.live, uploads(case)) == (End.LATER, [], 1)
-        case.world.sandbox.mend()
+        case.world.sandbox.fix()
         case.world.stop = False
         whole(case, case.run_until_settled(), WITH)
 
@@ -872,7 +872,7 @@ def test_it_goes_even_where_the_digest_is_gone(network: Network) -> None:
     with illustrated(network) as world:
         number = _planned(world)
         with world.service() as service:
-            served = service.serve(world.account, lambda desk: desk.resume(number))
+            served = service.serve(world.account, lambda publisher: publisher.resume(number))
         whole(world, served, WITH)
 
 
@@ -900,7 +900,7 @@ def test_a_thread_that_was_taken_back_goes_out_anew_with_its_picture(network: Ne
         whole(world, world.run(), WITH)
         assert world.retract().end is End.DONE
         assert world.live == []
-        whole(world, world.run(wishes=PublishOptions(again=True)), WITH)
+        whole(world, world.run(options=PublishOptions(again=True)), WITH)
         assert uploads(world) == 2
 
 
@@ -911,7 +911,7 @@ def test_the_bytes_of_what_never_went_out_are_gone_with_it(network: Network) -> 
         assert kept(world) == PNG
         assert world.retract().end is End.DONE
         assert kept(world) == b""
-        whole(world, world.run(wishes=PublishOptions(again=True)), WITH)
+        whole(world, world.run(options=PublishOptions(again=True)), WITH)
 
 
 def test_the_bytes_of_what_a_person_settled_are_gone() -> None:
@@ -1121,7 +1121,7 @@ def test_a_thread_whose_picture_cannot_be_drawn_goes_without(
     with fake_world(tmp_path) as world:
         source, settings = digest(1), world.settings(BOT_PICTURE="on")
         said: list[str] = []
-        made = app.threads(settings, source, settings.accounts, None, None, said.append)
+        made = plan.threads(settings, source, settings.accounts, None, None, said.append)
         assert [one.posts[0].media for one in made] == [(), ()]
         assert [line.split(":")[0] for line in said] == ["twitter", "mastodon"]
         assert all("without its picture: it cannot" in line for line in said)

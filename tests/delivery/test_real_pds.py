@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from bot.cli.common import LATER
-from bot.delivery.terms import End
-from bot.desk import PublishOptions
+from bot.delivery.publish import PublishOptions
+from bot.delivery.types import End
 from bot.ledger.store import Ledger
 from bot.model import State
-from bot.posters.tids import tid
+from bot.posters.bluesky.tids import tid
 from bot.sandbox.faults import (
     CLOSED_AFTER,
     CLOSED_BEFORE,
@@ -408,7 +408,7 @@ def test_a_thread_is_taken_back_and_published_under_other_keys(
         assert case.live == []
         assert case.run().end is End.DONE
         assert case.live == []
-        case.check(case.run(wishes=PublishOptions(again=True)))
+        case.check(case.run(options=PublishOptions(again=True)))
         assert [post.key for post in case.live] == bluesky_rules.keys_of(
             case.thread, case.source, 1
         )

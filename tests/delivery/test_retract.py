@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from bot import app
+from bot import plan
+from bot.delivery.budget import month_of
 from bot.delivery.identity import record_key
-from bot.delivery.money import month_of
-from bot.desk import AccountResult, PublishOptions
+from bot.delivery.publish import AccountResult, PublishOptions
 from bot.errors import NoDigest
 from bot.model import Digest, Network, State, Thread
 from bot.sandbox.bluesky import answers as sky_answers
@@ -64,7 +64,7 @@ def take_back(
     """What `bot retract` does; where not `known`, the source has no such digest."""
     settings = world.settings([network], **more)
     source = source or digest(2)
-    worded: tuple[Thread, ...] = app.threads(settings, source, settings.accounts) if known else ()
+    worded: tuple[Thread, ...] = plan.threads(settings, source, settings.accounts) if known else ()
     with world.service(settings) as service:
         found = source if known else None
         (served,) = service.retract(found, source.slug, settings.accounts, worded)
@@ -72,9 +72,10 @@ def take_back(
 
 
 def post(
-    world: FakeWorld, network: Network, wishes: PublishOptions = PublishOptions(), **more: str
+    world: FakeWorld, network: Network, options: PublishOptions | None = None, **more: str
 ) -> AccountResult:
-    return world.post(digest(2), world.settings([network], **more), wishes)[network]
+    settings = world.settings([network], **more)
+    return world.post(digest(2), settings, options or PublishOptions())[network]
 
 
 def forget(world: FakeWorld) -> None:
@@ -248,7 +249,7 @@ def test_refused_credentials_delete_nothing_and_forget_nothing(
         world.sandbox.script(refused, network=network.value, when=is_delete)
         served = take_back(world, network)
         assert (served.end, states(served)) == ("failed", {State.SENT})
-        assert "post 3 is not deleted" in served.reason
+        assert "post 4 is not deleted" in served.reason
         assert "401" in served.reason
         assert len(world.live(network)) == 4
 
@@ -381,7 +382,7 @@ def in_doubt(world: FakeWorld, fault: Fault) -> None:
         times=None,
     )
     assert post(world, X, BOT_PATIENCE="0s").end == "later"
-    world.sandbox.mend()
+    world.sandbox.fix()
 
 
 def test_a_post_in_doubt_that_is_proven_absent_does_not_stop_it(tmp_path: Path) -> None:
@@ -415,7 +416,7 @@ def test_a_timeline_that_ends_too_early_is_not_taken_for_empty(tmp_path: Path) -
         served = take_back(world, X)
         ours = [post for post in world.live(X) if not post.text.startswith("A person's")]
         assert served.end != "done" or not ours, "it says done, and the thread is still there"
-        world.sandbox.mend()
+        world.sandbox.fix()
 
 
 def test_a_plan_that_cannot_read_deletes_what_the_ledger_knows(tmp_path: Path) -> None:
@@ -439,7 +440,7 @@ def test_the_ledger_or_the_source_must_know_the_digest(tmp_path: Path) -> None:
     with fake_world(tmp_path) as world:
         settings = world.settings([X], BOT_DIGESTS=str(tmp_path))
         with world.service(settings) as service, pytest.raises(NoDigest, match="1999-01-01"):
-            app.known(settings, service.ledger, "1999-01-01", tmp_path)
+            plan.resolve_digest(settings, service.ledger, "1999-01-01", tmp_path)
 
 
 # What is there twice, or with gaps ---------------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bot.delivery.terms import End
+from bot.delivery.types import End
 from bot.model import Network
 from bot.sandbox.faults import (
     BAD_RESET,
@@ -173,7 +173,7 @@ class Deliveries(RuleBasedStateMachine):
     def finish(self) -> None:
         """When nothing goes wrong any more, it is brought to its end."""
         self.fault_scenario.jumps.clear()
-        self.fault_scenario.world.sandbox.mend()
+        self.fault_scenario.world.sandbox.fix()
         served = self.fault_scenario.run_until_settled()
         self.fault_scenario.check(served)
         assert served.end is End.DONE or given_up(served.reason), served.reason

@@ -9,8 +9,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from bot.delivery.terms import End
-from bot.desk import PublishOptions
+from bot.delivery.publish import PublishOptions
+from bot.delivery.types import End
 from bot.model import Network, State
 from bot.sandbox.faults import CLOSED_AFTER, CLOSED_BEFORE, server_error
 from bot.sandbox.mastodon.behaviour import MASTODON, SNAC2, TAKAHE
@@ -187,7 +187,7 @@ def test_a_server_that_hides_private_posts_is_asked_about_once() -> None:
         served = case.run_until_settled()
         assert (served.end, case.live) == (End.HELD, [])
         assert "--assume-unsent" in served.reason
-        served = case.run(wishes=PublishOptions(unsent=True))
+        served = case.run(options=PublishOptions(unsent=True))
         assert served.end is End.DONE, served.reason
         case.check(served)
         # the next thread of a ledger that knows the account goes out, and doubt is held
@@ -246,11 +246,11 @@ def test_a_ledger_that_is_new_waits_before_its_first_post_where_reads_may_lag() 
 
 
 def test_a_new_ledger_says_why_it_waits_and_a_person_may_say_that_nothing_is_out() -> None:
-    for wishes, waited in ((PublishOptions(), True), (PublishOptions(unsent=True), False)):
+    for options, waited in ((PublishOptions(), True), (PublishOptions(unsent=True), False)):
         with fault_scenario(X, 1) as case:
             case.world.history = False
             begun = case.world.clock()
-            served = case.run(wishes=wishes)
+            served = case.run(options=options)
             assert served.end is End.DONE, served.reason
             assert (case.world.clock() - begun >= timedelta(minutes=2)) == waited
             said = [each.detail for each in case.world.events if each.what == "waiting"]
@@ -329,7 +329,7 @@ def test_half_of_the_same_papers_is_for_a_person_to_judge() -> None:
         assert "--assume-unsent" in served.reason
         assert case.live == before
         assert case.run().end is End.HELD
-        assert case.run(wishes=PublishOptions(unsent=True)).end is End.DONE
+        assert case.run(options=PublishOptions(unsent=True)).end is End.DONE
         assert len(case.live) == len(before) + 6
 
 
@@ -435,7 +435,7 @@ def test_a_new_ledger_that_may_not_read_holds_the_first_thread() -> None:
         served = case.run()
         assert (served.end, case.live) == (End.HELD, [])
         assert "--assume-unsent" in served.reason
-        assert case.run(wishes=PublishOptions(unsent=True)).end is End.DONE
+        assert case.run(options=PublishOptions(unsent=True)).end is End.DONE
         check_once(case.live, case.thread)
         case.source = digest(1, date(2026, 3, 5))
         assert case.run().end is End.DONE

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.digests.entry import Item
-from bot.digests.feed import FeedText, choose, items
+from bot.digests.feeds.entry import Item
+from bot.digests.feeds.feed import FeedText, choose, items
 from bot.digests.parse import parse
 from bot.errors import BotError, Malformed
 from bot.model import Digest

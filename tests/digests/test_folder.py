@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.digests import folder
+from bot.digests.file_names import newest_first
+from bot.digests.file_store import FileRefused
 from bot.digests.folder import FileSource, Folder
-from bot.digests.names import newest_first
 from bot.digests.parse import days_in
-from bot.digests.reading import NOTHING, SIZE_CAP, SourceOutcome, SourceResult
+from bot.digests.result import NOTHING, SourceOutcome, SourceResult
 from bot.digests.search import StoredDigests
-from bot.digests.shelf import FileRefused
 from bot.errors import Malformed, NoDigest, Unreachable
+from bot.http.page import SIZE_CAP
 from tests.helpers.digest_writer import write
 from tests.helpers.memory_source import MemoryFolder
 from tests.helpers.paths import ROOT, SAMPLES, SHARED, corpus_only
@@ -382,11 +383,11 @@ def test_names_that_are_no_text_are_told_as_text(tmp_path: Path) -> None:
 
 def test_of_several_one_that_is_refused_or_unreachable_costs_the_other_nothing() -> None:
     good = markdown("2021-06-22")
-    for trouble in (FileRefused("a link"), Unreachable("gone away")):
-        shelf = MemoryFolder({"2021-06-22-a.md": trouble, "2021-06-22-b.md": good})
+    for problem in (FileRefused("a link"), Unreachable("gone away")):
+        shelf = MemoryFolder({"2021-06-22-a.md": problem, "2021-06-22-b.md": good})
         reading = StoredDigests(shelf).latest()
         assert slug(reading) == "hot-papers-2021-06-22"
-        assert reading.warnings == (str(trouble),)
+        assert reading.warnings == (str(problem),)
 
 
 def test_a_day_none_of_whose_files_can_be_read_is_not_passed_over() -> None:

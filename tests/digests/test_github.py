@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.digests.github import Repository, repository
-from bot.digests.reading import SourceOutcome, SourceResult
+from bot.digests.result import SourceOutcome, SourceResult
 from bot.digests.search import StoredDigests
-from bot.digests.web import Web
 from bot.errors import BotError, Malformed, NoDigest, SettingsError, Unreachable
+from bot.http.fetch import Web
 from tests.helpers.fake_github import FILE, LINK, TREE, FakeGitHub
 from tests.helpers.http_server import HttpServer, Reply
 from tests.helpers.sample_digests import digest, markdown

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.digests.html import to_markdown
+from bot.digests.feeds.html import to_markdown
 from bot.digests.parse import parse
 from bot.digests.tweets import mention
 from bot.model import Digest, Paper
-from bot.posters.undo import html_text
+from bot.posters.plain_text import html_text
 from tests.helpers.digest_writer import digests, write
 from tests.helpers.html_rendering import render
 from tests.helpers.paths import corpus, corpus_only

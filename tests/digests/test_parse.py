@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bot.digests.parse import days_in, head, parse
 from bot.digests.tweets import LONGEST
-from bot.digests.urls import page_address, slug_of
 from bot.errors import Malformed
+from bot.http.urls import page_address, slug_of
 from bot.model import Digest, Mention, Metrics, Paper
 from tests.helpers.digest_writer import digests, write
 from tests.helpers.paths import SAMPLES, corpus, corpus_only

@@ -17,18 +17,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.digests.reading import (
-    NOTHING,
-    SIZE_CAP,
-    CacheValidators,
-    Source,
-    SourceOutcome,
-    SourceResult,
-)
+from bot.digests.file_store import FileRefused
+from bot.digests.result import NOTHING, Source, SourceOutcome, SourceResult
 from bot.digests.search import HEAD_SIZE, StoredDigests
-from bot.digests.shelf import FileRefused
 from bot.digests.source import open_source
 from bot.errors import Malformed, NoDigest, Nowhere, SettingsError, Unreachable
+from bot.http.page import SIZE_CAP, CacheValidators
 from tests.helpers.digest_writer import write
 from tests.helpers.fake_github import FILE, FakeGitHub
 from tests.helpers.html_rendering import render

@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.digests.reading import CacheValidators
-from bot.digests.source import (
-    SourceOutcome,
-    SourceResult,
-    judge,
-    open_source,
-    read_file,
-    read_url,
-)
+from bot.digests.source import SourceOutcome, SourceResult, judge, open_source, read_file, read_url
 from bot.errors import Malformed, NoDigest, SettingsError, Unreachable
+from bot.http.page import CacheValidators
 from tests.helpers.http_server import HttpServer, Reply, Request, dripping
 from tests.helpers.paths import SAMPLES
 from tests.helpers.sample_digests import digest, markdown

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.formatter.defuse import defuse
-from bot.formatter.entities import entities
+from bot.formatter.x.entities import entities
 from bot.model import Network
 
 X, FEDIVERSE, BLUESKY = Network.TWITTER, Network.MASTODON, Network.BLUESKY

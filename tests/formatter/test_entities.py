@@ -9,8 +9,16 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.formatter.entities import Entity, EntityKind, cashtags, entities, hashtags, mentions, urls
-from bot.formatter.x_patterns import ascii_tlds
+from bot.formatter.x.entities import (
+    Entity,
+    EntityKind,
+    cashtags,
+    entities,
+    hashtags,
+    mentions,
+    urls,
+)
+from bot.formatter.x.patterns import ascii_tlds
 from tests.helpers.paths import SHARED
 
 SUITE = SHARED / "api" / "x" / "twitter-text"

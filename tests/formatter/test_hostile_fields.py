@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.digests.parse import parse
-from bot.digests.urls import page_address
-from bot.formatter.entities import entities
 from bot.formatter.select import tidied
 from bot.formatter.views import hashtags
+from bot.formatter.x.entities import entities
+from bot.http.urls import page_address
 from bot.model import Digest, Links, Network, Post, Style
 from tests.helpers.rendered_threads import account, thread
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.formatter.latex import latex_to_text
+from bot.formatter.latex.convert import latex_to_text
 from tests.helpers.paths import corpus, corpus_only
 
 # What stands in real titles, and what a person would write there.

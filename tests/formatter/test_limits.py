@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from mastodon import Mastodon
 
 from bot.formatter import limits
-from bot.formatter.entities import urls
 from bot.formatter.limits import (
     BLUESKY_MAX_BYTES,
     LIMITS,
@@ -26,7 +25,8 @@ from bot.formatter.limits import (
     mastodon_length,
     twitter_length,
 )
-from bot.formatter.x_patterns import NOT_IN_POSTS
+from bot.formatter.x.entities import urls
+from bot.formatter.x.patterns import NOT_IN_POSTS
 from bot.model import Network
 from tests.helpers.paths import SHARED
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.formatter.markdown import surviving
 from bot.model import Network, Style, Syntax
-from bot.posters.undo import html_text, normal
+from bot.posters.plain_text import html_text, normal
 from bot.sandbox.mastodon.behaviour import Markup
 from bot.sandbox.mastodon.text import content
 from tests.helpers.rendered_threads import account, sample, thread

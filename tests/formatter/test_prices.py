@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.formatter.prices import PRICES, month_price, post_price, thread_price
+from bot.formatter.x.prices import PRICES, month_price, post_price, thread_price
 
 CHEAP = Decimal("0.015")
 DEAR = Decimal("0.200")

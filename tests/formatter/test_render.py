@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from bot.digests.parse import parse
 from bot.errors import DoesNotFit, TemplateError
-from bot.formatter.entities import EntityKind, entities
-from bot.formatter.prices import thread_price
 from bot.formatter.select import selected, tidied
 from bot.formatter.views import in_words, titled
+from bot.formatter.x.entities import EntityKind, entities
+from bot.formatter.x.prices import thread_price
 from bot.model import Digest, Links, Metrics, Network, Paper, Post, Style, Thread
 from tests.helpers.digest_writer import digests
 from tests.helpers.paths import corpus, corpus_only
@@ -247,7 +247,7 @@ def test_what_cannot_fit_is_an_error_with_the_template_to_change(tmp_path: Path)
     template.write_text("{{ digest.title }}" + "long " * 80)
     with pytest.raises(DoesNotFit, match="the post 'closing' is over 280 characters") as caught:
         thread(digest(paper()), account(), tmp_path)
-    assert str(template) in caught.value.mend
+    assert str(template) in caught.value.fix
     with pytest.raises(DoesNotFit, match=r"the post '2106\.10001'"):
         thread(digest(paper()), account(max_characters=60, network=Network.BLUESKY))
     with pytest.raises(DoesNotFit, match="the post 'opening'"):

@@ -42,7 +42,7 @@ def refused(folder: Path, text: str | bytes) -> str:
         rendered(folder, text)
     path = folder / "default/entry.txt.j2"
     assert caught.value.message.startswith(f"{path}:")
-    assert caught.value.mend
+    assert caught.value.fix
     return caught.value.message.removeprefix(f"{path}:")
 
 

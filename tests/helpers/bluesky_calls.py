@@ -6,10 +6,7 @@ from dataclasses import replace
 
 import requests
 
-from bot.sandbox.bluesky.behaviour import (
-    BSKY_SOCIAL,
-    BlueskyBehaviour,
-)
+from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
 from bot.sandbox.bluesky.lexicons import POST
 from bot.sandbox.bluesky.rules import ACCOUNT
 from tests.helpers.sandbox_clients import BlueskyClient

@@ -9,16 +9,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.model import Account, Network
-from bot.posters import bluesky
-from bot.posters.bluesky_records import uri_of
-from bot.posters.keeper import SessionStore
+from bot.posters.bluesky import poster as bluesky
+from bot.posters.bluesky.records import uri_of
+from bot.posters.bluesky.tids import tid
 from bot.posters.poster import Poster, PostRequest
-from bot.posters.tids import tid
+from bot.posters.session_store import SessionStore
 from tests.helpers.http_server import HttpServer, Reply, ReplySource
-from tests.helpers.poster_replies import (
-    NOW,
-    json_reply,
-)
+from tests.helpers.poster_replies import NOW, json_reply
 
 DID = "did:plc:4ylmn73gfraurawqf4wbmsh2"
 HANDLE = "digests.test"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bot.posters.bluesky_records import (
-    POST,
-)
+from bot.posters.bluesky.records import POST
 from bot.sandbox.bluesky.cbor import Data
 from bot.sandbox.bluesky.data import read
 from bot.sandbox.bluesky.lexicons import SCHEMA

@@ -128,7 +128,7 @@ def kill_self() -> None:
 
 
 def run_bot(arguments: list[str]) -> NoReturn:
-    from bot.cli import main  # noqa: PLC0415 - not before the disk is full
+    from bot.cli import main
 
     sys.argv = ["bot", *arguments]
     main()

@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bot.desk import AccountResult, PublishOptions
+from bot.delivery.publish import AccountResult, PublishOptions
 from bot.ledger.store import Ledger
 from bot.model import Digest, Network, State, Thread
-from bot.posters.http import ApiSession
+from bot.posters.api_session import ApiSession
 from bot.sandbox.faults import HUNG_AFTER, HUNG_BEFORE
 from bot.sandbox.service import Stored
 from bot.settings import Settings
@@ -201,28 +201,30 @@ def bluesky_problem(
 def counting_steps(counter: StepCounter, world: FakeWorld) -> Iterator[None]:
     """Count every request and every commit of this process, and end it at the counter's point."""
     names = {world.sandbox.url(network): network.value for network in ALL_NETWORKS}
-    once = ApiSession.once
+    send_once = ApiSession.send_once
 
     def watched(line: ApiSession, ask: Callable[[], object], *, fresh: bool = False) -> object:
         network = names[line.session._base]  # type: ignore[attr-defined] # the project's own session
-        return counter.step(network, lambda: once(line, ask, fresh=fresh))
+        return counter.step(network, lambda: send_once(line, ask, fresh=fresh))
 
-    ApiSession.once = watched  # type: ignore[method-assign, assignment] # put back below
+    ApiSession.send_once = watched  # type: ignore[method-assign, assignment] # put back below
     try:
         with counting_commits(counter):
             yield
     finally:
-        ApiSession.once = once  # type: ignore[method-assign]
+        ApiSession.send_once = send_once  # type: ignore[method-assign]
 
 
 class CachingWorld(FakeWorld):
     """A world that renders a digest once: rendering takes longer than a delivery takes here."""
 
     def post(
-        self, source: Digest, settings: Settings, wishes: PublishOptions = NO_WISHES
+        self, source: Digest, settings: Settings, options: PublishOptions = NO_WISHES
     ) -> dict[Network, AccountResult]:
         with self.service(settings) as service:
-            served = service.publish(source, tuple(self.planned(source, settings).values()), wishes)
+            served = service.publish(
+                source, tuple(self.planned(source, settings).values()), options
+            )
         return {one.account.network: one for one in served}
 
     def planned(self, source: Digest, settings: Settings) -> dict[Network, Thread]:
@@ -303,7 +305,7 @@ def kill(point: CrashPoint, networks: tuple[Network, ...]) -> Trial:
                 "the point was not reached",
             )
         at.wait_until_idle()
-        at.world.sandbox.mend()
+        at.world.sandbox.fix()
         wrong = ledger_problem(at.world, at.source, networks, at.settings)
         problem = wrong or at.run_until_done()
         problem = problem or bluesky_problem(at.world, at.source, networks, at.settings)

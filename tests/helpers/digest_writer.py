@@ -8,7 +8,7 @@ from html import escape
 
 from hypothesis import strategies as st
 
-from bot.digests.urls import slug_of
+from bot.http.urls import slug_of
 from bot.model import Digest, Mention, Metrics, Paper
 
 MONTHS = (

@@ -14,9 +14,10 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from bot import app
-from bot.delivery.terms import Event, RunTools
-from bot.desk import AccountResult, PublishOptions
+from bot import plan
+from bot.delivery.accounts import Publisher
+from bot.delivery.publish import AccountResult, PublishOptions
+from bot.delivery.types import Event, RunTools
 from bot.ledger.rows import PlannedPost, PlannedThread
 from bot.ledger.store import Ledger
 from bot.model import Account, Digest, Metrics, Network, Paper, Thread
@@ -29,7 +30,6 @@ from bot.sandbox.service import Stored
 from bot.sandbox.wire import Request
 from bot.sandbox.x.behaviour import XBehaviour
 from bot.sandbox.x.rules import XRules
-from bot.service import Publisher
 from bot.settings import Settings, load
 
 NO_WISHES = PublishOptions()
@@ -168,13 +168,13 @@ class FakeWorld:
                 ledger.adopt(number, 0, "1", "", MORNING - timedelta(days=30))
 
     def post(
-        self, source: Digest, settings: Settings, wishes: PublishOptions = NO_WISHES
+        self, source: Digest, settings: Settings, options: PublishOptions = NO_WISHES
     ) -> dict[Network, AccountResult]:
         """What `bot post` does, in this process."""
         with self.service(settings) as service:
-            threads = app.threads(settings, source, settings.accounts, None, service.ledger)
-            reorder = partial(app.in_order, settings, source)
-            served = service.publish(source, threads, wishes, reorder)
+            threads = plan.threads(settings, source, settings.accounts, None, service.ledger)
+            reorder = partial(plan.in_order, settings, source)
+            served = service.publish(source, threads, options, reorder)
         return {one.account.network: one for one in served}
 
     def post_until_done(
@@ -192,7 +192,7 @@ class FakeWorld:
         raise AssertionError(f"not done after {most} runs: {served}")
 
     def planned(self, source: Digest, settings: Settings) -> dict[Network, Thread]:
-        threads = app.threads(settings, source, settings.accounts)
+        threads = plan.threads(settings, source, settings.accounts)
         return {thread.account.network: thread for thread in threads}
 
     def live(self, network: Network) -> list[Stored]:

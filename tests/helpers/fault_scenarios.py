@@ -16,9 +16,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot import app
-from bot.delivery.terms import End, Event, RunTools
-from bot.desk import AccountResult, PublishOptions
+from bot import plan
+from bot.delivery.accounts import Publisher
+from bot.delivery.publish import AccountResult, PublishOptions
+from bot.delivery.types import End, Event, RunTools
 from bot.formatter.render import render
 from bot.formatter.select import tidied
 from bot.formatter.templates import Templates
@@ -32,7 +33,6 @@ from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, Markup, MastodonBe
 from bot.sandbox.script import RequestRecord
 from bot.sandbox.service import Stored
 from bot.sandbox.x.behaviour import Duplicates, XBehaviour
-from bot.service import Publisher
 from bot.settings import Settings
 from tests.helpers import bluesky_rules
 from tests.helpers.fake_world import (
@@ -189,14 +189,14 @@ class FaultScenario:
         return faults.CLOSED_BEFORE if self.crash.happened else None
 
     def run(
-        self, crash: Crash | None = None, wishes: PublishOptions | None = None
+        self, crash: Crash | None = None, options: PublishOptions | None = None
     ) -> AccountResult:
         """One process from start to end; raises ProcessKilled where it crashes."""
         try:
             with self.service(crash) as service:
-                reorder = partial(app.in_order, self.settings, self.source)
+                reorder = partial(plan.in_order, self.settings, self.source)
                 (served,) = service.publish(
-                    self.source, [self.thread], wishes or PublishOptions(), reorder
+                    self.source, [self.thread], options or PublishOptions(), reorder
                 )
                 self.crash.check()
         finally:
@@ -388,9 +388,9 @@ Trouble = Callable[[FaultScenario], Crash | None]
 
 
 def _tried(kind: Callable[[Network], tuple[str, list[Trouble]]], network: Network) -> FaultRow:
-    name, troubles = kind(network)
+    name, problems = kind(network)
     row = FaultRow(f"{name}, {network}")
-    for prepare in troubles:
+    for prepare in problems:
         with fault_scenario(network) as case:
             row.count(case, case.run_until_settled(prepare(case)))
     return row

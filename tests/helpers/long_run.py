@@ -18,19 +18,19 @@ from pathlib import Path
 
 import pytest
 
-from bot.digests.reading import NOTHING, Memory, Source, SourceOutcome, SourceResult
+from bot.digests.result import NOTHING, Memory, Source, SourceOutcome, SourceResult
 from bot.errors import Unreachable
-from bot.ledger.rows import StoredTrouble
+from bot.ledger.rows import StoredProblem
 from bot.ledger.store import Ledger
 from bot.model import Network, State
+from bot.monitoring.alert_once import AlertResult
 from bot.sandbox import faults
 from bot.sandbox.faults import Fault
 from bot.sandbox.script import RequestRecord
 from bot.sandbox.service import Stored
+from bot.scheduler.run_once import EVERYBODY
 from bot.settings import Settings
 from bot.settings.schedule import Schedule
-from bot.worker.alarm.raising import AlertResult
-from bot.worker.passes import EVERYBODY
 from tests.helpers.fake_world import FakeClock, FakeWorld, fake_world
 from tests.helpers.fault_scenarios import Crash, CrashingLedger
 from tests.helpers.long_run_events import (
@@ -148,7 +148,7 @@ class CheckingOperator(FakeOperator):
     lenient: bool = False
     clock: Callable[[], datetime] = lambda: BEGIN
 
-    def tell(self, raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble]) -> AlertResult:
+    def tell(self, raised: Sequence[StoredProblem], over: Sequence[StoredProblem]) -> AlertResult:
         for one in raised:
             if one.key in self.open and not self.lenient:
                 self.wrong.append(f"{one.key} is raised twice")
@@ -253,8 +253,8 @@ class LongRun:
             self._wipe()
 
     def _run(self, worker: WorkerWorld, until: datetime) -> None:
-        asking = worker.passes.asking
-        asking.source = UnreliableSource(asking.source, self._is_source_away)
+        poller = worker.passes.poller
+        poller.source = UnreliableSource(poller.source, self._is_source_away)
         self._crash_ledger(worker, Crash())
         self.unreached = None
         timer, passes, today = FakeTimer(self.schedule, self.worker_clock), 0, self.now.date()
@@ -556,11 +556,11 @@ class LongRun:
                 if not self._is_whole(slug, posts):
                     self.tally["half out"] += 1
                     self._check_half_thread(network, slug, posts)
-            missed = sorted(self.usable_from.keys() - begun.keys())
+            record_miss = sorted(self.usable_from.keys() - begun.keys())
             self.tally[f"out on {network}"] = len(begun)
-            self.tally[f"missed on {network}"] = len(missed)
+            self.tally[f"missed on {network}"] = len(record_miss)
             if self.catch_up == "all":
-                for slug in missed:
+                for slug in record_miss:
                     self._check_missed(network, slug, begun)
 
     def _check_half_thread(self, network: Network, slug: str, posts: Sequence[Stored]) -> None:
@@ -586,7 +586,9 @@ class LongRun:
 
 def serve_accounts_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the accounts of a pass be served one after the other, so that a seed repeats."""
-    monkeypatch.setattr("bot.worker.passes.side_by_side", lambda do, each: tuple(map(do, each)))
+    monkeypatch.setattr(
+        "bot.scheduler.run_once.side_by_side", lambda do, each: tuple(map(do, each))
+    )
 
 
 @contextmanager

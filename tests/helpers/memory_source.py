@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.digests.shelf import FileListing
+from bot.digests.file_store import FileListing
 
 
 class MemoryFolder:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from bot.model import Account, Network
-from bot.posters import mastodon, twitter
+from bot.posters.mastodon import poster as mastodon
 from bot.posters.poster import Poster
-from tests.helpers.poster_replies import (
-    NOW,
-)
+from bot.posters.twitter import poster as twitter
+from tests.helpers.poster_replies import NOW
 
 
 def open_mastodon(url: str, account_id: str = "42", timeout: float = 10.0) -> Poster:

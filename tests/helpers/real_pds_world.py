@@ -23,7 +23,7 @@ import requests
 from bot.ledger.rows import StoredThread
 from bot.ledger.store import Ledger
 from bot.model import Network
-from bot.posters.tids import tid
+from bot.posters.bluesky.tids import tid
 from bot.sandbox import script
 from bot.sandbox.bluesky.cbor import Data, cid_of
 from bot.sandbox.bluesky.cids import Cid
@@ -317,9 +317,9 @@ def real_pds_table() -> Iterator[FaultRow]:
     with running_pds() as pds:
         account = pds.new_account()
         for kind in TROUBLES:
-            name, troubles = kind(SKY)
+            name, problems = kind(SKY)
             row = FaultRow(f"{name}, a real PDS")
-            for prepare in troubles:
+            for prepare in problems:
                 with real_pds_scenario(pds, account) as case:
                     row.count(case, case.run_until_settled(prepare(case)))
             yield row

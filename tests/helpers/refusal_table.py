@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.posters import bluesky_answers, mastodon_answers, twitter_answers
 from bot.posters.answers import (
     STATUSES,
     AnswerMeaning,
@@ -24,7 +23,10 @@ from bot.posters.answers import (
     refused,
 )
 from bot.posters.answers import judged as judge
+from bot.posters.bluesky import answers as bluesky_answers
+from bot.posters.mastodon import answers as mastodon_answers
 from bot.posters.poster import CannotRead, Outcome, OutcomeKind, Refusal
+from bot.posters.twitter import answers as twitter_answers
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -139,8 +141,8 @@ def _row(example: Example, rules: RefusalRules) -> str:
     error = cannot_read(Exchange(TransportResult.ANSWERED, example.reply), rules, NOW)
     answer = f"{example.status}: {example.said}"
     wanted = _TO_DO.get(outcome.refusal, "") if outcome.refusal else "Nothing: it passes."
-    todo = outcome.mend or wanted
-    return f"| {answer} | {verdict.words} | {_of_post(outcome)} | {_of_read(error)} | {todo} |"
+    plan = outcome.fix or wanted
+    return f"| {answer} | {verdict.words} | {_of_post(outcome)} | {_of_read(error)} | {plan} |"
 
 
 _TO_DO = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from bot.posters import http
+from bot.posters import api_session as http
 
 SHORT = 0.3
 

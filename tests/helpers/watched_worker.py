@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bot.worker.watching.watch import WorkerState
+from bot.monitoring.worker_state import WorkerState
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

@@ -10,20 +10,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot import app
+from bot import plan
+from bot.delivery.accounts import Publisher
 from bot.delivery.identity import reads_for_free
-from bot.ledger.rows import StoredTrouble
+from bot.ledger.rows import StoredProblem
 from bot.ledger.store import Ledger
 from bot.model import Digest, Network
-from bot.service import Publisher
+from bot.monitoring.alert_once import AlertResult
+from bot.monitoring.log import Log
+from bot.monitoring.worker_state import WorkerState
+from bot.scheduler.decide import PassRules
+from bot.scheduler.poll_source import SourcePoller
+from bot.scheduler.reporter import Reporter
+from bot.scheduler.run_once import EVERYBODY, Runner
 from bot.settings import Settings
-from bot.worker.alarm.raising import AlertResult
-from bot.worker.asking import SourcePoller
-from bot.worker.passes import EVERYBODY, Runner
-from bot.worker.signs import Reporter
-from bot.worker.tick import PassRules
-from bot.worker.watching.log import Log
-from bot.worker.watching.watch import WorkerState
 from tests.helpers.digest_writer import write
 from tests.helpers.fake_world import FakeWorld, digest, paper
 
@@ -87,7 +87,7 @@ class FakeOperator:
     over: list[str] = field(default_factory=list)
     away: bool = False
 
-    def tell(self, raised: Sequence[StoredTrouble], over: Sequence[StoredTrouble]) -> AlertResult:
+    def tell(self, raised: Sequence[StoredProblem], over: Sequence[StoredProblem]) -> AlertResult:
         if self.away:
             return AlertResult(frozenset(), ("json:// does not answer",))
         self.raised += [one.key for one in raised]
@@ -103,7 +103,7 @@ class WorkerWorld:
     passes: Runner
     ledger: Ledger
     watch: WorkerState
-    signs: Reporter
+    reporter: Reporter
     out: io.StringIO
     wakes: dict[str, datetime] = field(default_factory=dict)
 
@@ -137,7 +137,7 @@ def worker_world(
     log = Log(out, json=True, clock=world.clock)
     watch = WorkerState(world.clock, world.clock.monotonic)
     with kept.open(settings.database) as ledger:
-        signs = Reporter(
+        reporter = Reporter(
             log=log,
             watch=watch,
             heartbeat=heartbeat,
@@ -149,7 +149,7 @@ def worker_world(
             monotonic=world.clock.monotonic,
             stopping=lambda: world.stop,
         )
-        around = replace(world.surroundings(), tell=signs.event)
+        around = replace(world.surroundings(), tell=reporter.event)
         service = Publisher(settings, ledger, around)
         rules = {
             account.name: PassRules(
@@ -160,9 +160,9 @@ def worker_world(
             )
             for account in settings.accounts
         }
-        asking = SourcePoller(app.source(settings), next(iter(rules.values())), world.clock)
-        passes = Runner(service, settings.accounts, asking, rules, signs)
-        yield WorkerWorld(world, passes, ledger, watch, signs, out)
+        poller = SourcePoller(plan.source(settings), next(iter(rules.values())), world.clock)
+        passes = Runner(service, settings.accounts, poller, rules, reporter)
+        yield WorkerWorld(world, passes, ledger, watch, reporter, out)
 
 
 def worker_settings(world: FakeWorld, networks: Sequence[Network] = (), **more: str) -> Settings:

@@ -54,11 +54,11 @@ def test_no_money_is_lost_by_rounding(amount: Decimal) -> None:
 
 
 def test_facts_are_remembered_for_each_account(ledger: Ledger) -> None:
-    assert ledger.fact("twitter", "id") is None
-    ledger.remember("twitter", "id", "12")
-    ledger.remember("twitter", "id", "13 \ud800")
-    ledger.remember("mastodon", "id", "14")
-    assert ledger.fact("twitter", "id") == "13 ?"
+    assert ledger.get_fact("twitter", "id") is None
+    ledger.set_fact("twitter", "id", "12")
+    ledger.set_fact("twitter", "id", "13 \ud800")
+    ledger.set_fact("mastodon", "id", "14")
+    assert ledger.get_fact("twitter", "id") == "13 ?"
 
 
 def test_the_newest_post_is_found_over_all_threads(ledger: Ledger) -> None:

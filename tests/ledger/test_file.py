@@ -186,8 +186,8 @@ def test_an_older_ledger_is_brought_up_to_date_and_keeps_what_it_holds(
     assert (path.read_bytes(), file_names(path.parent)) == (before, {"bot.db"})
     with Ledger.open(path) as ledger:
         assert ledger.refresh(thread.number) == thread
-        ledger.remember("twitter", "id", "1")
-        assert ledger.troubles() == ()
+        ledger.set_fact("twitter", "id", "1")
+        assert ledger.problems() == ()
 
 
 def steps(monkeypatch: pytest.MonkeyPatch, *more: Callable[[Database], None]) -> None:
@@ -282,7 +282,7 @@ def test_a_newer_ledger_is_refused_and_not_touched(path: Path) -> None:
         with pytest.raises(LedgerError) as refused:
             way(path)
         assert f"{path} has version {LATEST + 1}" in refused.value.message
-        assert "later" in refused.value.mend
+        assert "later" in refused.value.fix
     assert (path.read_bytes(), file_names(path.parent)) == (before, {"bot.db"})
 
 
@@ -308,7 +308,7 @@ def test_another_programs_database_is_refused_and_not_touched(path: Path, journa
         with pytest.raises(LedgerError, match="of another program") as refused:
             way(path)
         assert str(path) in refused.value.message
-        assert "BOT_DATABASE" in refused.value.mend
+        assert "BOT_DATABASE" in refused.value.fix
     assert (path.read_bytes(), file_names(path.parent)) == (before, {"bot.db"})
 
 
@@ -369,7 +369,7 @@ def test_a_place_that_cannot_hold_a_ledger_is_named(
         with pytest.raises(LedgerError) as refused:
             way(where)
         assert str(where) in refused.value.message
-        assert refused.value.mend
+        assert refused.value.fix
 
 
 def test_a_file_in_the_wrong_hands_is_an_error_of_ours(path: Path) -> None:
@@ -584,7 +584,7 @@ def test_looking_leaves_no_trace_of_itself(path: Path) -> None:
         for change in (
             lambda: looking.begin(thread.number, 0, T0),
             lambda: looking.plan(planned_thread(digest="another"), T0),
-            lambda: looking.remember("twitter", "id", "1"),
+            lambda: looking.set_fact("twitter", "id", "1"),
         ):
             with pytest.raises(LedgerError, match="opened only to be read"):
                 change()
@@ -633,12 +633,12 @@ def test_what_changes_under_a_query_is_asked_again(path: Path) -> None:
     def write(_: str) -> None:
         connection.set_trace_callback(None)
         with Ledger.open(path) as worker:
-            worker.remember("twitter", "id", "1")
+            worker.set_fact("twitter", "id", "1")
 
     with looking:
-        assert looking.fact("twitter", "id") is None
+        assert looking.get_fact("twitter", "id") is None
         connection.set_trace_callback(write)
-        assert looking.fact("twitter", "id") == "1"
+        assert looking.get_fact("twitter", "id") == "1"
 
 
 def test_a_failure_while_somebody_writes_is_no_failure(path: Path) -> None:
@@ -652,7 +652,7 @@ def test_a_failure_while_somebody_writes_is_no_failure(path: Path) -> None:
 
     with looking:
         connection.set_trace_callback(disturb)
-        assert looking.fact("twitter", "id") is None
+        assert looking.get_fact("twitter", "id") is None
 
 
 def test_a_failure_while_nobody_writes_is_one(path: Path) -> None:
@@ -661,7 +661,7 @@ def test_a_failure_while_nobody_writes_is_one(path: Path) -> None:
     with looking:
         connection.set_trace_callback(lambda _: connection.interrupt())
         with pytest.raises(LedgerError, match=r"SQLite refuses \(interrupted\)"):
-            looking.fact("twitter", "id")
+            looking.get_fact("twitter", "id")
 
 
 def test_a_ledger_taken_away_while_it_is_looked_at_is_named(path: Path) -> None:
@@ -727,4 +727,4 @@ def test_a_time_that_is_none_is_an_error_with_its_next_step(text: str) -> None:
     with pytest.raises(LedgerError, match="is not as bot wrote it") as caught:
         time_of(text)
     assert len(caught.value.message) < 120
-    assert caught.value.mend
+    assert caught.value.fix

@@ -98,7 +98,7 @@ def test_another_process_is_named_and_holds_one_account_alone(path: Path, ledger
         with pytest.raises(Busy) as caught, ledger.sending("twitter", T0):
             pass
         assert caught.value.message == f"{who} sends for twitter at this moment"
-        assert caught.value.mend == "Wait until that process is done, or stop it."
+        assert caught.value.fix == "Wait until that process is done, or stop it."
         assert not is_busy(ledger, "mastodon")
         process.communicate("\n")
     assert not is_busy(ledger)

@@ -23,14 +23,7 @@ from bot.ledger.posts import MOVES
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.ledger.store import Ledger
 from bot.model import State
-from tests.helpers.ledger_setup import (
-    FAR,
-    MINUTE,
-    T0,
-    opened_ledger,
-    planned_thread,
-    post_at,
-)
+from tests.helpers.ledger_setup import FAR, MINUTE, T0, opened_ledger, planned_thread, post_at
 
 LATER = T0 + MINUTE
 
@@ -60,14 +53,14 @@ CHANGES: dict[str, Change] = {
     "begin absent": lambda ledger, n: ledger.begin(n, 0, LATER, absent=True),
     "sent": lambda ledger, n: ledger.sent(n, 0, "1", "https://x.test/1", LATER),
     "adopt": lambda ledger, n: ledger.adopt(n, 0, "1", "https://x.test/1", LATER),
-    "doubt": lambda ledger, n: ledger.doubt(n, 0, "timed out", LATER),
-    "suspect": lambda ledger, n: ledger.suspect(n, 0, "half out", LATER),
+    "doubt": lambda ledger, n: ledger.mark_unknown(n, 0, "timed out", LATER),
+    "suspect": lambda ledger, n: ledger.mark_maybe_sent(n, 0, "half out", LATER),
     "duplicate": lambda ledger, n: ledger.duplicate(n, 0, "duplicate", LATER),
-    "missed": lambda ledger, n: ledger.missed(n, 0, 2.5, LATER),
+    "missed": lambda ledger, n: ledger.record_miss(n, 0, 2.5, LATER),
     "absent": lambda ledger, n: ledger.absent(n, 0, LATER),
     "unsent": lambda ledger, n: ledger.unsent(n, 0, "refused", LATER),
     "hold": lambda ledger, n: ledger.hold(n, 0, "look at it", LATER),
-    "pass over": lambda ledger, n: ledger.pass_over(n, 0, "without it", LATER),
+    "pass over": lambda ledger, n: ledger.skip(n, 0, "without it", LATER),
     "retracted": lambda ledger, n: ledger.retracted(n, 0, LATER),
     "settle sent": lambda ledger, n: ledger.settle(n, 0, "1", "", LATER),
     "settle unsent": lambda ledger, n: ledger.settle(n, 0, None, "", LATER),
@@ -152,12 +145,12 @@ def test_a_doubt_begins_with_the_first_try_and_ends_with_proof(path: Path) -> No
     with opened_ledger(path) as (ledger, thread):
         number = thread.number
         ledger.begin(number, 0, T0)
-        doubted = post_at(ledger.doubt(number, 0, "timed out", LATER))
+        doubted = post_at(ledger.mark_unknown(number, 0, "timed out", LATER))
         assert (doubted.doubted_at, doubted.reason) == (T0, "timed out")
-        ledger.missed(number, 0, 1.5, LATER)
-        missed = post_at(ledger.missed(number, 0, 120.25, LATER))
-        assert (missed.misses, missed.missed_after) == (2, 120.25)
-        assert post_at(ledger.doubt(number, 0, "still", FAR)).doubted_at == T0
+        ledger.record_miss(number, 0, 1.5, LATER)
+        record_miss = post_at(ledger.record_miss(number, 0, 120.25, LATER))
+        assert (record_miss.misses, record_miss.missed_after) == (2, 120.25)
+        assert post_at(ledger.mark_unknown(number, 0, "still", FAR)).doubted_at == T0
         proven = post_at(ledger.absent(number, 0, FAR))
         assert (proven.state, proven.doubted_at, proven.tries) == (State.PLANNED, None, 1)
         ledger.begin(number, 0, LATER)
@@ -175,15 +168,15 @@ def test_a_refusal_speaks_only_of_its_own_try(path: Path) -> None:
         refused = post_at(ledger.unsent(number, 0, "403", FAR))
         assert (refused.state, refused.doubted_at) == (State.UNKNOWN, LATER)
         assert (refused.tries, refused.tried_at) == (1, LATER + MINUTE)
-        assert post_at(ledger.doubt(number, 0, "still", FAR)).doubted_at == LATER
+        assert post_at(ledger.mark_unknown(number, 0, "still", FAR)).doubted_at == LATER
 
 
 def test_a_suspicion_needs_no_try_and_forgets_old_reads(path: Path) -> None:
     with opened_ledger(path) as (ledger, thread):
         reach(ledger, thread.number, State.UNKNOWN)
-        ledger.missed(thread.number, 0, 1.0, T0)
+        ledger.record_miss(thread.number, 0, 1.0, T0)
         ledger.absent(thread.number, 0, T0)
-        suspected = post_at(ledger.suspect(thread.number, 0, "half out", FAR))
+        suspected = post_at(ledger.mark_maybe_sent(thread.number, 0, "half out", FAR))
         assert (suspected.doubted_at, suspected.misses, suspected.missed_after) == (FAR, 0, 0.0)
 
 
@@ -221,7 +214,7 @@ def test_one_id_is_never_two_posts(path: Path) -> None:
 
 def test_a_post_that_is_not_there_is_named(path: Path) -> None:
     with opened_ledger(path) as (ledger, thread):
-        with pytest.raises(LedgerError, match="there is no post 7 of hot-papers"):
+        with pytest.raises(LedgerError, match="there is no post 8 of hot-papers"):
             ledger.absent(thread.number, 7, T0)
         with pytest.raises(LedgerError, match="no thread number 99"):
             ledger.absent(99, 0, T0)
@@ -301,7 +294,7 @@ class Posts(RuleBasedStateMachine):
             case "settle unsent":
                 ledger.settle(number, position, None, "", now)
             case "missed":
-                ledger.missed(number, position, 1.0, now)
+                ledger.record_miss(number, position, 1.0, now)
             case "absent" | "retracted":
                 getattr(ledger, name)(number, position, now)
             case _:

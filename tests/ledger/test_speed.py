@@ -38,8 +38,8 @@ def a_delivery(ledger: Ledger) -> None:
     ledger.looked(number, T0)
     for position in range(3):
         ledger.begin(number, position, T0)
-        ledger.doubt(number, position, "timed out", T0)
-        ledger.missed(number, position, 1.0, T0)
+        ledger.mark_unknown(number, position, "timed out", T0)
+        ledger.record_miss(number, position, 1.0, T0)
         ledger.absent(number, position, T0)
         ledger.begin(number, position, T0, absent=True)
         ledger.attempt(number, Attempt(T0, "send", position, "sent"))
@@ -67,7 +67,7 @@ def a_look_around(ledger: Ledger) -> None:
     ledger.published_papers("twitter", T0)
     ledger.spent("twitter", T0)
     ledger.limits("twitter", T0)
-    ledger.fact("twitter", "id")
+    ledger.get_fact("twitter", "id")
     ledger.digest_seen("another", "f", "Hot Papers", T0)
     ledger.changed(ledger.refresh(number))
 

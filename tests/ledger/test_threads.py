@@ -14,13 +14,7 @@ from bot.ledger.errors import LedgerError
 from bot.ledger.rows import Attempt, PlannedThread
 from bot.ledger.store import Ledger
 from bot.model import Media, Network, State
-from tests.helpers.ledger_setup import (
-    MINUTE,
-    T0,
-    opened_ledger,
-    planned_thread,
-    post_at,
-)
+from tests.helpers.ledger_setup import MINUTE, T0, opened_ledger, planned_thread, post_at
 
 
 @pytest.fixture
@@ -139,7 +133,7 @@ def test_changes_together_are_kept_together_or_not_at_all(path: Path) -> None:
             with ledger.together():
                 ledger.attempt(number, attempt)
                 ledger.sent(number, 0, "1", "", T0)
-                if not ledger.fact("twitter", "calm"):
+                if not ledger.get_fact("twitter", "calm"):
                     raise KeyboardInterrupt
 
         ledger.begin(number, 0, T0)
@@ -147,7 +141,7 @@ def test_changes_together_are_kept_together_or_not_at_all(path: Path) -> None:
             record()
         assert post_at(ledger.refresh(number)).state is State.SENDING
         assert ledger.attempts(number) == ()
-        ledger.remember("twitter", "calm", "yes")
+        ledger.set_fact("twitter", "calm", "yes")
         record()
         assert post_at(ledger.refresh(number)).state is State.SENT
         assert ledger.attempts(number) == (attempt,)

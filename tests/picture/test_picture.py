@@ -337,7 +337,7 @@ def test_a_control_character_is_named_by_its_number() -> None:
 
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resvg_py", None)
-    with pytest.raises(CannotDraw, match=r"pip install 'bot\[picture\]'"):
+    with pytest.raises(CannotDraw, match=r"pip install resvg-py"):
         draw(SCRIPTS)
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from bot.digests.parse import parse
 from bot.formatter.defuse import defuse
-from bot.formatter.entities import entities
 from bot.formatter.limits import bluesky_length, twitter_length
 from bot.formatter.select import tidied
+from bot.formatter.x.entities import entities
 from bot.model import Digest, Metrics, Network
 from bot.picture import words
 from bot.picture.lines import broken, fitted

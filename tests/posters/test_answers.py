@@ -10,15 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.posters import (
-    bluesky_answers,
-    bluesky_errors,
-    bluesky_records,
-    mastodon_answers,
-    mastodon_walk,
-    twitter_answers,
-    values,
-)
+from bot.posters import json_values as values
 from bot.posters.answers import (
     Exchange,
     RefusalRules,
@@ -27,9 +19,15 @@ from bot.posters.answers import (
     cannot_read,
     unanswered,
 )
-from bot.posters.bluesky_records import uri_of
-from bot.posters.bluesky_session import session_in
+from bot.posters.bluesky import answers as bluesky_answers
+from bot.posters.bluesky import errors as bluesky_errors
+from bot.posters.bluesky import records as bluesky_records
+from bot.posters.bluesky.records import uri_of
+from bot.posters.bluesky.session import session_in
+from bot.posters.mastodon import answers as mastodon_answers
+from bot.posters.mastodon import timeline as mastodon_walk
 from bot.posters.poster import CannotRead, Outcome, OutcomeKind, PostRequest, Refusal
+from bot.posters.twitter import answers as twitter_answers
 from tests.helpers.paths import SHARED
 from tests.helpers.poster_replies import NOW
 from tests.helpers.reply_strategies import any_body, any_json, words
@@ -113,9 +111,9 @@ def test_any_answer_to_a_read_is_read(reply: Reply) -> None:
     assert own is None or all(post.id.startswith(f"at://{DID}/") for post, _ in own.posts)
     assert bluesky_answers.profile(DID, "a.b", "", reply.value()).advice
     for tell in (bluesky_errors.unread, bluesky_errors.no_session):
-        trouble = tell(Exchange(TransportResult.ANSWERED, reply), NOW)
-        assert trouble.message.isprintable()
-        sound(bluesky_errors.not_sent(trouble))
+        problem = tell(Exchange(TransportResult.ANSWERED, reply), NOW)
+        assert problem.message.isprintable()
+        sound(bluesky_errors.not_sent(problem))
     for rules in (twitter_answers.RULES, mastodon_answers.RULES, bluesky_answers.RULES):
         error = cannot_read(Exchange(TransportResult.ANSWERED, reply), rules, NOW)
         assert isinstance(error, CannotRead)

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 
 from bot.model import Account, Card, Network, Span
-from bot.posters import bluesky, bluesky_client
-from bot.posters.bluesky_errors import no_session
-from bot.posters.bluesky_records import POST, uri_of
-from bot.posters.bluesky_session import home_in, moved_to
-from bot.posters.keeper import SessionStore
+from bot.posters.bluesky import client as bluesky_client
+from bot.posters.bluesky import poster as bluesky
+from bot.posters.bluesky.errors import no_session
+from bot.posters.bluesky.records import POST, uri_of
+from bot.posters.bluesky.session import home_in, moved_to
+from bot.posters.bluesky.tids import EPOCH, tid
 from bot.posters.poster import CannotRead, Outcome, OutcomeKind, Poster, PostRequest
-from bot.posters.tids import EPOCH, tid
+from bot.posters.session_store import SessionStore
 from bot.sandbox.bluesky.behaviour import SERVERS, BlueskyBehaviour, Standing
 from bot.sandbox.bluesky.cbor import cid_of
 from bot.sandbox.bluesky.rules import APP_PASSWORD
@@ -172,7 +173,7 @@ def test_every_answer_to_a_post_means_something(
     # where a page is not there, the address may be wrong, and then nobody knows us either
     assert asked(server) == [CREATE, PUT, *([WHO] if reply is NO_PAGE else [])]
     assert bool(outcome.reason) is (expected != SENT)
-    assert bool(outcome.mend) is (expected in (CREDENTIALS, ADDRESS))
+    assert bool(outcome.fix) is (expected in (CREDENTIALS, ADDRESS))
     assert outcome.until is None
     if expected == SENT:
         assert outcome == Outcome(
@@ -467,7 +468,7 @@ def test_what_cannot_be_read_is_said_to_be_so(
     with pytest.raises(CannotRead, match=r"^Bluesky cannot be read: ") as caught:
         poster.look(NOW)
     assert failure(caught.value) == expected
-    assert bool(caught.value.mend) is caught.value.final
+    assert bool(caught.value.fix) is caught.value.final
 
 
 @pytest.mark.parametrize("reset", [True, False])
@@ -805,12 +806,12 @@ def test_a_revoked_app_password_ends_in_a_clear_error(it: BlueskyClient, here: P
         "Bluesky does not log us in: it answers 401 (Invalid identifier or password): "
         "it does not accept the app password; nothing was sent"
     )
-    assert "bot login bluesky" in outcome.mend
+    assert "bot login bluesky" in outcome.fix
     assert calls(it)[-2:] == [REFRESH, CREATE]
     with pytest.raises(CannotRead) as caught:
         here.look(it.clock.now)
     assert (caught.value.final, caught.value.stops) == (True, True)
-    assert "bot login bluesky" in caught.value.mend
+    assert "bot login bluesky" in caught.value.fix
     assert calls(it)[-1] == CREATE
     assert calls(it).count(CREATE) == 3
 
@@ -920,7 +921,7 @@ def test_without_a_login_nothing_is_sent_and_that_is_never_in_doubt(
         with pytest.raises(CannotRead) as caught:
             ask()
         assert failure(caught.value) == AT_LOGIN[expected]
-        assert bool(caught.value.mend) is caught.value.final
+        assert bool(caught.value.fix) is caught.value.final
     assert {*asked(server)} == {CREATE}
     assert len(server.requests) == 6
 
@@ -1000,7 +1001,7 @@ def test_a_handle_that_is_none_is_not_shown(
 
 
 def test_a_session_is_kept_in_the_ledger(it: BlueskyClient, tmp_path: Path) -> None:
-    from bot.ledger.store import Ledger  # noqa: PLC0415 - only this test needs one
+    from bot.ledger.store import Ledger
 
     with Ledger.open(tmp_path / "bot.db") as ledger:
         assert ledger.session("bluesky") == ""
@@ -1091,7 +1092,7 @@ def test_an_account_that_is_not_active_is_said_to_be_so(
             with pytest.raises(CannotRead) as caught:
                 ask()
             assert (caught.value.final, caught.value.stops) == (True, True)
-            assert caught.value.mend
+            assert caught.value.fix
         assert sort_and_refusal(thread(it, here, 1, 1)[0]) == CREDENTIALS
         here.close()
 
@@ -1229,7 +1230,7 @@ def test_an_account_that_has_moved_is_told_with_its_new_server(
         with pytest.raises(CannotRead) as caught:
             ask(here)
         assert (caught.value.final, caught.value.stops) == (True, True)
-        assert f"set BLUESKY_SERVICE_URL={THERE}" in caught.value.mend
+        assert f"set BLUESKY_SERVICE_URL={THERE}" in caught.value.fix
         here.close()
 
 
@@ -1237,7 +1238,7 @@ def test_an_account_at_rest_that_has_not_moved_is_told_of_no_server(it: BlueskyC
     it.rules.behaviour = replace(it.rules.behaviour, standing=Standing.DEACTIVATED)
     with pytest.raises(CannotRead) as caught:
         at(it).profile()
-    assert "BLUESKY_SERVICE_URL" not in caught.value.mend
+    assert "BLUESKY_SERVICE_URL" not in caught.value.fix
 
 
 # -- whatever it says ------------------------------------------------------------------------------

@@ -20,10 +20,10 @@ import pytest
 from hypothesis import given, settings
 
 from bot.cli import ProcessContext, run
-from bot.cli.talk import ask, ask_unseen
+from bot.cli.prompt import ask, ask_unseen
 from bot.errors import BotError, SettingsError, Unreachable
-from bot.posters import bluesky_login
-from bot.posters.bluesky_login import BASE_URL, begin
+from bot.posters.bluesky import login as bluesky_login
+from bot.posters.bluesky.login import BASE_URL, begin
 from bot.posters.login import GrantedTokens, PendingLogin, WrongCode
 from bot.sandbox import faults
 from bot.sandbox.bluesky.behaviour import SERVERS, BlueskyBehaviour, Standing
@@ -142,7 +142,7 @@ def test_the_account_s_own_password_is_refused_and_its_session_closed(server: Ht
         WrongCode, match="the account's own password, which can do everyth"
     ) as caught:
         tried(server, json_reply(session(accessJwt=OWN)))
-    assert "App passwords" in caught.value.mend
+    assert "App passwords" in caught.value.fix
     assert [request.path for request in server.requests] == [CREATE, DELETE]
     assert server.requests[-1].headers["authorization"] == "Bearer rrr"
 
@@ -172,7 +172,7 @@ def test_every_refusal_says_what_to_do(
         tried(server, json_reply({"error": name, "message": "So it is"}, status))
     assert type(caught.value) is kind
     assert words in caught.value.message
-    assert caught.value.mend
+    assert caught.value.fix
     assert [request.path for request in server.requests] == [CREATE]
 
 
@@ -218,7 +218,7 @@ def test_too_many_logins_end_at_a_time_that_is_told(it: BlueskyClient) -> None:
         waiting.redeem(APP_PASSWORD)
     with pytest.raises(Unreachable, match="asked too often") as caught:
         waiting.redeem(APP_PASSWORD)
-    assert caught.value.mend.startswith("Run bot login again after 2026-03-01 12:0")
+    assert caught.value.fix.startswith("Run bot login again after 2026-03-01 12:0")
     it.clock.now += timedelta(minutes=6)
     assert waiting.redeem(APP_PASSWORD).who
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.model import Card
-from bot.posters.bluesky_records import Image, record, size_of
+from bot.posters.bluesky.records import Image, record, size_of
 from bot.posters.poster import OutcomeKind, Poster, Upload
 from tests.helpers.bluesky_poster import (
     CREATE,
@@ -105,7 +105,7 @@ def test_each_status_has_its_meaning(server: HttpServer, poster: Poster) -> None
 
 
 @pytest.mark.parametrize(
-    ("reply", "expected", "words", "mend"),
+    ("reply", "expected", "words", "fix"),
     [
         (error(400, "InvalidMimeType", "Referenced"), CONTENT, "not take this picture", ""),
         (error(413, "PayloadTooLarge", "request entity too large"), CONTENT, "too large", ""),
@@ -120,15 +120,15 @@ def test_each_status_has_its_meaning(server: HttpServer, poster: Poster) -> None
     ],
 )
 def test_a_refusal_is_told_in_the_server_s_words(  # noqa: PLR0913, PLR0917 - a row of the table
-    server: HttpServer, poster: Poster, reply: Reply, expected: Expected, words: str, mend: str
+    server: HttpServer, poster: Poster, reply: Reply, expected: Expected, words: str, fix: str
 ) -> None:
     route(server, UPLOAD, reply)
     outcome = poster.upload(PICTURE)
     assert sort_and_refusal(outcome) == expected
     assert outcome.reason.startswith("Bluesky answers ")
     assert words in outcome.reason
-    assert outcome.mend.startswith(mend)
-    assert bool(outcome.mend) is bool(mend)
+    assert outcome.fix.startswith(fix)
+    assert bool(outcome.fix) is bool(fix)
 
 
 def test_a_limit_says_until_when(server: HttpServer, poster: Poster) -> None:

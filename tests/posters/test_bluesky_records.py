@@ -16,7 +16,7 @@ from bot.errors import DoesNotFit
 from bot.formatter.limits import BLUESKY_MAX_BYTES
 from bot.formatter.rich import enrich
 from bot.model import Card, Network, Span
-from bot.posters.bluesky_records import (
+from bot.posters.bluesky.records import (
     POST,
     Ref,
     filed_under,

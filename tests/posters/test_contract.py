@@ -15,7 +15,10 @@ from hashlib import sha256
 import pytest
 
 from bot.model import Account, Network
-from bot.posters import bluesky, mastodon, twitter
+from bot.posters.bluesky import poster as bluesky
+from bot.posters.bluesky.tids import tid
+from bot.posters.mastodon import poster as mastodon
+from bot.posters.plain_text import normal
 from bot.posters.poster import (
     CannotRead,
     Outcome,
@@ -25,8 +28,7 @@ from bot.posters.poster import (
     Refusal,
     RemotePost,
 )
-from bot.posters.tids import tid
-from bot.posters.undo import normal
+from bot.posters.twitter import poster as twitter
 from bot.sandbox.bluesky.behaviour import SERVERS as BLUESKY_SERVERS
 from bot.sandbox.bluesky.behaviour import BlueskyBehaviour
 from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules

@@ -10,10 +10,10 @@ from itertools import count
 import pytest
 
 from bot.model import Account, Network
-from bot.posters import bluesky
-from bot.posters.bluesky_records import POST, uri_of
+from bot.posters.bluesky import poster as bluesky
+from bot.posters.bluesky.records import POST, uri_of
+from bot.posters.bluesky.tids import tid
 from bot.posters.poster import MOST_TEXT, Poster
-from bot.posters.tids import tid
 from tests.helpers.bluesky_poster import CID, CREATE, DID, HANDLE, session
 from tests.helpers.http_server import HttpServer
 from tests.helpers.open_posters import open_mastodon, open_x

@@ -6,7 +6,7 @@ import pytest
 
 from bot.errors import BotError
 from bot.model import Network
-from bot.posters.ids import id_of
+from bot.posters.post_id import id_of
 
 DID = "did:plc:abcdefghijklmnopqrstuvwx"
 URI = f"at://{DID}/app.bsky.feed.post/3mfwkzzxqzutj"

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from bot.model import Account, Network
-from bot.posters import mastodon
+from bot.posters.mastodon import poster as mastodon
 from bot.posters.poster import CannotRead, Outcome, OutcomeKind, Poster, PostRequest
 from bot.sandbox import faults
 from bot.sandbox.faults import Fault
@@ -303,7 +303,7 @@ def test_a_clock_is_not_blamed_where_nothing_is_signed(
     server.route(STATUSES, json_reply({"error": "The access token is invalid"}, 401, date))
     outcome = poster.publish(ROOT)
     assert sort_and_refusal(outcome) == CREDENTIALS
-    assert "clock" not in outcome.reason + outcome.mend
+    assert "clock" not in outcome.reason + outcome.fix
 
 
 # -- what is sent ----------------------------------------------------------------------------------
@@ -548,7 +548,7 @@ def test_what_cannot_be_read_says_why(  # noqa: PLR0913, PLR0917 - a row of the 
         with pytest.raises(CannotRead) as caught:
             ask()
         assert failure(caught.value) == meant
-        assert bool(caught.value.mend) is caught.value.final
+        assert bool(caught.value.fix) is caught.value.final
         assert str(caught.value).startswith("Mastodon cannot be read: ")
         assert caught.value.until == (None if until is None else NOW + timedelta(seconds=until))
         assert caught.value.__cause__ is None
@@ -772,7 +772,7 @@ def test_a_token_that_may_not_write_lacks_a_scope(live: MastodonSandbox) -> None
     live.rules.behaviour = replace(MASTODON, writes=False)
     outcome = live.poster.publish(ROOT)
     assert sort_and_refusal(outcome) == SCOPE
-    assert "write:statuses" in outcome.mend
+    assert "write:statuses" in outcome.fix
 
 
 def test_a_kept_connection_that_was_closed_is_replaced_before_it_is_used(

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from bot.errors import BotError, SettingsError, Unreachable
 from bot.model import Account, Network
-from bot.posters import mastodon as posters
 from bot.posters.login import GrantedTokens, OtherPage, PendingLogin, WrongCode, code_in
-from bot.posters.mastodon_login import begin
+from bot.posters.mastodon import poster as posters
+from bot.posters.mastodon.login import begin
 from bot.posters.poster import OutcomeKind, PostRequest
 from bot.sandbox import faults
 from bot.sandbox.mastodon import answers as says
@@ -30,8 +30,8 @@ from bot.sandbox.mastodon.behaviour import (
     TAKAHE,
     MastodonBehaviour,
 )
-from bot.sandbox.mastodon.ways import BEFORE_4_3, PLEROMA, WAYS, LoginBehaviour
-from bot.sandbox.mastodon.ways import SNAC2 as SNAC2_WAYS
+from bot.sandbox.mastodon.login_behaviours import BEFORE_4_3, PLEROMA, WAYS, LoginBehaviour
+from bot.sandbox.mastodon.login_behaviours import SNAC2 as SNAC2_WAYS
 from bot.sandbox.script import RequestRecord
 from bot.sandbox.wire import Response, reply
 from tests.helpers.http_server import HttpServer, Reply, Request, dripping
@@ -296,7 +296,7 @@ def test_a_wrong_code_is_told_from_a_right_one(it: MastodonClient) -> None:
     code = it.rules.authorize(waiting.page)
     with pytest.raises(WrongCode, match="does not take this code") as caught:
         waiting.redeem("another")
-    assert "open the address again" in caught.value.mend
+    assert "open the address again" in caught.value.fix
     assert waiting.redeem(code).settings["access_token"] in it.rules.logins.tokens
     with pytest.raises(WrongCode):
         waiting.redeem(code)
@@ -331,7 +331,7 @@ def test_an_application_that_is_forgotten_meanwhile_is_not_the_code_s_fault(
     with pytest.raises(BotError, match="does not know the application") as caught:
         waiting.redeem(code)
     assert not isinstance(caught.value, WrongCode)
-    assert "again" in caught.value.mend
+    assert "again" in caught.value.fix
 
 
 # -- servers that are none, or not now -------------------------------------------------------------
@@ -358,10 +358,10 @@ def test_what_is_no_server_of_this_kind_is_a_wrong_setting(
     server.route("/api/v1/apps", answer)
     with pytest.raises(SettingsError, match="not as a server with Mastodon's API does") as caught:
         begin(server.url, 10.0, lambda: NOW, VERIFIER)
-    assert caught.value.mend.endswith("https://mastodon.social.")
+    assert caught.value.fix.endswith("https://mastodon.social.")
     with pytest.raises(SettingsError) as caught:
         begin(f"{server.url}/@papers", 10.0, lambda: NOW, VERIFIER)
-    assert caught.value.mend.endswith(f"is it {server.url}?")
+    assert caught.value.fix.endswith(f"is it {server.url}?")
 
 
 @pytest.mark.parametrize("status", [401, 403, 406, 451])
@@ -372,7 +372,7 @@ def test_a_server_that_registers_nothing_is_named_with_the_other_way(
     with pytest.raises(BotError, match=rf"{status} \(Nur mit Einladung\)") as caught:
         begin(server.url, 10.0, lambda: NOW, VERIFIER)
     assert not isinstance(caught.value, SettingsError | Unreachable)
-    assert "by hand" in caught.value.mend
+    assert "by hand" in caught.value.fix
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -389,7 +389,7 @@ def test_a_redirect_without_a_host_is_told_too(server: HttpServer) -> None:
     server.route("/api/v1/apps", Reply(b"", 302, {"Location": "/login"}))
     with pytest.raises(SettingsError, match="another path of its own") as caught:
         begin(server.url, 10.0, lambda: NOW, VERIFIER)
-    assert caught.value.mend == "Check the address."
+    assert caught.value.fix == "Check the address."
 
 
 def test_a_redirect_to_nowhere_is_no_server_of_this_kind(server: HttpServer) -> None:
@@ -401,7 +401,7 @@ def test_a_redirect_to_nowhere_is_no_server_of_this_kind(server: HttpServer) -> 
 def test_a_server_that_is_not_there_is_worth_another_try() -> None:
     with pytest.raises(Unreachable, match="does not answer: the connection is refused") as caught:
         begin("http://127.0.0.1:9", 10.0, lambda: NOW, VERIFIER)
-    assert "again" in caught.value.mend
+    assert "again" in caught.value.fix
 
 
 def test_a_server_that_keeps_us_waiting_is_worth_another_try(server: HttpServer) -> None:
@@ -433,14 +433,14 @@ def test_five_registrations_in_ten_minutes_are_too_many_and_the_time_is_told(
         opened(it)
     error = refused(it, Unreachable)
     assert "(Too many requests)" in error.message
-    assert error.mend == "Run bot login again after 2026-03-01 12:10:00 UTC."
+    assert error.fix == "Run bot login again after 2026-03-01 12:10:00 UTC."
     it.clock.advance(seconds=600)
     assert dance(it).who
 
 
 def test_a_limit_that_does_not_say_when_it_ends_is_a_matter_of_minutes(it: MastodonClient) -> None:
     fail(it, login.APPS, Response(429, b""))
-    assert refused(it, Unreachable).mend == "Run bot login again in ten minutes."
+    assert refused(it, Unreachable).fix == "Run bot login again in ten minutes."
 
 
 def test_what_the_first_page_answers_decides_nothing(it: MastodonClient) -> None:
@@ -472,7 +472,7 @@ def test_an_answer_without_a_token_that_can_be_used_is_said_to_be_that(
     fail(it, login.TOKEN, reply(200, said))
     error = refused(it)
     assert "gave no token that can be used" in error.message
-    assert "by hand" in error.mend
+    assert "by hand" in error.fix
     assert ME not in paths(it)
 
 
@@ -497,7 +497,7 @@ def test_a_token_for_less_is_refused_and_given_back(
     it.rules.logins.ways = LoginBehaviour(granted=scopes)
     error = refused(it)
     assert error.message.endswith(words)
-    assert "allow all of it" in error.mend
+    assert "allow all of it" in error.fix
     assert paths(it)[-1] == login.REVOKE
     assert it.rules.logins.tokens == {}
 

@@ -12,8 +12,8 @@ from email.utils import format_datetime
 import pytest
 
 from bot.model import Account, Network, Visibility
-from bot.posters import mastodon
-from bot.posters.mastodon_answers import software
+from bot.posters.mastodon import poster as mastodon
+from bot.posters.mastodon.answers import software
 from bot.posters.poster import CannotRead, OutcomeKind, Poster, PostRequest, Refusal, Upload
 from bot.sandbox import faults
 from bot.sandbox.mastodon.behaviour import (
@@ -199,7 +199,7 @@ def test_private_posts_are_read_wherever_the_server_shows_them(
             it.found()
         assert (caught.value.blind, caught.value.final) == (True, True)
         assert "takahe does not show" in caught.value.message
-        assert "MASTODON_VISIBILITY" in caught.value.mend
+        assert "MASTODON_VISIBILITY" in caught.value.fix
         return
     assert it.found() == [reply, root]
     assert it.found(after=root) == [reply]
@@ -406,7 +406,7 @@ def test_a_revoked_token_is_a_matter_of_credentials_everywhere(
         with pytest.raises(CannotRead) as caught:
             read()
         assert (caught.value.final, caught.value.stops) == (True, True)
-        assert "bot login" in caught.value.mend
+        assert "bot login" in caught.value.fix
     assert len(it.rules.live()) == 1
 
 

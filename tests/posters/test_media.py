@@ -14,9 +14,11 @@ from decimal import Decimal
 import pytest
 
 from bot.model import Account, Network
-from bot.posters import bluesky, mastodon, twitter
+from bot.posters.bluesky import poster as bluesky
+from bot.posters.bluesky.tids import tid
+from bot.posters.mastodon import poster as mastodon
 from bot.posters.poster import Outcome, OutcomeKind, Poster, PostRequest, Refusal, Upload
-from bot.posters.tids import tid
+from bot.posters.twitter import poster as twitter
 from bot.sandbox import faults
 from bot.sandbox.bluesky import answers as bluesky_answers
 from bot.sandbox.bluesky.behaviour import SERVERS as SKY_SERVERS

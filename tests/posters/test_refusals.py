@@ -15,11 +15,15 @@ from itertools import product
 import pytest
 
 from bot.model import Account, Network
-from bot.posters import bluesky, bluesky_answers, mastodon_answers, media_answers, twitter_answers
+from bot.posters import media_answers
 from bot.posters.answers import Exchange, RefusalRules, TransportResult, cannot_read, refused
 from bot.posters.answers import Reply as Answer
-from bot.posters.keeper import SessionStore
+from bot.posters.bluesky import answers as bluesky_answers
+from bot.posters.bluesky import poster as bluesky
+from bot.posters.mastodon import answers as mastodon_answers
 from bot.posters.poster import CannotRead, Outcome, Poster, Refusal, Upload
+from bot.posters.session_store import SessionStore
+from bot.posters.twitter import answers as twitter_answers
 from tests.helpers.bluesky_poster import DELETE, DID, HANDLE, PUT, ROOT, URI, session
 from tests.helpers.http_server import HttpServer, Reply
 from tests.helpers.open_posters import open_mastodon, open_x
@@ -198,9 +202,9 @@ def asked(server: HttpServer) -> list[str]:
     return paths
 
 
-def check_mend(expected: Expected, mend: str) -> None:
+def check_mend(expected: Expected, fix: str) -> None:
     said = {CREDENTIALS: "bot login", ADDRESS: "URL"}.get(expected)
-    assert (said in mend) if said else not mend
+    assert (said in fix) if said else not fix
 
 
 @pytest.mark.parametrize("who", ["known", "alike", "away"])
@@ -221,14 +225,14 @@ def test_what_a_network_does_not_say_itself_is_settled_by_asking_who_we_are(
         assert sort_and_refusal(outcome) == meant[0], f"{kind}: {outcome}"
         assert outcome.reason.startswith(net.words)
         assert outcome.until is None
-        check_mend(meant[0], outcome.mend)
+        check_mend(meant[0], outcome.fix)
         assert asked(server) == [net.paths[kind], *then], kind
     for kind, read in READS.items():
         server.route(net.paths[kind], case.reply)
         with pytest.raises(CannotRead, match=f"^{net.words} cannot be read: ") as caught:
             read(poster, net)
         assert failure(caught.value) == meant[1], f"{kind}: {caught.value}"
-        check_mend(meant[0] if meant[1] in (STOPS, WRONG) else UNKNOWN, caught.value.mend)
+        check_mend(meant[0] if meant[1] in (STOPS, WRONG) else UNKNOWN, caught.value.fix)
         assert asked(server) == [net.paths[kind], *then], kind
 
 
@@ -244,7 +248,7 @@ def test_who_we_are_is_refused_for_good_by_the_network_alone(
     with pytest.raises(CannotRead) as caught:
         opened(net).profile()
     assert failure(caught.value) == meant
-    check_mend(expected, caught.value.mend)
+    check_mend(expected, caught.value.fix)
     assert asked(server) == [net.who]
 
 
@@ -292,8 +296,8 @@ def test_reading_back_is_spoken_of_by_x_alone(name: str) -> None:
         error = cannot_read(
             Exchange(TransportResult.ANSWERED, reply), RULES[name], NOW, login=login
         )
-        assert "TWITTER" not in outcome.reason + outcome.mend + error.message
-        if "TWITTER" in error.mend:
-            assert "set TWITTER_READ_BACK=off" in error.mend
+        assert "TWITTER" not in outcome.reason + outcome.fix + error.message
+        if "TWITTER" in error.fix:
+            assert "set TWITTER_READ_BACK=off" in error.fix
             found.add(failure(error))
     assert found == ({FINAL} if RULES[name].network == "X" else set())

@@ -14,11 +14,13 @@ import requests
 from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 
 from bot.model import Account, Network
-from bot.posters import bluesky, mastodon, twitter
-from bot.posters.bluesky_records import POST
-from bot.posters.bluesky_session import session_in
-from bot.posters.keeper import SessionStore
+from bot.posters.bluesky import poster as bluesky
+from bot.posters.bluesky.records import POST
+from bot.posters.bluesky.session import session_in
+from bot.posters.mastodon import poster as mastodon
 from bot.posters.poster import CannotRead, Poster, PostRequest
+from bot.posters.session_store import SessionStore
+from bot.posters.twitter import poster as twitter
 from bot.redact import Redact
 from tests.helpers.http_server import HttpServer, Reply, Request
 from tests.helpers.poster_replies import NOW, json_reply

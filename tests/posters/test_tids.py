@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.delivery.identity import key, record_key
-from bot.posters.tids import CLOCKS, EPOCH, is_tid, tid, time_of
+from bot.posters.bluesky.tids import CLOCKS, EPOCH, is_tid, tid, time_of
 from tests.helpers.paths import SHARED
 
 FILES = SHARED / "api" / "atproto" / "interop" / "syntax"

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from bot.model import Account, Network
-from bot.posters import twitter
 from bot.posters.poster import CannotRead, Outcome, OutcomeKind, Poster, PostRequest, Upload
+from bot.posters.twitter import poster as twitter
 from bot.sandbox import faults
 from bot.sandbox.faults import Fault
 from bot.sandbox.server import Sandbox
@@ -112,8 +112,8 @@ def test_a_redirect_names_where_it_leads_and_no_more(server: HttpServer, poster:
     server.route("/2/tweets", raw_reply(301, b"", headers))
     outcome = poster.publish(ROOT)
     assert "https://moved.example:8443," in outcome.reason
-    assert "base URL" in outcome.mend
-    for text in (outcome.reason, outcome.mend):
+    assert "base URL" in outcome.fix
+    for text in (outcome.reason, outcome.fix):
         assert "secret" not in text
         assert "pw" not in text
     server.route("/2/tweets", raw_reply(301, b"", {"Location": "/login"}))
@@ -261,7 +261,7 @@ def test_what_x_does_not_take_now_is_tried_again_later(
     ]
     for ask in asks:
         outcome = ask()
-        assert (sort_and_refusal(outcome), outcome.until, outcome.mend) == (LATER, None, ""), ask
+        assert (sort_and_refusal(outcome), outcome.until, outcome.fix) == (LATER, None, ""), ask
         assert "try again later" in outcome.reason
     with pytest.raises(CannotRead) as caught:
         poster.look(NOW)
@@ -344,13 +344,13 @@ def test_a_clock_that_is_wrong_is_what_is_to_be_set(
     for outcome in (poster.publish(ROOT), poster.delete("5"), poster.upload(PICTURE)):
         assert sort_and_refusal(outcome) == CREDENTIALS
         assert said in outcome.reason
-        assert outcome.mend.startswith(CLOCK)
+        assert outcome.fix.startswith(CLOCK)
     for ask in (lambda: poster.look(NOW), lambda: poster.read("5"), poster.profile):
         with pytest.raises(CannotRead) as caught:
             ask()
         assert failure(caught.value) == STOPS
         assert said in caught.value.message
-        assert caught.value.mend.startswith(CLOCK)
+        assert caught.value.fix.startswith(CLOCK)
 
 
 @pytest.mark.parametrize(
@@ -372,7 +372,7 @@ def test_a_clock_is_not_blamed_for_everything(
     server.route("/2/tweets", reply)
     outcome = poster.publish(ROOT)
     assert sort_and_refusal(outcome) == expected
-    assert "clock" not in outcome.reason + outcome.mend
+    assert "clock" not in outcome.reason + outcome.fix
 
 
 def test_xs_own_words_are_passed_on_short_and_on_one_line(
@@ -690,7 +690,7 @@ def test_what_cannot_be_read_says_why(  # noqa: PLR0913, PLR0917 - a row of the 
         with pytest.raises(CannotRead) as caught:
             ask()
         assert failure(caught.value) == meant
-        assert bool(caught.value.mend) is caught.value.final
+        assert bool(caught.value.fix) is caught.value.final
         assert str(caught.value).startswith("X cannot be read: ")
         assert caught.value.until == (None if until is None else NOW + timedelta(seconds=until))
         assert caught.value.__cause__ is None
@@ -813,5 +813,5 @@ def test_a_plan_without_reading_says_so_for_good(
     with pytest.raises(CannotRead) as caught:
         live.poster.look(NOW)
     assert failure(caught.value) == expected
-    assert ("TWITTER_READ_BACK=off" in caught.value.mend) is (status == 403)
+    assert ("TWITTER_READ_BACK=off" in caught.value.fix) is (status == 403)
     assert live.poster.publish(ROOT).sort is OutcomeKind.SENT

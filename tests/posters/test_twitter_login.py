@@ -11,10 +11,10 @@ import pytest
 
 from bot.errors import BotError, SettingsError, Unreachable
 from bot.model import Account, Network
-from bot.posters import twitter as posters
 from bot.posters.login import GrantedTokens, PendingLogin, WrongCode
 from bot.posters.poster import OutcomeKind, PostRequest
-from bot.posters.twitter_login import BASE_URL, CONSOLE, begin
+from bot.posters.twitter import poster as posters
+from bot.posters.twitter.login import BASE_URL, CONSOLE, begin
 from bot.sandbox import faults, wire
 from bot.sandbox.script import RequestRecord
 from bot.sandbox.wire import Response
@@ -139,7 +139,7 @@ def test_a_wrong_pin_is_told_from_a_right_one(it: XClient) -> None:
     for wrong in ("0000000", "seven", pin[::-1]):
         with pytest.raises(WrongCode, match="X does not take this PIN: it answers 401") as caught:
             waiting.redeem(wrong)
-        assert "run bot login again" in caught.value.mend
+        assert "run bot login again" in caught.value.fix
     with pytest.raises(WrongCode, match="nothing was pasted"):
         waiting.redeem(" ")
     assert waiting.redeem(pin).who
@@ -160,15 +160,15 @@ def test_an_application_that_x_does_not_know_is_a_wrong_setting(
         begin(key, secret, it.sandbox.url("twitter"), 10.0, it.clock)
     assert "TWITTER_CONSUMER_KEY and TWITTER_CONSUMER_SECRET" in caught.value.message
     assert "(Could not authenticate you)" in caught.value.message
-    assert CONSOLE in caught.value.mend
+    assert CONSOLE in caught.value.fix
 
 
 def test_an_application_that_may_log_nobody_in_is_a_wrong_setting(it: XClient) -> None:
     it.rules.logins.callbacks = frozenset()
     with pytest.raises(SettingsError, match=r"403 \(Callback URL not approved") as caught:
         opened(it)
-    assert "User authentication settings" in caught.value.mend
-    assert "Read and write" in caught.value.mend
+    assert "User authentication settings" in caught.value.fix
+    assert "Read and write" in caught.value.fix
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_what_does_not_answer_as_x_does_is_a_wrong_setting(
     server.route(REQUEST_TOKEN, answer)
     with pytest.raises(SettingsError, match="not as X does") as caught:
         at(server)
-    assert "TWITTER_API_URL" in caught.value.mend
+    assert "TWITTER_API_URL" in caught.value.fix
 
 
 @pytest.mark.parametrize("status", [402, 403, 404, 410])
@@ -196,8 +196,8 @@ def test_tokens_that_may_only_read_are_no_use(it: XClient) -> None:
     with pytest.raises(BotError, match="may only read") as caught:
         dance(it)
     assert not isinstance(caught.value, WrongCode)
-    assert "Read and write" in caught.value.mend
-    assert "again" in caught.value.mend
+    assert "Read and write" in caught.value.fix
+    assert "again" in caught.value.fix
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_a_limit_tells_when_it_ends(it: XClient) -> None:
     fail(it, REQUEST_TOKEN, full.having(("x-rate-limit-reset", reset)))
     with pytest.raises(Unreachable) as caught:
         dance(it)
-    assert caught.value.mend.startswith("Run bot login again after 2026-03-01 12:")
+    assert caught.value.fix.startswith("Run bot login again after 2026-03-01 12:")
 
 
 @pytest.mark.parametrize("path", [REQUEST_TOKEN, ACCESS_TOKEN])

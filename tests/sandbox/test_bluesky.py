@@ -8,12 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from bot.sandbox.bluesky.behaviour import (
-    DEV_ENV,
-    OWN_PDS,
-    SERVERS,
-    BlueskyBehaviour,
-)
+from bot.sandbox.bluesky.behaviour import DEV_ENV, OWN_PDS, SERVERS, BlueskyBehaviour
 from bot.sandbox.bluesky.cids import Cid
 from bot.sandbox.bluesky.lexicons import POST, PROFILE
 from bot.sandbox.bluesky.posts import did_of

@@ -13,6 +13,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot.demo.board import Board
+from bot.demo.serve import listen, served
+from bot.demo.standins import stand_ins
 from bot.model import Network
 from bot.sandbox import faults
 from bot.sandbox.bluesky.rules import BlueskyRules
@@ -20,9 +23,6 @@ from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.multipart import parts
 from bot.sandbox.script import Stage
 from bot.sandbox.server import Sandbox
-from bot.sandbox.web.board import Board
-from bot.sandbox.web.serve import listen, served
-from bot.sandbox.web.standins import stand_ins
 from bot.sandbox.wire import RefusedRequest, Request
 from bot.sandbox.x.rules import XRules
 from tests.helpers.health_checks import SHARED_FIXTURE

@@ -14,9 +14,10 @@ import requests
 from mastodon import Mastodon, MastodonIllegalArgumentError
 from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 
-from bot.sandbox.mastodon import login, ways
+from bot.sandbox.mastodon import login
+from bot.sandbox.mastodon import login_behaviours as ways
 from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, SNAC2, MastodonBehaviour, Software
-from bot.sandbox.mastodon.ways import LoginBehaviour, ways_of
+from bot.sandbox.mastodon.login_behaviours import LoginBehaviour, ways_of
 from bot.sandbox.x.oauth1 import OAuthKeys
 from tests.helpers.paths import SHARED
 from tests.helpers.recorded_answers import differences, load, recorded, schema_errors

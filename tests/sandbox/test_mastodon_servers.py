@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import requests
 
-from bot.posters.undo import html_text
+from bot.posters.plain_text import html_text
 from bot.sandbox.mastodon.behaviour import (
     GOTOSOCIAL,
     GOTOSOCIAL_500,

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from bot.sandbox import faults
 from bot.sandbox.connection import head_of
-from bot.sandbox.doors import Listener
 from bot.sandbox.faults import Fault
+from bot.sandbox.listener import Listener
 from bot.sandbox.mastodon.behaviour import SNAC2
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.script import RequestRecord, Stage
@@ -172,7 +172,7 @@ def test_earlier_lines_come_first_and_a_question_before_them(it: XClient) -> Non
     it.sandbox.script(faults.server_error(502), times=None)
     it.sandbox.decide(decide)
     assert [it.call("GET", "/2/users/me").status_code for _ in range(4)] == [500, 502, 504, 502]
-    it.sandbox.mend()
+    it.sandbox.fix()
     assert it.call("GET", "/2/users/me").status_code == 200
     assert [record.number for record in asked] == [1, 2, 3, 4]
     assert asked[0].stage is Stage.ARRIVED

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.settings import kinds
+from bot.settings import parsers
 from bot.settings.schedule import Schedule, read_line, read_zone
 
 ZONES = (
@@ -453,8 +453,8 @@ def test_a_line_is_kept_as_it_was_written(text: str, line: str) -> None:
 def test_what_is_wrong_with_a_line_is_said(text: str, problem: str) -> None:
     with pytest.raises(ValueError, match=re.escape(problem)):
         read_line(text)
-    with pytest.raises(kinds.InvalidValue, match="is no cron line: "):
-        kinds.cron(text)
+    with pytest.raises(parsers.InvalidValue, match="is no cron line: "):
+        parsers.cron(text)
 
 
 @given(st.one_of(st.text(), st.text("0123456789*/,- @LMONJANw#", max_size=30)))
@@ -469,7 +469,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 def test_a_zone_is_known_by_its_name() -> None:
-    assert read_zone("UTC") == kinds.zone("UTC") == "UTC"
+    assert read_zone("UTC") == parsers.zone("UTC") == "UTC"
     assert read_zone("America/Argentina/Buenos_Aires") == "America/Argentina/Buenos_Aires"
 
 
@@ -490,5 +490,5 @@ def test_a_zone_that_is_meant_is_named(text: str) -> None:
 def test_nothing_else_is_a_zone(text: str) -> None:
     with pytest.raises(ValueError, match="is no time zone"):
         read_zone(text)
-    with pytest.raises(kinds.InvalidValue, match="is no time zone"):
-        kinds.zone(text)
+    with pytest.raises(parsers.InvalidValue, match="is no time zone"):
+        parsers.zone(text)

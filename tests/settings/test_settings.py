@@ -22,21 +22,12 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.digests.urls import is_loopback
 from bot.errors import SettingsError
+from bot.http.urls import is_loopback
 from bot.model import Account, Links, Network, Style, Visibility
-from bot.settings import (
-    CatchUp,
-    LogFormat,
-    Secret,
-    Settings,
-    load,
-    offered,
-    same_papers,
-    table,
-)
-from bot.settings.kinds import InvalidValue, duration
+from bot.settings import CatchUp, LogFormat, Secret, Settings, load, offered, same_papers, table
 from bot.settings.options import TABLE
+from bot.settings.parsers import InvalidValue, duration
 from bot.settings.sources import shown
 
 NAMES = [option.name for option in TABLE]
@@ -411,7 +402,7 @@ def test_every_wrong_value_is_reported_at_once_with_a_mend(tmp_path: Path) -> No
         f"{tmp_path}/bot.toml",
         f"{tmp_path}/bot.toml",
     ]
-    assert "empty means its default" in error.mend
+    assert "empty means its default" in error.fix
 
 
 # Where values stand
@@ -1364,7 +1355,7 @@ def test_an_unknown_account_is_refused_with_the_known_ones(tmp_path: Path) -> No
     with pytest.raises(SettingsError) as caught:
         offered(settings, (), ("science", "fiction", "twitter"))
     assert caught.value.message == 'no account has the name "fiction", "twitter"'
-    assert caught.value.mend == "Known: science."
+    assert caught.value.fix == "Known: science."
     with pytest.raises(SettingsError) as caught:
         offered(settings, (Network.TWITTER,), ("science",))
     assert caught.value.message == "no such account on twitter: science is on mastodon"

@@ -12,7 +12,7 @@ from bot.sandbox.bluesky.behaviour import BlueskyLimits
 from bot.sandbox.bluesky.calls import Call
 from bot.sandbox.bluesky.records import Action
 from bot.sandbox.bluesky.writing import action_of, writes_of
-from bot.sandbox.windows import RateLimit, RateWindow, RateWindows
+from bot.sandbox.rate_limits import RateLimit, RateWindow, RateWindows
 from bot.sandbox.wire import Pairs, RefusedRequest
 
 _POINTS: Mapping[Action, int] = {Action.CREATE: 3, Action.UPDATE: 2, Action.DELETE: 1}

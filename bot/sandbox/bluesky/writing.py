@@ -164,7 +164,7 @@ def _bad_key(collection: str, reason: str) -> Response:
 def _check_commit_swap(pds: Pds, repo: str, call: Call) -> None:
     head = pds.records.head(repo)
     if call.text("swapCommit") not in ("", str(head.cid)):
-        raise RefusedRequest(says.bad_swap("RepositoryCommit", head.cid))
+        raise RefusedRequest(says.bad_swap("Commit", head.cid))
 
 
 def _commit(pds: Pds, repo: str, writes: Sequence[Write], call: Call) -> RepositoryCommit:

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from types import MappingProxyType
 
 from bot.sandbox.mastodon.behaviour import MastodonBehaviour, Resets
-from bot.sandbox.windows import RateWindow
+from bot.sandbox.rate_limits import RateWindow
 from bot.sandbox.wire import Pairs, Response, reply
 
 _HTML = (("content-type", "text/html; charset=utf-8"),)

@@ -15,9 +15,9 @@ from itertools import count
 from urllib.parse import parse_qsl, urlsplit
 
 from bot.sandbox.mastodon import answers as says
+from bot.sandbox.mastodon.login_behaviours import LoginBehaviour
 from bot.sandbox.mastodon.reading import HOME, LISTING, STATUS, STATUSES, path_of
-from bot.sandbox.mastodon.ways import LoginBehaviour
-from bot.sandbox.windows import RateLimit
+from bot.sandbox.rate_limits import RateLimit
 from bot.sandbox.wire import Json, RefusedRequest, Request, Response, reply
 
 APPS = "/api/v1/apps"

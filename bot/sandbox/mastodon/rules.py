@@ -21,13 +21,13 @@ from bot.sandbox.mastodon.behaviour import (
     Resets,
 )
 from bot.sandbox.mastodon.login import APPS, REGISTRATIONS, MastodonLogins
+from bot.sandbox.mastodon.login_behaviours import ways_of
 from bot.sandbox.mastodon.media import MEDIUM, UPLOAD, MastodonMedia
 from bot.sandbox.mastodon.pages import ProfilePage
 from bot.sandbox.mastodon.posting import Form, check, form, language
 from bot.sandbox.mastodon.reading import HOME, LISTING, STATUS, STATUSES, path_of
-from bot.sandbox.mastodon.ways import ways_of
+from bot.sandbox.rate_limits import RateLimit, RateWindows
 from bot.sandbox.service import Stored
-from bot.sandbox.windows import RateLimit, RateWindows
 from bot.sandbox.wire import RefusedRequest, Request, Response, reply
 
 TOKEN = "sandbox-mastodon-token"  # noqa: S105 - opens nothing but the sandbox

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from html import escape
 
-from bot.formatter.entities import Entity, EntityKind, entities
+from bot.formatter.x.entities import Entity, EntityKind, entities
 from bot.sandbox.mastodon.behaviour import Markup
 
 _DISPLAYED = 30

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from types import MappingProxyType
 
-from bot.sandbox.windows import RateWindow
+from bot.sandbox.rate_limits import RateWindow
 from bot.sandbox.wire import Json, Pairs, Response, reply
 
 _PROBLEMS = "https://api.twitter.com/2/problems/"

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from bot.formatter.entities import cashtags, mentions, urls
 from bot.formatter.limits import twitter_length
+from bot.formatter.x.entities import cashtags, mentions, urls
 from bot.sandbox.service import Stored
 from bot.sandbox.wire import RefusedRequest, Request
 from bot.sandbox.x import answers as says

@@ -14,9 +14,9 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from bot.sandbox.ids import x_ids
+from bot.sandbox.rate_limits import RateLimit, RateWindows
 from bot.sandbox.rewrites import rewritten, stamped
 from bot.sandbox.service import Stored
-from bot.sandbox.windows import RateLimit, RateWindows
 from bot.sandbox.wire import Json, Pairs, RefusedRequest, Request, Response, reply
 from bot.sandbox.x import answers as says
 from bot.sandbox.x.behaviour import Paging, XBehaviour

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from bot.formatter.entities import Entity, EntityKind, entities
+from bot.formatter.x.entities import Entity, EntityKind, entities
 from bot.sandbox.service import Stored
 from bot.sandbox.wire import Json
 from bot.sandbox.x.behaviour import FieldNames

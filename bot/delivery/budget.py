@@ -1,0 +1,99 @@
+"""What a thread would cost, against what may be spent in a month."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol
+
+from bot.formatter.x.prices import PRICES
+from bot.ledger.rows import Spending
+from bot.model import Account, Media
+from bot.posters.poster import Poster, RemotePost
+
+if TYPE_CHECKING:
+    from bot.ledger.store import Ledger
+
+_COUNTED = "month counted"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRefusal:
+    """Why a thread is not begun, and when it may be."""
+
+    reason: str
+    until: datetime
+
+
+class Priced(Protocol):
+    """What a post costs by: a planned one, or one in the ledger."""
+
+    @property
+    def text(self) -> str:
+        """Its words."""
+        ...
+
+    @property
+    def media(self) -> tuple[Media, ...]:
+        """Its pictures."""
+        ...
+
+
+def over_budget(
+    ledger: Ledger, poster: Poster, account: Account, posts: Sequence[Priced], now: datetime
+) -> BudgetRefusal | None:
+    """Whether a thread of these posts could pass the account's budget; None where it cannot.
+
+    Counted are its posts and pictures, and one reading of each post. The month is what the ledger
+    knows of it: see `count_month`.
+    """
+    if account.monthly_budget is None:
+        return None
+    cost = sum((poster.cost(post.text) for post in posts), Decimal(0))
+    cost += PRICES.own_post * len(posts)
+    cost += PRICES.media_metadata * sum(len(post.media) for post in posts)
+    spent = ledger.spent(account.name, month_of(now))
+    if spent + cost <= account.monthly_budget:
+        return None
+    return BudgetRefusal(
+        f"the thread costs ${cost:.2f}, ${spent:.2f} of this month's ${account.monthly_budget:.2f} "
+        "is spent: it is not begun (TWITTER_MONTHLY_BUDGET, or TWITTER_LINKS=closing to make it "
+        "cheaper)",
+        next_month(now),
+    )
+
+
+def count_month(
+    ledger: Ledger, poster: Poster, account: Account, now: datetime
+) -> tuple[RemotePost, ...]:
+    """Once a month and ledger, add what the account posted in it and the ledger does not know.
+
+    Returns what was read; nothing where that is counted already, or the account has no budget.
+    Raises CannotRead.
+    """
+    start = month_of(now)
+    counted_to = ledger.get_fact(account.name, _COUNTED) or ""
+    if account.monthly_budget is None or counted_to >= start.isoformat():
+        return ()
+    look = poster.look(start)
+    known = ledger.spent(account.name, start)
+    counted = sum((poster.cost(post.text) for post in look.posts), Decimal(0))
+    if counted > known:
+        ledger.spend(Spending(account.name, now, "counted", counted - known))
+    if look.cost:
+        ledger.spend(Spending(account.name, now, "read", look.cost))
+    ledger.set_fact(account.name, _COUNTED, start.isoformat())
+    return look.posts
+
+
+def month_of(now: datetime) -> datetime:
+    """The beginning of the month, UTC."""
+    return datetime(now.year, now.month, 1, tzinfo=UTC)
+
+
+def next_month(now: datetime) -> datetime:
+    """The beginning of the next month, UTC."""
+    year, month = divmod(now.year * 12 + now.month, 12)
+    return datetime(year, month + 1, 1, tzinfo=UTC)

@@ -1,0 +1,97 @@
+"""What a record of Bluesky says beside its text: links, tags, a card, words for pictures. Pure.
+
+Whoever wrote a record may have written nonsense into it; what makes no sense is left out, as apps
+do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from bot.output.page.pieces import Stretch, safe
+from bot.output.page.views import Leaf
+from bot.sandbox.bluesky.cbor import Data
+from bot.sandbox.bluesky.data import blob_of
+
+_FACET = "app.bsky.richtext.facet"
+_EXTERNAL = "app.bsky.embed.external"
+_IMAGES = "app.bsky.embed.images"
+
+
+@dataclass(frozen=True, slots=True)
+class Trimmings:
+    """What comes with a text: where its links and tags are, a card, the words for files by id."""
+
+    stretches: Sequence[Stretch] = ()
+    leaf: Leaf | None = None
+    alts: Mapping[str, str] = field(default_factory=dict)
+
+
+def trimmings(value: Mapping[str, Data]) -> Trimmings:
+    """Read a post's record (lexicon app.bsky.feed.post)."""
+    embed = _map(value.get("embed"))
+    return Trimmings(
+        tuple(_stretches(_text(value.get("text")), value.get("facets"))),
+        _leaf(_map(embed.get("external"))) if embed.get("$type") == _EXTERNAL else None,
+        dict(_alts(embed.get("images"))) if embed.get("$type") == _IMAGES else {},
+    )
+
+
+def _stretches(text: str, facets: Data) -> Iterator[Stretch]:
+    """In order, none across another; facets count bytes of UTF-8, stretches code points."""
+    found = sorted(filter(None, (_stretch(text, each) for each in _list(facets))))
+    at = 0
+    for start, end, address in found:
+        if start >= at:
+            yield start, end, address
+            at = end
+
+
+def _stretch(text: str, facet: Data) -> Stretch | None:
+    index = _map(_map(facet).get("index"))
+    start, end = (_place(text, index.get(name)) for name in ("byteStart", "byteEnd"))
+    if start is None or end is None or start >= end:
+        return None
+    for feature in map(_map, _list(_map(facet).get("features"))):
+        if feature.get("$type") == f"{_FACET}#link":
+            return start, end, _text(feature.get("uri"))
+        if feature.get("$type") == f"{_FACET}#tag":
+            return start, end, ""
+    return None
+
+
+def _place(text: str, at: Data) -> int | None:
+    """The code point that begins at a byte; None where none does."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    if not isinstance(at, int) or not 0 <= at <= len(encoded):
+        return None
+    try:
+        return len(encoded[:at].decode("utf-8", "surrogatepass"))
+    except UnicodeDecodeError:
+        return None
+
+
+def _leaf(card: Mapping[str, Data]) -> Leaf:
+    href = safe(_text(card.get("uri")))
+    host = urlsplit(href).hostname or ""
+    return Leaf(_text(card.get("title")), _text(card.get("description")), host, href)
+
+
+def _alts(images: Data) -> Iterator[tuple[str, str]]:
+    for image in map(_map, _list(images)):
+        if found := blob_of(image.get("image")):
+            yield str(found[0]), _text(image.get("alt"))
+
+
+def _map(value: Data) -> Mapping[str, Data]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Data) -> Sequence[Data]:
+    return value if isinstance(value, list) else ()
+
+
+def _text(value: Data) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,142 @@
+"""The table of the networks that stand in: their rules, how they look, how a bot gets to them.
+
+Another network is another function in `TABLE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.demo.records import Trimmings, trimmings
+from bot.formatter.limits import LIMITS
+from bot.model import Network
+from bot.sandbox.bluesky.cids import Cid
+from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules
+from bot.sandbox.mastodon.rules import MastodonRules
+from bot.sandbox.service import NetworkService, Stored
+from bot.sandbox.uploads import Medium
+from bot.sandbox.x.rules import XRules
+
+Clock = Callable[[], datetime]
+
+
+def _plain(post: Stored) -> Trimmings:
+    del post
+    return Trimmings()
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """One network on this machine, and its one account.
+
+    `creates` is the path that posts are sent to, `environ` gives the variables that lead a bot
+    there from the address it is served at. `upload` gives a file received by its id, `trimmings`
+    what a post says beside its text, for a network that finds no links in it by itself.
+    """
+
+    network: Network
+    rules: NetworkService
+    limit: int
+    name: str
+    handle: str
+    bio: str
+    creates: str
+    environ: Callable[[str], Mapping[str, str]]
+    upload: Callable[[str], Medium | None]
+    trimmings: Callable[[Stored], Trimmings] = _plain
+    badge: str = ""
+
+
+def stand_ins(clock: Callable[[Network], Clock]) -> tuple[StandIn, ...]:
+    """Make every network of the table, each with its own clock."""
+    return tuple(make(clock(network)) for network, make in TABLE.items())
+
+
+def _x(clock: Clock) -> StandIn:
+    rules = XRules(clock)
+    keys = rules.keys
+
+    def environ(url: str) -> Mapping[str, str]:
+        return {
+            "TWITTER_API_URL": url,
+            "TWITTER_CONSUMER_KEY": keys.consumer_key,
+            "TWITTER_CONSUMER_SECRET": keys.consumer_secret,
+            "TWITTER_ACCESS_TOKEN": keys.access_token,
+            "TWITTER_ACCESS_TOKEN_SECRET": keys.access_token_secret,
+        }
+
+    return StandIn(
+        Network.TWITTER,
+        rules,
+        rules.behaviour.max_weight,
+        "Paper Digest",
+        f"@{rules.username}",
+        "A stand-in for X: nobody else sees this.",
+        "/2/tweets",
+        environ,
+        rules.uploads.get,
+    )
+
+
+def _mastodon(clock: Clock) -> StandIn:
+    rules = MastodonRules(clock)
+
+    def environ(url: str) -> Mapping[str, str]:
+        return {"MASTODON_API_BASE_URL": url, "MASTODON_ACCESS_TOKEN": rules.token}
+
+    return StandIn(
+        Network.MASTODON,
+        rules,
+        rules.behaviour.max_characters,
+        "Paper Digest",
+        f"@{rules.profile.username}@sandbox",
+        "A stand-in for Mastodon: nobody else sees this.",
+        "/api/v1/statuses",
+        environ,
+        rules.uploads.get,
+        badge="Automated",
+    )
+
+
+def _bluesky(clock: Clock) -> StandIn:
+    rules = BlueskyRules(clock)
+
+    def environ(url: str) -> Mapping[str, str]:
+        return {
+            "BLUESKY_HANDLE": rules.handle,
+            "BLUESKY_APP_PASSWORD": APP_PASSWORD,
+            "BLUESKY_SERVICE_URL": url,
+        }
+
+    def upload(media_id: str) -> Medium | None:
+        try:
+            blob = rules.pds.blobs.get(Cid.parse(media_id))
+        except ValueError:
+            return None
+        return Medium(media_id, blob.data, blob.mime, blob.uploaded) if blob else None
+
+    def beside(post: Stored) -> Trimmings:
+        record = rules.record(post.id)
+        return trimmings(record.value) if record else Trimmings()
+
+    return StandIn(
+        Network.BLUESKY,
+        rules,
+        LIMITS[Network.BLUESKY],
+        "Paper Digest",
+        f"@{rules.handle}",
+        "A stand-in for Bluesky: nobody else sees this.",
+        "/xrpc/com.atproto.repo.putRecord",
+        environ,
+        upload,
+        beside,
+    )
+
+
+TABLE: Mapping[Network, Callable[[Clock], StandIn]] = {
+    Network.TWITTER: _x,
+    Network.MASTODON: _mastodon,
+    Network.BLUESKY: _bluesky,
+}

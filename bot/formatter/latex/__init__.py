@@ -1,0 +1,1 @@
+"""LaTeX in titles, names and abstracts, written as plain text."""

@@ -1,0 +1,1 @@
+"""What X makes of a text: links, mentions, hashtags, and what they cost."""

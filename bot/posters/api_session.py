@@ -1,0 +1,233 @@
+"""One connection to one network: carries an SDK's requests and keeps what came of each.
+
+What the SDKs lack or get wrong is settled here, beneath them: another base URL, one deadline for a
+whole answer, no redirects, no second request within a call, and the answer as it came. requests and
+urllib3 repeat nothing by themselves (retries 0). A kept connection that the server has closed is
+replaced before anything is written to it; one that dies later leaves the request's fate open.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.poolmanager import PoolManager
+
+from bot.http.error_messages import TooLarge, chain, is_broken, words
+from bot.http.urls import is_local
+from bot.http.watched_pool import RequestWatch, pools
+from bot.posters.answers import Exchange, Reply, TransportResult
+from bot.redact import Redact
+
+_CAP = 2_000_000
+_CAP_OF_REFUSAL = 65_536
+"""Bytes of an answer, decoded; a refusal is read so far, since its beginning says what it is."""
+_TALKATIVE = (
+    "oauthlib.oauth1.rfc5849",
+    "oauthlib.oauth1.rfc5849.signature",
+    "requests_oauthlib.oauth1_auth",
+    "requests_oauthlib.oauth1_session",
+    "tweepy.client",
+    "urllib3.connection",
+    "urllib3.connectionpool",
+    "urllib3.util.retry",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrlRewrite:
+    """The address an SDK has built in, and the one its requests are signed for."""
+
+    built_in: str
+    signed: str
+
+
+class ApiSession:
+    """A requests session for an SDK, to `base` and nowhere else, whose every call is watched.
+
+    `timeout` is in seconds, from asking to the last byte of the answer. `secrets`, and what
+    `redact` knows, are taken out of every answer, should a server repeat them. Not for two threads
+    at once.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - where to, how long, and what is not to be seen
+        self,
+        base: str,
+        timeout: float,
+        secrets: Sequence[str] = (),
+        detour: BaseUrlRewrite | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        redact: Redact | None = None,
+    ) -> None:
+        redact = redact or Redact()
+        redact.add(*secrets)
+        self._adapter = _Adapter(timeout, redact, clock)
+        self.session: requests.Session = _SdkSession(base, detour)
+        self.session.mount("https://", self._adapter)
+        self.session.mount("http://", self._adapter)
+
+    def send_once(self, ask: Callable[[], object], *, fresh: bool = False) -> Exchange:
+        """Call `ask`, which makes one request of the session, and return what came of that.
+
+        What `ask` returns is not looked at, and what it raises only where there is no answer. With
+        `fresh` the request gets a connection of its own: servers close a kept one without a word,
+        and a request that meets such an end may have been carried out.
+        """
+        if fresh:
+            self._adapter.disconnect()
+        for name in _TALKATIVE:
+            logging.getLogger(name).addFilter(_discreet)
+        self._adapter.start()
+        unmade = _unmade(None)
+        try:
+            ask()
+        except Exception as error:  # noqa: BLE001 - nothing an SDK may raise undoes an answer
+            unmade = _unmade(error)
+        return self._adapter.exchange() or unmade
+
+    def send_repeatable(self, ask: Callable[[], object]) -> Exchange:
+        """See `send_once`. A request that is safe to repeat is repeated if a connection broke.
+
+        The second request gets a connection of its own.
+        """
+        exchange = self.send_once(ask)
+        return self.send_once(ask, fresh=True) if exchange.broke else exchange
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self.session.close()
+
+
+def _discreet(record: logging.LogRecord) -> bool:
+    """Keep back what these loggers write of headers: in DEBUG lines ours, and so tokens.
+
+    In warnings they quote what a server sent, which may repeat them. A filter rather than a level:
+    it holds whatever level anyone sets, before or after.
+    """
+    return record.levelno > logging.WARNING
+
+
+class _SdkSession(requests.Session):
+    """Takes the detour. Redirects it would follow: the adapter lets no second request through."""
+
+    def __init__(self, base: str, detour: BaseUrlRewrite | None) -> None:
+        super().__init__()
+        self._base = base
+        self._detour = detour
+        # A proxy of the environment has nothing to do with this machine itself.
+        self.trust_env = not is_local(base)
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        detour = self._detour
+        if detour is None:
+            return super().prepare_request(request)
+        request.url = request.url.replace(detour.built_in, detour.signed, 1)
+        prepared = super().prepare_request(request)
+        prepared.url = (prepared.url or "").replace(detour.signed, self._base, 1)
+        return prepared
+
+
+class _Adapter(HTTPAdapter):
+    """Lets one request a call through, once, and reads its answer to the end."""
+
+    def __init__(self, timeout: float, redact: Redact, clock: Callable[[], float]) -> None:
+        self._timeout = timeout
+        self._redact = redact
+        self._watch = RequestWatch(clock)
+        self._pools = pools(self._watch)
+        self.start()
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False) -> None:  # type: ignore[override]  # noqa: FBT001, FBT002 - requests calls it so
+        self.poolmanager = PoolManager(connections, maxsize=maxsize, block=block)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str) -> PoolManager:  # type: ignore[override]
+        manager: PoolManager = super().proxy_manager_for(proxy)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    def start(self) -> None:
+        """Begin a call, which may send one request."""
+        self._watch.start(self._timeout)
+        self._sends = 0
+        self._reply: Reply | None = None
+        self._problem = ""
+        self._broke = False
+
+    def exchange(self) -> Exchange | None:
+        """Return what came of the call; None where it made no request."""
+        if self._reply is not None:
+            return Exchange(TransportResult.ANSWERED, self._reply)
+        if not self._sends:
+            return None
+        fate = TransportResult.LOST if self._watch.began else TransportResult.UNSENT
+        return Exchange(fate, None, self._problem, broke=self._broke)
+
+    def disconnect(self) -> None:
+        """Close the connections that are kept; another request makes others."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 - it is no mapping to iterate over
+                manager.pools[key].close()
+            manager.clear()
+
+    def close(self) -> None:
+        """Close the connections; urllib3 by itself leaves that to the garbage collector."""
+        self.disconnect()
+        super().close()
+
+    def send(  # noqa: PLR0913, PLR0917 - requests calls it so
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,  # noqa: ARG002, FBT001, FBT002 - (the same)
+        timeout: object = None,  # noqa: ARG002 - the SDKs give none, or one of their own
+        verify: bool | str = True,  # noqa: FBT001, FBT002 - requests calls it so
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        self._sends += 1
+        if self._sends > 1:
+            raise requests.RequestException("only one request belongs to one call")
+        bound = (self._timeout, self._timeout)
+        try:
+            response = super().send(request, True, bound, verify, cert, proxies)  # noqa: FBT003
+            with response:
+                self._reply = self._whole(response)
+        except Exception as error:
+            # Its words alone: the error itself would hold on to the connection.
+            self._problem = words(error, self._timeout)
+            self._broke = is_broken(error)
+            raise
+        # The SDK would read the body again, and turn it into objects that nobody looks at: on a
+        # thread of 24 posts that is 2.4 ms each, so of what worked it gets an empty one.
+        body = io.BytesIO(b"{}" if self._reply.ok else self._reply.body)
+        response.raw = urllib3.HTTPResponse(body, preload_content=False)
+        return response
+
+    def _whole(self, response: requests.Response) -> Reply:
+        if response.ok:
+            body: bytes = response.raw.read(_CAP + 1, decode_content=True)
+        else:
+            body = response.raw.read(_CAP_OF_REFUSAL, decode_content=True)
+        if len(body) > _CAP:
+            raise TooLarge
+        return redacted(Reply(response.status_code, dict(response.headers), body), self._redact)
+
+
+def redacted(reply: Reply, redact: Redact) -> Reply:
+    """Return the answer without secrets; its headers' names in lower case."""
+    headers = {redact(name.lower()): redact(value) for name, value in reply.headers.items()}
+    return Reply(reply.status, headers, redact.data(reply.body))
+
+
+def _unmade(error: Exception | None) -> Exchange:
+    """Return what came of a call that never got as far as a request: nobody planned for that."""
+    if any(isinstance(link, UnicodeError) for link in chain(error)):
+        return Exchange(TransportResult.UNFIT, None, "its text cannot be encoded")
+    return Exchange(TransportResult.LOST, None, f"no request was made ({type(error).__name__})")

@@ -1,0 +1,1 @@
+"""Bluesky: its API (XRPC) over plain HTTP."""

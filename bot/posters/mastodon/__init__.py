@@ -1,0 +1,1 @@
+"""Mastodon and the other servers with its API, through mastodon.py."""

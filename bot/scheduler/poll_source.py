@@ -1,0 +1,145 @@
+"""Asking the source, again and again: what it gave last is kept, what it refuses is asked later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from threading import Lock
+
+from bot.digests.result import Memory, Source, SourceOutcome, SourceResult
+from bot.errors import Nowhere
+from bot.scheduler.decide import DAY, PassRules, is_to_come
+from bot.scheduler.problems import PATIENCE_WITH_SOURCE
+from bot.settings.options import CatchUp
+
+FIRST_RETRY = timedelta(minutes=1)
+LONGEST_RETRY = timedelta(minutes=30)
+
+_PAGE = 20
+_PAGES = 25
+_FIRST_WINDOW = 8  # days
+_FAILED = (SourceOutcome.MALFORMED, SourceOutcome.UNREACHABLE)
+
+
+def growing(
+    failures: int, first: timedelta = FIRST_RETRY, longest: timedelta = LONGEST_RETRY
+) -> timedelta:
+    """How long to wait after so many failures in a row, from 1: `first`, doubled up to `longest`.
+
+    >>> [growing(n) // FIRST_RETRY for n in (1, 2, 5, 6, 999)]
+    [1, 2, 16, 30, 30]
+    """
+    doublings = min(failures - 1, 10)
+    return min(first * (1 << doublings), longest)
+
+
+@dataclass(slots=True)
+class SourcePoller:
+    """The source as the worker knows it. Any thread may call `candidates`."""
+
+    source: Source
+    rules: PassRules
+    clock: Callable[[], datetime]
+    gave: bool = field(default=False, init=False)
+    """Whether there was a digest once, so that it is a failure if there is none."""
+    latest: SourceResult | None = field(default=None, init=False)
+    failing_since: datetime | None = field(default=None, init=False)
+    _failures: int = field(default=0, init=False)
+    _turn: Lock = field(default_factory=Lock, init=False)
+    _memory: Memory = field(default_factory=dict, init=False)
+    _missed: dict[tuple[date, int], tuple[SourceResult, ...]] = field(
+        default_factory=dict, init=False
+    )
+
+    def ask(self) -> SourceResult:
+        """Read the newest digest; where nothing has changed, what was read before."""
+        reading = self.source.latest(self._memory)
+        self._memory = reading.memory
+        self._missed.clear()
+        if reading.outcome is SourceOutcome.UNCHANGED and self.latest is not None:
+            reading = self.latest
+        if reading.outcome is SourceOutcome.UNREACHABLE:
+            self._failures += 1
+        else:
+            self._failures = 0
+            self.latest = reading
+        is_gone = reading.outcome is SourceOutcome.NONE and (
+            self.gave or isinstance(reading.problem, Nowhere)
+        )
+        failed = is_gone or reading.outcome in _FAILED
+        self.failing_since = (self.failing_since or self.clock()) if failed else None
+        return reading
+
+    def retry(self) -> datetime | None:
+        """When to ask again a source that did not answer; None where it did."""
+        return self.clock() + growing(self._failures) if self._failures else None
+
+    def candidates(self, reading: SourceResult, last_day: date | None) -> tuple[SourceResult, ...]:
+        """The digests that an account may have which had its last one of `last_day`.
+
+        That is the newest; all that were missed, where these are made up for; and where the newest
+        is of no use, or could not be read for long, those before it.
+        """
+        if reading.outcome is SourceOutcome.UNREACHABLE and not self._fails_for_long():
+            return (reading,)
+        if self.rules.catch_up is CatchUp.ALL and last_day is not None:
+            # another of its day may have come later
+            missed = self._all_since(last_day - DAY)
+            return (*missed, *([reading] if not missed or not self._is_usable(reading) else []))
+        if self._is_usable(reading):
+            return (reading,)
+        return (*self._newest(last_day), reading)
+
+    def _fails_for_long(self) -> bool:
+        since = self.failing_since
+        return since is not None and self.clock() - since >= PATIENCE_WITH_SOURCE
+
+    def _all_since(self, day: date) -> tuple[SourceResult, ...]:
+        """What came after a day, oldest first: so much that something of it is of use."""
+        found: tuple[SourceResult, ...] = ()
+        for _ in range(_PAGES):
+            page = self._since(day, _PAGE)
+            found = (*found, *page)
+            days = [each.digest.day for each in page if each.digest]
+            if (
+                len(page) < _PAGE
+                or any(map(self._is_usable, page))
+                or max(days, default=day) <= day
+            ):
+                break
+            day = max(days)
+        return found
+
+    def _newest(self, last_day: date | None) -> tuple[SourceResult, ...]:
+        """The digests of late that an account may have; further back if none of them is of use."""
+        today = self.clock().date()
+        # days run ahead of publication; and none before the last one is of use
+        oldest = (self.clock() - self.rules.max_age - 3 * DAY).date()
+        oldest = max(oldest, last_day - DAY) if last_day else oldest
+        found: tuple[SourceResult, ...] = ()
+        back = _FIRST_WINDOW
+        while not any(map(self._is_usable, found)):
+            day = max(today - back * DAY, oldest)
+            found = self._since(day, _PAGE + back)
+            if day == oldest:
+                break
+            back *= 2
+        return found
+
+    def _since(self, day: date, most: int) -> tuple[SourceResult, ...]:
+        """Ask the source, once in a pass: accounts mostly had the same."""
+        key = (day, most)
+        with self._turn:  # accounts are served side by side
+            if key not in self._missed:
+                self._missed[key] = self.source.since(day, most)
+            return self._missed[key]
+
+    def _is_usable(self, reading: SourceResult) -> bool:
+        """Whether this is a digest that may be published, its age aside."""
+        digest = reading.digest
+        if digest is None or reading.outcome not in (SourceOutcome.FOUND, SourceOutcome.STALE):
+            return False
+        if digest.slug in self.rules.skip:
+            return False
+        return not digest.draft and bool(digest.papers) and not is_to_come(digest, self.clock())
