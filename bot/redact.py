@@ -50,11 +50,12 @@ class Redact:
     secrets of their own, since errors quote a path without its host. Work is linear in the text.
     """
 
-    __slots__ = ("_forms", "_sessions")
+    __slots__ = ("_forms", "_searched", "_sessions")
 
     def __init__(self, *secrets: str) -> None:
         self._forms: dict[bytes, bool] = {}
         self._sessions: dict[str, dict[bytes, bool]] = {}
+        self._searched: tuple[tuple[bytes, bytes], ...] = ()
         self.add(*secrets)
 
     def __repr__(self) -> str:
@@ -66,6 +67,7 @@ class Redact:
         self._forms = self._forms | {
             form: mark for secret in secrets for form, mark in _known_by(secret).items()
         }
+        self._prepare()
 
     def add_passing(self, *secrets: str) -> None:
         """Know these, too, until `_MOST_PASSING` others came: the tokens of sessions."""
@@ -73,6 +75,18 @@ class Redact:
         if new:
             known = [*self._sessions.items(), *new.items()]
             self._sessions = dict(known[-_MOST_PASSING:])
+            self._prepare()
+
+    def _prepare(self) -> None:
+        """Split each form into the head that is searched for and the rest that is compared."""
+        forms = self._forms
+        for more in self._sessions.values():
+            forms = forms | more
+        lengths = {
+            form: _SHORTEST_CUT if is_cuttable and len(form) >= _CUTTABLE else len(form)
+            for form, is_cuttable in forms.items()
+        }
+        self._searched = tuple((form[:head], form[head:]) for form, head in lengths.items())
 
     def __call__(self, text: str) -> str:
         """Return `text` without secrets."""
@@ -86,15 +100,14 @@ class Redact:
         JSON stays JSON: what is replaced lies within its texts, and begins and ends with whole
         characters.
         """
-        forms, view = self._forms, data
-        for more in self._sessions.values():
-            forms = forms | more
+        searched, view = self._searched, data
         maps: list[tuple[Sequence[int], Sequence[int]]] = []
         spans: list[tuple[int, int]] = []
-        for depth in range(_DEPTH + 1 if forms else 0):
+        for depth in range(_DEPTH + 1 if searched else 0):
             folded = view.translate(_ALIKE)
-            for form, is_cuttable in forms.items():
-                spans += [_origin(span, maps) for span in _found(folded, form, is_cuttable)]
+            for head, rest in searched:
+                if head in folded:
+                    spans += [_origin(span, maps) for span in _found(folded, head, rest)]
             if depth == _DEPTH or not _ESCAPE.search(view):
                 break
             view, *mapping = _unescaped(view)
@@ -154,9 +167,7 @@ def _forms(secret: bytes) -> Iterator[bytes]:
         yield b64encode(bytes(before) + secret)[before + bool(before) : whole].translate(_ALIKE)
 
 
-def _found(view: bytes, form: bytes, is_cuttable: bool) -> Iterator[tuple[int, int]]:  # noqa: FBT001 - the mark of a form
-    head = form[:_SHORTEST_CUT] if is_cuttable and len(form) >= _CUTTABLE else form
-    rest = form[len(head) :]
+def _found(view: bytes, head: bytes, rest: bytes) -> Iterator[tuple[int, int]]:
     start = view.find(head)
     while start >= 0:
         end = start + len(head)
