@@ -17,6 +17,7 @@ from bot.errors import BotError, Malformed, NoDigest
 from bot.http.page import SIZE_CAP
 
 HEAD_SIZE = 65_536
+_ADVICE = "begin their names with the day, like 2021-06-22---Hot-Papers.md"
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -138,7 +139,8 @@ class _Search:
         """Sort files of one day, the last one published last; first what cannot be opened."""
         if len(names) < 2:  # noqa: PLR2004 - one is in order
             return names
-        heads = [(self._head(name), name) for name in names]
+        opened = self._few(sorted(names, reverse=True), "keep one file for each day")
+        heads = [(self._head(name), name) for name in opened]
         heads.sort(key=lambda pair: (pair[0] is not None, _published(pair[0]), pair[1]))
         return [name for _, name in heads]
 
@@ -168,11 +170,10 @@ class _Search:
             if found and found.day:
                 yield found.day.isoformat(), name
 
-    def _few(self, names: Sequence[str]) -> Sequence[str]:
-        """As many as may be opened; a warning where that leaves some out."""
+    def _few(self, names: Sequence[str], advice: str = _ADVICE) -> Sequence[str]:
+        """Return as many names as may be opened, and warn where that leaves some out."""
         patience = self._shelf.patience
         if left := len(names[patience:]):
-            advice = "begin their names with the day, like 2021-06-22---Hot-Papers.md"
             self._warn(f"{self._shelf.where}: {left} files were not looked into; {advice}")
         return names[:patience]
 

@@ -139,14 +139,14 @@ def _github(spec: str, access: _Access) -> DigestFinder:
     from bot.digests.github import repository
     from bot.digests.search import StoredDigests
     from bot.http.fetch import Web
-    from bot.http.urls import refusal, shown
+    from bot.http.urls import host_of, refusal, shown
 
     if problem := refusal(access.github_api_url):
         value = shown(access.github_api_url)
         raise SettingsError(f"BOT_GITHUB_API_URL is {value!r}: {problem}", f"Like {GITHUB}.")
     if re.search(r"[^!-~]", access.github_token):
         raise SettingsError("GITHUB_TOKEN holds a space or another character that no token has")
-    web = Web(access.timeout, access.clock)
+    web = Web(access.timeout, access.clock, own=host_of(access.github_api_url))
     shelf = repository(spec, web, access.github_api_url, access.github_token)
     if shelf is None:
         raise _wrong(spec, "it is not of the shape github:owner/repo/folder@ref")
@@ -156,11 +156,11 @@ def _github(spec: str, access: _Access) -> DigestFinder:
 def _page(spec: str, access: _Access, name: str = "BOT_DIGESTS") -> DigestFinder:
     from bot.digests.url import UrlSource
     from bot.http.fetch import Web
-    from bot.http.urls import refusal, shown
+    from bot.http.urls import host_of, refusal, shown
 
     if problem := refusal(spec):
         raise _wrong(shown(spec), problem, name)
-    return UrlSource(spec, Web(access.timeout, access.clock))
+    return UrlSource(spec, Web(access.timeout, access.clock, own=host_of(spec)))
 
 
 def _local(spec: str, access: _Access) -> DigestFinder:

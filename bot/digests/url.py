@@ -24,7 +24,7 @@ from bot.digests.result import (
 from bot.errors import Malformed, NoDigest
 from bot.http.fetch import Web
 from bot.http.streamed_answer import StreamedAnswer
-from bot.http.urls import printable, refusal, shown
+from bot.http.urls import printable, shown
 
 _ACCEPT = (
     "text/markdown, application/rss+xml, application/atom+xml, application/xml;q=0.9,"
@@ -130,7 +130,7 @@ class UrlSource:
             return replace(reading, warnings=(note, *reading.warnings))
 
     def _fetched(self, url: str) -> str:
-        if problem := refusal(url):
+        if problem := self.web.refusal(url):
             raise NoDigest(f"{shown(url)}: this is not fetched: {problem}")
         with self.web.get(url, accept=_ACCEPT) as answer:
             answer.raise_for_status()

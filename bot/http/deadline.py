@@ -24,12 +24,19 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.poolmanager import PoolManager
 
 from bot.errors import Unreachable
+from bot.http.urls import is_public
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 Left = Callable[[], float]
 """Seconds until the deadline; nothing or less once it is past."""
+MayBePrivate = Callable[[str], bool]
+"""Tells whether a host may have an address of this machine or of a private network."""
+
+
+class NotPublic(OSError):
+    """A host that must be public has an address of this machine or of a private network."""
 
 
 class DeadlineAdapter(HTTPAdapter):
@@ -38,8 +45,8 @@ class DeadlineAdapter(HTTPAdapter):
     requests and urllib3 wrap that error as they do a socket's own.
     """
 
-    def __init__(self, left: Left) -> None:
-        self._pools = _pools(left)
+    def __init__(self, left: Left, may_be_private: MayBePrivate = lambda _: True) -> None:
+        self._pools = _pools(left, may_be_private)
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False) -> None:  # type: ignore[override]  # noqa: FBT001, FBT002 - requests calls it so
@@ -62,14 +69,21 @@ class SharedTime(HTTPConnection):
     """
 
     left: Left
+    may_be_private: MayBePrivate
 
     def _new_conn(self) -> socket.socket:
+        """Connect. Raises NotPublic; behind a proxy it is the proxy that looks the host up."""
         host, timeout, ends = self._dns_host, self.timeout, self.left() / 2
+        must_be_public = self.proxy is None and not self.may_be_private(self.host)
         try:
             found = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
             addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
         except (OSError, UnicodeError):
+            if must_be_public:
+                raise
             return super()._new_conn()  # says what is wrong with the name
+        if must_be_public and not all(map(is_public, addresses)):
+            raise NotPublic
         try:
             for number, address in enumerate(addresses):
                 over = self.left() - ends
@@ -88,7 +102,7 @@ class SharedTime(HTTPConnection):
 _LEAST = 0.1  # seconds for an address, however many there are
 
 
-def _pools(left: Left) -> dict[str, type[HTTPConnectionPool]]:
+def _pools(left: Left, may_be_private: MayBePrivate) -> dict[str, type[HTTPConnectionPool]]:
     """Pool classes for urllib3, whose connections answer through `_Until`."""
 
     class DeadlineResponse(http.client.HTTPResponse):
@@ -105,6 +119,7 @@ def _pools(left: Left) -> dict[str, type[HTTPConnectionPool]]:
         pass
 
     PlainConnection.left = staticmethod(left)
+    PlainConnection.may_be_private = staticmethod(may_be_private)
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = PlainConnection
@@ -165,6 +180,7 @@ def told(where: str, timeout: float) -> Iterator[None]:
 
 # Looked for in this order among an error and its causes.
 _REASONS: Mapping[type[BaseException], str] = {
+    NotPublic: "it has an address of this machine or of a private network",
     TimeoutError: "no whole answer within {timeout:g} seconds",
     ssl.SSLError: "no secure connection: its certificate or its TLS is not accepted",
     socket.gaierror: "no address is known for this host",

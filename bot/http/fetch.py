@@ -23,7 +23,7 @@ from bot.errors import Unreachable
 from bot.http.deadline import DeadlineAdapter, told
 from bot.http.page import SIZE_CAP, CacheValidators
 from bot.http.streamed_answer import StreamedAnswer
-from bot.http.urls import is_local, origin, refusal, shown
+from bot.http.urls import host_of, is_local, is_loopback, is_public, origin, refusal, shown
 from bot.redact import Redact
 
 HOPS = 5
@@ -37,12 +37,20 @@ _TALKATIVE = ("urllib3.connectionpool", "urllib3.connection")
 class Web:
     """How to fetch: `timeout` seconds for an answer to begin and to end, redirects included.
 
-    `clock` counts seconds and never goes back; `cap` is the most bytes of a body, decoded.
+    `clock` counts seconds and never goes back; `cap` is the most bytes of a body, decoded. `own` is
+    the host that the settings name, by default that of the URL that is asked for: it alone may be
+    in a private network. Whatever else a page or a redirect names must be public, so that nobody
+    who writes a feed can send requests into the operator's network.
     """
 
     timeout: float = 30.0
     clock: Callable[[], float] = time.monotonic
     cap: int = SIZE_CAP
+    own: str = ""
+
+    def refusal(self, url: str) -> str:
+        """Say why `url` must not be fetched, in a few words; empty where it may be."""
+        return refusal(url) or _private(url, self.own)
 
     @contextmanager
     def get(
@@ -69,9 +77,11 @@ class Web:
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.ERROR)
         with _NoRedirects() as session:
-            trip = _Trip(session, headers, token, self.timeout, lambda: ends - self.clock())
-            session.mount("https://", DeadlineAdapter(trip.left))
-            session.mount("http://", DeadlineAdapter(trip.left))
+            own = self.own or host_of(url)
+            trip = _Trip(session, headers, token, self.timeout, lambda: ends - self.clock(), own)
+            adapter = DeadlineAdapter(trip.left, lambda host: _may_be_private(host, own))
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
             with trip.to(url) as response:
                 redact = Redact(token)
                 yield StreamedAnswer(response.url or url, self.timeout, self.cap, response, redact)
@@ -86,12 +96,13 @@ class _Trip:
     token: str
     timeout: float
     left: Callable[[], float]
+    own: str
 
     def to(self, url: str) -> requests.Response:
         """Follow redirects, each hop under the rules of the first."""
         start, stop, redact = url, shown(url), Redact(self.token)
         for _ in range(HOPS + 1):
-            if problem := refusal(url):
+            if problem := refusal(url) or _private(url, self.own):
                 raise Unreachable(f"{stop}: leads to {redact(shown(url))}: {problem}")
             response = self._hop(url, _Bearer(self.token if origin(url) == origin(start) else ""))
             location = response.headers.get("location")
@@ -150,6 +161,19 @@ class _Bearer(AuthBase):
         if self._token:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+def _may_be_private(host: str, own: str) -> bool:
+    """Tell whether `host` is the source's own, or is this machine, as the source itself is."""
+    return host == own or (is_loopback(host) and is_loopback(own))
+
+
+def _private(url: str, own: str) -> str:
+    """Say that `url` leads into a private network where it must not; else empty."""
+    host = host_of(url)
+    if not own or _may_be_private(host, own) or is_public(host):
+        return ""
+    return "it leads to this machine or to a private network, and only a public host may be named"
 
 
 def _conditions(known: CacheValidators) -> Mapping[str, str]:

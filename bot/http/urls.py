@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 import unicodedata
+from collections.abc import Mapping
 from urllib.parse import quote, urlsplit, urlunsplit
 
 _SAFE = "/%=&+,;~._-!*"
 _LONGEST = 2_000
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})+|localhost", re.IGNORECASE)
+_PRIVATE_DOMAINS = {"localhost", "local", "internal", "intranet", "lan", "home", "corp", "arpa"}
+# IPv6 networks whose addresses hold one of IPv4, and where in them it is: mapped, NAT64, 6to4
+_WITH_IPV4: Mapping[ipaddress.IPv6Network, int] = {
+    ipaddress.IPv6Network("::/96"): 0,
+    ipaddress.IPv6Network("::ffff:0:0/96"): 0,
+    ipaddress.IPv6Network("64:ff9b::/96"): 0,
+    ipaddress.IPv6Network("2002::/16"): 80,
+}
 _RULE = "only https is allowed, and http to this machine itself"
 
 
@@ -74,6 +84,38 @@ def slug_of(text: str) -> str:
     """`text` as a slug: letters, digits and `._~-` of ASCII, at most 200; empty where none is."""
     plain = unicodedata.normalize("NFKD", text[:_LONGEST]).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9._~-]+", "-", plain).strip("-")[:200]
+
+
+def is_public(host: str) -> bool:
+    """Tell whether a name or an IP address can lead to the public internet.
+
+    False for an address of this machine or of a private network, however it is spelled and also
+    inside an IPv6 address, and for a name that only a private network knows. Another name may still
+    have such an address: who connects checks each of its addresses.
+    """
+    host = unicodedata.normalize("NFKC", host).lower().strip("[]").rstrip(".")
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        try:
+            address = ipaddress.ip_address(socket.inet_aton(host))  # 127.1, 0x7f000001, 0177.0.0.1
+        except (OSError, ValueError):
+            return "." in host and host.rpartition(".")[2] not in _PRIVATE_DOMAINS
+    if isinstance(address, ipaddress.IPv6Address):
+        number = int(address)
+        for network, shift in _WITH_IPV4.items():
+            if address in network:
+                address = ipaddress.IPv4Address(number >> shift & 0xFFFFFFFF)
+                break
+    return address.is_global and not address.is_multicast
+
+
+def host_of(url: str) -> str:
+    """Return the host of `url` in lower case, without a final dot; empty where there is none."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
 
 
 def is_local(url: str) -> bool:

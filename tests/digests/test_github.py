@@ -93,6 +93,25 @@ def test_names_without_a_day_are_looked_into_but_not_endlessly(server: HttpServe
     assert "2 files were not looked into" in reading.warnings[0]
 
 
+@pytest.mark.parametrize("ask", ["latest", "day", "since"])
+def test_many_files_of_one_day_are_not_all_asked_for(server: HttpServer, ask: str) -> None:
+    github = FakeGitHub(server)
+    entries = [
+        (f"2021-06-22-{n:03}.md", FILE, github.file(markdown("2021-06-22") + b"%d" % n))
+        for n in range(500)
+    ]
+    github.tree(*entries, ref="HEAD")
+    source = opened(server, "github:ada/digests")
+    reading = {
+        "latest": source.latest,
+        "day": lambda: source.find(date(2021, 6, 22)),
+        "since": lambda: source.since(date(2021, 6, 21), 1)[0],
+    }[ask]()
+    assert slug(reading) == "hot-papers-2021-06-22"
+    assert "490 files were not looked into; keep one file for each day" in reading.warnings[0]
+    assert len(server.requests) <= 12
+
+
 def test_only_the_head_of_a_large_file_is_taken(server: HttpServer) -> None:
     hub = FakeGitHub(server)
     large = hub.file(markdown("2021-06-21") + b"x" * 19_000_000)

@@ -365,7 +365,10 @@ def test_two_of_one_day_come_in_the_order_of_their_publication() -> None:
     files = Files(texts)
     assert slugs(since(files)) == ["b", "a"]
     assert slugs(since(files, 1)) == ["b"]
-    assert files.read_names[:2] == [("2021-06-22-a.md", HEAD_SIZE), ("2021-06-22-b.md", HEAD_SIZE)]
+    assert {*files.read_names[:2]} == {
+        ("2021-06-22-a.md", HEAD_SIZE),
+        ("2021-06-22-b.md", HEAD_SIZE),
+    }
 
 
 def test_the_day_of_the_name_counts_before_that_of_the_text() -> None:

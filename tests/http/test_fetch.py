@@ -332,7 +332,7 @@ def test_redirects_that_are_not_followed(server: HttpServer, location: str, said
 
 def test_https_never_leads_to_http() -> None:
     with requests.Session() as session:
-        trip = _Trip(session, {}, "", 1, lambda: 1)
+        trip = _Trip(session, {}, "", 1, lambda: 1, "example.org")
         with pytest.raises(Unreachable, match=r"from https to http://127.0.0.1/x: only https may"):
             trip._next("https://example.org/", "https://example.org/", "http://127.0.0.1/x?y")
         assert trip._next("", "https://a.org/b", "//c.org/d") == "https://c.org/d"
