@@ -102,11 +102,13 @@ def test_many_files_of_one_day_are_not_all_asked_for(server: HttpServer, ask: st
     ]
     github.tree(*entries, ref="HEAD")
     source = opened(server, "github:ada/digests")
-    reading = {
-        "latest": source.latest,
-        "day": lambda: source.find(date(2021, 6, 22)),
-        "since": lambda: source.since(date(2021, 6, 21), 1)[0],
-    }[ask]()
+    match ask:
+        case "latest":
+            reading = source.latest()
+        case "day":
+            reading = source.find(date(2021, 6, 22))
+        case _:
+            (reading,) = source.since(date(2021, 6, 21), 1)
     assert slug(reading) == "hot-papers-2021-06-22"
     assert "490 files were not looked into; keep one file for each day" in reading.warnings[0]
     assert len(server.requests) <= 12
