@@ -1,8 +1,7 @@
-"""What requests leaves open: a deadline for the whole of an answer, and one word for all failures.
+"""Adds to requests a deadline for a complete answer, and checks of the addresses of a host.
 
-A read timeout bounds the wait for the next bytes, and a server that drips one byte a second, of the
-body or of the headers, outlasts it for hours. Here each read of the socket gets what is left of the
-whole.
+A read timeout bounds the wait for the next bytes. A server that sends one byte a second, of the
+body or of the headers, never exceeds it. Here each read of the socket may last until the deadline.
 """
 
 from __future__ import annotations
@@ -10,8 +9,7 @@ from __future__ import annotations
 import http.client
 import io
 import socket
-import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -24,6 +22,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.poolmanager import PoolManager
 
 from bot.errors import Unreachable
+from bot.http.error_messages import NotPublic, chain, words
 from bot.http.urls import is_public
 
 if TYPE_CHECKING:
@@ -33,10 +32,6 @@ Left = Callable[[], float]
 """Seconds until the deadline; nothing or less once it is past."""
 MayBePrivate = Callable[[str], bool]
 """Tells whether a host may have an address of this machine or of a private network."""
-
-
-class NotPublic(OSError):
-    """A host that must be public has an address of this machine or of a private network."""
 
 
 class DeadlineAdapter(HTTPAdapter):
@@ -164,36 +159,13 @@ _FOREIGN = (
 
 
 @contextmanager
-def told(where: str, timeout: float) -> Iterator[None]:
-    """Make every way a network can fail an Unreachable about `where`.
+def translate_network_errors(where: str, timeout: float) -> Iterator[None]:
+    """Raise Unreachable about `where` for each error of the network.
 
-    The cause that is chained is the innermost: the outer ones quote the whole URL.
+    The cause that is chained is the innermost error: the outer ones quote the URL.
     """
     try:
         yield
     except _FOREIGN as error:
-        chain = [*_chain(error)]
-        kind = next((kind for kind in _REASONS for link in chain if isinstance(link, kind)), None)
-        reason = _REASONS[kind] if kind else "the connection failed"
-        raise Unreachable(f"{where}: {reason.format(timeout=timeout)}") from chain[-1]
-
-
-# Looked for in this order among an error and its causes.
-_REASONS: Mapping[type[BaseException], str] = {
-    NotPublic: "it has an address of this machine or of a private network",
-    TimeoutError: "no whole answer within {timeout:g} seconds",
-    ssl.SSLError: "no secure connection: its certificate or its TLS is not accepted",
-    socket.gaierror: "no address is known for this host",
-    requests.exceptions.ProxyError: "the proxy does not let us through",
-    ConnectionRefusedError: "the connection is refused",
-    http.client.IncompleteRead: "the answer broke off before its end",
-    ConnectionError: "the connection broke off",
-    http.client.HTTPException: "the answer is not HTTP",
-}
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    link: BaseException | None = error
-    while link is not None:
-        yield link
-        link = link.__cause__ or link.__context__
+        *_, innermost = chain(error)
+        raise Unreachable(f"{where}: {words(error, timeout)}") from innermost

@@ -18,6 +18,10 @@ class TooLarge(requests.RequestException):
     """An answer that is larger than anything a network has to say."""
 
 
+class NotPublic(OSError):
+    """A host that must be public has an address of this machine or of a private network."""
+
+
 class NoTime(TimeoutError):
     """No time is left for an answer, so the request does not leave."""
 
@@ -46,8 +50,10 @@ _NO_ADDRESS = "no address is known for its host"
 _NO_TLS = "no secure connection: its certificate or its TLS is not accepted"
 # Looked for in this order in an error and its causes.
 _WORDS: Mapping[type[BaseException], str] = {
+    NotPublic: "its host has an address of this machine or of a private network",
     socket.gaierror: _NO_ADDRESS,
     urllib3.exceptions.NameResolutionError: _NO_ADDRESS,
+    UnicodeError: _NO_ADDRESS,  # a name that cannot be encoded
     ConnectionRefusedError: "the connection is refused",
     NoTime: "no time was left for an answer",
     urllib3.exceptions.ConnectTimeoutError: "no connection within {timeout:g} seconds",

@@ -20,7 +20,7 @@ from requests.auth import AuthBase
 
 from bot import __version__
 from bot.errors import Unreachable
-from bot.http.deadline import DeadlineAdapter, told
+from bot.http.deadline import DeadlineAdapter, translate_network_errors
 from bot.http.page import SIZE_CAP, CacheValidators
 from bot.http.streamed_answer import StreamedAnswer
 from bot.http.urls import host_of, is_local, is_loopback, is_public, origin, refusal, shown
@@ -126,7 +126,7 @@ class _Trip:
         # The environment's proxies are used: some platforms let nothing out but through one. Never
         # for this machine itself, which a proxy would take to be its own.
         self.session.trust_env = not is_local(url)
-        with told(Redact(self.token)(shown(url)), self.timeout):
+        with translate_network_errors(Redact(self.token)(shown(url)), self.timeout):
             return self.session.get(
                 url,
                 headers=self.headers,

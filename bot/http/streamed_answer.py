@@ -13,7 +13,7 @@ import requests
 
 from bot.errors import Malformed, Nowhere, Unreachable
 from bot.http.dates import moment
-from bot.http.deadline import told
+from bot.http.deadline import translate_network_errors
 from bot.http.page import CacheValidators
 from bot.http.urls import shown
 from bot.redact import Redact
@@ -101,7 +101,7 @@ class StreamedAnswer:
         off or does not end in time.
         """
         size = 0
-        with told(self.where, self.timeout):
+        with translate_network_errors(self.where, self.timeout):
             for piece in self._decoded():
                 size += len(piece)
                 if size > self.cap:

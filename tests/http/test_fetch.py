@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bot.errors import BotError, Malformed, NoDigest, Unreachable
 from bot.http.dates import moment
-from bot.http.deadline import _Until, told
+from bot.http.deadline import _Until, translate_network_errors
 from bot.http.fetch import Web, _Bearer, _Trip
 from bot.http.page import CacheValidators
 from bot.http.urls import is_loopback, refusal, shown
@@ -264,12 +264,15 @@ def test_a_host_without_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     monkeypatch.setenv("no_proxy", "*")
-    with pytest.raises(Unreachable, match="no address is known for this host"):
+    with pytest.raises(Unreachable, match="no address is known for its host"):
         body("https://digests.invalid/")
 
 
 def test_failures_that_nobody_named() -> None:
-    with pytest.raises(Unreachable, match="here: the connection failed"), told("here", 1):
+    with (
+        pytest.raises(Unreachable, match="here: the connection failed"),
+        translate_network_errors("here", 1),
+    ):
         raise requests.RequestException
 
 
