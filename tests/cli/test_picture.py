@@ -103,6 +103,7 @@ def test_check_finds_a_library_that_is_missing(bot: CliWorld, no_library: None) 
     assert MEND in lines[found + 1]
 
 
+@pytest.mark.slow
 def test_check_draws_a_picture_for_each_account_that_wants_one(bot: CliWorld) -> None:
     status, out, _ = bot("check", "--offline", BOT_PICTURE="on")
     assert status == 0

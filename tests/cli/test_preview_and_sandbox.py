@@ -274,6 +274,7 @@ def test_the_demo_has_pictures_where_they_can_be_drawn() -> None:
     shown(play)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["found", ""])
 def test_the_demo_goes_without_pictures_and_says_nothing(
     library: str, monkeypatch: pytest.MonkeyPatch

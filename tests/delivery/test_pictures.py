@@ -378,6 +378,7 @@ def test_what_is_carried_out_after_its_504_is_no_second_post(
         whole(world, world.run_until_settled(), WITH)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.version)
 def test_on_every_server_an_unknown_opening_keeps_its_picture(server: MastodonBehaviour) -> None:
     for fault in (CLOSED_BEFORE, CLOSED_AFTER, faults.server_error(504)):

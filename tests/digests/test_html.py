@@ -143,6 +143,7 @@ def test_any_html_gives_lines(html: str) -> None:
     assert not re.search(r"\n{3}|^[ \t]|[ \t]$", text[:-1], re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begin", ["", "<script>", "<textarea>", "<a "])
 @pytest.mark.parametrize(
     "piece",

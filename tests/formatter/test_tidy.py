@@ -238,6 +238,7 @@ def test_no_entity_is_left_however_deep(text: str) -> None:
     assert not re.search("&(amp|lt|semi|sol|#38|#59);", tidy(text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -159,6 +159,7 @@ def test_one_address_is_enough_and_the_others_are_named(server: HttpServer) -> N
     )
 
 
+@pytest.mark.slow
 def test_a_receiver_that_hangs_is_left_when_the_time_is_up(server: HttpServer) -> None:
     hung = address(server, "/hang", Reply(dripping(b" ")))
     told = alerts(hung, seconds=2.0).tell([HELD], [])

@@ -296,6 +296,7 @@ HOSTILE: dict[str, Callable[[socket.socket], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", HOSTILE)
 @pytest.mark.parametrize("most", [50, MOST_CLIENTS])
 def test_two_hundred_bad_clients_at_once_keep_nobody_out(

@@ -90,6 +90,7 @@ def test_at_last_papers_are_left_to_the_thread() -> None:
     assert f"And {30 - shown} more." in text
 
 
+@pytest.mark.slow
 @given(digests(max_papers=12))
 def test_any_digest_is_put_into_words(source: Digest) -> None:
     check_alt(said(tidied(source)))

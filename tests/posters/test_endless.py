@@ -61,6 +61,7 @@ def records(numbers: list[int]) -> object:
     return {"records": found, "cursor": str(numbers[0])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "page", "open_it"),
     [

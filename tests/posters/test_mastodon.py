@@ -725,6 +725,7 @@ EVERY = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("live", "fault"), EVERY, indirect=["live"])
 @pytest.mark.parametrize("connection", ["kept", "fresh"])
 def test_no_fault_makes_it_lie_or_send_twice(

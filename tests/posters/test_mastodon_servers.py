@@ -299,6 +299,7 @@ def test_such_a_post_has_the_time_of_the_one_above_it(server: HttpServer, odd: s
     poster.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stamps", Stamps)
 @every_server
 def test_times_of_any_kind_leave_a_reading_complete(

@@ -662,6 +662,7 @@ def test_no_fault_of_x_is_more_than_an_outcome(fault: Fault, at: int) -> None:
         assert first.sort in (OutcomeKind.LATER, OutcomeKind.REFUSED, OutcomeKind.UNKNOWN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [1, 2])
 @pytest.mark.parametrize("fault", faults.every(Network.BLUESKY), ids=lambda each: each.name)
 def test_no_fault_of_bluesky_is_more_than_an_outcome(fault: Fault, at: int) -> None:

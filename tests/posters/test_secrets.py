@@ -168,6 +168,7 @@ def everything(poster: Poster) -> list[str]:
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_no_secret_is_shown(
     server: HttpServer,

@@ -230,6 +230,7 @@ def test_a_client_that_drips_has_no_more_time_than_others(network: str) -> None:
         assert sandbox.requests == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_client_that_does_not_read_has_only_so_much_time(network: str) -> None:
     with sandbox_of(seconds=0.2) as sandbox, client(sandbox, network) as sock:
@@ -239,6 +240,7 @@ def test_a_client_that_does_not_read_has_only_so_much_time(network: str) -> None
                 sock.sendall(ask * 1_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", BEGUN)
 def test_many_clients_at_once_take_few_threads_and_keep_nobody_out(how: str) -> None:
     before = threading.active_count()

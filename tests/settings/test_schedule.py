@@ -342,6 +342,7 @@ def times(draw: st.DrawFn) -> tuple[str, datetime]:
     return name, moment
 
 
+@pytest.mark.slow
 @given(lines(), times())
 def test_any_line_rings_next_when_its_clocks_first_show_it(
     line: CronLine, at: tuple[str, datetime]
