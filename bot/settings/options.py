@@ -224,7 +224,8 @@ RETRY_WAIT = Option(
     _WAITING,
     2.0,
     "2",
-    "seconds before an unanswered question is asked again; doubles, with jitter, up to 60",
+    "seconds before a failed request is tried again; the wait doubles up to 60 seconds, for a "
+    "post that is surely not published up to an hour",
 )
 PATIENCE = Option(
     "BOT_PATIENCE",

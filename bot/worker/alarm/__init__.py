@@ -1,1 +1,0 @@
-"""Raising a hand: what a person should know, told once, and once when it is over."""
