@@ -8,14 +8,19 @@ import sys
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
+from bot.digests.file_names import SUFFIXES
 from bot.digests.file_store import FileListing, FileRefused
 from bot.digests.parse import days_in, parse
 from bot.digests.result import NOTHING, Memory, SourceOutcome, SourceResult, is_wanted
 from bot.errors import Malformed, NoDigest, Nowhere, Unreachable
 from bot.http.page import SIZE_CAP
 from bot.http.urls import printable
+
+MOST_FILES = 20_000
+"""Markdown files that a folder may hold: fifty years of digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +36,20 @@ class Folder:
         return _printable(self.root)
 
     def names(self, memory: Memory) -> FileListing:
-        """Name everything in the folder. Raises Unreachable where it cannot be listed."""
+        """Name the Markdown files in the folder. Raises Unreachable where it cannot be listed."""
         del memory  # listing a folder is cheaper than remembering whether it changed
         try:
-            return FileListing(os.listdir(self.root))  # noqa: PTH208 - names are wanted, 10,000 of them
+            with os.scandir(self.root) as found:
+                markdown = (each.name for each in found if each.name.endswith(SUFFIXES))
+                names = [*islice(markdown, MOST_FILES + 1)]
         except OSError as error:
             raise _unreachable(self.root, error) from error
+        if len(names) > MOST_FILES:
+            raise Unreachable(
+                f"{self.where}: holds more than {MOST_FILES:,} Markdown files, and is not read",
+                "Move old digests to another folder.",
+            )
+        return FileListing(names)
 
     def path(self, name: str) -> str:
         """The file's path."""
@@ -100,16 +113,13 @@ class FileSource:
 
     def _read(self) -> bytes:
         try:
-            raw = read_bytes(self.path, SIZE_CAP + 1)
+            return read_bytes(self.path, SIZE_CAP + 1)
         except FileRefused as error:
             raise Malformed(self.where, 1, f"expected a file with a digest: {error}") from None
         except (FileNotFoundError, NotADirectoryError) as error:
             raise Nowhere(f"{self.where}: there is no such file") from error
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise _unreachable(self.path, error) from error
-        if len(raw) > SIZE_CAP:
-            raise Malformed(self.where, 1, "expected a digest, found more than 20 MB")
-        return raw
 
 
 def read_bytes(path: Path, limit: int, flags: int = 0) -> bytes:

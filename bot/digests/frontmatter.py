@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 
 from bot.errors import Malformed
 
 FENCE = "---"
+LONGEST = 65_536
+"""Characters of the front matter that are read."""
 _KEY = re.compile(r"([A-Za-z_][\w-]*):(?:[ \t]+(.*))?$")
 _ITEM = re.compile(r"[ \t]*-[ \t]+(.*)$")
 _COMMENT = re.compile(r"(?:^|[ \t])#.*$")
@@ -33,13 +36,16 @@ def split(lines: Sequence[str], where: str) -> tuple[Mapping[str, Field], int]:
     """Read the front matter at the head of `lines`.
 
     Returns the fields by key and the index of the first line after the closing `---`. Raises
-    Malformed where either fence is missing. Of a key given twice the last counts, as in YAML.
+    Malformed where either fence is missing in the first `LONGEST` characters. Of a key given twice
+    the last counts, as in YAML.
     """
     if not lines or lines[0].rstrip() != FENCE:
         raise Malformed(where, 1, "expected `---`, the line that opens the front matter")
-    end = next((n for n, line in enumerate(lines[1:], 1) if line.rstrip() == FENCE), None)
+    sizes = accumulate(len(line) + 1 for line in lines)
+    head = [line for line, _ in zip(lines, takewhile(LONGEST.__ge__, sizes), strict=False)]
+    end = next((n for n, line in enumerate(head[1:], 1) if line.rstrip() == FENCE), None)
     if end is None:
-        raise Malformed(where, len(lines), "expected `---`, the line that closes the front matter")
+        raise Malformed(where, len(head), "expected `---`, the line that closes the front matter")
     return _fields(lines[:end]), end + 1
 
 

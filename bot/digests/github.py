@@ -34,6 +34,10 @@ _SPEC = re.compile(
 # What neither a ref nor a path has (https://git-scm.com/docs/git-check-ref-format), or should have.
 _ODD = re.compile(r"[\x00-\x20\x7f\\~^:?*\[]|\.\.|@\{|(?:^|/)\.(?:/|$)")
 _HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+# A list of 10,000 files has 3 MB and 70,000 values; a list of empty lists would take far more
+# memory than bytes.
+_LIST_CAP = 4_000_000
+_MOST_VALUES = 150_000
 _FILES = ("100644", "100755", "100664")
 _LINK = "120000"
 _LISTING = "application/vnd.github+json"
@@ -117,8 +121,14 @@ class Repository:
                 return None
             self._insist(answer)
             kept[path] = answer.validators
+            body = answer.whole(most=_LIST_CAP)
+            if sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+                raise Unreachable(
+                    f"{self.where}: GitHub's list of this folder is too long to be read",
+                    "Move old digests to another folder.",
+                )
             try:
-                read: object = json.loads(answer.whole())
+                read: object = json.loads(body)
             except (ValueError, RecursionError):
                 read = None
         if not isinstance(read, dict):

@@ -10,17 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from bot.digests import frontmatter
 from bot.digests.papers import Section, read_paper
 from bot.errors import Malformed
 from bot.http.dates import moment, plausible
+from bot.http.page import SIZE_CAP
 from bot.http.urls import page_address, slug_of
 from bot.model import Digest, Paper
 
 LONGEST_LINE = 65_536
 """Characters of a line that are read."""
+MOST_PAPERS = 500
+_MOST_TAGS = 100
 _DAY = re.compile(r"(?<![0-9])([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])")
 _HEADING = re.compile(r"#[ \t]+(.*)$")
 
@@ -42,7 +45,11 @@ def parse(
     ]
     lines = [line[:LONGEST_LINE] for line in lines]
     fields, start = frontmatter.split(lines, where)
-    papers = tuple(_papers(list(_sections(lines, start, where)), where, warnings))
+    sections = list(islice(_sections(lines, start, where), MOST_PAPERS + 1))
+    if len(sections) > MOST_PAPERS:
+        line = sections.pop().line
+        warnings.append(f"{where}:{line}: papers after the first {MOST_PAPERS} are left out")
+    papers = tuple(_papers(sections, where, warnings))
     title = _required(fields, "title", where)
     slug, first, last = _identity(fields, day)
     published = _published(fields, where)
@@ -55,7 +62,7 @@ def parse(
         papers=papers,
         draft=_text(fields, "draft").lower() in ("true", "yes", "on"),
         category=_text(fields, "category"),
-        tags=fields["tags"].items if "tags" in fields else (),
+        tags=fields["tags"].items[:_MOST_TAGS] if "tags" in fields else (),
         description=_text(fields, "description"),
         url=page_address(url) or page_address(_text(fields, "url")),
     )
@@ -81,6 +88,8 @@ def days_in(name: str) -> tuple[date, date] | None:
 
 
 def _lines(text: str | bytes, where: str) -> list[str]:
+    if len(text) > SIZE_CAP:
+        raise Malformed(where, 1, f"expected a digest, found more than {SIZE_CAP / 1e6:g} MB")
     if isinstance(text, bytes):
         text = _decoded(text, where)
     if "\0" in text:

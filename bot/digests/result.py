@@ -7,8 +7,8 @@ the worker is one look at `SourceResult.outcome`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
@@ -17,6 +17,10 @@ from typing import Protocol
 from bot.errors import BotError, Malformed, NoDigest, Nowhere, SettingsError, Unreachable
 from bot.http.page import CacheValidators
 from bot.model import Digest
+
+HELD = 3_000_000
+"""About how many characters the digests of one `since` have together, before the last one."""
+_AUTHOR = 80  # bytes that an author's name takes beyond its characters
 
 
 class SourceOutcome(StrEnum):
@@ -80,8 +84,10 @@ class Source(Protocol):
 
         A single reading tells that the source itself cannot be read, or holds something whose day
         cannot be known. There is none where nothing is later. At most `most` digests are held at a
-        time, and files whose names say an earlier day are not opened. A listing and each digest may
-        take as long as an answer of the source may. No `memory` is read, and none is given.
+        time, and no further ones once they are larger than `HELD` together, which a warning on the
+        last one says. Files whose names say an earlier day are not opened. A listing and each
+        digest may take as long as an answer of the source may. No `memory` is read, and none is
+        given.
         """
         ...
 
@@ -115,7 +121,12 @@ FAILURES = tuple(_OUTCOMES)
 
 
 def failed(problem: BotError, where: str, memory: Memory = NOTHING) -> SourceResult:
-    """Make one of FAILURES a reading of `where`, or of the place that a Malformed names."""
+    """Make one of FAILURES a reading of `where`, or of the place that a Malformed names.
+
+    The error's traceback and causes are dropped: they hold all that was read, for as long as the
+    reading is kept.
+    """
+    problem.__traceback__ = problem.__cause__ = problem.__context__ = None
     outcome = _OUTCOMES[type(problem)]
     return SourceResult(
         outcome,
@@ -123,6 +134,30 @@ def failed(problem: BotError, where: str, memory: Memory = NOTHING) -> SourceRes
         problem=problem,
         memory=memory if outcome is SourceOutcome.UNREACHABLE else NOTHING,
     )
+
+
+def held(readings: Iterable[SourceResult], most: int) -> tuple[SourceResult, ...]:
+    """Take the first `most` readings, or fewer where their digests are larger than `HELD`."""
+    found: list[SourceResult] = []
+    size = 0
+    for reading in readings:
+        size += weight(reading.digest)
+        if size <= HELD:
+            found.append(reading)
+        else:
+            note = (
+                f"{reading.source}: digests after this one are not read at this look: it is large"
+            )
+            found.append(replace(reading, warnings=(*reading.warnings, note)))
+        if size > HELD or len(found) == most:
+            break
+    return tuple(found)
+
+
+def weight(digest: Digest | None) -> int:
+    """About how many characters a digest holds."""
+    papers = digest.papers if digest else ()
+    return sum(len(repr(paper)) + _AUTHOR * len(paper.authors) for paper in papers)
 
 
 def is_wanted(digest: Digest, wanted: date | str | None) -> bool:

@@ -6,13 +6,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from itertools import chain, islice
+from itertools import chain
 from typing import NamedTuple
 
 from bot.digests.file_names import FileNames, newest_first
 from bot.digests.file_store import FileListing, FileRefused, FileStore
 from bot.digests.parse import days_in, head, parse
-from bot.digests.result import FAILURES, NOTHING, Memory, SourceOutcome, SourceResult, failed
+from bot.digests.result import (
+    FAILURES,
+    NOTHING,
+    Memory,
+    SourceOutcome,
+    SourceResult,
+    failed,
+    held,
+)
 from bot.errors import BotError, Malformed, NoDigest
 from bot.http.page import SIZE_CAP
 
@@ -80,7 +88,7 @@ class _Search:
     def since(self, day: date, most: int) -> tuple[SourceResult, ...]:
         later = self._later(day)
         names = (name for key in sorted(later) for name in self._by_age(later[key]))
-        readings = [*islice(filter(None, map(self._tried, names)), most)]
+        readings = held(filter(None, map(self._tried, names)), most)
         if self._problem and not readings:
             raise self._problem  # what cannot be opened may be later
         # What is wrong with the listing stands with the newest, where `latest` would say it too.
@@ -147,8 +155,6 @@ class _Search:
     def _parsed(self, name: str) -> SourceResult:
         path = self._shelf.path(name)
         raw = self._shelf.read(name, SIZE_CAP + 1)
-        if len(raw) > SIZE_CAP:
-            raise Malformed(path, 1, "expected a digest, found more than 20 MB")
         named = days_in(name)
         digest, notes = parse(raw, path, day=named[1] if named else None)
         if named and digest.last_day != named[1]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from http import HTTPStatus
@@ -19,6 +19,7 @@ from bot.digests.result import (
     SourceOutcome,
     SourceResult,
     failed,
+    held,
     is_wanted,
 )
 from bot.errors import Malformed, NoDigest
@@ -64,8 +65,9 @@ class UrlSource:
                 later = most > 0 and reading.digest and reading.digest.last_day > day
                 return (reading,) if later else ()
             text = feed.FeedText(pieces, answer.charset)
-            items = feed.later(text, answer.url, self.where, day, most)
-        return tuple(self._noted(self._tried(item), text) for item in items)
+            notes: list[str] = []
+            items = feed.later(text, answer.url, self.where, day, most, notes)
+        return held((self._noted(self._tried(item), text, notes) for item in items), most)
 
     def find(self, wanted: date | str) -> SourceResult:
         """Read the page if it is the digest that is wanted, or find it in the feed."""
@@ -82,17 +84,21 @@ class UrlSource:
             if not _is_feed(answer, begin):
                 return replace(self._markdown(answer, begin, pieces, wanted), memory=kept)
             text = feed.FeedText(pieces, answer.charset)
-            item = feed.choose(text, answer.url, self.where, wanted)
+            notes: list[str] = []
+            item = feed.choose(text, answer.url, self.where, wanted, notes)
         if item is None:
-            raise NoDigest(f"{self.where}: no digest {wanted or ''}".rstrip() + " in this feed")
-        return replace(self._noted(self._item(item), text), memory=kept)
+            none = f"{self.where}: no digest {wanted or ''}".rstrip() + " in this feed"
+            raise NoDigest(none, "\n  ".join(notes))
+        return replace(self._noted(self._item(item), text, notes), memory=kept)
 
-    def _noted(self, reading: SourceResult, text: feed.FeedText) -> SourceResult:
-        """Add a warning where the feed holds what no text has."""
-        if not text.replaced:
-            return reading
-        note = f"{self.where}: {text.replaced} characters that are no text there were replaced"
-        return replace(reading, warnings=(*reading.warnings, note))
+    def _noted(
+        self, reading: SourceResult, text: feed.FeedText, notes: Sequence[str]
+    ) -> SourceResult:
+        """Add `notes` of the feed, and a warning where it holds what no text has."""
+        if text.replaced:
+            note = f"{self.where}: {text.replaced} characters that are no text there were replaced"
+            notes = (*notes, note)
+        return replace(reading, warnings=(*reading.warnings, *notes)) if notes else reading
 
     def _markdown(
         self,
@@ -102,7 +108,7 @@ class UrlSource:
         wanted: date | str | None,
     ) -> SourceResult:
         expect_markdown(answer, begin)
-        raw = b"".join(pieces)
+        raw = answer.whole(pieces)
         named = days_in(self.where.rpartition("/")[2])
         digest, warnings = parse(raw, self.where, day=named[1] if named else None)
         if not is_wanted(digest, wanted):
@@ -137,7 +143,7 @@ class UrlSource:
             begin, pieces = _peeked(answer.pieces())
             expect_markdown(answer, begin)
             try:
-                return b"".join(pieces).decode("utf-8")
+                return answer.whole(pieces).decode("utf-8")
             except UnicodeDecodeError as error:
                 raise Malformed(answer.where, 1, "expected UTF-8, found something else") from error
 

@@ -21,7 +21,7 @@ from requests.auth import AuthBase
 from bot import __version__
 from bot.errors import Unreachable
 from bot.http.deadline import DeadlineAdapter, translate_network_errors
-from bot.http.page import SIZE_CAP, CacheValidators
+from bot.http.page import FEED_CAP, CacheValidators
 from bot.http.streamed_answer import StreamedAnswer
 from bot.http.urls import host_of, is_local, is_loopback, is_public, origin, refusal, shown
 from bot.redact import Redact
@@ -45,7 +45,7 @@ class Web:
 
     timeout: float = 30.0
     clock: Callable[[], float] = time.monotonic
-    cap: int = SIZE_CAP
+    cap: int = FEED_CAP
     own: str = ""
 
     def refusal(self, url: str) -> str:

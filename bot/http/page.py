@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SIZE_CAP = 20_000_000
-"""Bytes of a digest or a feed, decoded; nothing larger is read."""
+SIZE_CAP = 1_000_000
+"""Bytes of a digest: fourteen times the largest that is known. Nothing larger is read."""
+FEED_CAP = 20_000_000
+"""Bytes of a feed, decoded. A feed is read as it comes, and little of it is kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -14,7 +14,7 @@ import requests
 from bot.errors import Malformed, Nowhere, Unreachable
 from bot.http.dates import moment
 from bot.http.deadline import translate_network_errors
-from bot.http.page import CacheValidators
+from bot.http.page import SIZE_CAP, CacheValidators
 from bot.http.urls import shown
 from bot.redact import Redact
 
@@ -90,9 +90,14 @@ class StreamedAnswer:
         until = moment(value)
         return f", and asks to wait until {until:%Y-%m-%d %H:%M:%S} UTC" if until else ""
 
-    def whole(self) -> bytes:
-        """Give the whole body. Raises like `pieces`."""
-        return self.redact.data(b"".join(self.pieces()))
+    def whole(self, pieces: Iterable[bytes] | None = None, most: int = SIZE_CAP) -> bytes:
+        """Give the whole body, or what `pieces` of it hold: `most` bytes. Raises like `pieces`."""
+        body = bytearray()
+        for piece in self.pieces() if pieces is None else pieces:
+            body += piece
+            if len(body) > most:
+                raise self._too_large(most)
+        return self.redact.data(bytes(body))
 
     def pieces(self) -> Iterator[bytes]:
         """Give the body, decoded, as it comes.
@@ -105,9 +110,11 @@ class StreamedAnswer:
             for piece in self._decoded():
                 size += len(piece)
                 if size > self.cap:
-                    most = f"{self.cap / 1e6:g} MB"
-                    raise Malformed(self.where, 1, f"expected at most {most}, and there is more")
+                    raise self._too_large(self.cap)
                 yield piece
+
+    def _too_large(self, most: int) -> Malformed:
+        return Malformed(self.where, 1, f"expected at most {most / 1e6:g} MB, and there is more")
 
     def _decoded(self) -> Iterator[bytes]:
         encoding = self.header("content-encoding").strip().lower()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.digests.feeds.entry import Item
-from bot.digests.feeds.feed import FeedText, choose, items
+from bot.digests.feeds.entry import LARGEST, Item
+from bot.digests.feeds.feed import FeedText, choose, items, later
 from bot.digests.parse import parse
 from bot.errors import BotError, Malformed
 from bot.model import Digest
@@ -363,7 +363,7 @@ OUTSIDE = '<!DOCTYPE rss [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
 @pytest.mark.parametrize("declaration", [BOMB, OUTSIDE])
 def test_entities_are_refused(declaration: str) -> None:
     feed = declaration.encode() + ATOM.format("<entry><title>&a;</title></entry>").encode()
-    with pytest.raises(Malformed, match="it declares entities, and those are refused"):
+    with pytest.raises(Malformed, match="it declares entities or elements, and those are refused"):
         none(feed)
 
 
@@ -390,9 +390,56 @@ def test_what_is_no_feed_is_malformed(feed: bytes, said: str) -> None:
         none(feed)
 
 
-def test_elements_may_be_nested_as_deep_as_they_like() -> None:
-    deep = "<b>" * 100_000 + "</b>" * 100_000
-    assert one(rss(f"<title>2021-06-22</title><description>{deep}</description>")).html
+def test_elements_may_be_nested_deeper_than_any_page_nests_them_and_no_deeper() -> None:
+    def nested(deep: int) -> bytes:
+        html = "<b>" * deep + "</b>" * deep
+        return rss(f"<title>2021-06-22</title><description>{html}</description>")
+
+    assert one(nested(190)).html
+    with pytest.raises(Malformed, match="its elements are nested more than 200 deep"):
+        none(nested(100_000))
+
+
+def test_an_item_that_is_too_large_costs_only_itself() -> None:
+    large = rss(post("2021-06-24", "x" * LARGEST), post("2021-06-22"), "<b/>" * 60_000)
+    notes: list[str] = []
+    item = choose(pieces(large), BASE, "feed", None, notes)
+    assert item is not None
+    assert item.slug == "hot-papers-2021-06-22"
+    said = "feed: items left out for their size (more than 1,000,000 characters or 50,000 elements)"
+    assert notes == [f"{said}: 2"]
+
+
+@pytest.mark.parametrize(
+    ("feed", "said"),
+    [
+        ("".join(f"<a{n}/>" for n in range(2_001)), "more than 2,000 different names"),
+        ("".join(f"<a a{n}='x'/>" for n in range(2_001)), "more than 2,000 different names"),
+        ("".join(f"<a xmlns:a{n}='x'/>" for n in range(2_001)), "more than 2,000 different names"),
+        (f"<a a='{'x' * 300_000}'/>", "a tag or comment in it is longer than 262,144 bytes"),
+        (f"<!--{'x' * 300_000}-->", "a tag or comment in it is longer than 262,144 bytes"),
+    ],
+    ids=["elements", "attributes", "prefixes", "a tag", "a comment"],
+)
+def test_what_the_parser_would_keep_is_bounded(feed: str, said: str) -> None:
+    with pytest.raises(Malformed, match=said):
+        none(rss(feed))
+
+
+def test_as_many_large_items_are_kept_as_there_is_room_for_the_oldest_of_them() -> None:
+    days = [f"2021-06-{day}" for day in range(10, 30)]
+    notes: list[str] = []
+    feed = rss(*(post(day, f"\U0001f308{'x' * 900_000}") for day in reversed(days)))
+    found = later(pieces(feed), BASE, "feed", date(2021, 6, 1), 20, notes)
+    assert [str(item.days[1]) for item in found] == days[:2]
+    assert notes == ["feed: 18 later digests are not read at this look: they are large"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-7", "idna", "punycode", "unicode_escape"])
+def test_codecs_that_no_feed_is_written_in_are_unknown(encoding: str) -> None:
+    feed = FeedText([f"<?xml version='1.0' encoding='{encoding}'?><rss/>".encode()])
+    with pytest.raises(Malformed, match=f"unknown encoding: {encoding}"):
+        [*items(feed, BASE, "feed")]
 
 
 def tolerates(feed: bytes) -> None:

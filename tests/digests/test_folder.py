@@ -364,9 +364,9 @@ def test_too_large_a_file_is_malformed(tmp_path: Path) -> None:
     for large in (tmp_path / "2021-06-22.md", tmp_path / "2021-06-23.md"):
         with large.open("wb") as file:
             file.truncate(SIZE_CAP + 1)
-        with pytest.raises(Malformed, match="expected a digest, found more than 20 MB"):
+        with pytest.raises(Malformed, match="expected a digest, found more than 1 MB"):
             latest(tmp_path)
-        with pytest.raises(Malformed, match="expected a digest, found more than 20 MB"):
+        with pytest.raises(Malformed, match="expected a digest, found more than 1 MB"):
             FileSource(large).latest()
 
 

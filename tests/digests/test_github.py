@@ -123,8 +123,8 @@ def test_only_the_head_of_a_large_file_is_taken(server: HttpServer) -> None:
 
 def test_too_large_a_file_is_malformed(server: HttpServer) -> None:
     hub = FakeGitHub(server)
-    hub.tree(("2021-06-22.md", FILE, hub.file(b"x" * 20_000_001)), ref="HEAD")
-    with pytest.raises(Malformed, match="expected at most 20 MB"):
+    hub.tree(("2021-06-22.md", FILE, hub.file(b"x" * 1_000_001)), ref="HEAD")
+    with pytest.raises(Malformed, match="expected a digest, found more than 1 MB"):
         opened(server, "github:ada/digests").latest()
 
 

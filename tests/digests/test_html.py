@@ -179,3 +179,7 @@ def test_the_number_of_no_character_in_a_tweet_is_no_error(place: str) -> None:
     found = mention(markup.replace(place, f"&#{'9' * 5_000};", 1))
     assert found is not None
     assert "\ufffd" in f"{found.author}{found.text}{found.url}"
+
+
+def test_a_tag_with_more_attributes_than_any_has_is_dropped() -> None:
+    assert lines(f'<p>a<b x=">" {"a " * 40_000}>b') == ["ab"]

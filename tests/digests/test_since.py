@@ -28,7 +28,7 @@ from tests.helpers.fake_github import FILE, FakeGitHub
 from tests.helpers.html_rendering import render
 from tests.helpers.http_server import HttpServer, Reply
 from tests.helpers.memory_source import MemoryFolder as Files
-from tests.helpers.sample_digests import digest, markdown
+from tests.helpers.sample_digests import PAPER, digest, markdown
 from tests.helpers.sample_pages import FEED, HTML, PLAIN, item, rss
 
 DAY = timedelta(days=1)
@@ -343,6 +343,19 @@ def test_no_more_are_opened_than_are_given() -> None:
     files = Files({f"2021-06-{n}.md": markdown(f"2021-06-{n}") for n in (24, 22, 23, 20)})
     assert slugs(since(files, 2)) == ["hot-papers-2021-06-22", "hot-papers-2021-06-23"]
     assert [name for name, _ in files.read_names] == ["2021-06-22.md", "2021-06-23.md"]
+
+
+def test_no_more_are_opened_than_there_is_room_for() -> None:
+    large = replace(PAPER, abstract="\n".join(["x" * 9_000] * 100))
+    days = [f"2021-06-{day}" for day in range(22, 29)]
+    files = Files({f"{day}.md": markdown(day, papers=(large,)) for day in days})
+    readings = since(files)
+    assert slugs(readings) == [f"hot-papers-{day}" for day in days[:4]]
+    assert (
+        "digests after this one are not read at this look: it is large" in readings[-1].warnings[0]
+    )
+    assert [reading.warnings for reading in readings[:-1]] == [()] * 3
+    assert len(files.read_names) == 4
 
 
 def test_of_a_repository_only_the_files_needed_are_fetched(server: HttpServer) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.digests import folder
 from bot.digests.source import SourceOutcome, SourceResult, judge, open_source, read_file, read_url
 from bot.errors import Malformed, NoDigest, SettingsError, Unreachable
 from bot.http.page import CacheValidators
@@ -263,3 +264,24 @@ def test_any_age_passes_where_none_is_set() -> None:
 def test_a_verdict_stands(outcome: SourceOutcome) -> None:
     other = replace(reading(OLD, draft=True), outcome=outcome)
     assert judge(other, NOON, timedelta(days=3)) == other
+
+
+def test_what_is_wrong_does_not_hold_what_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "2021-06-22.md"
+    path.write_bytes(b"\xff" * 1000)
+    problem = read_file(path).problem
+    assert isinstance(problem, Malformed)
+    assert (problem.__traceback__, problem.__cause__, problem.__context__) == (None, None, None)
+
+
+def test_a_folder_of_more_files_than_anybody_has_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "MOST_FILES", 3)
+    for name in ("1.md", "2.md", "3.md", "a.png", "b.png"):
+        (tmp_path / name).write_bytes(markdown("2021-06-22"))
+    assert open_source(str(tmp_path)).latest().outcome is SourceOutcome.FOUND
+    (tmp_path / "4.md").touch()
+    reading = open_source(str(tmp_path)).latest()
+    assert reading.outcome is SourceOutcome.UNREACHABLE
+    assert "holds more than 3 Markdown files, and is not read" in str(reading.problem)

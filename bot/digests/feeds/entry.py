@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
@@ -22,6 +23,9 @@ from bot.http.dates import moment
 from bot.http.urls import slug_of
 
 MARKDOWN_TYPES = frozenset({"text/markdown", "text/x-markdown"})
+LARGEST = 1_000_000
+MOST_ELEMENTS = 50_000
+"""Characters and elements of an item. A digest of 30 papers has a tenth of them as HTML."""
 _HTML_TYPES = frozenset({"html", "xhtml", "text/html", "application/xhtml+xml"})
 _TEXT_TYPES = frozenset({"", "text", "text/plain"})
 _SPACES = (
@@ -74,6 +78,12 @@ class Item:
     markdown: str = ""
     html: str = ""
 
+    @property
+    def size(self) -> int:
+        """Bytes that its texts take in memory."""
+        texts = (self.title, self.link, self.markdown, self.html, *self.tags)
+        return sum(map(sys.getsizeof, texts))
+
     def text(self, body: str = "") -> str:
         """The digest as its publisher would have written it, from `body` or what the feed holds."""
         body = body or self.markdown or to_markdown(self.html)
@@ -100,9 +110,15 @@ def has_front_matter(text: str) -> bool:
 
 
 class FeedEntry:
-    """An item as its elements arrive."""
+    """An item as its elements arrive.
+
+    One that is `too_large` gives no digest, and nothing of it is kept.
+    """
 
     def __init__(self) -> None:
+        self.too_large = False
+        self._elements = 0
+        self._size = 0
         self._depth = 0
         self._field = ""
         self._attributes: Mapping[str, str] = {}
@@ -113,17 +129,20 @@ class FeedEntry:
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         """Take a start tag; `tag` is `{namespace}name`, or the name alone."""
         self._depth += 1
+        self._elements += 1
         if self._depth == 1:
             self._field, self._attributes = _field(tag), attributes
             self._text.clear()
+            self._add("".join(attributes.values()))
+            self._text.clear()
         elif self._field in _MARKED_UP:
-            self._text.append(_start_tag(_name(tag), attributes))
+            self._add(_start_tag(_name(tag), attributes))
 
     def data(self, text: str) -> None:
         """Take text; inside of nested elements it is text once more, not markup."""
         if self._field:
             nested = self._depth > 1 and self._field in _MARKED_UP
-            self._text.append(escape(text, quote=False) if nested else text)
+            self._add(escape(text, quote=False) if nested else text)
 
     def end(self, tag: str) -> bool:
         """Take an end tag; whether it was the item's own."""
@@ -131,9 +150,19 @@ class FeedEntry:
             self._keep("".join(self._text))
             self._field = ""
         elif self._field in _MARKED_UP:
-            self._text.append(f"</{_name(tag)}>")
+            self._add(f"</{_name(tag)}>")
         self._depth -= 1
         return self._depth < 0
+
+    def _add(self, text: str) -> None:
+        self._size += len(text)
+        self.too_large |= self._size > LARGEST or self._elements > MOST_ELEMENTS
+        if self.too_large:
+            self._text.clear()
+            self._found.clear()
+            self._tags.clear()
+        else:
+            self._text.append(text)
 
     def _keep(self, text: str) -> None:
         """Sort one element's text in; of two with the same meaning the first counts."""
@@ -172,6 +201,8 @@ class FeedEntry:
 
     def item(self, base: str) -> Item | None:
         """Give the digest this is, its links made absolute by `base`; None where it is none."""
+        if self.too_large:
+            return None
         markdown, html = self._get("markdown"), self._get("encoded", "content", "description")
         if not markdown and _RANKED.search(html):
             markdown, html = html, ""

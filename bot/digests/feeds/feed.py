@@ -10,19 +10,18 @@ http://source.scripting.com/.
 
 from __future__ import annotations
 
-import heapq
 import re
+from bisect import insort
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder, lookup
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import chain
-from operator import itemgetter
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
-from bot.digests.feeds.entry import FeedEntry, Item
+from bot.digests.feeds.entry import LARGEST, MOST_ELEMENTS, FeedEntry, Item
 from bot.errors import Malformed
 
 _ROOTS = frozenset({"rss", "RDF", "feed"})
@@ -30,6 +29,14 @@ _ITEMS = frozenset({"item", "entry"})
 _DECLARED = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,200}?\bencoding\s*=\s*[\"']([\w.:-]{1,40})[\"']"
 )
+# Codecs of Python that no feed is written in, and that keep all they are given, or take long.
+_NO_ENCODING = frozenset(
+    {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
+)
+_LONGEST_TAG = 262_144
+_DEEPEST = 200
+_MOST_NAMES = 2_000
+_KEPT = 8_000_000  # bytes of the items that `later` keeps
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -65,53 +72,88 @@ class FeedText:
             return "utf-16"
         declared = _DECLARED.match(begin)
         name = declared[1].decode() if declared else self.charset or "utf-8"
+        if lookup(name).name.replace("_", "-") in _NO_ENCODING:
+            raise LookupError(f"unknown encoding: {name}")
         b"<".decode(name, "replace")  # raises LookupError, also for what is no encoding of text
         # what is read here has one byte a character, whatever it says of itself
         return "utf-8" if lookup(name).name.startswith(("utf-16", "utf-32")) else name
 
 
 def choose(
-    pieces: Iterable[bytes | str], base: str, where: str, wanted: date | str | None
+    pieces: Iterable[bytes | str],
+    base: str,
+    where: str,
+    wanted: date | str | None,
+    notes: list[str] | None = None,
 ) -> Item | None:
     """Read a feed and give the newest digest in it that is wanted: of a day, with a slug, or any.
 
     `base` is the feed's URL, for relative links, and `where` its name in messages. Of two for the
-    same day the last one published is the newer. Raises Malformed where this is no feed.
+    same day the last one published is the newer. What is left out is told in `notes`. Raises
+    Malformed where this is no feed.
     """
     best: Item | None = None
-    for item in items(pieces, base, where):
+    for item in items(pieces, base, where, notes):
         if _fits(item, wanted) and (best is None or _age(item) > _age(best)):
             best = item
     return best
 
 
-def later(
-    pieces: Iterable[bytes | str], base: str, where: str, day: date, most: int
+def later(  # noqa: PLR0913, PLR0917 - as `choose`, and how many
+    pieces: Iterable[bytes | str],
+    base: str,
+    where: str,
+    day: date,
+    most: int,
+    notes: list[str] | None = None,
 ) -> Sequence[Item]:
     """Read a feed and give the digests of later days than `day`: the oldest `most`, oldest first.
 
     The order is that of `choose`, whose newest comes last. No more than `most` items are kept while
-    reading. Raises Malformed where this is no feed.
+    reading, and fewer where they take more than `_KEPT` bytes. What is left out for its size is
+    told in `notes`. Raises Malformed where this is no feed.
     """
-    found = (item for item in items(pieces, base, where) if item.days[1] > day)
-    # Of two that are alike in age, `choose` takes the first for the newer.
-    aged = ((_age(item), -place, item) for place, item in enumerate(found))
-    return [item for _, _, item in heapq.nsmallest(most, aged, key=itemgetter(0, 1))]
+    kept: list[tuple[tuple[date, datetime], int, Item]] = []
+    size, left = 0, 0
+    for place, item in enumerate(items(pieces, base, where, notes)):
+        if item.days[1] > day:
+            # Of two that are alike in age, `choose` takes the first for the newer.
+            insort(kept, (_age(item), -place, item))
+            size += item.size
+        while len(kept) > most or (size > _KEPT and len(kept) > 1):
+            left += len(kept) <= most
+            size -= kept.pop()[2].size
+    if left and notes is not None:
+        notes.append(f"{where}: {left} later digests are not read at this look: they are large")
+    return [item for _, _, item in kept]
 
 
-def items(pieces: Iterable[bytes | str], base: str, where: str) -> Iterator[Item]:
-    """Give each item that is a digest, as soon as it has arrived. Raises Malformed."""
+def items(
+    pieces: Iterable[bytes | str], base: str, where: str, notes: list[str] | None = None
+) -> Iterator[Item]:
+    """Give each item that is a digest, as soon as it has arrived. Raises Malformed.
+
+    `notes` is told at the end how many items were too large to be read.
+    """
     target = _Target(base)
     parser = DefusedXMLParser(target=target)
+    parser.parser.StartDoctypeDeclHandler = target.declare
+    fed = 0
     try:
         for piece in pieces:
             parser.feed(piece)
             yield from target.take()
+            fed += len(piece.encode() if isinstance(piece, str) else piece)
+            if fed - parser.parser.CurrentByteIndex > _LONGEST_TAG:
+                target.refuse(f"a tag or comment in it is longer than {_LONGEST_TAG:,} bytes")
         parser.close()
     except (ParseError, DefusedXmlException, LookupError, ValueError) as error:
         line, _ = getattr(error, "position", (1, 0))
         raise Malformed(where, line, f"expected an RSS or Atom feed: {_reason(error)}") from error
     yield from target.take()
+    if target.left_out and notes is not None:
+        limit = f"more than {LARGEST:,} characters or {MOST_ELEMENTS:,} elements"
+        notes.append(f"{where}: items left out for their size ({limit}): {target.left_out}")
 
 
 class _Target:
@@ -122,27 +164,52 @@ class _Target:
         self._begun = False
         self._entry: FeedEntry | None = None
         self._items: list[Item] = []
+        self._depth = 0
+        self._names: set[str] = set()  # the parser keeps each for the whole of the feed
+        self.left_out = 0
 
     def take(self) -> Iterator[Item]:
         while self._items:
             yield self._items.pop(0)
 
+    def refuse(self, reason: str) -> None:
+        """End the reading of the whole feed."""
+        raise ValueError(reason)
+
+    def declare(self, _name: str, _system: str | None, _public: str | None, inside: bool) -> None:  # noqa: FBT001 - expat calls it so
+        if inside:  # attributes by default, for one, are many attributes in few bytes
+            self.refuse("it declares entities or elements, and those are refused")
+
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         name = tag.rpartition("}")[2]
         if not (self._begun or name in _ROOTS):
-            raise ValueError(f"found <{name[:40]}>")
+            self.refuse(f"found <{name[:40]}>")
         self._begun = True
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            self.refuse(f"its elements are nested more than {_DEEPEST} deep")
+        self._learn(tag, *attributes)
         if self._entry:
             self._entry.start(tag, attributes)
         elif name in _ITEMS:
             self._entry = FeedEntry()
+
+    def start_ns(self, prefix: str, space: str) -> None:
+        self._learn(f"{prefix} {space}")
+
+    def _learn(self, *names: str) -> None:
+        self._names.update(names)
+        if len(self._names) > _MOST_NAMES:
+            self.refuse(f"it has more than {_MOST_NAMES:,} different names of elements")
 
     def data(self, text: str) -> None:
         if self._entry:
             self._entry.data(text)
 
     def end(self, tag: str) -> None:
+        self._depth -= 1
         if self._entry and self._entry.end(tag):
+            self.left_out += self._entry.too_large
             if item := self._entry.item(self._base):
                 self._items.append(item)
             self._entry = None

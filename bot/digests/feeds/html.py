@@ -38,7 +38,10 @@ _FORMULA = "application/x-tex"
 
 
 _DECLARATION = re.compile(r"<[!?][^<>]*>")
-_NO_TAG = re.compile(r"""<(?!/?[A-Za-z](?:[^<>"']++|"[^"<]*"|'[^'<]*')*+>)""")
+_TAG = r"""/?[A-Za-z](?:[^<>"']++|"[^"<]*"|'[^'<]*')*+>"""
+_NO_TAG = re.compile(f"<(?!{_TAG})")
+_A_TAG = re.compile(f"<{_TAG}")
+_LONGEST_TAG = 65_536
 
 
 def to_markdown(html: str) -> str:
@@ -54,11 +57,15 @@ def tame(html: str) -> str:
 
     The standard parser raises for declarations it does not know, and before Python 3.11.14 its time
     grows with the square or the cube of what begins and never ends. Here each character is looked
-    at once. After a comment that never ends nothing is left.
+    at once. After a comment that never ends nothing is left. A tag of more than `_LONGEST_TAG`
+    characters is dropped: its attributes would take a hundred times its size.
     """
     first, *others = html.split("<!--")
     seen = first + "".join(other.partition("-->")[2] for other in others)
-    return _NO_TAG.sub("&lt;", _DECLARATION.sub("", bounded(seen)))
+    plain = _NO_TAG.sub("&lt;", _DECLARATION.sub("", bounded(seen)))
+    if all(len(tag[0]) <= _LONGEST_TAG for tag in _A_TAG.finditer(plain)):
+        return plain
+    return _A_TAG.sub(lambda tag: tag[0] if len(tag[0]) <= _LONGEST_TAG else "", plain)
 
 
 class _LineWriter(HTMLParser):
