@@ -1,7 +1,7 @@
-"""The command line: parse, build, call, print. What is done is done elsewhere.
+"""The command line: parse the arguments, call the other folders, print the result.
 
-Exit statuses are a contract (docs/programs.md): 0 done or nothing to do, 1 something failed
-or is held, 2 wrong usage or settings, 75 not finished but will be by running again.
+Exit statuses are a contract (docs/programs.md): 0 done or nothing to do, 1 something failed or is
+held, 2 wrong usage or settings, 75 not finished, and running the command again continues.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ __all__ = ["ProcessContext", "cli", "main", "run"]
 
 def main() -> NoReturn:
     """Run the command line of this process, and exit with its status."""
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # a process may be started without
-        # a terminal that cannot show a character gets an escape in its place, not a traceback
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # a process may have no streams
+        # a character that the terminal cannot show is printed as an escape, without a traceback
         stream.reconfigure(errors="backslashreplace")
     asks = bool(sys.stdin and sys.stdout and sys.stdin.isatty() and sys.stdout.isatty())
     try:
@@ -44,31 +44,29 @@ def main() -> NoReturn:
         if sys.stdout:
             sys.stdout.flush()
     except OSError as error:
-        click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
-        if sys.stdout:  # so that nothing is tried at exit
+        click.echo(f"Error: cannot write the output ({error.strerror})", err=True)
+        if sys.stdout:  # Python flushes it once more at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = FAILED
     sys.exit(status)
 
 
-def run(arguments: Sequence[str], surroundings: ProcessContext) -> int:
-    """Run one command and return its exit status; every error a user can cause is printed."""
-    color = False if surroundings.environ.get("NO_COLOR") else None
+def run(arguments: Sequence[str], context: ProcessContext) -> int:
+    """Run one command and return its exit status. Errors that a user can cause are printed."""
+    color = False if context.environ.get("NO_COLOR") else None
     try:
-        status = cli.main(
-            list(arguments), "bot", standalone_mode=False, obj=surroundings, color=color
-        )
+        status = cli.main(list(arguments), "bot", standalone_mode=False, obj=context, color=color)
     except click.ClickException as error:
         usage = StringIO()
         error.show(usage)
-        click.echo(visible(surroundings.redact(usage.getvalue())), err=True, nl=False)
+        click.echo(visible(context.redact(usage.getvalue())), err=True, nl=False)
         return error.exit_code
     except click.exceptions.Abort:
         click.echo("Stopped.", err=True)
         return LATER
     except BotError as error:
-        said = visible(surroundings.redact(str(error)))
-        click.echo(f"{click.style('Error:', fg='red')} {said}", err=True)
+        message = visible(context.redact(str(error)))
+        click.echo(f"{click.style('Error:', fg='red')} {message}", err=True)
         return status_of(error)
     return status if isinstance(status, int) else 0
 
@@ -78,8 +76,8 @@ def run(arguments: Sequence[str], surroundings: ProcessContext) -> int:
 def cli() -> None:
     """Republish daily digests of papers as social threads, every post exactly once.
 
-    Settings come from the environment, from .env and from bot.toml in this folder. See what would
-    go out, with no account at all:
+    Settings come from the environment, from .env and from bot.toml in this folder. To see the
+    posts first, without any account:
 
         bot post --dry-run
     """

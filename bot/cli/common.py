@@ -1,4 +1,4 @@
-"""What the commands share: surroundings, options, printing, exit statuses."""
+"""What the commands share: their context, common options, printing, exit statuses."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ SafeLine = NewType("SafeLine", str)
 
 @dataclass(frozen=True, slots=True)
 class ProcessContext:
-    """What the program takes from the process it runs in; tests pass their own.
+    """What the program takes from its process. Tests pass their own.
 
-    `asks` says whether a person is there to answer a question. `redact` knows the secrets that a
-    command has met: nothing that it prints shows them.
+    `asks` says whether a person can answer questions. `redact` collects the secrets that a command
+    reads, and removes them from everything the command prints.
     """
 
     environ: Mapping[str, str]
@@ -45,47 +45,50 @@ class ProcessContext:
     redact: Redact = field(default_factory=Redact, compare=False)
 
 
-def choosing(command: T) -> T:
-    """Add the options that choose accounts."""
+def account_options(command: T) -> T:
+    """Add the options --network and --account."""
     network = click.option(
         "--network",
         "networks",
         multiple=True,
         type=click.Choice(Network, case_sensitive=False),
-        help="Only accounts on this network; may be repeated.",
+        help="Only accounts on this network. May be repeated.",
     )
     account = click.option(
-        "--account", "names", multiple=True, help="Only this account; may be repeated."
+        "--account", "names", multiple=True, help="Only this account. May be repeated."
     )
     return network(account(command))
 
 
 def as_json(command: T) -> T:
-    """Add the option to print JSON."""
+    """Add the option --json."""
     return click.option(
         "--json", "as_json", is_flag=True, help="Print one JSON object, for programs."
     )(command)
 
 
-def settings_of(surroundings: ProcessContext) -> Settings:
+def settings_of(context: ProcessContext) -> Settings:
     """Read the settings. Raises SettingsError."""
     from bot.settings import load
 
-    return load(surroundings.environ, surroundings.folder, surroundings.redact)
+    return load(context.environ, context.folder, context.redact)
 
 
 def ready_accounts(
     settings: Settings, networks: Sequence[Network], names: Sequence[str]
 ) -> tuple[Account, ...]:
-    """The accounts chosen among those that can post. Raises SettingsError where there is none."""
+    """Return the chosen accounts of those that can post. Raises SettingsError if there is none."""
     from bot.settings import malformed_token
 
     known = {account.name for account in settings.accounts}
     for name in names:
         if name not in known:
             missing = ", ".join(settings.incomplete.get(name, ()))
-            message = f"no account {name!r} is set up" + (f": {missing} not set" if missing else "")
-            raise SettingsError(message, f"Set up: {', '.join(sorted(known)) or 'none'}.")
+            if missing:
+                fix = "Set what is missing. bot login obtains the tokens."
+                raise SettingsError(f"account {name!r} is not complete, missing {missing}", fix)
+            ready = f"Ready accounts: {', '.join(sorted(known)) or 'none'}."
+            raise SettingsError(f"there is no account {name!r}", ready)
     chosen = tuple(
         account
         for account in settings.accounts
@@ -94,9 +97,10 @@ def ready_accounts(
     if not chosen:
         where = f" on {', '.join(networks)}" if networks else ""
         raise SettingsError(
-            f"no account is set up to post with{where}",
-            "bot login mastodon, twitter or bluesky leads to what an account needs, bot check says "
-            "what is missing, and --dry-run shows the plan without any.",
+            f"no account{where} yet",
+            "Set one up: bot login mastodon (or twitter, or bluesky)\n"
+            "  See what is missing: bot check\n"
+            "  Or look first: bot post --dry-run",
         )
     for account in chosen:
         if wrong := malformed_token(account, settings.credentials[account.name]):
@@ -104,82 +108,82 @@ def ready_accounts(
     return chosen
 
 
-# Printing: all that a command prints goes through here, but for the tokens of `bot login`. --------
+# Printing: everything goes through these functions, except the tokens of `bot login`. ------------
 
 
 def safe(text: str) -> str:
-    """Return `text` without secrets, and with nothing in it that a terminal obeys."""
+    """Return `text` without secrets and without control characters."""
     return visible(_redact()(text))
 
 
 def _redact() -> Redact:
-    context = click.get_current_context(silent=True)
-    surroundings = context.find_object(ProcessContext) if context else None
-    return surroundings.redact if surroundings else Redact()
+    command = click.get_current_context(silent=True)
+    context = command.find_object(ProcessContext) if command else None
+    return context.redact if context else Redact()
 
 
 def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
-    """Print a text for people."""
+    """Print a text for people, made safe."""
     click.echo(safe(text), err=err, nl=nl)
 
 
 def warn(message: str) -> None:
-    """Print a warning for people, beside the output."""
+    """Print a warning to standard error."""
     click.echo(f"{click.style('Warning:', fg='yellow')} {safe(message)}", err=True)
 
 
 def confirm(question: str) -> bool:
-    """Ask the person whether to go on."""
+    """Ask the person a yes-or-no question."""
     return click.confirm(safe(question))
 
 
-def worded(
-    words: Callable[P, Iterator[str]], *args: P.args, **kwargs: P.kwargs
+def safe_lines(
+    make: Callable[P, Iterator[str]], *args: P.args, **kwargs: P.kwargs
 ) -> Iterator[SafeLine]:
-    """Call `words` with every text in its arguments made safe.
+    """Call `make` with every text in its arguments made safe, and yield its lines.
 
-    Before it words them, since its lines hold a terminal's codes for colours. What breaks a line is
-    indented, so that no value passes for a line of ours.
+    The arguments are made safe and not the lines, since the lines contain colour codes. The second
+    line of a value is indented, so that it cannot look like a line of the program.
     """
-    given, named = each_text(args, safe), each_text(kwargs, safe)
-    for line in words(*given, **named):
+    safe_args, safe_kwargs = each_text(args, safe), each_text(kwargs, safe)
+    for line in make(*safe_args, **safe_kwargs):
         yield SafeLine(re.sub(r"\n(?!  )", "\n  ", line))
 
 
 def show(lines: Iterable[SafeLine], *, err: bool = False) -> None:
-    """Print lines, each as it comes."""
+    """Print lines as they are made."""
     for line in lines:
         click.echo(line, err=err)
 
 
 def show_json(value: object) -> None:
-    """Print JSON that a person can read too; its texts are exact but for secrets."""
-    written = json.dumps(value, ensure_ascii=False, indent=2)
-    click.echo(visible_json(_redact()(written)))
+    """Print indented JSON. Its texts are exact, except that secrets are removed."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    click.echo(visible_json(_redact()(text)))
 
 
 def width() -> int:
-    """Columns of the terminal; 0 where there is none, and lines are left whole."""
+    """Return the columns of the terminal, or 0 if there is none and lines are not wrapped."""
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     return shutil.get_terminal_size().columns if is_terminal else 0
 
 
 def status_of(error: BotError) -> int:
-    """The exit status for an error."""
+    """Return the exit status for an error."""
     if isinstance(error, SettingsError):
         return USAGE
     return LATER if isinstance(error, Unreachable | Locked) else FAILED
 
 
-def gravest(statuses: Iterator[int]) -> int:
-    """The status for several: 2, then 1, then 75."""
+def worst_status(statuses: Iterator[int]) -> int:
+    """Return one exit status for several: 2 before 1 before 75 before 0."""
     found = set(statuses)
     return next((status for status in (USAGE, FAILED, LATER) if status in found), 0)
 
 
-def status_of_served(served: Sequence[AccountResult]) -> int:
-    """The exit status for what became of several accounts."""
+def status_of_results(results: Sequence[AccountResult]) -> int:
+    """Return the exit status for the results of several accounts."""
     from bot.delivery.types import End
 
     statuses = {End.DONE: 0, End.LATER: LATER, End.WRONG: USAGE}
-    return gravest(statuses.get(one.end, FAILED) for one in served)
+    return worst_status(statuses.get(result.end, FAILED) for result in results)

@@ -1,4 +1,4 @@
-"""`bot demo`: a sample thread, published to the networks on this machine."""
+"""`bot demo`: publish a sample thread to simulated networks on this machine."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from bot.cli.sandbox import at_port
 from bot.cli.signals import until_signal
 
 
-@click.command(short_help="See a thread published on your own machine; no account needed.")
+@click.command(short_help="Watch a thread being published on your own machine.")
 @at_port
 def demo(port: int) -> int:
-    """Publish a sample thread to stand-ins for X, Mastodon and Bluesky, before your eyes.
+    """Publish a sample thread to simulated networks, and watch it on a page.
 
-    They are on this machine, and nothing leaves it; no account is needed. Open the address that is
-    printed, and let the networks fail there: the bot gets through it. Ctrl-C ends it, and nothing
-    is left behind.
+    X, Mastodon and Bluesky are simulated on this machine. Nothing leaves it, and no account is
+    needed. Open the address that is printed. On that page you can make the networks fail, and
+    watch the bot recover. Ctrl-C ends the demo and deletes its files.
 
     Reads no settings, neither from the environment nor from .env.
     """

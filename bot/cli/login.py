@@ -1,4 +1,4 @@
-"""`bot login`: the way to an account's tokens, for people who have none."""
+"""`bot login`: obtain an account's tokens, and print them as settings."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ _VERIFIER_BYTES = 48
 
 @click.command(short_help="Log in as the account, and print its tokens as settings.")
 @click.argument("network", type=click.Choice(Network, case_sensitive=False))
-@click.option("--base-url", metavar="URL", help="The account's server, not for twitter.")
+@click.option("--base-url", metavar="URL", help="The account's server. Not for twitter.")
 @click.pass_obj
-def login(surroundings: ProcessContext, *, network: Network, base_url: str | None) -> int:
-    """Log in to NETWORK as the account that is to post, and print its tokens as settings.
+def login(context: ProcessContext, *, network: Network, base_url: str | None) -> int:
+    """Log in to NETWORK as the account that will post, and print its tokens as settings.
 
-    It says what to do: open an address in a browser, and bring back the code shown there; for
-    bluesky, make an app password. Only the settings go to standard output, so that they can go
-    where they belong:
+    The command tells you each step: open an address in a browser and paste the code shown there,
+    or, for bluesky, make an app password. Only the settings go to standard output, so you can
+    append them to .env:
 
         bot login mastodon >> .env
 
-    Without --base-url the server is that of MASTODON_API_BASE_URL, or is asked for; for bluesky,
-    that of BLUESKY_SERVICE_URL. For twitter, TWITTER_CONSUMER_KEY and TWITTER_CONSUMER_SECRET must
-    be set: those of an app of yours.
+    Without --base-url, mastodon uses MASTODON_API_BASE_URL or asks for the server, and bluesky
+    uses BLUESKY_SERVICE_URL. For twitter, first set TWITTER_CONSUMER_KEY and
+    TWITTER_CONSUMER_SECRET, the keys of your own app.
     """
     from bot.settings.sources import SECRETS
 
-    granted = _WAYS[network](_sources(surroundings), base_url)
+    granted = _LOGINS[network](_sources(context), base_url)
     variables = _variables(network, granted.settings)
-    surroundings.redact.add(*(variables[name] for name in SECRETS & variables.keys()))
-    say(f"This is {granted.who}." if granted.who else "It is done.")
+    context.redact.add(*(variables[name] for name in SECRETS & variables.keys()))
+    say(f"Logged in as {granted.who}." if granted.who else "Logged in.")
     for remark in granted.remarks:
         warn(remark)
-    _print(variables, surroundings.environ)
+    _print(variables, context.environ)
     return 0
 
 
@@ -60,18 +60,18 @@ def _mastodon(sources: Sources, base_url: str | None) -> GrantedTokens:
     from bot.settings import options
 
     timeout = sources.get(options.HTTP_TIMEOUT)
-    written = base_url or sources.get(options.MASTODON_API_BASE_URL)
+    chosen = base_url or sources.get(options.MASTODON_API_BASE_URL)
     _check(sources)
-    server = _address(written or ask("The account's server, such as mastodon.social: "))
+    server = _address(chosen or ask("The account's server, such as mastodon.social: "))
     verifier = secrets.token_urlsafe(_VERIFIER_BYTES)
-    waiting = mastodon_login.begin(server, timeout, now, verifier)
+    pending = mastodon_login.begin(server, timeout, now, verifier)
     say(
-        "1. In a browser, log in to the server as the account that is to post.",
-        "2. Open this address there, see that it names that account, and allow what it asks for:",
-        f"\n{waiting.page}\n",
+        "1. In a browser, log in to the server as the account that will post.",
+        "2. Open this address there, check that it names this account, and authorize the app:",
+        f"\n{pending.page}\n",
         "3. Copy the code that the page then shows, and paste it here.",
     )
-    return _granted(waiting, "Code: ")
+    return _granted(pending, "Code: ")
 
 
 def _twitter(sources: Sources, base_url: str | None) -> GrantedTokens:
@@ -89,20 +89,20 @@ def _twitter(sources: Sources, base_url: str | None) -> GrantedTokens:
     _check(sources)
     if not (key and secret):
         raise SettingsError(
-            f"{' and '.join(names)} are not both set: X gives tokens to an app of yours only",
-            f"At {twitter_login.CONSOLE} make an app, with Read and write in its User "
-            "authentication settings; set its API Key and Secret as these two; run bot login "
-            "twitter again. The app's owner needs no login: an Access Token and Secret for it can "
-            "be made on the same page.",
+            f"{' and '.join(names)} must be set, since X gives tokens only to your own app",
+            f"Make an app at {twitter_login.CONSOLE} and choose Read and write in its User "
+            "authentication settings. Set its API Key and Secret as these two variables, and run "
+            "bot login twitter again. The owner of the app needs no login, since the same page "
+            "makes an Access Token and Secret for the owner's account.",
         )
-    waiting = twitter_login.begin(key.reveal(), secret.reveal(), server, timeout, now)
+    pending = twitter_login.begin(key.reveal(), secret.reveal(), server, timeout, now)
     say(
-        "1. In a browser, log in to X as the account that is to post.",
-        "2. Open this address there, see that it names that account, and authorize the app:",
-        f"\n{waiting.page}\n",
+        "1. In a browser, log in to X as the account that will post.",
+        "2. Open this address there, check that it names this account, and authorize the app:",
+        f"\n{pending.page}\n",
         "3. Type here the PIN that the page then shows.",
     )
-    return _granted(waiting, "PIN: ")
+    return _granted(pending, "PIN: ")
 
 
 def _bluesky(sources: Sources, base_url: str | None) -> GrantedTokens:
@@ -114,35 +114,35 @@ def _bluesky(sources: Sources, base_url: str | None) -> GrantedTokens:
     _check(sources)
     handle = _handle(ask("The account's handle, such as name.bsky.social: "))
     say(
-        "1. In Bluesky's app, as that account: Settings, Privacy and security, App passwords.",
-        "2. Add one, such as 'bot'. It needs no access to direct messages.",
-        "3. Paste it here; it is not shown.",
+        "1. In Bluesky's app, as that account, open Settings, Privacy and security, App passwords.",
+        "2. Add an app password, such as 'bot'. It needs no access to direct messages.",
+        "3. Paste it here. It is not shown while you type.",
     )
     return _granted(bluesky_login.begin(handle, server, timeout, now), "App password: ", ask_unseen)
 
 
-_WAYS: Mapping[Network, Callable[[Sources, str | None], GrantedTokens]] = {
+_LOGINS: Mapping[Network, Callable[[Sources, str | None], GrantedTokens]] = {
     Network.MASTODON: _mastodon,
     Network.TWITTER: _twitter,
     Network.BLUESKY: _bluesky,
 }
 
 
-def _sources(surroundings: ProcessContext) -> Sources:
-    """Open what is set. Only what a login needs is read: the rest may still be wrong."""
+def _sources(context: ProcessContext) -> Sources:
+    """Open the settings. A login reads only a few of them, so the others may still be wrong."""
     from bot.settings.sources import Sources
 
-    return Sources(surroundings.environ, surroundings.folder, surroundings.redact)
+    return Sources(context.environ, context.folder, context.redact)
 
 
 def _check(sources: Sources) -> None:
-    """Raise SettingsError where something that was read is wrong."""
+    """Raise SettingsError if a setting that was read is wrong."""
     if sources.problems:
-        raise SettingsError("\n".join(sources.problems), "Correct it, or take it out.")
+        raise SettingsError("\n".join(sources.problems), "Correct the value, or remove it.")
 
 
 def _address(written: str) -> str:
-    """Read where a server is, as people write it: an address, a host, a name with its host."""
+    """Return the server's URL. People write it as a URL, as a host or as name@host."""
     from bot.settings.parsers import InvalidValue, base_url
     from bot.settings.sources import shown
 
@@ -152,42 +152,42 @@ def _address(written: str) -> str:
     try:
         return base_url(text)
     except InvalidValue as wrong:
-        message = f"the server's address: {shown(wrong.part)} {wrong.problem}"
-        raise SettingsError(message, "Give it with https://, as a browser shows it.") from None
+        message = f"the server's address is not valid: {shown(wrong.part)} {wrong.problem}"
+        raise SettingsError(message, "Write it with https://, as a browser shows it.") from None
 
 
 def _handle(written: str) -> str:
-    """Read who an account is, as people write it."""
+    """Return the account's handle. People write it as a handle or as the profile's URL."""
     from bot.settings.parsers import InvalidValue, handle
     from bot.settings.sources import shown
 
     try:
         return handle(written.strip().rpartition("/")[2])
     except InvalidValue as wrong:
-        message = f"the account's handle: {shown(wrong.part)} {wrong.problem}"
-        raise SettingsError(message, "Give it whole, such as name.bsky.social.") from None
+        message = f"the account's handle is not valid: {shown(wrong.part)} {wrong.problem}"
+        raise SettingsError(message, "Write the full handle, such as name.bsky.social.") from None
 
 
 def _granted(
-    waiting: PendingLogin, question: str, poller: Callable[[str], str] = ask
+    pending: PendingLogin, question: str, answer: Callable[[str], str] = ask
 ) -> GrantedTokens:
-    """Ask for a code until one is taken, three times at most."""
+    """Ask for a code until the server accepts it, three times at most."""
     from bot.posters.login import OtherPage, WrongCode
 
     for _ in range(_TRIES - 1):
         try:
-            return waiting.redeem(poller(question))
+            return pending.redeem(answer(question))
         except WrongCode as wrong:
             warn(str(wrong))
-        except OtherPage as more:
-            waiting = more.login
-            warn(str(more))
-            say("Open this address as before, and paste the code it shows:", f"\n{waiting.page}\n")
-    return waiting.redeem(poller(question))
+        except OtherPage as other:
+            pending = other.login
+            warn(str(other))
+            say("Open this address as before, and paste the code it shows:", f"\n{pending.page}\n")
+    return pending.redeem(answer(question))
 
 
 def _variables(network: Network, settings: Mapping[str, str]) -> Mapping[str, str]:
-    """Name what was given by the variables that hold it."""
+    """Return the granted tokens by the names of their variables."""
     from bot.settings.options import TABLE
 
     names = {option.account: option.name for option in TABLE if option.network is network}
@@ -195,32 +195,32 @@ def _variables(network: Network, settings: Mapping[str, str]) -> Mapping[str, st
 
 
 def _print(variables: Mapping[str, str], environ: Mapping[str, str]) -> None:
-    """Print the settings, and say beside them what they are and where they belong."""
+    """Print the settings to standard output, and explain them on standard error."""
     target = _target()
     if target and target.st_size:
-        click.echo()  # a file that does not end its last line would swallow our first
+        click.echo()  # the last line of the file may have no end
     for name, value in variables.items():
         click.echo(setting(name, value))
     if target:
-        say(f"{', '.join(variables)}: written. They are secrets: who has them can post.")
+        say(f"Written: {', '.join(variables)}. They are secrets. Anyone who has them can post.")
         if target.st_mode & (stat.S_IRGRP | stat.S_IROTH):
-            warn("others on this machine may read that file; against that: chmod 600 .env")
+            warn("other users of this machine can read that file. To prevent it: chmod 600 .env")
     else:
         say(
-            "These lines are secrets: who has them can post. They belong into .env, or into the "
-            "config vars of your PaaS, and nowhere else."
+            "These lines are secrets. Anyone who has them can post. Put them only into .env, or "
+            "into the config vars of your platform."
         )
     others = {name: environ.get(name, "").strip().rstrip("/") for name in variables}
     hidden = [name for name, other in others.items() if other not in {"", variables[name]}]
     if hidden:
-        warn(f"{', '.join(hidden)}: set otherwise in the environment, which goes before .env")
-    say("Then try them: bot check")
+        warn(f"the environment has other values, which are used before .env: {', '.join(hidden)}")
+    say("Next step: bot check")
 
 
 def _target() -> os.stat_result | None:
-    """What is known of the file that standard output goes to; None where it is no file."""
+    """Return the status of the file that standard output goes to, or None if it is no file."""
     try:
-        found = os.fstat(sys.stdout.fileno())
+        status = os.fstat(sys.stdout.fileno())
     except OSError:
         return None
-    return found if stat.S_ISREG(found.st_mode) else None
+    return status if stat.S_ISREG(status.st_mode) else None

@@ -1,4 +1,4 @@
-"""`bot post`: plan the threads of one digest, and deliver them or show them."""
+"""`bot post`: plan the threads of one digest, and publish or show them."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import click
 
 from bot.cli.common import (
     ProcessContext,
+    account_options,
     as_json,
-    choosing,
     confirm,
     echo,
     ready_accounts,
+    safe_lines,
     settings_of,
     show,
     show_json,
-    status_of_served,
+    status_of_results,
     warn,
     width,
-    worded,
 )
-from bot.cli.serving import now, open_ledger_readonly, serving
+from bot.cli.serving import now, open_ledger_readonly, open_publisher
 from bot.errors import SettingsError
 from bot.model import Account, Digest, Network, Thread
 
@@ -33,19 +33,23 @@ if TYPE_CHECKING:
     from bot.settings import Settings
 
 
-@click.command(short_help="Plan the threads of one digest, and deliver them.")
+@click.command(short_help="Publish the threads of one digest, or show them.")
 @click.argument("digest", required=False)
-@click.option("--dry-run", is_flag=True, help="Print every post of the plan; send nothing.")
-@choosing
-@click.option("--top", type=click.IntRange(min=0), help="Papers in a thread; 0 for all.")
+@click.option("--dry-run", is_flag=True, help="Print every post, and send nothing.")
+@account_options
+@click.option("--top", type=click.IntRange(min=0), help="Papers in a thread, 0 for all.")
 @click.option("--again", is_flag=True, help="Publish a retracted digest again.")
-@click.option("--assume-unsent", is_flag=True, help="Nothing of it is out: I have looked.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before a first post or an old digest.")
+@click.option(
+    "--assume-unsent", is_flag=True, help="I have looked: no post of this thread is published."
+)
+@click.option(
+    "-y", "--yes", is_flag=True, help="Do not ask before a first thread or an old digest."
+)
 @as_json
-@click.option("-v", "--verbose", is_flag=True, help="Say more of each post.")
+@click.option("-v", "--verbose", is_flag=True, help="Print more about each post.")
 @click.pass_obj
 def post(  # noqa: PLR0913 - an option each
-    surroundings: ProcessContext,
+    context: ProcessContext,
     *,
     digest: str | None,
     dry_run: bool,
@@ -58,23 +62,26 @@ def post(  # noqa: PLR0913 - an option each
     as_json: bool,
     verbose: bool,
 ) -> int:
-    """Plan the threads of one digest, and deliver them.
+    """Publish the threads of one digest, one thread for each account.
 
-    DIGEST is a date (2021-06-22), a slug, a file or a URL; without it, the latest at the source is
-    taken. The source is BOT_DIGESTS; without it, a dry run takes the samples in the package.
+    DIGEST is a date (2021-06-22), a slug, a file or a URL. Without it, the newest digest of
+    BOT_DIGESTS is used. If BOT_DIGESTS is not set, a dry run uses the samples in the package.
 
-    What is out already is found and not sent again. Run it again to go on where it stopped.
+    Posts that are already published are found and not sent again. If the command stops, run it
+    again: it continues where it stopped.
     """
     from bot import plan
     from bot.settings import offered
 
-    settings = settings_of(surroundings)
+    settings = settings_of(context)
     choose = offered if dry_run else ready_accounts
     accounts = choose(settings, networks, names)
-    needs_source = digest is None or not plan.is_place(digest, surroundings.folder)
+    needs_source = digest is None or not plan.is_place(digest, context.folder)
     if needs_source and not dry_run and settings.digests is None:
-        raise SettingsError("BOT_DIGESTS is not set", "Set it to where digests are.")
-    reading = plan.read(settings, digest, surroundings.folder)
+        raise SettingsError(
+            "BOT_DIGESTS is not set", "Set it to the folder or address of your digests."
+        )
+    reading = plan.read(settings, digest, context.folder)
     for warning in (*settings.warnings, *reading.warnings):
         warn(warning)
     if reading.digest is None:
@@ -88,30 +95,29 @@ def post(  # noqa: PLR0913 - an option each
                 () if reason else plan.threads(settings, reading.digest, accounts, top, ledger)
             )
             return _show(reading, threads, ledger, json=as_json, verbose=verbose)
-    if surroundings.asks and not yes:
+    if context.asks and not yes:
         question = _question(settings, reading.digest, accounts)
         if question and not confirm(f"{question} Publish it now?"):
             echo("Nothing was sent.")
             return 0
-    with serving(settings, told=not as_json, verbose=verbose) as service:
+    with open_publisher(settings, progress=not as_json, verbose=verbose) as publisher:
         from bot.delivery.publish import PublishOptions
 
-        digest_of, ledger = reading.digest, service.ledger
-        threads = plan.threads(settings, digest_of, accounts, top, ledger, warn)
+        threads = plan.threads(settings, reading.digest, accounts, top, publisher.ledger, warn)
         options = PublishOptions(again, assume_unsent)
-        reorder = partial(plan.in_order, settings, digest_of)
-        served = service.publish(digest_of, threads, options, reorder)
+        reorder = partial(plan.in_order, settings, reading.digest)
+        results = publisher.publish(reading.digest, threads, options, reorder)
     from bot.output import data, progress
 
     if as_json:
-        stored = {one.account.name: one.thread for one in served}
+        stored = {result.account.name: result.thread for result in results}
         show_json(data.plan(reading.digest, reading.source, threads, stored))
-    show(worded(progress.outcome, served), err=as_json)
-    return status_of_served(served)
+    show(safe_lines(progress.outcome, results), err=as_json)
+    return status_of_results(results)
 
 
 def _without_digest(reading: SourceResult, *, json: bool) -> int:
-    """Say why there is no digest; what went wrong is raised."""
+    """Print the empty plan. Raises the source's problem, if it had one."""
     if json:
         from bot.output import data
 
@@ -129,11 +135,11 @@ def _show(
     json: bool,
     verbose: bool,
 ) -> int:
-    """Print the plan, and what of it is sent already."""
+    """Print the plan, and which of its posts are already sent."""
     from bot.output import data, lines
 
     digest, source = reading.digest, reading.source
-    assert digest is not None  # noqa: S101 - a digest that cannot be had ended the command
+    assert digest is not None  # noqa: S101 - without a digest the command has ended
     stored = {}
     if ledger:
         from bot.delivery.identity import SAME, find_alike
@@ -145,14 +151,19 @@ def _show(
     if json:
         show_json(data.plan(digest, source, threads, stored))
     elif threads:
-        show(worded(lines.dry_run, digest, source, threads, stored, width=width(), verbose=verbose))
+        columns = width()
+        show(
+            safe_lines(
+                lines.dry_run, digest, source, threads, stored, width=columns, verbose=verbose
+            )
+        )
     return 0
 
 
 def _question(settings: Settings, digest: Digest, accounts: Sequence[Account]) -> str:
-    """What a person should know before the digest goes out, in sentences; empty for nothing.
+    """Return what a person should know before this digest is published, in sentences, or "".
 
-    That is an old digest, and an account of a real network that has posted nothing yet.
+    That is that the digest is old, or that an account of a real network has posted nothing yet.
     """
     from bot.formatter.tidy import tidy
     from bot.http.urls import is_local
@@ -170,9 +181,9 @@ def _question(settings: Settings, digest: Digest, accounts: Sequence[Account]) -
             and not is_local(settings.credentials[account.name].base_url)
         ]
     age, title = now() - digest.published, tidy(digest.title)
-    told = []
+    sentences = []
     if new and age > settings.max_age:
-        told.append(f"{title} was published {age.days} days ago.")
+        sentences.append(f"{title} was published {age.days} days ago.")
     if first:
-        told.append(f"{title} is the first thread of {', '.join(first)}.")
-    return " ".join(told)
+        sentences.append(f"{title} is the first thread of {', '.join(first)}.")
+    return " ".join(sentences)

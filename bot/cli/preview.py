@@ -1,4 +1,4 @@
-"""`bot preview`: writes the threads as a page."""
+"""`bot preview`: write the threads as a page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.common import ProcessContext, choosing, echo, safe, settings_of, warn
+from bot.cli.common import ProcessContext, account_options, echo, safe, settings_of, warn
 from bot.cli.serving import now, open_ledger_readonly
 from bot.errors import SettingsError
 from bot.model import Network
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Write the threads as a page that shows how they will look.")
 @click.argument("digest", required=False)
-@click.option("--output", metavar="FILE.html", help="Where the page is written; - prints it.")
-@choosing
-@click.option("--top", type=click.IntRange(min=0), help="Papers in a thread; 0 for all.")
+@click.option("--output", metavar="FILE.html", help="File for the page, or - to print it.")
+@account_options
+@click.option("--top", type=click.IntRange(min=0), help="Papers in a thread, 0 for all.")
 @click.pass_obj
 def preview(  # noqa: PLR0913 - an option each
-    surroundings: ProcessContext,
+    context: ProcessContext,
     *,
     digest: str | None,
     output: str | None,
@@ -36,23 +36,23 @@ def preview(  # noqa: PLR0913 - an option each
     names: tuple[str, ...],
     top: int | None,
 ) -> int:
-    """Write one page that shows the threads as readers will see them; send nothing.
+    """Write a page that shows the threads as readers will see them. Send nothing.
 
-    DIGEST is a date (2021-06-22), a slug, a file or a URL; without it, the latest at the source is
-    taken. The source is BOT_DIGESTS; without it, the samples in the package.
+    DIGEST is a date (2021-06-22), a slug, a file or a URL. Without it, the newest digest of
+    BOT_DIGESTS is used. If BOT_DIGESTS is not set, the samples in the package are used.
 
-    The page is one file that loads nothing. A page written before is replaced, any other file is
-    left alone.
+    The page is one file that loads nothing. An earlier page of bot preview is replaced. Any other
+    file is left as it is.
     """
     from bot import plan
     from bot.settings import offered
 
     if not output:
-        fix = "Add --output FILE.html, or --output - to print it."
-        raise SettingsError("the page needs a file to be written to", fix)
-    settings = settings_of(surroundings)
+        fix = "Add --output FILE.html, or --output - to print the page."
+        raise SettingsError("bot preview needs a file for the page", fix)
+    settings = settings_of(context)
     accounts = offered(settings, networks, names)
-    reading = plan.read(settings, digest, surroundings.folder)
+    reading = plan.read(settings, digest, context.folder)
     for warning in (*settings.warnings, *reading.warnings):
         warn(warning)
     if reading.digest is None:
@@ -62,7 +62,7 @@ def preview(  # noqa: PLR0913 - an option each
     if reason := plan.reason_to_wait(reading, settings, now()):
         echo(reason, err=True)
         return 0
-    _write(_page(settings, reading, accounts, top), output, surroundings.folder)
+    _write(_page(settings, reading, accounts, top), output, context.folder)
     return 0
 
 
@@ -73,7 +73,7 @@ def _page(
     from bot.output.page import plans
 
     digest = reading.digest
-    assert digest is not None  # noqa: S101 - a digest that cannot be had ended the command
+    assert digest is not None  # noqa: S101 - without a digest the command has ended
     with open_ledger_readonly(settings) as ledger:
         threads = plan.threads(settings, digest, accounts, top, ledger, warn)
         names = [thread.account.name for thread in threads]

@@ -1,7 +1,7 @@
-"""Talking to a person before a screen: standard error to speak, standard input to listen.
+"""Talk to a person: write to standard error, read from standard input.
 
-Standard output is for what a command is asked for, and may be somebody's .env. click's own prompt
-writes a blank to it.
+Standard output carries the result of a command, and may be a .env file. click's own prompt writes
+a blank to it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from bot.cli.common import echo
 
 
 def say(*lines: str) -> None:
-    """Tell the person something."""
+    """Print lines to standard error."""
     for line in lines:
         echo(line, err=True)
 
 
 def ask(question: str) -> str:
-    """Ask the person for a line. Raises EOFError where none is to come."""
+    """Ask the person for a line. Raises EOFError at the end of the input."""
     echo(question, nl=False, err=True)
     try:
         line = sys.stdin.readline() if sys.stdin else ""
@@ -32,9 +32,9 @@ def ask(question: str) -> str:
 
 
 def ask_unseen(question: str) -> str:
-    """Ask for a line that is not shown while it is typed. Raises EOFError where none is to come.
+    """Ask for a line that is not shown while it is typed. Raises EOFError at the end of the input.
 
-    Not with `getpass`: it asks the terminal even where the answer is piped in.
+    `getpass` is not used, because it asks the terminal even if the answer is piped in.
     """
     with _no_echo():
         return ask(question)
@@ -42,7 +42,7 @@ def ask_unseen(question: str) -> str:
 
 @contextmanager
 def _no_echo() -> Iterator[None]:
-    """Let the terminal show nothing of what is typed; without a terminal nothing is shown."""
+    """Turn the terminal's echo off, if there is a terminal."""
     import termios
 
     try:
@@ -58,4 +58,4 @@ def _no_echo() -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
-        echo(err=True)  # the line's end was not shown either
+        echo(err=True)  # the terminal did not show the end of the line either

@@ -1,4 +1,4 @@
-"""`bot retract`: deletes a thread, last post first."""
+"""`bot retract`: delete a thread, last post first."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import click
 
 from bot.cli.common import (
     ProcessContext,
-    choosing,
+    account_options,
     confirm,
     echo,
     ready_accounts,
+    safe_lines,
     settings_of,
     show,
-    status_of_served,
-    worded,
+    status_of_results,
 )
-from bot.cli.serving import serving
+from bot.cli.serving import open_publisher
 from bot.model import Network
 from bot.terminal import setting
 
 
 @click.command(short_help="Delete a thread, last post first.")
 @click.argument("digest")
-@choosing
+@account_options
 @click.option("-y", "--yes", is_flag=True, help="Do not ask first.")
-@click.option("--dry-run", is_flag=True, help="Say what is known to be out; delete nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the known posts, and delete nothing.")
 @click.pass_obj
 def retract(  # noqa: PLR0913 - an option each
-    surroundings: ProcessContext,
+    context: ProcessContext,
     *,
     digest: str,
     networks: tuple[Network, ...],
@@ -37,31 +37,32 @@ def retract(  # noqa: PLR0913 - an option each
 ) -> int:
     """Delete the thread of DIGEST (a date, a slug, a file or a URL), last post first.
 
-    The network is asked what is there; only posts that we sent or that are recognised whole are
-    deleted. Run it again to go on where it stopped. On a terminal it asks first.
+    The command reads the account first. It deletes only posts that the ledger knows, or that it
+    recognises by key or by their complete text. On a terminal it asks before it deletes. If it
+    stops, run it again: it continues where it stopped.
     """
     from bot import plan
     from bot.http.urls import slug_of
     from bot.output import progress
 
-    settings = settings_of(surroundings)
+    settings = settings_of(context)
     accounts = ready_accounts(settings, networks, names)
-    with serving(settings, told=True) as service:
-        slug, found = plan.resolve_digest(settings, service.ledger, digest, surroundings.folder)
-        stored = [service.ledger.thread(account.name, slug) for account in accounts]
-        if dry_run or (surroundings.asks and not yes):
-            show(worded(progress.retractable, accounts, stored))
+    with open_publisher(settings, progress=True) as publisher:
+        slug, found = plan.resolve_digest(settings, publisher.ledger, digest, context.folder)
+        stored = [publisher.ledger.thread(account.name, slug) for account in accounts]
+        if dry_run or (context.asks and not yes):
+            show(safe_lines(progress.retractable, accounts, stored))
         if dry_run:
             return 0
-        if surroundings.asks and not yes and not confirm(f"Delete the thread of {slug}?"):
+        if context.asks and not yes and not confirm(f"Delete the thread of {slug}?"):
             echo("Nothing was deleted.")
             return 0
         threads = plan.threads(settings, found, accounts, None, None) if found else ()
-        served = service.retract(found, slug, accounts, threads)
-    show(worded(progress.outcome, served))
-    # old ledgers hold slugs of any characters; as it is read today, the digest has this one
+        results = publisher.retract(found, slug, accounts, threads)
+    show(safe_lines(progress.outcome, results, retracting=True))
+    # old ledgers hold slugs of any characters; today the digest is read with this one
     today = slug_of(slug)
-    if any(one.thread for one in served) and today and today not in settings.skip:
-        echo("To keep it away for good, on a wiped disk too, set:")
+    if any(result.thread for result in results) and today and today not in settings.skip:
+        echo("To keep this digest unpublished even if the ledger is lost, set:")
         echo(setting("BOT_SKIP", ",".join((*settings.skip, today))))
-    return status_of_served(served)
+    return status_of_results(results)

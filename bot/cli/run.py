@@ -1,4 +1,4 @@
-"""`bot run`: the always-on worker."""
+"""`bot run`: the worker that runs all the time."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ import sys
 
 import click
 
-from bot.cli.common import ProcessContext, choosing, ready_accounts, settings_of
+from bot.cli.common import ProcessContext, account_options, ready_accounts, settings_of
 from bot.cli.signals import worker_signals
 from bot.errors import SettingsError
 from bot.model import Network
 
 
-@click.command(short_help="Post each new digest, for ever: the always-on worker.")
-@choosing
+@click.command(short_help="Run all the time, and publish each new digest.")
+@account_options
 @click.pass_obj
-def run(
-    surroundings: ProcessContext, *, networks: tuple[Network, ...], names: tuple[str, ...]
-) -> int:
-    """Find each new digest and deliver it, until it is stopped.
+def run(context: ProcessContext, *, networks: tuple[Network, ...], names: tuple[str, ...]) -> int:
+    """Run all the time, and publish each new digest.
 
-    One pass is made at once, then one at each time of BOT_SCHEDULE. SIGTERM or Ctrl-C lets the
-    request in flight end. What goes wrong is said in the log, at /healthz on PORT, and where
-    BOT_NOTIFY_URLS says; it is tried again and does not end the worker.
+    The worker looks for a digest at the start, and then at each time of BOT_SCHEDULE. SIGTERM or
+    Ctrl-C stops it after the current request. A failure does not stop the worker: it tries again.
+    It reports failures in its log, at /healthz on PORT, and to BOT_NOTIFY_URLS.
     """
-    settings = settings_of(surroundings)
+    settings = settings_of(context)
     accounts = ready_accounts(settings, networks, names)
     if settings.digests is None:
-        raise SettingsError("BOT_DIGESTS is not set", "Set it to where digests are.")
+        raise SettingsError(
+            "BOT_DIGESTS is not set", "Set it to the folder or address of your digests."
+        )
     from bot.scheduler.start import started
 
-    with worker_signals() as ears:
+    with worker_signals() as signals:
         while True:
-            worker = started(settings, accounts, surroundings.environ, sys.stdout)
-            with worker as running, ears.hearing_for(running.stop, running.leave):
+            worker = started(settings, accounts, context.environ, sys.stdout)
+            with worker as running, signals.calling(running.stop, running.leave):
                 running.run()
             if running.stopping():
-                break  # else its ledger was replaced under it, and it begins with the new one
-    _let_go_of_the_log()
+                break  # otherwise the ledger's file was replaced, and the worker opens the new one
+    _flush_log()
     return 0
 
 
-def _let_go_of_the_log() -> None:
-    """Whoever read the log may have gone: no reason to end badly."""
+def _flush_log() -> None:
+    """Flush the log. If nothing reads it any more, that is no error."""
     try:
         if sys.stdout:
             sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`bot sandbox`: the networks on this machine, with a page."""
+"""`bot sandbox`: start simulated networks on this machine, with a page."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ at_port = click.option(
     "--port",
     type=click.IntRange(0, 65_000),
     default=0,
-    help="Where the page is; the networks take the three ports after it. Any by default.",
+    help="Port of the page. The networks use the next three ports. Default: any free port.",
 )
 
 
-@click.command(short_help="Start the networks on your own machine, with a page.")
+@click.command(short_help="Start simulated networks for your own bot to post to.")
 @at_port
 def sandbox(port: int) -> int:
-    """Start stand-ins for the networks on this machine, and a page that shows what arrives.
+    """Start simulated networks on this machine, and a page that shows the posts.
 
-    Set what is printed, and run bot post elsewhere: the real program, whose posts no reader sees.
-    On the page the networks can be made to fail. Ctrl-C ends it, and all of it is gone.
+    Copy the printed settings into another terminal and run bot post there. It is the real program,
+    but no reader sees its posts. On the page you can make the networks fail. Ctrl-C ends the
+    sandbox and deletes everything in it.
 
     Reads no settings, neither from the environment nor from .env.
     """

@@ -1,4 +1,4 @@
-"""Serving accounts from a command: the ledger, the clocks, and Ctrl-C."""
+"""Open the ledger and the publisher for a command, with the real clocks and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bot.cli.common import show, worded
+from bot.cli.common import safe_lines, show
 from bot.cli.signals import stop_on_signal
 from bot.terminal import each_text
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 def now() -> datetime:
-    """The time, UTC."""
+    """Return the time, UTC."""
     return datetime.now(UTC)
 
 
 @contextmanager
 def open_ledger_readonly(settings: Settings) -> Iterator[Ledger | None]:
-    """The ledger, only to be read; None where there is none yet. Raises LedgerError."""
+    """Open the ledger for reading, or yield None if there is none yet. Raises LedgerError."""
     if not settings.database.exists():
         yield None
         return
@@ -43,10 +43,12 @@ def open_ledger_readonly(settings: Settings) -> Iterator[Ledger | None]:
 
 
 @contextmanager
-def serving(settings: Settings, *, told: bool, verbose: bool = False) -> Iterator[Publisher]:
-    """What serves accounts, with the ledger open; Ctrl-C lets requests in flight end first.
+def open_publisher(
+    settings: Settings, *, progress: bool, verbose: bool = False
+) -> Iterator[Publisher]:
+    """Open the ledger and yield a publisher. Ctrl-C stops it after the current requests.
 
-    With `told` every step is printed. Raises LedgerError.
+    With `progress` every step is printed. Raises LedgerError.
     """
     from bot.delivery.accounts import Publisher
     from bot.delivery.types import RunTools
@@ -57,33 +59,33 @@ def serving(settings: Settings, *, told: bool, verbose: bool = False) -> Iterato
     def wait(seconds: float) -> None:
         stop.wait(seconds)
 
-    around = RunTools(
+    tools = RunTools(
         clock=now,
         monotonic=time.monotonic,
         sleep=wait,
         stopping=stop.is_set,
-        tell=_teller(settings, verbose=verbose) if told else lambda _: None,
+        tell=_printer(settings, verbose=verbose) if progress else lambda _: None,
     )
     with Ledger.open(settings.database) as ledger, stop_on_signal(stop):
-        yield Publisher(settings, ledger, around)
+        yield Publisher(settings, ledger, tools)
 
 
-def _teller(settings: Settings, *, verbose: bool) -> Callable[[Event], None]:
+def _printer(settings: Settings, *, verbose: bool) -> Callable[[Event], None]:
     from bot.output import progress
 
-    turn, closed, pace = threading.Lock(), threading.Event(), progress.Pace()
-    timed = sys.stdout is not None and sys.stdout.isatty()
+    lock, closed, pace = threading.Lock(), threading.Event(), progress.Pace()
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
 
-    def tell(happened: Event) -> None:
-        with turn:
+    def tell(event: Event) -> None:
+        with lock:
             if not closed.is_set():
                 try:
-                    left = pace.left(happened, time.monotonic()) if timed else None
-                    # in another thread, where nobody knows the command
-                    known = each_text(happened, settings.redact)
-                    show(worded(progress.event, known, verbose=verbose, left=left))
+                    left = pace.left(event, time.monotonic()) if is_terminal else None
+                    # redacted here, since click knows no command in this thread
+                    redacted = each_text(event, settings.redact)
+                    show(safe_lines(progress.event, redacted, verbose=verbose, left=left))
                 except OSError:
-                    # whoever read our output has gone: delivery goes on without a word
+                    # the output is closed; publishing continues without it
                     closed.set()
 
     return tell

@@ -1,4 +1,4 @@
-"""`bot settle`: a person decides about a post that the program cannot decide about."""
+"""`bot settle`: record a person's decision about a post that is unknown or held."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import click
 
 from bot.cli.common import (
     ProcessContext,
-    choosing,
+    account_options,
     echo,
     ready_accounts,
     settings_of,
-    status_of_served,
+    status_of_results,
 )
-from bot.cli.serving import now, serving
+from bot.cli.serving import now, open_publisher
 from bot.errors import BotError, SettingsError
 from bot.model import Network, State
 from bot.terminal import argument
 
 
-@click.command(short_help="Decide what became of an unknown or held post.")
+@click.command(short_help="Say whether an unknown or held post is published.")
 @click.argument("digest")
 @click.argument("number", type=click.IntRange(min=1))
-@click.option("--sent", "post_id", metavar="ID", help="It is out, under this id.")
-@click.option("--unsent", is_flag=True, help="It is not out: send it.")
-@choosing
+@click.option("--sent", "post_id", metavar="ID", help="It is published, with this id.")
+@click.option("--unsent", is_flag=True, help="It is not published. The next run sends it.")
+@account_options
 @click.pass_obj
 def settle(  # noqa: PLR0913 - an option each
-    surroundings: ProcessContext,
+    context: ProcessContext,
     *,
     digest: str,
     number: int,
@@ -35,51 +35,54 @@ def settle(  # noqa: PLR0913 - an option each
     networks: tuple[Network, ...],
     names: tuple[str, ...],
 ) -> int:
-    """Decide what became of a post that is unknown or held, where the program cannot.
+    """Say whether an unknown or held post is published, if the program cannot find out.
 
-    DIGEST is a slug or a date, NUMBER the post's number in bot status, from 1.
+    DIGEST is a slug or a date. NUMBER is the post's number in bot status, from 1.
     """
     from bot.delivery.types import End
     from bot.ledger.find import find_thread
     from bot.posters.post_id import id_of
 
     if unsent == bool(post_id):
-        raise click.UsageError("Say one of --sent ID and --unsent.")
-    settings = settings_of(surroundings)
-    nothing = SettingsError(
-        f"there is no thread in the ledger {settings.database}: there is nothing to settle",
-        "Run bot post: it finds on the network what is out.",
+        raise click.UsageError("Give either --sent ID or --unsent.")
+    settings = settings_of(context)
+    empty = SettingsError(
+        f"the ledger {settings.database} holds no thread, so there is nothing to settle",
+        "Run bot post. It finds the published posts on the network.",
     )
     if not settings.database.exists():
-        raise nothing
-    with serving(settings, told=False) as service:
-        ledger = service.ledger
+        raise empty
+    with open_publisher(settings, progress=False) as publisher:
+        ledger = publisher.ledger
         if not ledger.threads(most=1):
-            raise nothing
+            raise empty
         thread = find_thread(ledger, digest, networks, names)
         with ledger.sending(thread.account, now()):
             thread = ledger.refresh(thread.number)
             if number > len(thread.posts):
-                raise BotError(f"{thread.digest} has posts 1 to {len(thread.posts)}")
+                raise BotError(
+                    f"there is no post {number} in {thread.digest}",
+                    f"Give a number from 1 to {len(thread.posts)}.",
+                )
             state = thread.posts[number - 1].state
             if state not in (State.UNKNOWN, State.HELD):
                 raise BotError(
-                    f"post {number} of {thread.digest} is {state}: there is nothing to settle",
-                    "To take a thread back: bot retract.",
+                    f"post {number} of {thread.digest} is {state}, so there is nothing to settle",
+                    "To delete a thread: bot retract.",
                 )
             if unsent:
                 ledger.settle(thread.number, number - 1, None, "", now())
         if post_id:
             owner = ledger.get_fact(thread.account, "id") or ""
-            known_as = post_id = id_of(thread.network, post_id, owner)
+            sent_id = post_id = id_of(thread.network, post_id, owner)
             (account,) = ready_accounts(settings, (), (thread.account,))
-            served = service.serve(
-                account, lambda publisher: publisher.settle(thread.number, number - 1, known_as)
+            result = publisher.serve(
+                account, lambda one: one.settle(thread.number, number - 1, sent_id)
             )
-            if served.end is not End.DONE:
-                echo(f"{thread.account}: {served.reason}", err=True)
-                return status_of_served([served])
-    decided = f"sent as {post_id}" if post_id else "not out, and planned"
-    echo(f"Post {number} of {thread.digest} on {thread.account} is {decided}.")
-    echo(f"Go on with: bot post {argument(thread.digest)}")
+            if result.end is not End.DONE:
+                echo(f"{thread.account}: {result.reason}", err=True)
+                return status_of_results([result])
+    decision = f"sent, with the id {post_id}" if post_id else "not sent, and planned again"
+    echo(f"Post {number} of {thread.digest} on {thread.account} is recorded as {decision}.")
+    echo(f"Continue with: bot post {argument(thread.digest)}")
     return 0

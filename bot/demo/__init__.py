@@ -1,5 +1,6 @@
-"""The stand-ins as web pages: what they received as readers see it, and faults to switch on.
+"""Serve a page of the simulated networks: their posts as readers see them, and faults to switch on.
 
-`standins` is the table of networks, `switches` the faults, `view` makes views of what is there,
-`board` holds these together, `app` answers a browser, `serve` puts that on 127.0.0.1.
+`standins` is the table of networks, `switches` the faults, `view` turns posts and requests into
+views, `board` makes the page, `app` answers a browser, `serve` runs `app` on 127.0.0.1, and `demo`
+is what `bot demo` and `bot sandbox` run.
 """

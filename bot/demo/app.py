@@ -1,8 +1,8 @@
-"""The pages over HTTP: an ASGI application for one machine and one person.
+"""Serve the page over HTTP, as an ASGI application for one person on this machine.
 
-Another web site must not be able to use it: the Host must be ours (a name that was bound anew to
-127.0.0.1 is not), and what changes anything needs the page's own token. Nothing comes from
-elsewhere and nothing is told elsewhere, by the Content-Security-Policy.
+Another web site must not be able to use the page. So the Host header must name this machine, which
+stops DNS rebinding, and every change needs the page's token. The Content-Security-Policy lets the
+page load nothing from elsewhere and send nothing elsewhere.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NAMES = ("127.0.0.1", "localhost")
 
 
 def application(board: Board, port: int, ending: Callable[[], bool]) -> ASGIApp:
-    """Make the application. `port` is where it will be; events end once `ending` says so."""
+    """Make the application. `port` is its port. Event streams end once `ending` returns True."""
     pages = _Pages(board, port, ending)
     routes = [
         Route("/", pages.page),
@@ -50,13 +50,13 @@ def application(board: Board, port: int, ending: Callable[[], bool]) -> ASGIApp:
 
 
 def _hosts(port: int) -> set[str]:
-    """What browsers call this place: HTTP's own port they leave out."""
+    """Return the Host headers that browsers send. They leave port 80 out."""
     bare = set(_NAMES) if port == _HTTP else set()
     return bare | {f"{name}:{port}" for name in _NAMES}
 
 
 class _Guard:
-    """Answers only who asks for this machine by name, and dresses every answer."""
+    """Refuses requests whose Host is not this machine, and adds headers to every answer."""
 
     def __init__(self, app: ASGIApp, port: int) -> None:
         self._app = app
@@ -79,15 +79,15 @@ class _Guard:
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def dressed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *self._headers]
             await send(message)
 
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         known = len(hosts) == 1 and hosts[0].lower() in self._hosts
-        answer = self._app if known else PlainTextResponse("This is not the host.", 421)
-        await answer(scope, receive, dressed)
+        answer = self._app if known else PlainTextResponse("The Host header is wrong.", 421)
+        await answer(scope, receive, send_with_headers)
 
 
 class _Pages:
@@ -113,9 +113,9 @@ class _Pages:
         return StreamingResponse(self._changes(), media_type="text/event-stream")
 
     async def _changes(self) -> AsyncIterator[str]:
-        """A line whenever the page has changed, and a comment now and then to hold the line."""
-        # Before the first line: a browser asks for the page once it has that line, and what changes
-        # after that is news.
+        """Yield an event at every change of the page, and comments that keep the stream open."""
+        # The version is read before the first line, since a browser fetches the page when it has
+        # that line, and must hear of every change after that.
         shown, quiet = self._board.version(), 0.0
         yield "retry: 1000\n\n"
         while not self._ending():
@@ -132,7 +132,7 @@ class _Pages:
         names = request.path_params
         found = self._board.medium(names["network"], names["media_id"])
         if found is None or found.type not in PICTURES:
-            return PlainTextResponse("There is no such picture.", 404)
+            return PlainTextResponse("This picture does not exist.", 404)
         return Response(found.data, media_type=found.type)
 
     async def fault(self, request: Request) -> Response:
@@ -141,7 +141,7 @@ class _Pages:
             return form
         on = form.get("on") == "yes"
         if not self._board.flip(form.get("network", ""), form.get("fault", ""), on=on):
-            return PlainTextResponse("There is no such fault.", 404)
+            return PlainTextResponse("This fault does not exist.", 404)
         return _back()
 
     async def next(self, request: Request) -> Response:
@@ -151,25 +151,25 @@ class _Pages:
         return _back()
 
     async def _form(self, request: Request) -> Mapping[str, str] | Response:
-        """The form's fields; a refusal where it is too large, or does not come from our page."""
+        """Return the form's fields, or a refusal if it is too large or not from this page."""
         origin = request.headers.get("origin")
         if origin is not None and origin not in self._origins:
-            return _NOT_OURS
+            return _FOREIGN_FORM
         if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
-            return _NOT_OURS
+            return _FOREIGN_FORM
         body = b""
         async for chunk in request.stream():
             body += chunk
             if len(body) > _LARGEST_FORM:
                 return PlainTextResponse("The form is too large.", 413)
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-        given = form.get("token", "").encode()
-        return form if hmac.compare_digest(given, self._board.token.encode()) else _NOT_OURS
+        token = form.get("token", "").encode()
+        return form if hmac.compare_digest(token, self._board.token.encode()) else _FOREIGN_FORM
 
 
-_NOT_OURS = PlainTextResponse("This form is not from this page: load it anew.", 403)
+_FOREIGN_FORM = PlainTextResponse("This form is not from this page. Reload the page.", 403)
 
 
 def _back() -> Response:
-    """Show the page again, which a reload then does not send once more."""
+    """Redirect to the page, so that a reload does not send the form again."""
     return Response(status_code=303, headers={"location": "/"})

@@ -1,4 +1,4 @@
-"""The sandbox as one page: what there is to show, and when it has changed."""
+"""Make the page of the sandbox, and tell when it changed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def _silent(network: Network) -> Saying | None:
 
 @dataclass(slots=True)
 class Board:
-    """Stand-ins that are served, their switches, and what a bot says of itself.
+    """The networks that are served, their switches, and what the demo's bot says.
 
-    `said` is what a bot says of its work on a network, `offer` what the page's button offers, empty
-    for none, and `press` is called where somebody presses it. `changes` counts what `said` and
-    `offer` depend on. The page's `token` proves that a form comes from it.
+    `saying` returns the bot's last step on a network in words. `button` returns the label of the
+    page's button, empty for no button, and `press` is called when a person presses it. `changes`
+    grows whenever `saying` or `button` changes. `token` proves that a form comes from the page.
     """
 
     sandbox: Sandbox
@@ -34,9 +34,9 @@ class Board:
     eyebrow: str
     title: str
     lead: str
-    said: Callable[[Network], Saying | None] = _silent
+    saying: Callable[[Network], Saying | None] = _silent
     changes: Callable[[], int] = lambda: 0
-    offer: Callable[[], str] = lambda: ""
+    button: Callable[[], str] = lambda: ""
     press: Callable[[], None] = lambda: None
     shows_variables: bool = False
     token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
@@ -47,7 +47,7 @@ class Board:
         self.sandbox.decide(self.switches.choose)
 
     def variables(self) -> tuple[str, ...]:
-        """The settings that lead a bot here, as lines of an `.env`."""
+        """Return the settings that make a bot post here, as lines of an `.env`."""
         return tuple(
             f"{name}={value}"
             for each in self.stand_ins
@@ -55,8 +55,8 @@ class Board:
         )
 
     def page(self) -> PageView:
-        """Everything as it is now."""
-        said = {each.network: self.said(each.network) for each in self.stand_ins}
+        """Return the page as it is now."""
+        sayings = {each.network: self.saying(each.network) for each in self.stand_ins}
         with self.sandbox.lock:
             records = self.sandbox.requests
             columns = tuple(
@@ -64,7 +64,7 @@ class Board:
                     each,
                     [record for record in records if record.network == each.network],
                     self.switches,
-                    said[each.network],
+                    sayings[each.network],
                 )
                 for each in self.stand_ins
             )
@@ -74,20 +74,20 @@ class Board:
             eyebrow=self.eyebrow,
             lead=self.lead,
             threads=columns,
-            foot="Everything here is on this machine and in memory: when it ends, it is gone.",
-            live=Live(self.token, self.offer(), variables),
+            foot="Everything here is in the memory of this machine, and is deleted at the end.",
+            live=Live(self.token, self.button(), variables),
         )
 
     def version(self) -> tuple[int, ...]:
-        """Numbers that change whenever the page does."""
+        """Return numbers that change whenever the page changes."""
         with self.sandbox.lock:
             records = self.sandbox.requests
             done = sum(record.stage == "done" for record in records)
-            made = sum(each.rules.settle() for each in self.stand_ins)
-            return (len(records), done, made, self.switches.changes, self.changes())
+            posts = sum(each.rules.settle() for each in self.stand_ins)
+            return (len(records), done, posts, self.switches.changes, self.changes())
 
     def flip(self, network: str, fault: str, *, on: bool) -> bool:
-        """Switch a fault; False where there is none of that name."""
+        """Switch a fault on or off. Return False if no fault has this name."""
         try:
             with self.sandbox.lock:
                 self.switches.flip(Network(network), fault, on=on)
@@ -96,7 +96,7 @@ class Board:
         return True
 
     def medium(self, network: str, media_id: str) -> Medium | None:
-        """A file that was uploaded."""
+        """Return an uploaded file, or None."""
         with self.sandbox.lock:
             found = (each.upload(media_id) for each in self.stand_ins if each.network == network)
             return next(found, None)

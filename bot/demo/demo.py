@@ -1,9 +1,9 @@
-"""`bot sandbox` and `bot demo`: the stand-ins with their page, and a bot that posts to them.
+"""Run `bot sandbox` and `bot demo`: simulated networks with a page, and a bot that posts to them.
 
-The demo is the real thing but for the networks: settings, source, service, ledger and posters as
-`bot post` has them. Only its patience is shorter. Where a run would come back in a quarter of an
-hour, its clocks skip that time; each network has clocks of its own, so that what skips time for one
-account does so for its network alone.
+In the demo only the networks are simulated. It uses the same settings, source, publisher, ledger
+and posters as `bot post`, with shorter waiting times. If a run must wait for a quarter of an hour,
+the demo's clocks skip that time. Each network has its own clock, so that skipping time for one
+account does not change the others.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 Echo = Callable[[str], object]
 
-# Seconds, not minutes: here a request is carried out at once or never.
-_HURRIED = {
+# Short times, since a simulated network carries out a request at once or never.
+_SHORT_TIMES = {
     "BOT_PAUSE": "2s",
     "BOT_SETTLE": "1s",
     "BOT_RETRY_WAIT": "0.5",
@@ -48,256 +48,254 @@ _HURRIED = {
     "BOT_HTTP_TIMEOUT": "4",
 }
 _REST = 2.0
-"""How long the demo rests, in seconds, where a run says that it must come back later."""
+"""Seconds that the demo waits between two runs of one thread."""
 
 
 def sandbox(port: int, wait: Callable[[], None], echo: Echo) -> None:
-    """Serve the stand-ins and their page until `wait` returns. Raises SettingsError.
+    """Serve the simulated networks and their page until `wait` returns. Raises SettingsError.
 
-    `port` is the page's, and the networks take those after it; with 0 any that are free.
+    `port` is the page's port, and the networks use the next ones. With 0 any free ports are used.
     """
     check_libraries()
-    made = stand_ins(lambda _: lambda: datetime.now(UTC))
-    with _opened(made, port) as (networks, door):
+    networks = stand_ins(lambda _: lambda: datetime.now(UTC))
+    with _opened(networks, port) as (servers, page):
         board = Board(
+            servers,
             networks,
-            made,
             "Sandbox",
             "The networks on your own machine",
-            "What a bot posts here, as readers would see it. Nothing leaves this machine.",
+            "The posts of your bot as readers would see them. Nothing leaves this machine.",
             shows_variables=True,
         )
-        echo(_address(door.port))
+        echo(_address(page.port))
         echo("")
         for line in board.variables():
             echo(line)
-        with served(board, door.socket):
+        with served(board, page.socket):
             wait()
-    _bid_farewell(echo, "Ended: all of it is gone.")
+    _echo_last(echo, "The sandbox has ended, and its posts are deleted.")
 
 
 def demo(port: int, wait: Callable[[], None], echo: Echo) -> None:
-    """Publish sample digests to the stand-ins, with a page to watch it, until `wait` returns.
+    """Publish sample digests to simulated networks, and show them on a page, until `wait` returns.
 
-    Raises SettingsError for a port that is taken or an extra that is missing.
+    Raises SettingsError for a port that is in use or an extra that is not installed.
     """
     check_libraries()
     stop = threading.Event()
     with ExitStack() as opened:
         folder = Path(opened.enter_context(TemporaryDirectory(prefix="bot-demo-")))
         clocks = {network: Clock(stop) for network in Network}
-        made = stand_ins(lambda network: clocks[network].now)
-        networks, door = opened.enter_context(_opened(made, port))
-        show = Show(clocks, stop)
+        networks = stand_ins(lambda network: clocks[network].now)
+        servers, page = opened.enter_context(_opened(networks, port))
+        bot = DemoBot(clocks, stop)
         board = Board(
+            servers,
             networks,
-            made,
             "Demo",
-            "A thread goes out, every post exactly once",
-            "The real bot, on networks that are only on this machine. Make them go wrong, and "
-            "watch it get through.",
-            said=show.said,
-            changes=lambda: show.changes,
-            offer=show.offer,
-            press=show.press,
+            "Every post of a thread, exactly once",
+            "The real bot, publishing to simulated networks on this machine. Make the networks "
+            "fail, and watch the bot recover.",
+            saying=bot.saying,
+            changes=lambda: bot.changes,
+            button=bot.button,
+            press=bot.press,
         )
-        echo(_address(door.port))
+        echo(_address(page.port))
         echo("")
-        echo("Open it in a browser. Ctrl-C ends it, and nothing is left behind.")
-        settings = _settings(made, networks, folder)
-        crew = threading.Thread(target=show.play, args=(settings, folder), name="demo")
-        crew.start()
+        echo("Open this address in a browser. Ctrl-C ends the demo and deletes its files.")
+        settings = _settings(networks, servers, folder)
+        thread = threading.Thread(target=bot.run, args=(settings, folder), name="demo")
+        thread.start()
         try:
-            with served(board, door.socket):
+            with served(board, page.socket):
                 wait()
         finally:
             stop.set()
-            crew.join()
-    _bid_farewell(echo, "Ended: nothing is left behind.")
+            thread.join()
+    _echo_last(echo, "The demo has ended, and its files are deleted.")
 
 
-def _bid_farewell(echo: Echo, line: str) -> None:
-    """Say it where anybody hears it: the terminal may be gone, and that is why it ends."""
+def _echo_last(echo: Echo, line: str) -> None:
+    """Print the last line, unless the terminal was closed."""
     with suppress(OSError):
         echo(line)
 
 
-# -- Where things are ------------------------------------------------------------------------------
+# -- Sockets and settings --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _DemoLedger:
+class _PageSocket:
     socket: socket.socket
     port: int
 
 
 @contextmanager
-def _opened(made: Sequence[StandIn], port: int) -> Iterator[tuple[Sandbox, _DemoLedger]]:
-    """Open the page's door and the networks'. Raises SettingsError where a port is taken."""
-    rules = {each.network.value: each.rules for each in made}
+def _opened(stand_ins: Sequence[StandIn], port: int) -> Iterator[tuple[Sandbox, _PageSocket]]:
+    """Listen for the page and for the networks. Raises SettingsError if a port is in use."""
+    rules = {each.network.value: each.rules for each in stand_ins}
     ports = {name: port + number for number, name in enumerate(rules, 1)} if port else {}
     with listen(port) as opened:
         try:
-            networks = Sandbox(rules, ports=ports)
-            networks.__enter__()
+            servers = Sandbox(rules, ports=ports)
+            servers.__enter__()
         except OSError as error:
-            message = f"{error.filename or 'a port'} cannot be used: {error.strerror}"
-            fix = f"Give another --port; the {len(rules)} after it are used as well."
+            message = f"{error.filename or 'a port'} cannot be used ({error.strerror})"
+            fix = f"Choose another --port. The next {len(rules)} ports must be free too."
             raise SettingsError(message, fix) from error
         try:
-            yield networks, _DemoLedger(opened, opened.getsockname()[1])
+            yield servers, _PageSocket(opened, opened.getsockname()[1])
         finally:
-            networks.__exit__(None, None, None)
+            servers.__exit__(None, None, None)
 
 
 def _address(port: int) -> str:
     return f"http://127.0.0.1:{port}/"
 
 
-def _settings(made: Sequence[StandIn], networks: Sandbox, folder: Path) -> Settings:
-    """The demo's settings, from nothing but this: `folder` is empty, so no .env is read."""
-    environ = dict(_HURRIED)
+def _settings(stand_ins: Sequence[StandIn], servers: Sandbox, folder: Path) -> Settings:
+    """Return the demo's settings. `folder` is empty, so that no .env is read."""
+    environ = dict(_SHORT_TIMES)
     if find_spec("resvg_py"):  # the extra that draws pictures
         environ["BOT_PICTURE"] = "on"
-    for each in made:
-        environ |= each.environ(networks.url(each.network))
+    for each in stand_ins:
+        environ |= each.environ(servers.url(each.network))
     return load(environ, folder)
 
 
-# -- The bot at work -------------------------------------------------------------------------------
+# -- The bot ---------------------------------------------------------------------------------------
 
 
 class Clock:
-    """A wall clock and a monotonic one that can skip time together, and waiting that can end."""
+    """A wall clock and a monotonic clock that can skip time together, and a sleep that can end."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
         self._skipped = 0.0
 
     def now(self) -> datetime:
-        """The time, UTC, as this clock has it."""
+        """Return this clock's time, UTC."""
         return datetime.now(UTC) + timedelta(seconds=self._skipped)
 
     def monotonic(self) -> float:
-        """Seconds that only grow."""
+        """Return seconds that only grow."""
         return time.monotonic() + self._skipped
 
     def sleep(self, seconds: float) -> None:
-        """Wait, until the demo ends at the latest."""
+        """Sleep, but not longer than the demo runs."""
         self._stop.wait(seconds)
 
     def skip_to(self, moment: datetime) -> None:
-        """Go on as if it were `moment`; never back."""
+        """Set the clock forward to `moment`, never back."""
         self._skipped += max(0.0, (moment - self.now()).total_seconds())
 
 
 @dataclass(slots=True)
-class Show:
-    """The demo's course: one sample after the other, each when it is asked for.
+class DemoBot:
+    """Publishes one sample after the other. A person asks for each but the first.
 
-    Each account is served in a thread of its own, and what it does is told in words.
+    Each account has a thread of its own. The page shows the last step of each account in words.
     """
 
     clocks: dict[Network, Clock]
     stop: threading.Event
     changes: int = 0
-    _said: dict[str, Saying] = field(default_factory=dict)
+    _sayings: dict[str, Saying] = field(default_factory=dict)
     _left: list[Digest] = field(default_factory=list)
-    _at_work: bool = True
+    _working: bool = True
     _pressed: threading.Event = field(default_factory=threading.Event)
-    _turn: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def said(self, network: Network) -> Saying | None:
-        """What the bot last said of its work on a network."""
-        return self._said.get(network)
+    def saying(self, network: Network) -> Saying | None:
+        """Return the bot's last step on a network, in words."""
+        return self._sayings.get(network)
 
-    def offer(self) -> str:
-        """What the page's button offers: the next sample, once this one is out."""
-        if self._at_work or not self._left:
+    def button(self) -> str:
+        """Return the label of the page's button: the next sample, once this one is published."""
+        if self._working or not self._left:
             return ""
         return f"Publish {self._left[0].title} as well"
 
     def press(self) -> None:
-        """Somebody wants the next sample."""
-        if self.offer():
+        """Publish the next sample, since a person pressed the button."""
+        if self.button():
             self._pressed.set()
 
-    def play(self, settings: Settings, folder: Path) -> None:
-        """Publish the newest sample, and each other one when it is asked for, until the end.
+    def run(self, settings: Settings, folder: Path) -> None:
+        """Publish the newest sample, and the others when a person asks, until the demo ends.
 
-        What goes wrong with the ledger, such as a full disk, is said on the page.
+        An error of the ledger, such as a full disk, is shown on the page.
         """
         try:
-            self._play(settings, folder)
+            self._run(settings, folder)
         except BotError as error:
             for account in settings.accounts:
                 self._say(account.name, f"Failed: {error}", Tone.BAD)
 
-    def _play(self, settings: Settings, folder: Path) -> None:
+    def _run(self, settings: Settings, folder: Path) -> None:
         from bot.ledger.store import Ledger
 
         self._left = samples()
         with Ledger.open(folder / "bot.db") as ledger:
             while not self.stop.is_set() and self._left:
                 self._publish(settings, ledger, self._left.pop(0))
-                self._change(at_work=False)
+                self._change(working=False)
                 while not self.stop.is_set() and not self._pressed.wait(0.1):
                     pass
                 self._pressed.clear()
-                self._change(at_work=True)
+                self._change(working=True)
 
     def _publish(self, settings: Settings, ledger: Ledger, digest: Digest) -> None:
-        threads = plan.threads(settings, digest, settings.accounts, None, ledger, _unsaid)
-        crew = [
+        threads = plan.threads(settings, digest, settings.accounts, None, ledger, _drop_warning)
+        workers = [
             threading.Thread(target=self._serve, args=(settings, ledger, digest, thread))
             for thread in threads
         ]
-        for each in crew:
-            each.start()
-        for each in crew:
-            each.join()
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
 
     def _serve(self, settings: Settings, ledger: Ledger, digest: Digest, thread: Thread) -> None:
-        """Run it again for as long as it asks for that, as a worker would."""
+        """Publish a thread, and run again until it is finished, as the worker does."""
         from bot.delivery.accounts import Publisher
         from bot.delivery.publish import PublishOptions
         from bot.delivery.types import End, RunTools
 
         clock, name = self.clocks[thread.account.network], thread.account.name
-        around = RunTools(clock.now, clock.monotonic, clock.sleep, self.stop.is_set, self._tell)
-        service = Publisher(settings, ledger, around)
-        options = PublishOptions(
-            unsent=True
-        )  # nothing of it can be out: the networks are new as well
+        tools = RunTools(clock.now, clock.monotonic, clock.sleep, self.stop.is_set, self._tell)
+        publisher = Publisher(settings, ledger, tools)
+        options = PublishOptions(unsent=True)  # the networks are new, so nothing is published
         while not self.stop.is_set():
-            (served,) = service.publish(digest, [thread], options)
+            (result,) = publisher.publish(digest, [thread], options)
             options = PublishOptions()
-            self._say(name, *outcome(served))
-            if served.end is not End.LATER:
+            self._say(name, *outcome(result))
+            if result.end is not End.LATER:
                 return
             self.stop.wait(_REST)
-            clock.skip_to(served.until or clock.now())
+            clock.skip_to(result.until or clock.now())
 
     def _tell(self, event: Event) -> None:
         self._say(event.account, *in_words(event))
 
     def _say(self, account: str, text: str, tone: Tone) -> None:
-        self._said[account] = (text, tone)
+        self._sayings[account] = (text, tone)
         self._change()
 
-    def _change(self, *, at_work: bool | None = None) -> None:
-        with self._turn:
-            self._at_work = self._at_work if at_work is None else at_work
+    def _change(self, *, working: bool | None = None) -> None:
+        with self._lock:
+            self._working = self._working if working is None else working
             self.changes += 1
 
 
-def _unsaid(reason: str) -> None:
-    """A picture that cannot be drawn is not what the demo is about."""
+def _drop_warning(reason: str) -> None:
+    """Do nothing. The demo does not report a picture that cannot be drawn."""
     del reason
 
 
 def samples() -> list[Digest]:
-    """The digests in the package, newest first."""
+    """Return the digests in the package, newest first."""
     from bot.digests.source import read_file
 
     paths = sorted(plan.SAMPLES.glob("*.md"), reverse=True)
@@ -315,30 +313,37 @@ _TONES = {
 _WORDS = {
     "sending": "Sending {}.",
     "sent": "Sent {}.",
-    "found": "Found {}: it is out, and is not sent again.",
-    "unknown": "Nobody knows whether {} is out: looking for it.",
-    "not seen yet": "Looked for {}: not there so far.",
+    "found": "Found {}. It is published, and is not sent again.",
+    "unknown": "It is not known whether {} is published. Checking ...",
+    "not seen yet": "Looked for {}, and did not find it yet.",
 }
 
 
 def in_words(event: Event) -> Saying:
-    """What happened to a post, in a sentence."""
+    """Say in a sentence what happened to a post."""
+    from bot.output import progress
+
     tone = _TONES.get(event.what, Tone.WAIT)
+    if event.what == "waiting":
+        return progress.waiting(event.detail), tone
     if event.position is not None and event.what in _WORDS:
         post = f"post {event.position + 1} of {event.last + 1}"
         return _WORDS[event.what].format(post), tone
-    said = event.what.capitalize()
-    return f"{said}: {event.detail}" if event.detail else f"{said}.", tone
+    if event.what == "limited":
+        return progress.sentence(f"limited {event.detail}"), tone
+    label = event.what.capitalize()
+    return progress.sentence(f"{label}: {event.detail}" if event.detail else label), tone
 
 
-def outcome(served: AccountResult) -> Saying:
-    """What became of a run, in a sentence."""
+def outcome(result: AccountResult) -> Saying:
+    """Say in a sentence how a run ended."""
     from bot.delivery.types import End
+    from bot.output import progress
 
-    posts = served.thread.posts if served.thread else ()
-    out = sum(post.state is State.SENT for post in posts)
-    if served.end is End.DONE:
-        return f"Done: {out} of {len(posts)} posts, each exactly once.", Tone.GOOD
-    if served.end is End.LATER:
-        return f"Waiting, and coming back: {served.reason}", Tone.WAIT
-    return f"{served.end.value.capitalize()}: {served.reason}", Tone.BAD
+    posts = result.thread.posts if result.thread else ()
+    sent = sum(post.state is State.SENT for post in posts)
+    if result.end is End.DONE:
+        return f"Done: {sent} of {len(posts)} posts, each exactly once.", Tone.GOOD
+    if result.end is End.LATER:
+        return f"{progress.sentence(result.reason)} The bot tries again soon.".lstrip(), Tone.WAIT
+    return progress.sentence(f"{result.end.value.capitalize()}: {result.reason}"), Tone.BAD

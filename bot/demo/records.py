@@ -1,7 +1,6 @@
-"""What a record of Bluesky says beside its text: links, tags, a card, words for pictures. Pure.
+"""Read what a Bluesky record holds beside its text: links, tags, a card, alt texts. Pure.
 
-Whoever wrote a record may have written nonsense into it; what makes no sense is left out, as apps
-do.
+A record may contain nonsense. What makes no sense is left out, as Bluesky's apps do.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bot.output.page.pieces import Stretch, safe
-from bot.output.page.views import Leaf
+from bot.output.page.views import CardView
 from bot.sandbox.bluesky.cbor import Data
 from bot.sandbox.bluesky.data import blob_of
 
@@ -21,26 +20,26 @@ _IMAGES = "app.bsky.embed.images"
 
 
 @dataclass(frozen=True, slots=True)
-class Trimmings:
-    """What comes with a text: where its links and tags are, a card, the words for files by id."""
+class RecordDetails:
+    """What a post holds beside its text: its links and tags, a card, and alt texts by file id."""
 
     stretches: Sequence[Stretch] = ()
-    leaf: Leaf | None = None
+    card: CardView | None = None
     alts: Mapping[str, str] = field(default_factory=dict)
 
 
-def trimmings(value: Mapping[str, Data]) -> Trimmings:
+def details_of(value: Mapping[str, Data]) -> RecordDetails:
     """Read a post's record (lexicon app.bsky.feed.post)."""
     embed = _map(value.get("embed"))
-    return Trimmings(
+    return RecordDetails(
         tuple(_stretches(_text(value.get("text")), value.get("facets"))),
-        _leaf(_map(embed.get("external"))) if embed.get("$type") == _EXTERNAL else None,
+        _card(_map(embed.get("external"))) if embed.get("$type") == _EXTERNAL else None,
         dict(_alts(embed.get("images"))) if embed.get("$type") == _IMAGES else {},
     )
 
 
 def _stretches(text: str, facets: Data) -> Iterator[Stretch]:
-    """In order, none across another; facets count bytes of UTF-8, stretches code points."""
+    """Yield the stretches in order, without overlaps. Facets count bytes, stretches code points."""
     found = sorted(filter(None, (_stretch(text, each) for each in _list(facets))))
     at = 0
     for start, end, address in found:
@@ -63,7 +62,7 @@ def _stretch(text: str, facet: Data) -> Stretch | None:
 
 
 def _place(text: str, at: Data) -> int | None:
-    """The code point that begins at a byte; None where none does."""
+    """Return the index of the code point that begins at a byte, or None if none begins there."""
     encoded = text.encode("utf-8", "surrogatepass")
     if not isinstance(at, int) or not 0 <= at <= len(encoded):
         return None
@@ -73,10 +72,10 @@ def _place(text: str, at: Data) -> int | None:
         return None
 
 
-def _leaf(card: Mapping[str, Data]) -> Leaf:
+def _card(card: Mapping[str, Data]) -> CardView:
     href = safe(_text(card.get("uri")))
     host = urlsplit(href).hostname or ""
-    return Leaf(_text(card.get("title")), _text(card.get("description")), host, href)
+    return CardView(_text(card.get("title")), _text(card.get("description")), host, href)
 
 
 def _alts(images: Data) -> Iterator[tuple[str, str]]:

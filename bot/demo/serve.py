@@ -1,4 +1,4 @@
-"""The pages on 127.0.0.1, in a thread, by uvicorn."""
+"""Serve the page on 127.0.0.1 with uvicorn, in a thread."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bot.errors import SettingsError
 from bot.sandbox.listener import HOST
 
 CLIENT_SECONDS = 10.0
-"""A browser must have asked and taken its answer within so long; events go on."""
+"""Seconds that a browser has for one request and its answer. Event streams have no such limit."""
 
-_LONGEST_GOODBYE = 2
+_SHUTDOWN_SECONDS = 2
 _MOST_CLIENTS = 64
-# What no browser opens a page at: https://fetch.spec.whatwg.org/#port-blocking
-_BARRED = frozenset(
+# Ports at which browsers open no page: https://fetch.spec.whatwg.org/#port-blocking
+_BLOCKED_PORTS = frozenset(
     {1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95}
     | {101, 102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179}
     | {389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601}
@@ -30,60 +30,62 @@ _BARRED = frozenset(
 
 
 def check_libraries() -> None:
-    """Raises SettingsError where the libraries of the extra `sandbox` are not there."""
+    """Raise SettingsError if the libraries of the extra `sandbox` are not installed."""
     from importlib.util import find_spec
 
     missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
     if missing:
         raise SettingsError(
-            f"the page needs {' and '.join(missing)}, which are not installed",
+            f"the page needs {' and '.join(missing)}, not installed here",
             "Install bot with its extra: pip install '.[sandbox]'",
         )
 
 
 def listen(port: int) -> socket.socket:
-    """Open the page's door, at any free port for 0. Browsers that come now wait for the pages.
+    """Listen on the page's port, or on any free port for 0. Browsers that connect now must wait.
 
-    Raises SettingsError where the port is taken, or browsers would not go there.
+    Raises SettingsError if the port is in use, or if browsers refuse to open it.
     """
-    if port in _BARRED:
-        message = f"port {port} is of no use: browsers open no page there"
-        raise SettingsError(message, "Give another with --port, or none for any.")
+    other = "Choose another --port, or leave it out to use any free port."
+    if port in _BLOCKED_PORTS:
+        raise SettingsError(f"port {port} cannot be used, since browsers open no page there", other)
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
-        message = f"port {port} of {HOST} cannot be used: {os.strerror(error.errno or 0)}"
-        raise SettingsError(message, "Give another with --port, or none for any.") from error
+        message = f"port {port} of {HOST} cannot be used ({os.strerror(error.errno or 0)})"
+        raise SettingsError(message, other) from error
 
 
 @contextmanager
-def served(board: Board, door: socket.socket, seconds: float = CLIENT_SECONDS) -> Iterator[None]:
-    """Answer browsers at `door`, which is closed afterwards, and every thread has ended.
+def served(
+    board: Board, listener: socket.socket, seconds: float = CLIENT_SECONDS
+) -> Iterator[None]:
+    """Answer browsers at `listener`. At the end, close it and end every thread.
 
-    A connection carries one request, and is cut off after `seconds` unless it is sent events.
+    A connection carries one request. It is closed after `seconds`, unless it is an event stream.
     """
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
     from bot.demo.app import EVENTS, application
 
-    class Hasty(H11Protocol):
-        """Uvicorn itself waits for ever for a request, its body, and a reader of its answer."""
+    class TimedProtocol(H11Protocol):
+        """Closes slow connections, since uvicorn waits for ever for a request and its reader."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             self.loop.call_later(seconds, self.end)
 
         def end(self) -> None:
-            asked: Mapping[str, object] | None = self.scope  # None before a request
-            if asked is None or asked["path"] != EVENTS:
+            scope: Mapping[str, object] | None = self.scope  # None before a request
+            if scope is None or scope["path"] != EVENTS:
                 self.transport.abort()
 
     ending = threading.Event()
     config = uvicorn.Config(
-        application(board, door.getsockname()[1], ending.is_set),
-        http=Hasty,
-        limit_concurrency=_MOST_CLIENTS,  # for one more it is 503
+        application(board, listener.getsockname()[1], ending.is_set),
+        http=TimedProtocol,
+        limit_concurrency=_MOST_CLIENTS,  # one more gets a 503
         log_config=None,
         log_level="critical",
         access_log=False,
@@ -92,14 +94,14 @@ def served(board: Board, door: socket.socket, seconds: float = CLIENT_SECONDS) -
         loop="asyncio",
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=_LONGEST_GOODBYE,
-        # said here, or uvicorn would look for them in the environment
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        # set here, since uvicorn would read them from the environment
         workers=1,
         forwarded_allow_ips=HOST,
         env_file=None,
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([door],), name="pages")
+    thread = threading.Thread(target=server.run, args=([listener],), name="pages")
     thread.start()
     try:
         yield
@@ -107,4 +109,4 @@ def served(board: Board, door: socket.socket, seconds: float = CLIENT_SECONDS) -
         ending.set()
         server.should_exit = True
         thread.join()
-        door.close()
+        listener.close()

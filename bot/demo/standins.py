@@ -1,6 +1,6 @@
-"""The table of the networks that stand in: their rules, how they look, how a bot gets to them.
+"""The table of simulated networks: their rules, their profile on the page, a bot's settings.
 
-Another network is another function in `TABLE`.
+To add a network, add a function to `TABLE`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.demo.records import Trimmings, trimmings
+from bot.demo.records import RecordDetails, details_of
 from bot.formatter.limits import LIMITS
 from bot.model import Network
 from bot.sandbox.bluesky.cids import Cid
@@ -22,18 +22,18 @@ from bot.sandbox.x.rules import XRules
 Clock = Callable[[], datetime]
 
 
-def _plain(post: Stored) -> Trimmings:
+def _no_details(post: Stored) -> RecordDetails:
     del post
-    return Trimmings()
+    return RecordDetails()
 
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """One network on this machine, and its one account.
+    """One simulated network, and its one account.
 
-    `creates` is the path that posts are sent to, `environ` gives the variables that lead a bot
-    there from the address it is served at. `upload` gives a file received by its id, `trimmings`
-    what a post says beside its text, for a network that finds no links in it by itself.
+    `creates` is the path that posts are sent to. `environ` returns the settings that make a bot
+    post here, given the network's URL. `upload` returns an uploaded file by its id. `details`
+    returns what a post holds beside its text, for a network that finds no links by itself.
     """
 
     network: Network
@@ -45,12 +45,12 @@ class StandIn:
     creates: str
     environ: Callable[[str], Mapping[str, str]]
     upload: Callable[[str], Medium | None]
-    trimmings: Callable[[Stored], Trimmings] = _plain
+    details: Callable[[Stored], RecordDetails] = _no_details
     badge: str = ""
 
 
 def stand_ins(clock: Callable[[Network], Clock]) -> tuple[StandIn, ...]:
-    """Make every network of the table, each with its own clock."""
+    """Return every network of the table, each with its own clock."""
     return tuple(make(clock(network)) for network, make in TABLE.items())
 
 
@@ -73,7 +73,7 @@ def _x(clock: Clock) -> StandIn:
         rules.behaviour.max_weight,
         "Paper Digest",
         f"@{rules.username}",
-        "A stand-in for X: nobody else sees this.",
+        "A simulation of X. Only you see these posts.",
         "/2/tweets",
         environ,
         rules.uploads.get,
@@ -92,7 +92,7 @@ def _mastodon(clock: Clock) -> StandIn:
         rules.behaviour.max_characters,
         "Paper Digest",
         f"@{rules.profile.username}@sandbox",
-        "A stand-in for Mastodon: nobody else sees this.",
+        "A simulation of Mastodon. Only you see these posts.",
         "/api/v1/statuses",
         environ,
         rules.uploads.get,
@@ -117,9 +117,9 @@ def _bluesky(clock: Clock) -> StandIn:
             return None
         return Medium(media_id, blob.data, blob.mime, blob.uploaded) if blob else None
 
-    def beside(post: Stored) -> Trimmings:
+    def details(post: Stored) -> RecordDetails:
         record = rules.record(post.id)
-        return trimmings(record.value) if record else Trimmings()
+        return details_of(record.value) if record else RecordDetails()
 
     return StandIn(
         Network.BLUESKY,
@@ -127,11 +127,11 @@ def _bluesky(clock: Clock) -> StandIn:
         LIMITS[Network.BLUESKY],
         "Paper Digest",
         f"@{rules.handle}",
-        "A stand-in for Bluesky: nobody else sees this.",
+        "A simulation of Bluesky. Only you see these posts.",
         "/xrpc/com.atproto.repo.putRecord",
         environ,
         upload,
-        beside,
+        details,
     )
 
 

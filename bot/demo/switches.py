@@ -1,4 +1,4 @@
-"""Faults that can be switched on and off, network by network, while a bot is at work."""
+"""Switch faults on and off, for each network, while a bot posts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _X_ONLY = frozenset({Network.TWITTER})
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """One thing that can go wrong. `sends` says that it befalls only requests to publish.
+    """One kind of fault. `sends` limits it to requests that publish a post.
 
-    With `once` it befalls the same request only once.
+    With `once` it happens only once to the same request.
     """
 
     name: str
@@ -36,7 +36,7 @@ KINDS = (
     FaultKind(
         "limit",
         "429 rate limit",
-        "Every request is refused: too many, come back in 3 seconds.",
+        "Every request is refused as one too many, for 3 seconds.",
         lambda network: faults.too_many(network, _RESET),
     ),
     FaultKind(
@@ -55,7 +55,7 @@ KINDS = (
     FaultKind(
         "duplicate",
         "403 duplicate",
-        "Each new post is refused once as a duplicate, though it is none.",
+        "Each new post is refused once as a duplicate, although it is new.",
         lambda _: faults.refusal("403 duplicate", DUPLICATE),
         _X_ONLY,
         sends=True,
@@ -64,7 +64,7 @@ KINDS = (
     FaultKind(
         "credits",
         "402 no credits",
-        "Every request is refused until the account is paid for.",
+        "Every request is refused until the account has credits.",
         lambda _: faults.refusal("402 credits", NO_CREDITS),
         _X_ONLY,
     ),
@@ -72,20 +72,20 @@ KINDS = (
 
 
 class Switches:
-    """Which faults are on. The sandbox asks `choose`, and holds its lock around it.
+    """The faults that are on. The sandbox calls `choose` with its lock held.
 
-    `flip` is to be called with that lock held, too.
+    Call `flip` with that lock held too.
     """
 
     def __init__(self, creates: dict[Network, str]) -> None:
-        """Begin with nothing wrong; `creates` gives the path that posts are sent to."""
+        """Begin with no fault. `creates` holds, by network, the path that posts are sent to."""
         self._creates = creates
         self._on: set[tuple[Network, str]] = set()
         self._seen: set[tuple[Network, str, bytes]] = set()
         self.changes = 0
 
     def flip(self, network: Network, name: str, *, on: bool) -> None:
-        """Switch a fault on or off. KeyError where the network knows no such fault."""
+        """Switch a fault on or off. Raises KeyError if the network has no such fault."""
         if network not in self._creates or name not in {kind.name for kind in kinds(network)}:
             raise KeyError(name)
         (self._on.add if on else self._on.discard)((network, name))
@@ -96,14 +96,14 @@ class Switches:
         return (network, name) in self._on
 
     def choose(self, record: RequestRecord) -> Fault | None:
-        """Return what goes wrong with a request, None where nothing does."""
+        """Return the fault for a request, or None."""
         network = Network(record.network)
         for kind in kinds(network):
-            if self.is_on(network, kind.name) and self._befalls(kind, network, record):
+            if self.is_on(network, kind.name) and self._applies(kind, network, record):
                 return kind.fault(network)
         return None
 
-    def _befalls(self, kind: FaultKind, network: Network, record: RequestRecord) -> bool:
+    def _applies(self, kind: FaultKind, network: Network, record: RequestRecord) -> bool:
         if kind.sends and (record.method, record.path) != ("POST", self._creates[network]):
             return False
         if not kind.once:
@@ -116,5 +116,5 @@ class Switches:
 
 
 def kinds(network: Network) -> tuple[FaultKind, ...]:
-    """Return the faults that a network can have."""
+    """Return the kinds of faults that a network can have."""
     return tuple(kind for kind in KINDS if network in kind.networks)

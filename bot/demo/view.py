@@ -1,4 +1,4 @@
-"""What a stand-in received, as views for the page: posts as readers see them, requests in words."""
+"""Turn what a simulated network received into views: posts as readers see them, and requests."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bot.sandbox.script import RequestRecord, Stage
 from bot.sandbox.service import Stored
 
 Saying = tuple[str, Tone]
-"""What a bot says of its last step, and how that feels."""
+"""A bot's last step in words, and how good or bad it is."""
 
 _LAST = 3
 _REFUSED = 400
 _BROKEN = 500
-# What is asked of something that is not there, such as a profile, has its answer.
+# A GET of something that does not exist, such as a profile, counts as answered.
 _NOT_THERE = (400, 404)
 
 
@@ -29,11 +29,11 @@ def column(
     stand_in: StandIn,
     records: Sequence[RequestRecord],
     switches: Switches,
-    said: Saying | None,
+    saying: Saying | None,
 ) -> ThreadView:
-    """An account of the sandbox; `records` are the requests to its network, oldest first.
+    """Return the view of one account. `records` are the requests to its network, oldest first.
 
-    Hold the sandbox's lock.
+    The caller holds the sandbox's lock.
     """
     network = stand_in.network
     live = [post for post in stand_in.rules.live() if post.author == stand_in.rules.account]
@@ -47,8 +47,8 @@ def column(
         badge=stand_in.badge,
         facts=tuple(_facts(live, gone)),
         posts=tuple(_posts(stand_in, live)),
-        empty="Nothing was posted yet.",
-        panel=_panel(stand_in, records, switches, said),
+        empty="No posts yet.",
+        panel=_panel(stand_in, records, switches, saying),
     )
 
 
@@ -69,7 +69,7 @@ def _counted(number: int, what: str) -> str:
 
 
 def _posts(stand_in: StandIn, live: Sequence[Stored]) -> Iterator[PostView]:
-    """Thread after thread in the order they began, each in the order of its posts."""
+    """Yield the posts, thread after thread, the oldest thread first."""
     roots: dict[str, str] = {}
     for post in live:
         roots[post.id] = roots.get(post.reply_to or "", post.id)
@@ -85,20 +85,21 @@ def _posts(stand_in: StandIn, live: Sequence[Stored]) -> Iterator[PostView]:
 def _post(stand_in: StandIn, post: Stored, numbers: Mapping[str, int], *, ends: bool) -> PostView:
     network = stand_in.network
     count = length(network, post.text)
-    more = stand_in.trimmings(post)
-    text = post.text if more.stretches else post.text.strip()  # places count from its beginning
+    details = stand_in.details(post)
+    # stretches count from the beginning of the text as it was sent
+    text = post.text if details.stretches else post.text.strip()
     parent = post.reply_to if post.reply_to in numbers else None
     return PostView(
         anchor=_anchor(network, post.id),
         number=numbers[post.id],
-        pieces=linked(network, text, more.stretches),
+        pieces=linked(network, text, details.stretches),
         length=count,
         limit=stand_in.limit,
         when=f"{post.created:%H:%M:%S}",
         stamp=f"{post.created:%Y-%m-%dT%H:%M:%SZ}",
         notes=tuple(_notes(post, orphan=bool(post.reply_to) and not parent)),
-        pictures=tuple(_pictures(stand_in, post, more.alts)),
-        leaf=more.leaf,
+        pictures=tuple(_pictures(stand_in, post, details.alts)),
+        card=details.card,
         visibility=post.visibility if network is Network.MASTODON else "",
         language=post.language or "",
         parent=_anchor(network, parent) if parent else "",
@@ -122,23 +123,25 @@ def _pictures(stand_in: StandIn, post: Stored, alts: Mapping[str, str]) -> Itera
     for media_id in post.media:
         medium = stand_in.upload(media_id)
         if medium is None:
-            yield PictureView(alts.get(media_id, ""), "Its file never came over the wire.")
+            yield PictureView(
+                alts.get(media_id, ""), "The file of this picture was never uploaded."
+            )
             continue
         alt = alts.get(media_id, medium.alt)
         source = f"/media/{stand_in.network}/{media_id}"
         yield PictureView(alt, "", source, size_of(medium.data))
 
 
-# -- How it copes ----------------------------------------------------------------------------------
+# -- Requests and faults ---------------------------------------------------------------------------
 
 
 def _panel(
-    stand_in: StandIn, records: Sequence[RequestRecord], switches: Switches, said: Saying | None
+    stand_in: StandIn, records: Sequence[RequestRecord], switches: Switches, saying: Saying | None
 ) -> Panel:
     network = stand_in.network
-    text, tone = said or ("" if records else "Waiting for a bot to post here.", Tone.PLAIN)
+    text, tone = saying or ("" if records else "Waiting for a bot to post here.", Tone.PLAIN)
     return Panel(
-        coping=coping(records, stand_in.creates),
+        summary=summary(records, stand_in.creates),
         saying=text,
         tone=tone,
         switches=tuple(
@@ -149,8 +152,8 @@ def _panel(
     )
 
 
-def coping(records: Sequence[RequestRecord], creates: str) -> str:
-    """What was asked of a network and what went wrong, in a line."""
+def summary(records: Sequence[RequestRecord], creates: str) -> str:
+    """Count a network's requests and what went wrong with them, in a line."""
     if not records:
         return "No requests yet."
     counts = Counter(map(_end, records))
@@ -164,8 +167,8 @@ def coping(records: Sequence[RequestRecord], creates: str) -> str:
         "unanswered": counts["dropped"],
         "tried again": again,
     }
-    told = [f"{number:,} {what}" for what, number in parts.items() if number]
-    return " · ".join((_counted(len(records), "request"), *(told or ["nothing went wrong"])))
+    failures = [f"{number:,} {what}" for what, number in parts.items() if number]
+    return " · ".join((_counted(len(records), "request"), *(failures or ["nothing went wrong"])))
 
 
 def _end(record: RequestRecord) -> str:
@@ -179,7 +182,7 @@ def _end(record: RequestRecord) -> str:
 
 
 def in_words(record: RequestRecord) -> str:
-    """One request: `201 ← POST /2/tweets`, and whether it went wrong on purpose."""
+    """Return a request as `201 ← POST /2/tweets`, with "on purpose" if a fault was switched on."""
     unanswered = "no answer" if record.stage is Stage.DONE else "…"
     answer = unanswered if record.status is None else str(record.status)
     fault = "" if record.fault == NONE.name else " on purpose"

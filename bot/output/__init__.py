@@ -1,1 +1,1 @@
-"""For people: what is planned and known, as lines of text."""
+"""Show plans, progress and findings as lines of text, as JSON and as a page."""

@@ -1,4 +1,4 @@
-"""`bot check`: everything a thread needs, looked at before a thread needs it."""
+"""Find what is wrong with settings, accounts, templates, source and ledger, for `bot check`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bot.settings.schedule import Schedule
 
 
 class Level(StrEnum):
-    """How a finding is meant."""
+    """How serious a finding is."""
 
     OK = "ok"
     WARNING = "warning"
@@ -35,7 +35,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of a subject, and what to do about it. `error` is there for errors."""
+    """One result of a check, and what to do about it. `error` is set if `level` is ERROR."""
 
     level: Level
     subject: str
@@ -45,9 +45,9 @@ class Finding:
 
 
 def check(settings: Settings, clock: Callable[[], datetime], *, offline: bool) -> Iterator[Finding]:
-    """Look at settings, accounts, templates, source and ledger, and try each account's credentials.
+    """Check settings, accounts, templates, source and ledger, and try each account's credentials.
 
-    `offline` asks no other machine, so that credentials are not tried.
+    With `offline` no other machine is asked, so no credentials are tried.
     """
     yield from _settings(settings)
     yield from _accounts(settings)
@@ -56,14 +56,14 @@ def check(settings: Settings, clock: Callable[[], datetime], *, offline: bool) -
     yield from _schedules(settings, clock())
     yield from _ledger(settings)
     if not offline:
-        met: dict[tuple[Network, str], str] = {}
+        names: dict[tuple[Network, str], str] = {}
         for account in settings.accounts:
             if malformed_token(account, settings.credentials[account.name]) is None:
-                yield from _credentials(settings, account, clock, met)
+                yield from _credentials(settings, account, clock, names)
 
 
 def broken(error: SettingsError) -> Iterator[Finding]:
-    """The findings for settings that cannot even be read, one for each wrong value."""
+    """Return the findings for settings that cannot be read, one for each wrong value."""
     for line in error.message.splitlines():
         yield Finding(Level.ERROR, "settings", line, error=error)
 
@@ -80,44 +80,45 @@ def _accounts(settings: Settings) -> Iterator[Finding]:
         if wrong := malformed_token(account, settings.credentials[account.name]):
             yield _failed(account.name, wrong)
         else:
-            yield Finding(Level.OK, account.name, f"on {account.network}, its secrets are set")
+            yield Finding(Level.OK, account.name, f"on {account.network}, all secrets are set")
     for name, missing in settings.incomplete.items():
-        message = f"not used, as these are not set: {', '.join(missing)}"
-        yield Finding(Level.WARNING, name, message, _way_to(settings, name))
+        message = f"not used, because these are not set: {', '.join(missing)}"
+        yield Finding(Level.WARNING, name, message, _how_to_complete(settings, name))
     if not settings.accounts and not settings.incomplete:
-        message = "none is set up; a dry run shows what each network would get"
-        fix = "bot login mastodon, twitter or bluesky leads to the variables that make one."
+        message = "no account yet. A dry run shows what each network would get"
+        fix = "Set one up: bot login mastodon (or twitter, or bluesky)"
         yield Finding(Level.WARNING, "accounts", message, fix)
     for pair in same_papers(settings.accounts):
         yield _failed("accounts", _identical(*pair))
 
 
-def _way_to(settings: Settings, name: str) -> str:
-    """Say how to come by what an account lacks: a network's own, or one of bot.toml's."""
+def _how_to_complete(settings: Settings, name: str) -> str:
+    """Say how to obtain what an account lacks: an account of a network, or one of bot.toml."""
     drafts = {account.name: account.network for account in settings.drafts}
-    way = _WAYS[Network(drafts.get(name, name))]
-    return f"Set all of them, or none. {way}{' Set it under that name.' if name in drafts else ''}"
+    login = _LOGINS[Network(drafts.get(name, name))]
+    named = " Use the variable names of this message." if name in drafts else ""
+    return f"Set all of them, or none. {login}{named}"
 
 
 _MARKDOWN = frozenset({"snac", "hollo"})
-"""Servers that read posts as Markdown, whatever they are told; GoToSocial is told not to."""
-_WAYS = {
-    Network.TWITTER: "bot login twitter says how to get an app, and obtains the access token.",
+"""Servers that always read posts as Markdown. GoToSocial can be asked not to."""
+_LOGINS = {
+    Network.TWITTER: "bot login twitter says how to make an app, and obtains the access token.",
     Network.MASTODON: "bot login mastodon obtains the access token.",
-    Network.BLUESKY: "bot login bluesky says how to get an app password, and tries it.",
+    Network.BLUESKY: "bot login bluesky says how to make an app password, and tries it.",
 }
 
 
 def _identical(one: str, other: str) -> SettingsError:
     return SettingsError(
-        f"{one} and {other} would publish the same papers, and X forbids identical posts from "
+        f"{one} and {other} would publish the same papers, but X forbids identical posts from "
         "several accounts",
-        "Give each of them `categories` of its own in bot.toml.",
+        "Give each account its own `categories` in bot.toml.",
     )
 
 
 def _templates(settings: Settings) -> Iterator[Finding]:
-    """Render the samples for every account: what fails on some paper fails here first."""
+    """Render the samples for every account, so that a broken template is found here."""
     samples = [parse(path.read_bytes(), path.name)[0] for path in sorted(plan.SAMPLES.glob("*.md"))]
     for account in (*settings.accounts, *settings.drafts) or settings.defaults:
         if account.picture:
@@ -133,13 +134,18 @@ def _templates(settings: Settings) -> Iterator[Finding]:
             yield Finding(Level.OK, account.name, f"templates render ({where})")
         if account.templates:
             for path in unread(account.templates):
-                message = f"{path} is not used: no template has this name, and none includes it"
-                fix = f"Names are default/NAME.txt.j2 and NETWORK/NAME.txt.j2: {', '.join(NAMES)}."
+                message = (
+                    f"{path} is not used, since no template has this name and none includes it"
+                )
+                fix = (
+                    f"Name it default/NAME.txt.j2 or NETWORK/NAME.txt.j2. NAME is one of "
+                    f"{', '.join(NAMES)}."
+                )
                 yield Finding(Level.WARNING, account.name, message, fix)
 
 
 def _pictures(account: Account, samples: Sequence[Digest]) -> Iterator[Finding]:
-    """Draw the samples: a library or a font that is missing is found here."""
+    """Draw the samples, so that a missing library or font is found here."""
     from bot.picture.draw import check as draw
     from bot.picture.faces import CannotDraw
 
@@ -155,7 +161,7 @@ def _pictures(account: Account, samples: Sequence[Digest]) -> Iterator[Finding]:
 def _source(settings: Settings, *, offline: bool) -> Iterator[Finding]:
     if settings.digests is None:
         fix = (
-            "Set BOT_DIGESTS to where digests are: a folder, a file, an address, or "
+            "Set BOT_DIGESTS to the place of your digests: a folder, a file, an address, or "
             "github:owner/repo/folder."
         )
         yield Finding(Level.WARNING, "source", "BOT_DIGESTS is not set", fix)
@@ -177,12 +183,12 @@ def _source(settings: Settings, *, offline: bool) -> Iterator[Finding]:
 
 
 def _schedules(settings: Settings, now: datetime) -> Iterator[Finding]:
-    """When the worker would look for a new digest."""
+    """Say when the worker would look for a new digest."""
     for line in sorted({account.schedule for account in settings.accounts}):
         schedule = Schedule(line, settings.timezone)
         following = schedule.after(now).astimezone(ZoneInfo(settings.timezone))
         message = (
-            f"the worker looks at {line} ({settings.timezone}), next {following:%a %d %b %H:%M}"
+            f"the worker runs at {line} ({settings.timezone}), next {following:%a %d %b %H:%M}"
         )
         yield Finding(Level.OK, "schedule", message)
 
@@ -194,23 +200,23 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "ledger",
-            f"{', '.join(blind)} may not be read (TWITTER_READ_BACK=off): a new ledger holds its "
-            "first thread, and a post whose outcome is not known is held",
-            "Look at the account, then say with bot post --assume-unsent that nothing is out.",
+            f"{', '.join(blind)} may not be read (TWITTER_READ_BACK=off). With a new ledger the "
+            "first thread is held, and so is each post whose outcome is not known",
+            "Look at the account. If nothing of the thread is published: bot post --assume-unsent",
         )
     if settings.wiped_by:
         yield Finding(
             Level.WARNING,
             "ledger",
-            f"{path} is on a disk that {settings.wiped_by} wipes at every deploy; what is out is "
-            "then found on the networks, but a retracted thread looks like one never posted",
-            "Put BOT_DATABASE on a volume, and the slugs that bot retract names into BOT_SKIP.",
+            f"{path} is on a disk that {settings.wiped_by} wipes at every deploy. Published posts "
+            "are then found on the networks, but a retracted thread would be published again",
+            "Put BOT_DATABASE on a volume, and add the slugs that bot retract prints to BOT_SKIP.",
         )
     if wrong := _unwritable(path):
         yield _failed("ledger", wrong)
         return
     if not path.exists():
-        yield Finding(Level.OK, "ledger", f"{path} is made when the first thread is planned")
+        yield Finding(Level.OK, "ledger", f"{path} is created when the first thread is planned")
         return
     from bot.ledger.store import Ledger
 
@@ -223,12 +229,12 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding(Level.OK, "ledger", f"{path} can be read")
         if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-            message = f"{path} can be read by other users of this machine, and holds sessions"
+            message = f"{path} can be read by other users of this machine, and contains sessions"
             yield Finding(Level.WARNING, "ledger", message, f"chmod 600 {path}")
 
 
 def _unwritable(path: Path) -> BotError | None:
-    """Try the folder of the ledger, or the first above it that is there; nothing is left in it."""
+    """Write a temporary file into the ledger's folder, or into the first parent that exists."""
     folder = next(each for each in path.absolute().parents if each.exists())
     try:
         with TemporaryFile(dir=folder) as file:
@@ -237,8 +243,8 @@ def _unwritable(path: Path) -> BotError | None:
         if path.exists():
             path.open("r+b").close()
     except OSError as error:
-        why = f"the ledger {path} cannot be written: {error.strerror}"
-        return SettingsError(why, "Set BOT_DATABASE to a file in a folder that may be written to.")
+        why = f"cannot write the ledger {path} ({error.strerror})"
+        return SettingsError(why, "Set BOT_DATABASE to a file in a folder that you can write to.")
     return None
 
 
@@ -249,11 +255,11 @@ def _credentials(
     settings: Settings,
     account: Account,
     clock: Callable[[], datetime],
-    met: dict[tuple[Network, str], str],
+    names: dict[tuple[Network, str], str],
 ) -> Iterator[Finding]:
     """Try the credentials, and say what the network's users expect of a bot.
 
-    `met` are the accounts that were tried before, by who they are.
+    `names` holds the names of the accounts tried so far, by network and identity there.
     """
     credentials = settings.credentials[account.name]
     poster = open_poster(account, credentials, settings.http_timeout, clock, redact=settings.redact)
@@ -266,22 +272,27 @@ def _credentials(
         return
     finally:
         poster.close()
-    me = f"{profile.handle} ({profile.url})"
-    yield Finding(Level.OK, account.name, f"posts as {me}")
-    twin = met.setdefault((account.network, profile.who), account.name)
-    if profile.who and twin != account.name:
-        yield _failed(account.name, one_account(account, twin, me))
+    identity = f"{profile.handle} ({profile.url})"
+    yield Finding(Level.OK, account.name, f"posts as {identity}")
+    first = names.setdefault((account.network, profile.who), account.name)
+    if profile.who and first != account.name:
+        yield _failed(account.name, one_account(account, first, identity))
     if profile.limit is None and account.network is Network.MASTODON:
-        message = "the server does not say how long a post may be: its limit was not found out"
-        fix = "Set MASTODON_MAX_CHARACTERS to what the server takes."
+        message = "the server does not say how long a post may be, so the limit is not checked"
+        fix = "Set MASTODON_MAX_CHARACTERS to the server's limit."
         yield Finding(Level.WARNING, account.name, message, fix)
     if profile.limit is not None and profile.limit < account.max_characters:
-        message = f"the server takes {profile.limit} characters, and threads are made for more"
+        message = (
+            f"the server accepts {profile.limit} characters, but posts may have "
+            f"{account.max_characters}"
+        )
         fix = f"Set MASTODON_MAX_CHARACTERS={profile.limit}."
         yield _failed(account.name, SettingsError(message, fix))
     if profile.server in _MARKDOWN and account.dialect is Syntax.PLAIN:
-        message = f"{profile.server} reads posts as Markdown: ranks, signs and line breaks get lost"
-        fix = "Set MASTODON_DIALECT=markdown; bot post --dry-run shows what that changes."
+        message = (
+            f"{profile.server} reads posts as Markdown, so ranks, signs and line breaks get lost"
+        )
+        fix = "Set MASTODON_DIALECT=markdown. bot post --dry-run shows what that changes."
         yield Finding(Level.WARNING, account.name, message, fix)
     if blind:
         yield Finding(Level.WARNING, account.name, blind.message, blind.fix)
@@ -290,7 +301,7 @@ def _credentials(
 
 
 def _blind(poster: Poster, account: Account, now: datetime) -> CannotRead | None:
-    """Return what is wrong with reading an account whose posts are private; None where it works."""
+    """Return why an account with private posts cannot be read, or None if it can."""
     if account.network is not Network.MASTODON or not account.visibility.is_private:
         return None
     try:

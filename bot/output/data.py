@@ -1,4 +1,4 @@
-"""For programs: a plan as the JSON object of the contract (docs/programs.md)."""
+"""Turn plans and findings into the JSON objects of the contract (docs/programs.md)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def plan(
     threads: Sequence[Thread],
     stored: Mapping[str, StoredThread | None],
 ) -> dict[str, object]:
-    """What `bot post --json` prints, with --dry-run or without.
+    """Return what `bot post --json` prints, with --dry-run or without.
 
-    `stored` gives, by account, what the ledger has of the thread: then its words and states count,
-    since words never change once they are planned. Money is in US dollars, lengths in characters.
+    `stored` holds, by account, the thread in the ledger. Its texts and states are used then, since
+    texts never change once they are planned. Money is in US dollars, lengths in characters.
     """
     return {
         "digest": None if digest is None else _digest(digest, source),
@@ -35,7 +35,7 @@ def plan(
 
 
 def findings(found: Sequence[Finding]) -> list[dict[str, str]]:
-    """What `bot check --json` prints."""
+    """Return what `bot check --json` prints."""
     return [
         {
             "level": finding.level.value,
@@ -88,10 +88,13 @@ def _post(post: Post, known: StoredPost | None) -> dict[str, object]:
 def shown_posts(
     thread: Thread, stored: StoredThread | None
 ) -> Sequence[tuple[Post, StoredPost | None]]:
-    """Each post of a thread with what the ledger has of it; a planned thread in its own words."""
+    """Return each post of a thread with its row in the ledger.
+
+    If the ledger holds the thread, its texts are used. A retracted thread counts as not held.
+    """
     if stored is None or all(post.state is State.RETRACTED for post in stored.posts):
         return [(post, None) for post in thread.posts]
-    # what gave way in a post is not stored; where its words are the plan's, the plan still knows it
+    # the ledger does not store what was shortened; for a post with the same text the plan knows it
     planned = {(post.part, post.text): post for post in thread.posts}
     return [
         (_stored_post(thread.account, known, planned.get((known.part, known.text))), known)
@@ -121,6 +124,6 @@ def _stored_post(account: Account, known: StoredPost, planned: Post | None) -> P
 
 
 def is_near(post: Post) -> bool:
-    """Tell whether there is hardly room; what an abstract fills on purpose is no lack of it."""
+    """Tell whether the post is nearly full. What an abstract fills on purpose does not count."""
     needed = post.length if post.shortened else post.length - post.spare
     return needed >= _NEARLY_FULL * post.limit

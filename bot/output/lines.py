@@ -1,6 +1,6 @@
-"""For people: plans and findings, as lines of text.
+"""Show plans and findings as lines of text.
 
-They are styled with ANSI codes, which `click.echo` drops where there is no terminal.
+The lines contain ANSI codes, which `click.echo` drops if there is no terminal.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def dry_run(  # noqa: PLR0913 - what is shown, and how
     width: int,
     verbose: bool = False,
 ) -> Iterator[str]:
-    """Every post of every thread as it would go out, and what of it is out already.
+    """Yield every post of every thread as it would be published, and which posts already are.
 
-    `stored` gives, by account, what the ledger has. `width` is the terminal's, 0 for no wrapping.
-    With `verbose` each post also says which part it is and what had to give way for it to fit.
+    `stored` holds, by account, the thread in the ledger. `width` is the terminal's, 0 for no
+    wrapping. With `verbose` each post also says which part it is and what was shortened in it.
     """
     yield f"{style(tidy(digest.title), bold=True)} · {_papers(len(digest.papers))} · {source}"
-    yield _dim("A dry run: nothing is sent, nothing is written.")
+    yield _dim("Dry run: nothing is sent and nothing is saved.")
     for thread in threads:
         yield ""
         yield from _thread(thread, stored.get(thread.account.name), width, verbose=verbose)
@@ -54,7 +54,7 @@ def _thread(
         yield "  No paper of this digest is for this account."
         return
     if stored and all(known is None for _, known in posts):
-        yield "  It was retracted. To publish it anew: bot post --again"
+        yield "  This thread was retracted. Publish it again with bot post --again."
     for post, known in posts:
         yield ""
         yield from _post(post, known, width, verbose=verbose)
@@ -65,9 +65,9 @@ def _thread(
 
 def _post(post: Post, known: StoredPost | None, width: int, *, verbose: bool) -> Iterator[str]:
     size = style(f"{post.length}/{post.limit}", fg="yellow" if is_near(post) else "green")
-    told = f" · {known.state} {known.url}".rstrip() if known else ""
+    state = f" · {known.state} {known.url}".rstrip() if known else ""
     notes = _notes(post) if verbose else ""
-    yield f"{post.number:>4}  {size}{told}{_dim(notes)}"
+    yield f"{post.number:>4}  {size}{state}{_dim(notes)}"
     pictures = [f"[{media.type}: {media.alt}]" for media in post.media]
     for line in "\n".join([post.text, *pictures]).split("\n"):
         for part in _wrapped(line, width - 8):
@@ -80,7 +80,7 @@ def _notes(post: Post) -> str:
 
 
 def _wrapped(line: str, width: int) -> Sequence[str]:
-    """The line in pieces of at most `width` cells; whole where there is no room worth the name."""
+    """Split the line into pieces of at most `width` cells. A very small width splits nothing."""
     if width < 20 or (line.isascii() and len(line) <= width):  # noqa: PLR2004 - see above
         return [line]
     from wcwidth import wrap
@@ -89,7 +89,7 @@ def _wrapped(line: str, width: int) -> Sequence[str]:
 
 
 def _bill(posts: Sequence[Post]) -> Iterator[str]:
-    """What X would bill for the posts that are still to be sent, and for a month of them."""
+    """Yield what X would bill for the posts that are not sent yet, and for a month of them."""
     prices = [post_price(post.text) for post in posts]
     pictures = sum(len(post.media) for post in posts)
     total = thread_price((post.text for post in posts), pictures)
@@ -110,13 +110,13 @@ def _bill(posts: Sequence[Post]) -> Iterator[str]:
 
 
 def _dollars(amount: Decimal) -> str:
-    """`$0.20`, and `$0.015` where there is a third place to show."""
+    """Return an amount as `$0.20`, or as `$0.015` if it has a third decimal place."""
     text = f"{amount:.3f}"
     return f"${text.removesuffix('0')}"
 
 
 def finding(level: str, subject: str, message: str, fix: str) -> Iterator[str]:
-    """What a check found of a subject: a line, and the mend in a line below it."""
+    """Yield a finding of `bot check`: one line, and the next step in a line below it."""
     colour = {"ok": "green", "warning": "yellow", "error": "red"}[level]
     yield f"{style(f'{level:<8}', fg=colour)} {subject:<10} {message}"
     if fix:

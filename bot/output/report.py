@@ -1,4 +1,4 @@
-"""`bot status`: what the ledger knows of accounts and threads, beside the settings."""
+"""Collect what settings and ledger know about accounts and threads, for `bot status`."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _MOST = 10
 LAST_PASS = "last pass"  # noqa: S105 - no password
 LAST_GOOD_PASS = "last good pass"  # noqa: S105 - (the same)
 NEXT_RUN = "next run"
-"""What the ledger keeps of the worker, under no account's name."""
+"""Names of the worker's facts in the ledger. They belong to no account."""
 
 
 def worker(ledger: Ledger | None) -> WorkerStatus | None:
-    """What the worker noted of its passes; None where none has used this ledger."""
+    """Return the times of the worker's passes, or None if no worker has used this ledger."""
     if ledger is None:
         return None
-    noted = (ledger.get_fact("", name) for name in (LAST_PASS, LAST_GOOD_PASS, NEXT_RUN))
-    last, good, following = (time_of(said) if said else None for said in noted)
+    facts = (ledger.get_fact("", name) for name in (LAST_PASS, LAST_GOOD_PASS, NEXT_RUN))
+    last, good, following = (time_of(fact) if fact else None for fact in facts)
     return WorkerStatus(last, good, following) if last or following else None
 
 
-def report(  # noqa: PLR0913, PLR0917 - what is known, and which of it is asked for
+def report(  # noqa: PLR0913, PLR0917 - the sources, and three filters
     settings: Settings,
     ledger: Ledger | None,
     now: datetime,
@@ -43,9 +43,9 @@ def report(  # noqa: PLR0913, PLR0917 - what is known, and which of it is asked 
     networks: Collection[Network],
     names: Collection[str],
 ) -> tuple[tuple[AccountStatus, ...], tuple[ThreadStatus, ...]]:
-    """The accounts, and their newest threads: those of the digest `wanted`, or the last few.
+    """Return the accounts, and the threads of the digest `wanted` or the newest threads.
 
-    A thread that is not finished is always among them.
+    The newest threads include every thread that is not finished.
     """
 
     def chosen(name: str, network: Network) -> bool:
@@ -56,14 +56,16 @@ def report(  # noqa: PLR0913, PLR0917 - what is known, and which of it is asked 
     begun = [each for each in settings.defaults if each.name in settings.incomplete.keys() - named]
     accounts = (*ready, *begun)
     statuses = tuple(
-        _account(settings, ledger, one, now) for one in accounts if chosen(one.name, one.network)
+        _account(settings, ledger, account, now)
+        for account in accounts
+        if chosen(account.name, account.network)
     )
     if ledger is None:
         return statuses, ()
     if wanted is None:
-        open_ones = ledger.threads(unfinished=True)
+        unfinished = ledger.threads(unfinished=True)
         latest = ledger.threads(most=_MOST)
-        found = sorted({*open_ones, *latest}, key=lambda thread: -thread.number)
+        found = sorted({*unfinished, *latest}, key=lambda thread: -thread.number)
     else:
         found = list(find_threads(ledger, wanted))
     threads = tuple(

@@ -1,4 +1,4 @@
-"""For people and programs: what the ledger knows."""
+"""Show what the ledger knows, as lines of text and as JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COLOURS = {
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """One account: whether it can post, and if not why; what it spent this month, in US dollars."""
+    """One account: whether it can post, why not, and what it spent this month (US dollars)."""
 
     account: Account
     ready: bool
@@ -37,7 +37,7 @@ class AccountStatus:
 
 @dataclass(frozen=True, slots=True)
 class ThreadStatus:
-    """One thread, and whether its digest has changed since it was planned."""
+    """One thread, and whether its digest changed after the thread was planned."""
 
     thread: StoredThread
     changed: bool
@@ -45,7 +45,7 @@ class ThreadStatus:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """When the worker's last pass was over, when the last good one, and when the next is due."""
+    """When the worker's last pass and last good pass ended, and when the next pass begins."""
 
     last: datetime | None
     good: datetime | None
@@ -53,7 +53,7 @@ class WorkerStatus:
 
 
 def data(accounts: Sequence[AccountStatus], threads: Sequence[ThreadStatus]) -> dict[str, object]:
-    """What `bot status --json` prints (docs/programs.md)."""
+    """Return what `bot status --json` prints (docs/programs.md)."""
     return {
         "accounts": [
             {
@@ -98,7 +98,7 @@ def lines(
     whole: bool,
     worker: WorkerStatus | None = None,
 ) -> Iterator[str]:
-    """The same for people, with what the worker noted. `whole` shows every post of every thread."""
+    """Yield the status as lines of text. `whole` shows every post of every thread."""
     if worker is not None:
         yield from _worker(worker, now)
     for one in accounts:
@@ -109,9 +109,9 @@ def lines(
         for limit in one.limits:
             yield f"  limited until {minute(limit.until)}: {limit.reason}"
         if one.sender:
-            yield f"  {one.sender} sends for it at this moment"
+            yield f"  {one.sender} publishes for this account now"
     if not threads:
-        yield f"Nothing was planned or sent{' of it' if whole else ''} yet."
+        yield f"Nothing was planned or sent{' for this digest' if whole else ''} yet."
     for status in threads:
         yield ""
         yield from _thread(status, now, whole=whole)
@@ -119,21 +119,21 @@ def lines(
 
 def _worker(worker: WorkerStatus, now: datetime) -> Iterator[str]:
     if worker.last is None:
-        yield "worker: its first pass is not over"
+        yield "worker: the first pass is not finished"
     elif worker.good == worker.last:
         yield f"worker: last pass {minute(worker.last)}, good"
     else:
-        since = f"the last good one {minute(worker.good)}" if worker.good else "none was good yet"
-        bad = style("bad", fg="red")
-        yield f"worker: last pass {minute(worker.last)}, {bad} ({since}); see its log"
+        good = f"last good pass {minute(worker.good)}" if worker.good else "no good pass yet"
+        failed = style("failed", fg="red")
+        yield f"worker: last pass {minute(worker.last)}, {failed} ({good}). See the worker's log."
     if worker.following is not None:
         late = now - worker.following > _LATE
         due = f"next run {minute(worker.following)}"
-        yield f"  {due}{style(': overdue, it seems not to run', fg='red') if late else ''}"
+        yield f"  {due}{style(' is overdue. Is the worker running?', fg='red') if late else ''}"
 
 
 def minute(moment: datetime) -> str:
-    """A time to come back at, to the next whole minute: a minute early is too early."""
+    """Return a time in words, rounded up to the minute, since a retry must not come too early."""
     later = moment + timedelta(seconds=60 - 1e-6)
     return f"{later:%Y-%m-%d %H:%M} UTC"
 
@@ -149,10 +149,10 @@ def _thread(status: ThreadStatus, now: datetime, *, whole: bool) -> Iterator[str
         for state in State
         if (count := sum(post.state is state for post in thread.posts))
     )
-    again = f", published anew {_times(thread.generation)}" if thread.generation else ""
+    again = f", published again {_times(thread.generation)}" if thread.generation else ""
     yield style(f"{thread.digest} on {thread.account}: {counts}{again}", bold=True)
     if status.changed:
-        yield "  The digest has changed since; what was planned goes out as it was planned."
+        yield "  The digest changed after this thread was planned. The posts stay as planned."
     for post in thread.posts:
         if whole or post.state not in (State.SENT, State.PLANNED, State.RETRACTED):
             yield from _line(post, now)

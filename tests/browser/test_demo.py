@@ -41,12 +41,12 @@ def playing() -> Iterator[str]:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(demo._HURRIED, "BOT_PAUSE", "0")
+    monkeypatch.setitem(demo._SHORT_TIMES, "BOT_PAUSE", "0")
 
 
 @pytest.fixture
 def slower(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(demo._HURRIED, "BOT_PAUSE", "1s")
+    monkeypatch.setitem(demo._SHORT_TIMES, "BOT_PAUSE", "1s")
 
 
 def until_done(at: BrowserTab) -> None:

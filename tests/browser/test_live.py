@@ -143,7 +143,7 @@ def test_the_keyboard_goes_on_at_the_threads_where_its_button_is_gone(
     browser: Browser, at: LivePage
 ) -> None:
     offered = ["Another"]
-    at.board.offer = lambda: "".join(offered)
+    at.board.button = lambda: "".join(offered)
     at.board.press = offered.clear
     with browser_tab(browser) as page:
         page.page.goto(at.url)
@@ -194,7 +194,7 @@ def test_a_refusal_is_said_and_goes_away_again(browser: Browser, at: LivePage) -
         with page.page.expect_response("**/events"):
             page.page.goto(at.url)
         page.page.evaluate(press, "another")
-        page.page.wait_for_selector("#gone >> text=load it anew")
+        page.page.wait_for_selector("#gone >> text=Reload the page")
         page.page.evaluate(press, at.board.token)
         page.page.wait_for_selector("#mastodon-outage[aria-pressed=true]")
         page.page.wait_for_function("() => document.getElementById('gone').textContent === ''")
@@ -228,8 +228,8 @@ def test_the_switches_stay_where_they_are_whatever_the_bot_says_and_offers(
     browser: Browser, at: LivePage
 ) -> None:
     said, offered = ["Sent."], [""]
-    at.board.said = lambda _: (said[-1], Tone.GOOD)
-    at.board.offer = lambda: offered[-1]
+    at.board.saying = lambda _: (said[-1], Tone.GOOD)
+    at.board.button = lambda: offered[-1]
     with browser_tab(browser) as page:
         page.page.goto(at.url)
         before = page.page.locator("#twitter-outage").bounding_box()

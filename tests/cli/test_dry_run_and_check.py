@@ -57,7 +57,7 @@ def test_a_stranger_sees_every_post_of_every_network(bot: Bot) -> None:
     status, out, err = bot("post", "--dry-run")
     assert (status, err) == (0, "")
     assert out.startswith("Hot Papers 2021-08-06 · 11 papers · ")
-    assert "A dry run: nothing is sent, nothing is written." in out
+    assert "Dry run: nothing is sent and nothing is saved." in out
     assert [line for line in out.split("\n") if line.endswith(" · 12 posts")] == [
         "twitter · 12 posts",
         "mastodon · 12 posts",
@@ -163,7 +163,7 @@ def test_a_page_address_from_the_settings_reaches_the_closing(bot: Bot) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environ", "status", "message"),
     [
-        (["post"], {}, 2, "Error: no account is set up to post with"),
+        (["post"], {}, 2, "Error: no account yet"),
         (["post", "--dry-run", "--top", "-1"], {}, 2, "-1 is not in the range x>=0"),
         (["post", "--dry-run", "--network", "myspace"], {}, 2, "'myspace' is not one of"),
         (["post", "--dry-run", "--account", "nobody"], {}, 2, "no account has the name"),
@@ -241,7 +241,7 @@ def test_check_finds_a_stranger_ready_for_a_dry_run(bot: Bot) -> None:
     status, out, err = bot("check", "--offline")
     assert (status, err) == (0, "")
     assert out.startswith("ok       settings   read from the environment")
-    assert "warning  accounts   none is set up" in out
+    assert "warning  accounts   no account yet" in out
     assert "ok       bluesky    templates render (the package's own)\n" in out
     assert "warning  source     BOT_DIGESTS is not set\n" in out
 
@@ -256,8 +256,8 @@ def test_check_tells_accounts_that_are_set_and_half_set(bot: Bot) -> None:
     }
     status, out, _ = bot("check", "--offline", **environ)
     assert status == 0
-    assert "ok       mastodon   on mastodon, its secrets are set" in out
-    assert "warning  twitter    not used, as these are not set: TWITTER_CONSUMER_SECRET" in out
+    assert "ok       mastodon   on mastodon, all secrets are set" in out
+    assert "warning  twitter    not used, because these are not set: TWITTER_CONSUMER_SECRET" in out
     assert 'warning  settings   "BOT_TPO" is not a setting; did you mean' in out
     assert "ok       source     the latest is Hot Papers 2021-08-06, 11 papers" in out
     assert "planted-secret" not in out
@@ -280,8 +280,8 @@ def test_check_ends_with_2_where_the_ledger_cannot_be_made(bot: Bot) -> None:
     (bot.folder / "taken").write_text("a file where the ledger's folder was to be")
     status, out, _ = bot("check", "--offline", BOT_DATABASE="taken/bot.db")
     assert status == 2
-    assert f"error    ledger     the ledger {bot.folder / 'taken/bot.db'} cannot be written" in out
-    assert "Set BOT_DATABASE to a file in a folder that may be written to." in out
+    assert f"error    ledger     cannot write the ledger {bot.folder / 'taken/bot.db'} (" in out
+    assert "Set BOT_DATABASE to a file in a folder that you can write to." in out
 
 
 def test_check_warns_of_a_template_that_nothing_reads(bot: Bot) -> None:
@@ -294,9 +294,12 @@ def test_check_warns_of_a_template_that_nothing_reads(bot: Bot) -> None:
     (folder / "name.txt.j2").write_text("{{ paper.title }}")
     status, out, _ = bot("check", "--offline", BOT_TEMPLATES="t")
     assert status == 0
-    wrong = f"warning  mastodon   {folder / 'openning.txt.j2'} is not used: no template has"
+    wrong = f"warning  mastodon   {folder / 'openning.txt.j2'} is not used, since no template has"
     assert wrong in out
-    assert "default/NAME.txt.j2 and NETWORK/NAME.txt.j2: opening, entry, closing, single" in out
+    assert (
+        "default/NAME.txt.j2 or NETWORK/NAME.txt.j2. NAME is one of opening, entry, closing, single"
+        in out
+    )
     assert "name.txt.j2 is not used" not in out
     (folder / "openning.txt.j2").rename(folder / "opening.txt.j2")
     status, out, _ = bot("check", "--offline", BOT_TEMPLATES="t")
@@ -386,7 +389,7 @@ def test_a_full_disk_under_the_output_is_said(tmp_path: Path) -> None:
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr == "Error: the output cannot be written: No space left on device\n"
+    assert done.stderr == "Error: cannot write the output (No space left on device)\n"
 
 
 @pytest.mark.parametrize(

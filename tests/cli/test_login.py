@@ -110,9 +110,9 @@ def test_mastodon_is_explained_step_by_step_and_ends_in_two_lines(cli: LoginWorl
     assert status == 0
     assert out == f"MASTODON_API_BASE_URL={url}\nMASTODON_ACCESS_TOKEN={token}\n"
     assert [line[:2] for line in err.split("\n") if re.match(r"\d\.", line)] == ["1.", "2.", "3."]
-    assert f"\nCode: This is sandbox@{url.removeprefix('http://')}.\n" in err
+    assert f"\nCode: Logged in as sandbox@{url.removeprefix('http://')}.\n" in err
     assert "These lines are secrets" in err
-    assert err.endswith("Then try them: bot check\n")
+    assert err.endswith("Next step: bot check\n")
     assert token not in err
 
 
@@ -124,7 +124,7 @@ def test_twitter_is_explained_step_by_step_and_ends_in_two_lines(cli: LoginWorld
         f"TWITTER_ACCESS_TOKEN={keys.access_token}\n"
         f"TWITTER_ACCESS_TOKEN_SECRET={keys.access_token_secret}\n"
     )
-    assert "PIN: This is @sandbox on X.\n" in err
+    assert "PIN: Logged in as @sandbox on X.\n" in err
     assert keys.access_token not in err
     assert keys.access_token_secret not in err
 
@@ -163,7 +163,10 @@ def test_the_server_that_is_named_goes_before_the_one_that_is_set(cli: LoginWorl
         environ = {"MASTODON_API_BASE_URL": other}
         status, _, err = cli("mastodon", "--base-url", f"{url}/", answers=[cli.allow], **environ)
         assert status == 0
-        assert "MASTODON_API_BASE_URL: set otherwise in the environment" in err
+        assert (
+            "the environment has other values, which are used before .env: MASTODON_API_BASE_URL"
+            in err
+        )
 
 
 @pytest.mark.parametrize(
@@ -191,7 +194,9 @@ def test_settings_that_a_login_does_not_need_may_be_wrong(cli: LoginWorld) -> No
     status, out, err = cli.mastodon_with(cli.allow, **wrong)
     assert status == 0
     assert "your token here" not in err
-    assert "MASTODON_ACCESS_TOKEN: set otherwise in the environment" in err
+    assert (
+        "the environment has other values, which are used before .env: MASTODON_ACCESS_TOKEN" in err
+    )
     assert out.count("\n") == 2
 
 
@@ -219,7 +224,7 @@ def test_a_name_that_is_not_known_does_not_lose_the_tokens(cli: LoginWorld) -> N
     cli.sandbox.script(broken, when=lambda request: request.path == path)
     status, out, err = cli.mastodon_with(cli.allow)
     assert (status, out.count("\n")) == (0, 2)
-    assert "It is done.\nWarning: " in err
+    assert "Logged in.\nWarning: " in err
 
 
 def test_click_s_own_runner_sees_settings_alone_on_standard_output(cli: LoginWorld) -> None:
@@ -314,7 +319,7 @@ def test_wrong_usage_is_said(cli: LoginWorld, arguments: list[str]) -> None:
 def test_an_address_that_must_not_be_used_is_a_wrong_setting(cli: LoginWorld, address: str) -> None:
     status, out, err = cli("mastodon", "--base-url", address)
     assert (status, out) == (2, "")
-    assert "Error: the server's address: " in err
+    assert "Error: the server's address is not valid: " in err
     assert "hidden" not in err
 
 
@@ -332,7 +337,7 @@ def test_an_address_that_is_set_wrong_is_a_wrong_setting(cli: LoginWorld) -> Non
 def test_without_an_app_it_is_said_how_to_get_one(cli: LoginWorld, keys: dict[str, str]) -> None:
     status, out, err = cli("twitter", **keys)
     assert (status, out) == (2, "")
-    assert "TWITTER_CONSUMER_KEY and TWITTER_CONSUMER_SECRET are not both set" in err
+    assert "TWITTER_CONSUMER_KEY and TWITTER_CONSUMER_SECRET must be set" in err
     assert "https://console.x.com" in err
     assert "Read and write" in err
 
@@ -414,7 +419,7 @@ def test_a_new_token_that_the_server_repeats_is_printed_once(cli: LoginWorld, fo
     (token,) = cli.mastodon.logins.tokens
     assert status == 0
     assert f"MASTODON_ACCESS_TOKEN={token}\n" in out
-    assert re.search(r"This is \S*\*\*\*", err)
+    assert re.search(r"Logged in as \S*\*\*\*", err)
     assert not shows(err, token[:12])
 
 
@@ -451,7 +456,7 @@ def test_a_line_before_ours_is_left_whole_and_readers_are_warned_of(
     assert env.read_text().startswith(after.replace("NAME", "MASTODON_API_BASE_URL="))
     assert parse_dotenv(env.read_text())[1] == ()
     assert ("chmod 600 .env" in err) == (mode != 0o600)
-    assert "written. They are secrets" in err
+    assert "They are secrets. Anyone who has them can post." in err
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
@@ -476,7 +481,7 @@ def test_at_a_terminal_the_lines_go_into_the_file_and_nothing_else_does(
     assert settings.credentials["mastodon"].secrets["access_token"].reveal() == token
     assert settings.http_timeout == 20
     assert token not in terminal.seen
-    assert "MASTODON_API_BASE_URL, MASTODON_ACCESS_TOKEN: written." in terminal.seen
+    assert "Written: MASTODON_API_BASE_URL, MASTODON_ACCESS_TOKEN." in terminal.seen
     assert ("chmod 600 .env" in terminal.seen) == (mode == 0o644)
 
 

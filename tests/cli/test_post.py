@@ -19,7 +19,7 @@ import pytest
 from click import unstyle
 from wcwidth import wcswidth
 
-from bot.cli.common import gravest
+from bot.cli.common import worst_status
 from bot.model import Network
 from bot.sandbox.faults import CLOSED_AFTER, refusal, server_error, too_many
 from bot.sandbox.mastodon import answers as mastodon_answers
@@ -118,8 +118,8 @@ def test_a_rate_limit_is_75_with_the_time_and_the_next_run_goes_on(bot: CliWorld
     status, out, err = bot("post")
     until = datetime.now(UTC) + wait
     assert (status, err) == (75, "")
-    assert "twitter: not finished, 2 of 4 posts are left: X answers 429" in out
-    (told,) = re.findall(r"Run it again after (\S+ \S+) UTC; it goes on where it stopped\.", out)
+    assert "twitter: not finished, 2 of 4 posts are left. X answers 429" in out
+    (told,) = re.findall(r"Run it again after (\S+ \S+) UTC. It continues where it stopped\.", out)
     moment = datetime.fromisoformat(told).replace(tzinfo=UTC)
     assert abs(moment - until) <= timedelta(minutes=1)
     assert re.search(r"mastodon: done, 4 posts, http", out)
@@ -150,11 +150,9 @@ def test_a_held_post_is_1_and_names_the_next_step(bot: CliWorld) -> None:
     for _ in range(2):
         status, out, _ = bot("post", networks=[TOOTS])
         assert status == 1
-        assert "mastodon: held, 2 of 4 posts are left: post 3 is held: Mastodon answers 422" in out
-        assert (
-            f"Decide with bot settle, or take it back with bot retract; see bot status {SLUG}\n"
-            in out
-        )
+        assert "mastodon: held, 2 of 4 posts are left. Post 3 is held: Mastodon answers 422" in out
+        assert "Decide with bot settle, or delete the thread with bot retract. " in out
+        assert f"See bot status {SLUG}\n" in out
     assert len(bot.live(TOOTS)) == 2
 
 
@@ -171,11 +169,11 @@ def test_the_reply_rule_of_x_names_the_whole_way_out_and_it_works(bot: CliWorld)
     assert len(bot.live(X)) == 1
 
 
-def test_the_gravest_of_several_statuses_is_the_programs(bot: CliWorld) -> None:
-    assert gravest(iter([0, 75, 1, 2, 1])) == 2
-    assert gravest(iter([75, 0, 1])) == 1
-    assert gravest(iter([0, 75])) == 75
-    assert gravest(iter([0, 0])) == gravest(iter([])) == 0
+def test_the_worst_of_several_statuses_is_the_programs(bot: CliWorld) -> None:
+    assert worst_status(iter([0, 75, 1, 2, 1])) == 2
+    assert worst_status(iter([75, 0, 1])) == 1
+    assert worst_status(iter([0, 75])) == 75
+    assert worst_status(iter([0, 0])) == worst_status(iter([])) == 0
     limited = too_many(TOOTS, timedelta(minutes=5))
     bot.sandbox.script(limited, network="mastodon", when=second_paper)
     assert bot("post", networks=[TOOTS])[0] == 75
@@ -200,7 +198,7 @@ def test_no_credits_are_75_with_nothing_held_and_new_ones_are_all_it_takes(bot: 
     for _ in range(2):
         status, out, _ = bot("post", networks=[X], BOT_PATIENCE="0")
         assert status == 75
-        assert re.search("twitter: not finished, 2 of 4 posts are left: .*credits", out)
+        assert re.search("twitter: not finished, 2 of 4 posts are left. .*credits", out)
         assert "held" not in out
         assert len(bot.live(X)) == 2
     bot.x.behaviour = behaviour
@@ -253,7 +251,7 @@ def test_again_publishes_anew_what_was_retracted_and_nothing_else(bot: CliWorld)
     assert (status, bot.live(TOOTS)) == (0, [])
     assert "it was retracted; to publish it anew: bot post --again" in out
     status, out, _ = bot("post", "--dry-run", networks=[TOOTS])
-    assert "  It was retracted. To publish it anew: bot post --again\n" in out
+    assert "  This thread was retracted. Publish it again with bot post --again.\n" in out
     assert bot("post", "--again", networks=[TOOTS])[0] == 0
     assert len(bot.live(TOOTS)) == 4
 
@@ -328,10 +326,10 @@ def test_an_empty_thread_is_done(bot: CliWorld) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--account", "nobody"], "no account 'nobody' is set up"),
-        (["--network", "bluesky"], "no account is set up"),
-        (["--account", "bluesky"], "BLUESKY_APP_PASSWORD not set"),
-        (["--account", "twitter", "--network", "mastodon"], "no account is set up"),
+        (["--account", "nobody"], "there is no account 'nobody'"),
+        (["--network", "bluesky"], "no account on bluesky yet"),
+        (["--account", "bluesky"], "missing BLUESKY_APP_PASSWORD"),
+        (["--account", "twitter", "--network", "mastodon"], "no account on mastodon yet"),
     ],
 )
 def test_accounts_that_are_not_there_are_said(
@@ -429,7 +427,7 @@ def test_a_ledger_that_is_damaged_is_said_and_left_alone(bot: CliWorld, command:
 def test_a_second_sender_is_75(bot: CliWorld) -> None:
     with bot.ledger() as ledger, ledger.sending("mastodon", datetime.now(UTC)):
         _, out, _ = bot("status", networks=[TOOTS])
-        assert re.search(r"\n  process \d+ on \S+ sends for it at this moment\n", out)
+        assert re.search(r"\n  process \d+ on \S+ publishes for this account now\n", out)
         status, out, _ = bot("post", networks=[TOOTS])
     assert (status, bot.live(TOOTS)) == (75, [])
     assert re.search(r"mastodon: not finished: process \d+ on \S+ sends for it", out)
@@ -453,9 +451,9 @@ def test_ctrl_c_ends_after_the_request_in_flight_and_says_how_to_go_on(bot: CliW
     bot.sandbox.script(server_error(500), network="twitter", when=press)
     status, out, err = bot("post", networks=[X])
     assert status == 75
-    assert err == "Stopping after the request in flight.\n"
-    assert re.search(r"twitter: not finished, 1 of 4 posts are left: stopped before", out)
-    assert "Run it again later; it goes on where it stopped." in out
+    assert err == "Stopping after the current request.\n"
+    assert re.search(r"twitter: not finished, 1 of 4 posts are left. Stopped before", out)
+    assert "Run it again later. It continues where it stopped." in out
     assert len(bot.live(X)) == 3
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     assert bot("post", networks=[X])[0] == 0
@@ -524,7 +522,7 @@ def test_retract_asks_on_a_terminal(
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     status, out, _ = bot("retract", SLUG, asks=True, networks=[TOOTS])
     assert status == 0
-    assert "mastodon: 4 of 4 posts are known to be out, http" in out
+    assert "mastodon: 4 of 4 posts are known to be published, http" in out
     assert f"Delete the thread of {SLUG}? [y/N]:" in out
     assert ("Nothing was deleted." in out) == bool(left)
     assert ("4 posts are deleted" in out) != bool(left)
@@ -535,7 +533,7 @@ def test_retract_without_a_terminal_or_with_yes_asks_nobody(bot: CliWorld) -> No
     assert bot("post", networks=[TOOTS])[0] == 0
     status, out, _ = bot("retract", SLUG, "--dry-run", networks=[TOOTS])
     assert (status, len(bot.live(TOOTS))) == (0, 4)
-    assert "4 of 4 posts are known to be out" in out
+    assert "4 of 4 posts are known to be published" in out
     status, out, _ = bot("retract", SLUG, "--yes", asks=True, networks=[TOOTS])
     assert (status, "[y/N]" in out, len(bot.live(TOOTS))) == (0, False, 0)
 

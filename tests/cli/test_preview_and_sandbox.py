@@ -80,7 +80,11 @@ def test_without_output_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize(
     ("output", "said"),
-    [("nowhere/page.html", "there is no folder"), (".", "is no file"), ("notes.html", "no page")],
+    [
+        ("nowhere/page.html", "there is no folder"),
+        (".", "is not a file"),
+        ("notes.html", "no page"),
+    ],
 )
 def test_where_it_cannot_be_written_it_says_why(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str, said: str
@@ -165,7 +169,7 @@ def test_a_picture_that_is_out_keeps_its_place_and_its_words(
         assert run(["post"], around) == 0
         assert run(["preview", "--output", "page.html"], around) == 0
     page = HtmlPage((tmp_path / "page.html").read_text("utf-8"))
-    assert page.texts("frame") == ["It went out with this picture; its file is not kept."] * 2
+    assert page.texts("frame") == ["Published with this picture. The file is not kept."] * 2
     assert len(page.texts("alt")) == 2
     assert page.named("img") == []
 
@@ -227,9 +231,9 @@ class DemoViewer:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(demo._HURRIED, "BOT_PAUSE", "0")
-    monkeypatch.setitem(demo._HURRIED, "BOT_RETRY_WAIT", "0.01")
-    monkeypatch.setitem(demo._HURRIED, "BOT_PATIENCE", "1s")
+    monkeypatch.setitem(demo._SHORT_TIMES, "BOT_PAUSE", "0")
+    monkeypatch.setitem(demo._SHORT_TIMES, "BOT_RETRY_WAIT", "0.01")
+    monkeypatch.setitem(demo._SHORT_TIMES, "BOT_PATIENCE", "1s")
     monkeypatch.setattr(demo, "_REST", 0.05)
 
 
@@ -258,7 +262,7 @@ def test_the_demo_shows_a_whole_thread_on_each_network() -> None:
 
     viewer = shown(play)
     assert viewer.lines[0].startswith("http://127.0.0.1:")
-    assert viewer.lines[-1] == "Ended: nothing is left behind."
+    assert viewer.lines[-1] == "The demo has ended, and its files are deleted."
 
 
 def test_the_demo_has_pictures_where_they_can_be_drawn() -> None:
@@ -301,7 +305,7 @@ def gate(hurried: None, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         else:
             sleep(clock, seconds)
 
-    monkeypatch.setitem(demo._HURRIED, "BOT_PAUSE", f"{PAUSE:.0f}s")
+    monkeypatch.setitem(demo._SHORT_TIMES, "BOT_PAUSE", f"{PAUSE:.0f}s")
     monkeypatch.setattr(demo.Clock, "sleep", held)
     return opened
 
@@ -334,7 +338,7 @@ def test_the_demo_can_be_ended_in_the_middle() -> None:
         viewer.until(lambda page: bool(page.posts))
 
     viewer = shown(play)
-    assert viewer.lines[-1] == "Ended: nothing is left behind."
+    assert viewer.lines[-1] == "The demo has ended, and its files are deleted."
     assert threading.active_count() < 10
 
 
@@ -367,9 +371,9 @@ def test_a_port_that_is_taken_is_said(
 def test_a_ledger_that_cannot_be_used_is_said_on_the_page(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     environ = {"MASTODON_API_BASE_URL": "http://127.0.0.1:1", "MASTODON_ACCESS_TOKEN": "token"}
-    show = demo.Show({}, threading.Event())
-    show.play(load(environ, tmp_path), tmp_path / "file" / "folder")
-    text, tone = show.said(Network.MASTODON) or ("", Tone.PLAIN)
+    bot = demo.DemoBot({}, threading.Event())
+    bot.run(load(environ, tmp_path), tmp_path / "file" / "folder")
+    text, tone = bot.saying(Network.MASTODON) or ("", Tone.PLAIN)
     assert text.startswith("Failed: ")
     assert tone is Tone.BAD
 
@@ -381,7 +385,7 @@ def test_the_sandbox_is_there_until_it_is_ended() -> None:
         assert viewer.look().posts == []
 
     demo.sandbox(0, play, viewer.echo)
-    assert viewer.lines[-1] == "Ended: all of it is gone."
+    assert viewer.lines[-1] == "The sandbox has ended, and its posts are deleted."
 
 
 def test_a_clock_skips_time_and_never_goes_back() -> None:
@@ -400,8 +404,8 @@ def test_a_clock_skips_time_and_never_goes_back() -> None:
     ("event", "text", "tone"),
     [
         (Event("x", "d", "sent", 0, 11, "url"), "Sent post 1 of 12.", Tone.GOOD),
-        (Event("x", "d", "waiting", None, 11, "3 s: limit"), "Waiting: 3 s: limit", Tone.WAIT),
-        (Event("x", "d", "held", 3, 11, "gone"), "Held: gone", Tone.BAD),
+        (Event("x", "d", "waiting", None, 11, "3 s: limit"), "Limit. Next try in 3 s.", Tone.WAIT),
+        (Event("x", "d", "held", 3, 11, "gone"), "Held: gone.", Tone.BAD),
         (Event("x", "d", "odd"), "Odd.", Tone.WAIT),
     ],
 )
@@ -411,9 +415,12 @@ def test_what_happens_is_said_in_words(event: Event, text: str, tone: Tone) -> N
 
 def test_how_it_ended_is_said_in_words() -> None:
     account = Account("x", Network.TWITTER)
-    assert demo.outcome(AccountResult(account, End.HELD, reason="gone")) == ("Held: gone", Tone.BAD)
+    assert demo.outcome(AccountResult(account, End.HELD, reason="gone")) == (
+        "Held: gone.",
+        Tone.BAD,
+    )
     later = demo.outcome(AccountResult(account, End.LATER, reason="limit"))
-    assert later == ("Waiting, and coming back: limit", Tone.WAIT)
+    assert later == ("Limit. The bot tries again soon.", Tone.WAIT)
 
 
 # -- As real processes -----------------------------------------------------------------------------
@@ -455,7 +462,7 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing(tmp_path: Path, how: signal.Sig
         assert started.stdout is not None
         viewer = DemoViewer([started.stdout.readline().strip()])
         viewer.until(lambda page: len(page.posts) >= 2)
-        assert "Ended: nothing is left behind." in ended(started, how)
+        assert "The demo has ended, and its files are deleted." in ended(started, how)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".env", "tmp"]
     assert list((tmp_path / "tmp").iterdir()) == []
     with pytest.raises(requests.ConnectionError):
@@ -486,7 +493,7 @@ def test_the_sandbox_takes_what_the_real_bot_sends(tmp_path: Path) -> None:
         page = viewer.look()
         assert len(page.posts) == 9
         assert len(page.texts("reply")) == 6
-        assert "Ended: all of it is gone." in ended(started, signal.SIGINT)
+        assert "The sandbox has ended, and its posts are deleted." in ended(started, signal.SIGINT)
 
 
 def test_without_the_extra_the_commands_say_so(

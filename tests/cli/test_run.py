@@ -140,12 +140,12 @@ def test_it_is_told_to_stop_though_the_main_thread_waits_for_the_ledger(tmp_path
             ours.execute("BEGIN IMMEDIATE")
 
         before = signal.getsignal(signal.SIGTERM)
-        with signals.worker_signals() as ears, ears.hearing_for(other.rollback, pytest.fail):
+        with signals.worker_signals() as received, received.calling(other.rollback, pytest.fail):
             pressing = threading.Thread(target=press)
             pressing.start()
             wait_for_it()
             pressing.join()
-            assert ears.told
+            assert received.stop_requested
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
         signal.signal(signal.SIGTERM, before)
 
@@ -153,12 +153,12 @@ def test_it_is_told_to_stop_though_the_main_thread_waits_for_the_ledger(tmp_path
 def test_what_it_was_told_before_there_was_a_worker_is_not_forgotten() -> None:
     before = signal.getsignal(signal.SIGINT)
     told: list[str] = []
-    with signals.worker_signals() as ears:
+    with signals.worker_signals() as received:
         heard = threading.Event()
-        with ears.hearing_for(heard.set, lambda: None):
+        with received.calling(heard.set, lambda: None):
             signal.raise_signal(signal.SIGINT)
             assert heard.wait(SECONDS)
-        with ears.hearing_for(lambda: told.append("stop"), lambda: None):
+        with received.calling(lambda: told.append("stop"), lambda: None):
             assert told == ["stop"]
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     signal.signal(signal.SIGINT, before)

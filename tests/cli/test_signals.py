@@ -117,7 +117,7 @@ def test_what_comes_together_stops_a_command_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rings: Rings
 ) -> None:
     assert told(monkeypatch, rings)
-    assert capsys.readouterr().err == "Stopping after the request in flight.\n"
+    assert capsys.readouterr().err == "Stopping after the current request.\n"
 
 
 @pytest.mark.parametrize(("rings", "by"), ONE_BY_ONE, ids=str)
@@ -152,8 +152,8 @@ def test_two_sigterms_in_the_middle_of_a_thread_lose_no_post(
 
     bot.sandbox.script(server_error(500), network="mastodon", when=press)
     status, out, err = bot("post", networks=[Network.MASTODON])
-    assert (status, err) == (75, "Stopping after the request in flight.\n")
-    assert "stopped before it was finished" in out
+    assert (status, err) == (75, "Stopping after the current request.\n")
+    assert "Stopped before it was finished" in out
     assert len(bot.live(Network.MASTODON)) == 3, "the request in flight was not let end"
     assert bot("post", networks=[Network.MASTODON])[0] == 0
     assert len(bot.live(Network.MASTODON)) == 4
@@ -197,10 +197,10 @@ def heard(monkeypatch: pytest.MonkeyPatch, rings: Rings) -> list[str]:
     clock = FakeTime(1000.0)
     monkeypatch.setattr(signals, "time", clock)
     monkeypatch.setattr(signals, "os", SimpleNamespace(_exit=leave_at_once))
-    ears = signals.WorkerSignals(cast("socket.socket", FakeWire(clock, rings)))
+    received = signals.WorkerSignals(cast("socket.socket", FakeWire(clock, rings)))
     said: list[str] = []
-    with ears.hearing_for(lambda: said.append("stop"), lambda: said.append("leave")):
-        ears.hear()
+    with received.calling(lambda: said.append("stop"), lambda: said.append("leave")):
+        received.listen()
     return said
 
 

@@ -158,7 +158,7 @@ def test_a_digest_that_is_not_known_is_said_to_be(bot: CliWorld) -> None:
     bot("post", networks=[TOOTS])
     status, out, err = bot("status", "1999-01-01")
     assert (status, err) == (0, "")
-    assert out.endswith("Nothing was planned or sent of it yet.\n")
+    assert out.endswith("Nothing was planned or sent for this digest yet.\n")
 
 
 def test_the_status_can_be_narrowed(bot: CliWorld) -> None:
@@ -174,13 +174,13 @@ def test_the_status_can_be_narrowed(bot: CliWorld) -> None:
 
 def test_a_digest_that_changed_is_said_to_have(bot: CliWorld) -> None:
     bot("post")
-    assert "has changed" not in bot("status")[1]
+    assert "digest changed" not in bot("status")[1]
     changed = recent_digest()
     bot.publish(replace(changed, papers=(replace(changed.papers[0], title="Other"),)))
     asked = len(bot.sandbox.requests)
     assert bot("post")[0] == 0
     assert len(bot.sandbox.requests) == asked
-    assert bot("status")[1].count("The digest has changed since") == 2
+    assert bot("status")[1].count("The digest changed after") == 2
     assert all(thread["changed"] for thread in bot.json("status")["threads"])
 
 
@@ -245,7 +245,8 @@ def test_a_person_says_that_a_held_post_is_not_out(bot: CliWorld) -> None:
     status, out, err = bot("settle", SLUG, "3", "--unsent", networks=[TOOTS])
     assert (status, err) == (0, "")
     assert out == (
-        f"Post 3 of {SLUG} on mastodon is not out, and planned.\nGo on with: bot post {SLUG}\n"
+        f"Post 3 of {SLUG} on mastodon is recorded as not sent, and planned again.\n"
+        f"Continue with: bot post {SLUG}\n"
     )
     assert states(bot, "mastodon")[2] is State.PLANNED
     assert bot("post", SLUG, networks=[TOOTS])[0] == 0
@@ -258,7 +259,7 @@ def test_a_person_says_under_which_id_a_held_post_is_out(bot: CliWorld) -> None:
     mine = bot.mastodon.write("2. Other words for it", reply_to=parent)
     status, out, _ = bot("settle", str(DAY), "3", "--sent", mine.id, networks=[TOOTS])
     assert status == 0
-    assert f"Post 3 of {SLUG} on mastodon is sent as {mine.id}.\n" in out
+    assert f"Post 3 of {SLUG} on mastodon is recorded as sent, with the id {mine.id}.\n" in out
     assert bot("post", networks=[TOOTS])[0] == 0
     assert [post.reply_to for post in bot.live(TOOTS)][-1] == mine.id
     posts = bot.json("status", networks=[TOOTS])["threads"][0]["posts"]
@@ -281,9 +282,9 @@ def test_where_several_accounts_have_it_one_must_be_named(bot: CliWorld) -> None
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["2"], 2, "Say one of --sent ID and --unsent."),
-        (["2", "--sent", "7", "--unsent"], 2, "Say one of --sent ID and --unsent."),
-        (["9", "--unsent"], 1, f"{SLUG} has posts 1 to 4"),
+        (["2"], 2, "Give either --sent ID or --unsent."),
+        (["2", "--sent", "7", "--unsent"], 2, "Give either --sent ID or --unsent."),
+        (["9", "--unsent"], 1, f"there is no post 9 in {SLUG}\n  Give a number from 1 to 4."),
         (["0", "--unsent"], 2, "0 is not in the range"),
         (["-1", "--unsent"], 2, "No such option"),
         (["two", "--unsent"], 2, "not a valid integer"),
@@ -356,7 +357,9 @@ def test_a_thread_is_taken_back_and_the_line_that_keeps_it_away_is_printed(bot: 
     for name in ("twitter", "mastodon"):
         told = re.findall(rf"^{name} (\d)/4 retracted$", out, re.MULTILINE)
         assert told == ["4", "3", "2", "1"]
-    assert out.endswith(f"To keep it away for good, on a wiped disk too, set:\nBOT_SKIP={SLUG}\n")
+    assert out.endswith(
+        f"To keep this digest unpublished even if the ledger is lost, set:\nBOT_SKIP={SLUG}\n"
+    )
     assert not [each for each in gone if each in out], "it names links that are dead"
     assert states(bot, "twitter") == [State.RETRACTED] * 4
     assert bot("retract", SLUG)[0] == 0
@@ -434,7 +437,7 @@ def test_check_tries_the_credentials_and_gives_advice(bot: CliWorld) -> None:
     assert re.search(r"^warning  mastodon   Neither the bio nor a field", out, re.MULTILINE)
     assert "“Automated accounts are marked as such.”" in out
     assert re.search(
-        r"^ok       ledger     \S+ is made when the first thread is planned$", out, re.MULTILINE
+        r"^ok       ledger     \S+ is created when the first thread is planned$", out, re.MULTILINE
     )
     assert not bot.database.parent.exists()
     bot("post", networks=[TOOTS])
@@ -483,7 +486,7 @@ def test_a_server_that_takes_less_is_2_with_the_mend(bot: CliWorld) -> None:
     bot.mastodon.behaviour = replace(MASTODON, max_characters=300)
     status, out, _ = bot("check", networks=[TOOTS])
     assert status == 2
-    assert "the server takes 300 characters" in out
+    assert "the server accepts 300 characters" in out
     assert "Set MASTODON_MAX_CHARACTERS=300." in out
     assert bot("check", networks=[TOOTS], MASTODON_MAX_CHARACTERS="300")[0] == 0
 

@@ -172,12 +172,12 @@ def test_an_interrupt_lets_the_request_in_flight_end(
         assert process.stderr
         assert at.wait_until_held("twitter", 4)
         process.send_signal(number)
-        assert process.stderr.readline() == "Stopping after the request in flight.\n"
+        assert process.stderr.readline() == "Stopping after the current request.\n"
         at.world.sandbox.release()
         said, complained = process.communicate(timeout=HANG_SECONDS)
     assert (process.returncode, complained) == (75, "")
     assert "twitter: not finished, 2 of 4 posts are left" in said
-    assert "Run it again later; it goes on where it stopped." in said
+    assert "Run it again later. It continues where it stopped." in said
     # what was in flight is written down: nothing is in doubt
     assert states(at, Network.TWITTER) == [State.SENT, State.SENT, State.PLANNED, State.PLANNED]
     assert set(states(at, Network.MASTODON)) <= {State.SENT, State.PLANNED}
@@ -193,7 +193,7 @@ def test_a_second_interrupt_ends_at_once(at: ProcessWorld, number: signal.Signal
         assert process.stderr
         assert at.wait_until_held("twitter", 3)
         process.send_signal(number)
-        assert process.stderr.readline() == "Stopping after the request in flight.\n"
+        assert process.stderr.readline() == "Stopping after the current request.\n"
         process.send_signal(number)
         try:
             # well before the request itself would give up

@@ -19,7 +19,7 @@ from starlette.types import Message
 from bot.demo import app as web
 from bot.demo import switches
 from bot.demo.board import Board
-from bot.demo.records import trimmings
+from bot.demo.records import details_of
 from bot.demo.serve import check_libraries, listen, served
 from bot.demo.standins import StandIn, stand_ins
 from bot.errors import SettingsError
@@ -127,7 +127,7 @@ def at() -> Iterator[SandboxPage]:
 
 def test_before_anything_arrives_it_says_so(at: SandboxPage) -> None:
     page = at.read()
-    assert page.texts("empty") == ["Nothing was posted yet."] * 3
+    assert page.texts("empty") == ["No posts yet."] * 3
     assert page.texts("saying") == ["Waiting for a bot to post here."] * 3
     assert page.texts("sums") == ["No requests yet."] * 3
     assert page.texts("handle") == [
@@ -190,7 +190,7 @@ def test_a_picture_is_shown_with_its_words(at: SandboxPage) -> None:
     page = at.read()
     (image,) = page.named("img")
     assert image.attributes == {"src": "/media/mastodon/1", "alt": "A chart."}
-    assert page.texts("frame") == ["Its file never came over the wire."]
+    assert page.texts("frame") == ["The file of this picture was never uploaded."]
     answer = at.get("/media/mastodon/1")
     assert (answer.content, answer.headers["content-type"]) == (PNG, "image/png")
     # what is no picture for a page could be a page itself
@@ -210,7 +210,7 @@ def test_a_record_of_bluesky_brings_its_links_and_its_card(at: SandboxPage) -> N
     assert page.posts == ["\N{SNOWMAN} abs #arXiv http://plain.example"]
     assert page.texts("link") == ["abs"]
     assert page.texts("tag") == ["#arXiv"]
-    assert page.texts("leaf") == ["arxiv.org A <title> More."]
+    assert page.texts("card") == ["arxiv.org A <title> More."]
     assert page.texts("size") == ["length 33/ of 300"]
     assert at.get().text.count('href="https://arxiv.org/abs/1"') == 2
 
@@ -232,7 +232,7 @@ def test_a_post_of_bluesky_that_was_taken_down_is_shown_bare(at: SandboxPage) ->
     post = at.bluesky.write("Hello")
     assert at.read().posts == ["Hello"]
     at.bluesky.remove(post.id)
-    assert stand_in.trimmings(post).stretches == ()
+    assert stand_in.details(post).stretches == ()
 
 
 def facet(start: Data, end: Data, kind: str = "link", **value: Data) -> Data:
@@ -249,27 +249,27 @@ def facet(start: Data, end: Data, kind: str = "link", **value: Data) -> Data:
     ],
 )
 def test_a_facet_that_makes_no_sense_is_left_out(facets: Data) -> None:
-    assert trimmings({"text": "\N{SNOWMAN} and so on", "facets": facets}).stretches == ()
+    assert details_of({"text": "\N{SNOWMAN} and so on", "facets": facets}).stretches == ()
 
 
 def test_facets_that_cross_are_told_apart() -> None:
     facets: Data = [facet(2, 5, uri="https://b.example"), facet(0, 3, uri="https://a.example")]
-    found = trimmings({"text": "abcdef", "facets": facets}).stretches
+    found = details_of({"text": "abcdef", "facets": facets}).stretches
     assert found == ((0, 3, "https://a.example"),)
 
 
 @pytest.mark.parametrize("embed", [None, {}, {"$type": "app.bsky.embed.images", "images": [{}]}])
 def test_an_embed_that_is_none_shows_nothing(embed: Data) -> None:
-    found = trimmings({"text": 1, "embed": embed})
-    assert (found.leaf, found.alts) == (None, {})
+    found = details_of({"text": 1, "embed": embed})
+    assert (found.card, found.alts) == (None, {})
 
 
 def test_a_card_leads_nowhere_strange() -> None:
     card: Data = {"uri": "javascript:alert(1)", "title": "Click"}
     embed: Data = {"$type": "app.bsky.embed.external", "external": card}
-    leaf = trimmings({"embed": embed}).leaf
-    assert leaf is not None
-    assert (leaf.title, leaf.href, leaf.host) == ("Click", "", "")
+    shown = details_of({"embed": embed}).card
+    assert shown is not None
+    assert (shown.title, shown.href, shown.host) == ("Click", "", "")
 
 
 def test_what_is_not_there_is_no_refusal(at: SandboxPage) -> None:
@@ -307,8 +307,8 @@ def test_the_page_names_what_leads_a_bot_here(at: SandboxPage) -> None:
 
 def test_what_the_bot_says_and_offers_is_shown(at: SandboxPage) -> None:
     pressed: list[int] = []
-    at.board.said = lambda network: (f"Sent to {network}.", Tone.GOOD)
-    at.board.offer = lambda: "Another"
+    at.board.saying = lambda network: (f"Sent to {network}.", Tone.GOOD)
+    at.board.button = lambda: "Another"
     at.board.press = lambda: pressed.append(1)
     page = at.read()
     assert page.texts("saying") == [f"Sent to {network}." for network in Network]

@@ -70,7 +70,7 @@ def test_a_server_that_does_not_say_its_limit_is_warned_of(tmp_path: Path) -> No
         assert warnings(world, "how long a post may be") == []
         says_no_limit(world)
         (warning,) = warnings(
-            world, "does not say how long a post may be: its limit was not found out"
+            world, "does not say how long a post may be, so the limit is not checked"
         )
     assert warning.level is Level.WARNING
     assert "MASTODON_MAX_CHARACTERS" in warning.fix
@@ -137,7 +137,7 @@ def test_a_ledger_that_cannot_be_made_is_an_error_of_settings(tmp_path: Path, pl
     with fake_world(tmp_path) as world:
         wrong = of_ledger(world, place)
     assert wrong.level is Level.ERROR
-    assert "cannot be written: Not a directory" in wrong.message
+    assert "(Not a directory)" in wrong.message
     assert "BOT_DATABASE" in wrong.fix
     assert list(tmp_path.iterdir()) == [tmp_path / "taken"]
 

@@ -214,7 +214,7 @@ def test_a_thread_whose_words_would_be_others_now_says_so(now: Post) -> None:
     planned = thread(Network.TWITTER, post())
     changed = replace(planned, posts=(now,))
     (note,) = only(view(changed, known=stored(planned, State.PLANNED))).notes
-    assert note.text.startswith("Its words were fixed when it was planned; now the digest, ")
+    assert note.text.startswith("These texts were fixed when the thread was planned. The digest, ")
     assert "BOT_DATABASE" in note.text
     assert only(view(planned, known=stored(planned, State.SENT))).notes == ()
 
@@ -289,7 +289,7 @@ def test_bluesky_shows_what_its_post_brings_along() -> None:
         page = read(view(planned, known=known))
         assert page.texts("link") == ["arxiv.org/abs/1"]
         assert page.texts("tag") == ["#arXiv"]
-        assert page.texts("leaf") == ["arxiv.org A <title> And more."]
+        assert page.texts("card") == ["arxiv.org A <title> And more."]
         assert [a.text for a in page.named("a") if a.attributes["href"] == card.uri] == [
             "arxiv.org/abs/1",
             "A <title>",
@@ -298,9 +298,9 @@ def test_bluesky_shows_what_its_post_brings_along() -> None:
 
 def test_a_card_leads_nowhere_strange_and_gives_way_to_a_picture() -> None:
     card = Card("javascript:alert(1)", "Title", "")
-    assert read(view(thread(Network.BLUESKY, post(card=card)))).texts("leaf") == ["Title"]
+    assert read(view(thread(Network.BLUESKY, post(card=card)))).texts("card") == ["Title"]
     pictured = post(card=card, media=(Media("A chart.", "image/png"),))
-    assert first(view(thread(Network.BLUESKY, pictured))).leaf is None
+    assert first(view(thread(Network.BLUESKY, pictured))).card is None
 
 
 def test_a_thread_of_nothing_says_so() -> None:

@@ -50,7 +50,7 @@ def test_who_reads_the_old_page_reads_it_to_its_end(tmp_path: Path) -> None:
 def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path, content: str) -> None:
     path = tmp_path / "notes.html"
     path.write_text(content, "utf-8")
-    with pytest.raises(SettingsError, match="is there and is no page"):
+    with pytest.raises(SettingsError, match="already exists and is no page"):
         files.write(path, OURS)
     assert path.read_text("utf-8") == content
 
@@ -61,12 +61,12 @@ def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="is no file"):
+    with pytest.raises(SettingsError, match="is not a file"):
         files.write(tmp_path, OURS)
 
 
 def test_a_name_that_cannot_be_used_is_said(tmp_path: Path) -> None:
-    with pytest.raises(BotError, match="cannot be"):
+    with pytest.raises(BotError, match="cannot use"):
         files.write(tmp_path / ("n" * 300), OURS)
 
 

@@ -71,12 +71,12 @@ def test_limits_and_senders_stand_below_their_account() -> None:
     busy = replace(READY, limits=(limit,), sender="process 7 on worker-1")
     assert shown(busy)[1:3] == [
         "  limited until 2026-03-01 12:05 UTC: X answers 429",
-        "  process 7 on worker-1 sends for it at this moment",
+        "  process 7 on worker-1 publishes for this account now",
     ]
 
 
 def test_nothing_of_one_digest_is_not_nothing_at_all() -> None:
-    assert shown(READY, whole=True)[-1] == "Nothing was planned or sent of it yet."
+    assert shown(READY, whole=True)[-1] == "Nothing was planned or sent for this digest yet."
 
 
 def test_posts_are_counted_by_state_and_only_those_that_need_a_hand_are_shown() -> None:
@@ -108,11 +108,11 @@ def test_one_digest_is_shown_whole() -> None:
 def test_a_changed_digest_and_a_new_generation_are_said() -> None:
     made = replace(thread(post(State.SENT)), generation=1)
     assert of(made, changed=True) == [
-        f"{SLUG} on twitter: 1 sent, published anew once",
-        "  The digest has changed since; what was planned goes out as it was planned.",
+        f"{SLUG} on twitter: 1 sent, published again once",
+        "  The digest changed after this thread was planned. The posts stay as planned.",
     ]
     made = replace(made, generation=2)
-    assert of(made) == [f"{SLUG} on twitter: 1 sent, published anew 2 times"]
+    assert of(made) == [f"{SLUG} on twitter: 1 sent, published again 2 times"]
 
 
 @pytest.mark.parametrize("state", [State.UNKNOWN, State.SENDING])
@@ -137,16 +137,16 @@ def test_what_was_never_tried_here_has_no_time() -> None:
     [
         (
             WorkerStatus(None, None, NOW),
-            ["its first pass is not over", "next run 2026-03-01 12:00"],
+            ["the first pass is not finished", "next run 2026-03-01 12:00"],
         ),
         (WorkerStatus(NOW, NOW, None), ["last pass 2026-03-01 12:00 UTC, good"]),
         (
             WorkerStatus(NOW, None, None),
-            ["last pass 2026-03-01 12:00 UTC, bad (none was good yet)"],
+            ["last pass 2026-03-01 12:00 UTC, failed (no good pass yet)"],
         ),
         (
             WorkerStatus(NOW, NOW - timedelta(hours=2), NOW - timedelta(minutes=11)),
-            ["bad (the last good one 2026-03-01 10:00 UTC)", "overdue, it seems not to run"],
+            ["failed (last good pass 2026-03-01 10:00 UTC)", "is overdue. Is the worker running?"],
         ),
     ],
 )
@@ -224,7 +224,21 @@ def test_small_steps_are_told_only_when_asked_for() -> None:
     ("event", "line"),
     [
         (Event("twitter", SLUG, "sent", 3, 3, URL), f"twitter 4/4 sent {URL}"),
-        (Event("vision", SLUG, "waiting", None, 3, "5 s: why"), "vision waiting 5 s: why"),
+        (Event("vision", SLUG, "waiting", None, 3, "5 s: why"), "vision: Why. Next try in 5 s."),
+        (
+            Event(
+                "mastodon", SLUG, "waiting", None, 3, "0 s: checking whether post 4 is published"
+            ),
+            "mastodon: Checking whether post 4 is published ...",
+        ),
+        (
+            Event("twitter", SLUG, "waiting", None, 3, "900 s: X's rate limit is reached"),
+            "twitter: X's rate limit is reached. Next try in 15 min.",
+        ),
+        (
+            Event("mastodon", SLUG, "waiting", None, 3, "2 s: a.example answers 503"),
+            "mastodon: a.example answers 503. Next try in 2 s.",
+        ),
         (Event("twitter", SLUG, "not seen yet", 1, 3), "twitter 2/4 not seen yet"),
     ],
 )
@@ -247,19 +261,23 @@ def test_done_names_the_first_post() -> None:
 
 def test_done_names_no_post_that_is_deleted() -> None:
     gone = thread(post(State.RETRACTED, url=URL), post(State.RETRACTED))
-    assert outcome(AccountResult(ACCOUNT, End.DONE, gone)) == ["twitter: done, taken back"]
+    result = AccountResult(ACCOUNT, End.DONE, gone)
+    assert outcome(result) == ["twitter: skipped"]
+    assert [unstyle(line) for line in progress.outcome([result], retracting=True)] == [
+        "twitter: done"
+    ]
 
 
 def test_later_says_what_is_left_and_when() -> None:
     half = thread(post(State.SENT), post(State.PLANNED), post(State.RETRACTED), post(State.UNKNOWN))
     assert outcome(AccountResult(ACCOUNT, End.LATER, half, "why")) == [
-        "twitter: not finished, 2 of 4 posts are left: why",
-        "  Run it again later; it goes on where it stopped.",
+        "twitter: not finished, 2 of 4 posts are left. Why.",
+        "  Run it again later. It continues where it stopped.",
     ]
     whole = AccountResult(ACCOUNT, End.LATER, thread(post(State.SENT)), until=NOW)
     assert outcome(whole) == [
         "twitter: not finished",
-        "  Run it again after 2026-03-01 12:00 UTC; it goes on where it stopped.",
+        "  Run it again after 2026-03-01 12:00 UTC. It continues where it stopped.",
     ]
 
 
@@ -274,7 +292,7 @@ def test_later_says_what_is_left_and_when() -> None:
 )
 def test_the_time_to_come_back_is_never_too_early(until: datetime, said: str) -> None:
     (_, line) = outcome(AccountResult(ACCOUNT, End.LATER, until=until))
-    assert line == f"  Run it again after 2026-03-01 {said} UTC; it goes on where it stopped."
+    assert line == f"  Run it again after 2026-03-01 {said} UTC. It continues where it stopped."
     limit = StoredLimit("twitter", "send", until, "why")
     assert f"until 2026-03-01 {said} UTC" in shown(replace(READY, limits=(limit,)))[1]
 
@@ -282,7 +300,7 @@ def test_the_time_to_come_back_is_never_too_early(until: datetime, said: str) ->
 def test_held_names_what_a_person_can_do() -> None:
     held = thread(post(State.SENT), post(State.HELD))
     first, second = outcome(AccountResult(ACCOUNT, End.HELD, held, "post 1 is held: why"))
-    assert first == "twitter: held, 1 of 2 posts are left: post 1 is held: why"
+    assert first == "twitter: held, 1 of 2 posts are left. Post 1 is held: why."
     assert f"bot status {SLUG}" in second
     assert "bot settle" in second
     assert "bot retract" in second

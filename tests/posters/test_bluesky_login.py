@@ -311,9 +311,9 @@ def test_it_is_explained_step_by_step_and_ends_in_lines_that_work(
         f"BLUESKY_HANDLE={HANDLE}\nBLUESKY_APP_PASSWORD={APP_PASSWORD}\nBLUESKY_SERVICE_URL={url}\n"
     )
     assert re.findall(r"(\d)\. [A-Z]", err) == ["1", "2", "3"]
-    assert f"App password: This is {HANDLE} on Bluesky.\n" in err
+    assert f"App password: Logged in as {HANDLE} on Bluesky.\n" in err
     assert APP_PASSWORD not in err
-    assert err.endswith("Then try them: bot check\n")
+    assert err.endswith("Next step: bot check\n")
     (tmp_path / ".env").write_text(out, encoding="utf-8")
     assert [account.network for account in load({}, tmp_path).accounts] == ["bluesky"]
     status, out, _ = bot("check")
@@ -338,8 +338,8 @@ def test_what_is_no_handle_is_said_so_before_anything_is_sent(
 ) -> None:
     status, out, err = bot("login", "bluesky", answers=[f"{typed}\n"])
     assert (status, out) == (2, "")
-    assert "the account's handle: " in err
-    assert "Give it whole, such as name.bsky.social." in err
+    assert "the account's handle is not valid: " in err
+    assert "Write the full handle, such as name.bsky.social." in err
     assert paths(it) == []
 
 
@@ -351,7 +351,9 @@ def test_the_server_that_is_named_goes_before_the_one_that_is_set(
     wrong = {"BLUESKY_SERVICE_URL": "http://127.0.0.1:9"}
     status, out, err = bot("login", "bluesky", "--base-url", f"{url}/", answers=answers, **wrong)
     assert (status, f"BLUESKY_SERVICE_URL={url}\n" in out) == (0, True)
-    assert "BLUESKY_SERVICE_URL: set otherwise in the environment" in err
+    assert (
+        "the environment has other values, which are used before .env: BLUESKY_SERVICE_URL" in err
+    )
     assert bot("login", "bluesky", answers=answers, **wrong)[0] == 75
     not_one = {"BLUESKY_SERVICE_URL": "http://bsky.example"}
     status, _, err = bot("login", "bluesky", **not_one)

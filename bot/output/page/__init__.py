@@ -1,6 +1,6 @@
-"""The page: threads as readers will see them on each network, as HTML. Pure.
+"""Show threads as readers will see them on each network, as an HTML page. Pure, but for `files`.
 
-`views` are the values that the templates show, `pieces` finds what each network makes a link of,
-`plans` makes views of threads and of what the ledger knows of them, `render` makes one file of it.
-The sandbox makes views of its own (bot/demo) and shows them by the same templates.
+`views` holds the values that the templates show, `pieces` finds the links that each network shows,
+`plans` and `posts` turn threads and their rows in the ledger into views, `render` makes one HTML
+file of them. bot/demo makes its own views and shows them with the same templates.
 """

@@ -1,6 +1,6 @@
-"""Putting a page into a file: whole or not at all, and never over a file that is no page of ours.
+"""Write a page to a file, completely or not at all, and never over another program's file.
 
-This is the one part of the page that touches a disk.
+This is the only part of the page that uses the disk.
 """
 
 from __future__ import annotations
@@ -18,41 +18,43 @@ _MARK = f'<meta name="generator" content="{GENERATOR}">'.encode()
 
 
 def write(path: Path, html: str) -> None:
-    """Write the page; what was there before stays until all of the new one is on the disk.
+    """Write the page. An earlier page stays until the new one is completely on the disk.
 
-    Raises SettingsError where the file cannot be meant: no such folder, a folder, somebody else's
-    file. Raises BotError where it cannot be written: no room, no right.
+    Raises SettingsError for a path that cannot be right: a missing folder, a folder, or a file
+    that is no page of bot preview. Raises BotError if the disk is full or writing is not allowed.
     """
-    target = Path(os.path.realpath(path))  # a link stays one, and leads to the new page
+    target = Path(os.path.realpath(path))  # a symbolic link stays, and points to the new page
     _check(path, target)
-    beside = target.with_name(f".bot-{secrets.token_hex(8)}")  # the page's own may be the longest
+    beside = target.with_name(f".bot-{secrets.token_hex(8)}")  # short: names have a maximum length
     try:
         try:
             _fill(beside, html.encode())
-            os.replace(beside, target)  # noqa: PTH105 - beside its like, os.fsync
+            os.replace(beside, target)  # noqa: PTH105 - used with os.fsync
         finally:
             with suppress(FileNotFoundError):
                 beside.unlink()
     except OSError as error:
-        message = f"{path} cannot be written: {error.strerror}"
-        raise BotError(message, "What was there before is as it was.") from error
+        message = f"cannot write {path} ({error.strerror})"
+        raise BotError(message, "An earlier file of this name is unchanged.") from error
 
 
 def _check(path: Path, target: Path) -> None:
     try:
         if target.is_file():
             with target.open("rb") as file:
-                ours = _MARK in file.read(_HEAD)
-            if ours:
+                is_page = _MARK in file.read(_HEAD)
+            if is_page:
                 return
-            fix = "Give another name, or delete it first."
-            raise SettingsError(f"{path} is there and is no page of bot preview", fix)
+            fix = "Choose another name, or delete the file first."
+            raise SettingsError(f"{path} already exists and is no page of bot preview", fix)
         if target.exists():
-            raise SettingsError(f"{path} is no file", "Give the name of a file.")
+            raise SettingsError(f"{path} is not a file", "Give the name of a file.")
         if not target.parent.is_dir():
-            raise SettingsError(f"{path}: there is no folder {path.parent}", "Make it first.")
+            message = f"cannot write {path}, since there is no folder {path.parent}"
+            raise SettingsError(message, "Make the folder first.")
     except OSError as error:
-        raise SettingsError(f"{path} cannot be used: {error.strerror}", "Give another.") from error
+        message = f"cannot use {path} ({error.strerror})"
+        raise SettingsError(message, "Choose another file.") from error
 
 
 def _fill(path: Path, data: bytes) -> None:

@@ -1,7 +1,8 @@
-"""What each network makes of a text: which stretches are links, and how these are shown.
+"""Split a text into the pieces that each network shows: plain text, links and hashtags. Pure.
 
-X: what `bot/formatter/entities` finds, links without scheme and cut. Mastodon: links with a scheme,
-hashtags. Bluesky finds nothing by itself: the stretches a post brings along. Pure.
+X links what `bot/formatter/x/entities.py` finds, and shows links cut and without their scheme.
+Mastodon links addresses with a scheme, and hashtags. Bluesky links nothing by itself, only the
+stretches that are sent with a post.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from bot.model import Network
 from bot.output.page.views import Piece
 
 Stretch: TypeAlias = tuple[int, int, str]
-"""Where a link or a hashtag begins and ends, and the address of a link; empty for a hashtag."""
+"""Where a link or a hashtag begins and ends, and the link's address, empty for a hashtag."""
 
-# How many characters of a link are shown, without its scheme: X's and Mastodon's own habit.
+# How many characters of a link X and Mastodon show, without its scheme.
 _SHOWN = {Network.TWITTER: 26, Network.MASTODON: 30}
 _SCHEME = re.compile(r"https?://(?:www\.)?", re.IGNORECASE)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER = 24
-# Not text at all: HTML forbids these, UTF-8 the lone surrogates.
+# HTML forbids these characters, and UTF-8 the lone surrogates.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def linked(network: Network, text: str, given: Sequence[Stretch] = ()) -> tuple[Piece, ...]:
-    """Return the text in pieces, links and hashtags told apart as `network` shows them.
+    """Return the text in pieces, with the links and hashtags that `network` shows.
 
-    `given` are the stretches of a network that finds none by itself, in order.
+    `given` are the stretches that were sent with the post, in order. Only Bluesky uses them.
     """
     pieces: list[Piece] = []
     at = 0
@@ -45,7 +46,7 @@ def linked(network: Network, text: str, given: Sequence[Stretch] = ()) -> tuple[
 
 
 def safe(address: str) -> str:
-    """Return the address where a page may lead to it: https, a host, no sign of a trick; or ''."""
+    """Return the address if a page may link to it (https, a host, no user name), or ''."""
     if _UNPRINTABLE.search(address) or any(char.isspace() for char in address):
         return ""
     try:
@@ -57,7 +58,7 @@ def safe(address: str) -> str:
 
 
 def size_of(png: bytes) -> tuple[int, int] | None:
-    """Return the width and height of a PNG in pixels, None for anything else."""
+    """Return the width and height of a PNG in pixels, or None for anything else."""
     if not png.startswith(_PNG) or len(png) < _PNG_HEADER:
         return None
     width, height = (int.from_bytes(png[at : at + 4]) for at in (16, 20))
@@ -73,11 +74,11 @@ def _found(
             yield start, end, Piece(text[start:end], kind, safe(address))
         return
     for entity in entities(text):
-        if _comes_alive(network, entity):
+        if _is_linked(network, entity):
             yield entity.start, entity.end, _piece(network, entity)
 
 
-def _comes_alive(network: Network, entity: Entity) -> bool:
+def _is_linked(network: Network, entity: Entity) -> bool:
     if network is Network.TWITTER:
         return True
     with_scheme = entity.kind is EntityKind.URL and _SCHEME.match(entity.text) is not None

@@ -1,4 +1,4 @@
-"""Threads and what the ledger has of them, as views for the page."""
+"""Turn threads and their rows in the ledger into views for the page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _none_kept(thread: StoredThread, position: int) -> bytes:
     return b""
 
 
-def page(  # noqa: PLR0913 - what is shown, and what is known of it
+def page(  # noqa: PLR0913 - what the page shows, each from its own source
     digest: Digest,
     source: str,
     threads: Sequence[Thread],
@@ -29,9 +29,10 @@ def page(  # noqa: PLR0913 - what is shown, and what is known of it
     made: datetime,
     kept: Kept = _none_kept,
 ) -> PageView:
-    """The page of a plan. `stored` gives, by account, what the ledger has; `made` is now, UTC.
+    """Return the page of a plan.
 
-    `kept` is asked for the pictures of what the ledger has.
+    `stored` holds, by account, the thread in the ledger. `made` is the time now, UTC. `kept`
+    returns the pictures of stored threads.
     """
     known = [
         [Known(*each) for each in shown_posts(thread, stored.get(thread.account.name))]
@@ -52,12 +53,12 @@ def page(  # noqa: PLR0913 - what is shown, and what is known of it
 
 
 def counted(number: int, what: str) -> str:
-    """`1 post`, `2 posts`."""
+    """Return a count in words, such as `1 post` or `2 posts`."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def handle(network: Network, name: str) -> str:
-    """How an account of that name is addressed there, as far as a plan can know it."""
+    """Return an account's handle on its network, as far as a plan knows it."""
     ends = {Network.TWITTER: "", Network.MASTODON: "@your.server", Network.BLUESKY: ".your.host"}
     return f"@{name}{ends[network]}"
 
@@ -85,7 +86,7 @@ def _facts(
 
 
 def _short(source: str) -> str:
-    """An address whole, of a file only its name: the page may be passed on."""
+    """Return an address, or only the name of a file, since the page may be given to others."""
     return source if "://" in source else source.replace("\\", "/").rpartition("/")[2]
 
 
@@ -108,21 +109,21 @@ def _column(
         name=account.name if account.name != account.network else "Your account",
         handle=handle(account.network, account.name if account.name != account.network else "you"),
         badge="Automated" if account.network is Network.MASTODON else "",
-        facts=tuple(_told(account, posts)),
+        facts=tuple(_thread_facts(account, posts)),
         notes=tuple(_about(thread, posts, stored)),
         posts=views,
         empty="No paper of this digest is for this account.",
     )
 
 
-def _told(account: Account, posts: Sequence[Known]) -> Iterator[str]:
+def _thread_facts(account: Account, posts: Sequence[Known]) -> Iterator[str]:
     yield counted(len(posts), "post")
     if posts:
         longest = max(one.post.length for one in posts)
         yield f"longest {longest} of {posts[0].post.limit}"
-    out = sum(one.is_out for one in posts)
-    if out:
-        yield f"{out} sent already"
+    sent = sum(one.is_out for one in posts)
+    if sent:
+        yield f"{sent} sent already"
     if account.network is Network.TWITTER:
         total = billed([one for one in posts if not one.is_out])
         yield f"{dollars(total)} to send, at prices of {PRICES.since}"
@@ -132,12 +133,12 @@ def _told(account: Account, posts: Sequence[Known]) -> Iterator[str]:
 
 def _about(thread: Thread, posts: Sequence[Known], stored: StoredThread | None) -> Iterator[Note]:
     if stored and posts and all(one.stored is None for one in posts):
-        yield Note("It was retracted. To publish it anew: bot post --again")
-    elif stored and _words(stored.posts) != _words(thread.posts):
+        yield Note("This thread was retracted. Publish it again with bot post --again.")
+    elif stored and _texts(stored.posts) != _texts(thread.posts):
         yield Note(
-            "Its words were fixed when it was planned; now the digest, the templates, the settings "
-            "or --top would make others. To see the new words, let BOT_DATABASE name a file that "
-            "is not there."
+            "These texts were fixed when the thread was planned. The digest, the templates, the "
+            "settings or --top have changed since. To see the new texts, set BOT_DATABASE to a "
+            "file that does not exist."
         )
     for state in (State.HELD, State.UNKNOWN):
         count = sum(one.state is state for one in posts)
@@ -146,5 +147,5 @@ def _about(thread: Thread, posts: Sequence[Known], stored: StoredThread | None) 
             yield Note(f"{counted(count, 'post')} {state.value}: see bot status", tone)
 
 
-def _words(posts: Sequence[Post] | Sequence[StoredPost]) -> list[tuple[str, str]]:
+def _texts(posts: Sequence[Post] | Sequence[StoredPost]) -> list[tuple[str, str]]:
     return [(post.part, post.text) for post in posts]

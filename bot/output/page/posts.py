@@ -1,4 +1,4 @@
-"""One post of a plan and what the ledger has of it, as a view for the page."""
+"""Turn one post of a plan and its row in the ledger into a view for the page."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Media, Network, Post, State
 from bot.output.data import is_near
 from bot.output.page.pieces import Stretch, linked, safe, size_of
-from bot.output.page.views import Leaf, Note, PictureView, PostView, Tone
+from bot.output.page.views import CardView, Note, PictureView, PostView, Tone
 
 Kept = Callable[[StoredThread, int], bytes]
-"""Gives the picture of a stored thread's post, by position; empty where it is not to be had."""
+"""Returns the picture of a stored thread's post, by position. Empty if the ledger has none."""
 
 STATES = {
     State.PLANNED: ("Not sent yet", Tone.PLAIN),
     State.SENDING: ("Being sent", Tone.WAIT),
     State.SENT: ("Sent", Tone.GOOD),
-    State.UNKNOWN: ("Unknown: it may be out", Tone.WAIT),
+    State.UNKNOWN: ("Unknown: it may be published", Tone.WAIT),
     State.HELD: ("Held: a person must decide", Tone.BAD),
-    State.RETRACTED: ("Taken back", Tone.PLAIN),
+    State.RETRACTED: ("Retracted", Tone.PLAIN),
 }
-_GAVE_WAY = {
+_SHORTENED = {
     "authors": "The list of authors was shortened to fit.",
     "areas": "Areas were left out to fit.",
     "title": "The title was cut to fit.",
@@ -35,36 +35,36 @@ _GAVE_WAY = {
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One post of a plan, what had to give way in it, and what the ledger has of it."""
+    """One post of a plan, and its row in the ledger."""
 
     post: Post
     stored: StoredPost | None
 
     @property
     def state(self) -> State:
-        """What became of it; planned where the ledger does not know it."""
+        """The state in the ledger, or PLANNED if the ledger does not have the post."""
         return self.stored.state if self.stored else State.PLANNED
 
     @property
     def is_out(self) -> bool:
-        """Whether it has an id on its network."""
+        """Whether the post has an id on its network."""
         return bool(self.stored and self.stored.id)
 
 
 def dollars(amount: Decimal) -> str:
-    """`$0.20`, and `$0.015` where there is a third place to show."""
+    """Return an amount as `$0.20`, or as `$0.015` if it has a third decimal place."""
     text = f"{amount:,.3f}"
     return f"${text.removesuffix('0')}"
 
 
 def billed(posts: Sequence[Known]) -> Decimal:
-    """What X bills for creating these, in US dollars."""
+    """Return what X bills for creating these posts, in US dollars."""
     drawn = sum(len(one.post.media) for one in posts)
     return thread_price((one.post.text for one in posts), drawn)
 
 
 def pictures(one: Known, stored: StoredThread | None, kept: Kept) -> tuple[PictureView, ...]:
-    """Those that were just drawn, or wait in the ledger; for others a frame without a picture."""
+    """Return the post's pictures. One that is neither drawn nor in the ledger is an empty frame."""
     known = kept(stored, one.post.position) if stored and one.stored and one.post.media else b""
     return tuple(
         _picture(media, media.data or known, is_out=one.is_out) for media in one.post.media
@@ -74,14 +74,14 @@ def pictures(one: Known, stored: StoredThread | None, kept: Kept) -> tuple[Pictu
 def _picture(media: Media, data: bytes, *, is_out: bool) -> PictureView:
     size = size_of(data)
     source = f"data:image/png;base64,{b64encode(data).decode()}" if size else ""
-    gone = "It went out with this picture; its file is not kept."
+    gone = "Published with this picture. The file is not kept."
     return PictureView(media.alt, gone if is_out else f"Picture ({media.type})", source, size)
 
 
 def view(
     key: str, at: int, one: Known, account: Account, shown: tuple[PictureView, ...]
 ) -> PostView:
-    """The post in its place in the thread, `at`, from 0; `key` is the thread's on the page."""
+    """Return the view of a post. `at` is its place in the thread, from 0, `key` the thread's."""
     post = one.post
     state, tone = STATES[one.state]
     return PostView(
@@ -97,7 +97,7 @@ def view(
         price=_price(account, one),
         notes=_merged([*_notes(one)]),
         pictures=shown,
-        leaf=_leaf(post),
+        card=_card(post),
         visibility=_visibility(account, at),
         language=account.language,
         parent=f"{key}-{at}" if at else "",
@@ -109,17 +109,17 @@ def _stretches(post: Post) -> list[Stretch]:
     return [(span.start, span.end, span.uri) for span in post.spans]
 
 
-def _leaf(post: Post) -> Leaf | None:
+def _card(post: Post) -> CardView | None:
     card = post.card
     if card is None or post.media:  # a post has room for one of the two
         return None
     href = safe(card.uri)
     host = urlsplit(href).hostname or "" if href else ""
-    return Leaf(card.title, card.description, host, href)
+    return CardView(card.title, card.description, host, href)
 
 
 def _visibility(account: Account, at: int) -> str:
-    """Who sees a post of Mastodon, where a thread that is public goes on unlisted."""
+    """Return who sees a Mastodon post. The replies of a public thread are unlisted."""
     if account.network is not Network.MASTODON:
         return ""
     first = account.visibility.value
@@ -134,7 +134,7 @@ def _price(account: Account, one: Known) -> str:
 
 
 def _merged(notes: Sequence[Note]) -> tuple[Note, ...]:
-    """All of them in one box, which feels as the worst of them does."""
+    """Join the notes into one, which has the worst of their tones."""
     if not notes:
         return ()
     tones = [note.tone for note in notes]
@@ -149,7 +149,7 @@ def _notes(one: Known) -> Iterator[Note]:
         left = post.limit - post.length
         yield Note(f"Near the limit: {left} left." if left else "At the limit: nothing left.")
     for what in post.shortened:
-        yield Note(_GAVE_WAY.get(what, f"Shortened to fit: {what}."))
+        yield Note(_SHORTENED.get(what, f"Shortened to fit: {what}."))
     if one.stored and one.stored.reason and one.state is not State.SENT:
         tone = Tone.BAD if one.state is State.HELD else Tone.WAIT
         yield Note(one.stored.reason, tone)

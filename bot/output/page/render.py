@@ -1,4 +1,4 @@
-"""A page as one file of HTML: everything in it, nothing loaded from elsewhere."""
+"""Render a page as one file of HTML that loads nothing else."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     import jinja2
 
 GENERATOR = "bot preview"
-"""How a page says who made it; what says so may be written over."""
+"""The name in a page's `generator` tag. A file with this tag may be overwritten."""
 
-# Not text at all: HTML forbids these, UTF-8 the lone surrogates.
+# HTML forbids these characters, and UTF-8 the lone surrogates.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 def html(page: PageView) -> str:
-    """Return the page: every text in it escaped, and a sign in place of what no page can hold."""
+    """Return the page's HTML. Texts are escaped, and forbidden characters become U+FFFD."""
     template = _environment().get_template("page.html.j2")
-    made = template.render(page=page, style=_style(), policy=policy("data:"), generator=GENERATOR)
-    return _UNPRINTABLE.sub("\ufffd", made)
+    text = template.render(page=page, style=_style(), policy=policy("data:"), generator=GENERATOR)
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def policy(pictures: str, *more: str) -> str:
-    """Return a Content-Security-Policy: our one style, pictures from there, and nothing else."""
+    """Return a Content-Security-Policy that allows the page's style and `pictures` only."""
     digest = b64encode(hashlib.sha256(_style().encode()).digest()).decode()
     rules = (
         "default-src 'none'",
@@ -44,7 +44,7 @@ def policy(pictures: str, *more: str) -> str:
 
 @cache
 def script() -> str:
-    """Return what keeps a page that is served up to date."""
+    """Return the script that keeps a served page up to date."""
     return (_TEMPLATES / "live.js").read_text(encoding="utf-8")
 
 

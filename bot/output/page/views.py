@@ -1,4 +1,4 @@
-"""What the page shows, as values: all that is worded, counted and checked before a template."""
+"""The values that the page's templates show. All texts and counts are made before a template."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LABELS = {Network.TWITTER: "X", Network.MASTODON: "Mastodon", Network.BLUESKY: "
 
 
 class Tone(StrEnum):
-    """How a state feels; the page says every state in words as well."""
+    """How good or bad a state is, as a colour. The page also names every state in words."""
 
     PLAIN = "plain"
     GOOD = "good"
@@ -22,7 +22,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a text: plain, or shown as a `link` or a `tag`. `href` is empty or https."""
+    """A part of a text: plain, or shown as a `link` or a `tag`. `href` is empty or https."""
 
     text: str
     kind: str = ""
@@ -31,10 +31,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class PictureView:
-    """A picture of a post. `src` is a data URL or a path of our own; empty where it is not here.
+    """A picture of a post. `src` is a data URL or a path of this server, empty if there is none.
 
-    `instead` is said in its place then. `size` is its width and height in pixels where these are
-    known, so that nothing jumps.
+    `instead` is the text shown without `src`. `size` is the width and height in pixels, if known,
+    so that the page keeps room for the picture.
     """
 
     alt: str
@@ -44,8 +44,8 @@ class PictureView:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """What a network shows below a post of the page it links to. `href` is empty or https."""
+class CardView:
+    """The card that a network shows below a post for a linked page. `href` is empty or https."""
 
     title: str
     description: str
@@ -55,7 +55,7 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something to look at before it goes out, or what became of it."""
+    """A remark about a post or a thread."""
 
     text: str
     tone: Tone = Tone.WAIT
@@ -63,10 +63,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class PostView:
-    """One post. `anchor` is unique on the page, `parent` the anchor of what it replies to.
+    """One post. `anchor` is unique on the page, `parent` is the anchor of the post it replies to.
 
-    `near` says that there was hardly room for it, `ends` that no post of its thread follows.
-    `stamp` is `when` as machines write it.
+    `near` says that the post is nearly full, `ends` that it is the last of its thread. `stamp` is
+    `when` in ISO 8601.
     """
 
     anchor: str
@@ -83,7 +83,7 @@ class PostView:
     price: str = ""
     notes: tuple[Note, ...] = ()
     pictures: tuple[PictureView, ...] = ()
-    leaf: Leaf | None = None
+    card: CardView | None = None
     visibility: str = ""
     language: str = ""
     parent: str = ""
@@ -92,12 +92,12 @@ class PostView:
 
     @property
     def share(self) -> int:
-        """How much of the limit is used, in percent, for a meter."""
+        """How much of the limit is used, in percent."""
         return min(100, round(100 * self.length / self.limit)) if self.limit else 0
 
     @property
     def full(self) -> str:
-        """`over`, `near` or nothing: how close the text is to its limit."""
+        """How close the text is to its limit: `over`, `near` or empty."""
         if self.length > self.limit:
             return "over"
         return "near" if self.near else ""
@@ -115,12 +115,13 @@ class SwitchView:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """How an account copes, for the sandbox: what was asked of it, and the faults it can have.
+    """An account's requests and the faults that can be switched on, for the sandbox.
 
-    `saying` is what the bot itself says of its last step, `asked` the last requests in words.
+    `summary` counts the requests, `saying` is the bot's last step in words, `asked` are the last
+    requests in words.
     """
 
-    coping: str
+    summary: str
     saying: str = ""
     tone: Tone = Tone.PLAIN
     switches: tuple[SwitchView, ...] = ()
@@ -129,9 +130,9 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class ThreadView:
-    """A column: an account as its profile shows it, and the posts of a thread.
+    """A column: an account's profile, and the posts of a thread.
 
-    `key` is unique on the page. `facts` stand under the name; `empty` is said where nothing is.
+    `key` is unique on the page. `facts` are shown under the name, `empty` if there are no posts.
     """
 
     key: str
@@ -154,9 +155,10 @@ class ThreadView:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What only a page has that is served: `token` proves that a form is ours.
+    """What only a served page has. `token` proves that a form comes from this page.
 
-    `next` is what a button offers, `variables` what leads a bot to this place; both may be empty.
+    `next` is the label of the button, `variables` are the settings that make a bot post here. Both
+    may be empty.
     """
 
     token: str
@@ -166,7 +168,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """The whole page. `eyebrow` says what kind of page it is, `lead` what to make of it."""
+    """The page. `eyebrow` says what kind of page it is, `lead` what it shows."""
 
     title: str
     eyebrow: str

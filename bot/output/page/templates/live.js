@@ -1,4 +1,4 @@
-// Keeps the page up to date: at each event it asks for the page anew and takes over what changed.
+// Keeps the page up to date: at each event it fetches the page again and replaces what changed.
 "use strict";
 
 (() => {
@@ -6,17 +6,17 @@
   const gone = document.getElementById("gone");
   const threads = document.getElementById("threads");
 
-  const ENDED = "It has ended: nothing answers any more.";
+  const ENDED = "The program has ended. This page no longer updates.";
 
-  // A screen reader reads it out whenever it is set, be it to the same words.
+  // A screen reader reads the text out whenever it is set, even if the words do not change.
   function say(text) {
     if (gone.textContent !== text) gone.textContent = text;
   }
 
   const parse = (text) => new DOMParser().parseFromString(text, "text/html");
 
-  // A feed shows its newest post, unless a person went elsewhere in it: what was scrolled by
-  // nobody says nothing of what its viewer wants to see.
+  // A feed shows its newest post, unless a person scrolled in it. Scrolling by the page itself
+  // does not count.
   const moved = new WeakSet();
   const feeds = [...document.querySelectorAll(".feed")];
   for (const feed of feeds) {
@@ -30,8 +30,8 @@
     feed.scrollTop = feed.scrollHeight;
   };
 
-  // As the viewer's clock has it: the page itself says UTC, and a network's time may leap.
-  function tellTimes(page) {
+  // Times are shown in the viewer's time zone. With the day, since a network's clock may skip time.
+  function showTimes(page) {
     const today = new Date().toDateString();
     for (const time of page.querySelectorAll("time")) {
       const moment = new Date(time.dateTime);
@@ -44,12 +44,12 @@
   const token = (page) => page.querySelector("input[name=token]")?.value;
   const ours = token(document);
 
-  function takeOver(fresh) {
+  function update(fresh) {
     if (token(fresh) !== ours) {
-      location.reload(); // another program answers here now, and has another page
+      location.reload(); // another program answers here now, with another page
       return;
     }
-    tellTimes(fresh);
+    showTimes(fresh);
     const focused = document.activeElement;
     const following = feeds.filter(follows);
     for (const now of document.querySelectorAll("[data-live]")) {
@@ -68,15 +68,15 @@
     if (arrived.length) news.textContent = arrived.join(". ");
   }
 
-  // As it came: without what its arrival and its reader did to it.
-  function bare(item) {
+  // The item as the server sent it: without the mark of a new post, and with its details closed.
+  function original(item) {
     const copy = item.cloneNode(true);
     copy.classList.remove("fresh");
     for (const details of copy.querySelectorAll("details")) details.open = false;
     return copy.outerHTML;
   }
 
-  // Posts that stand as they are stay the same elements: focus and selection in them survive.
+  // Unchanged posts stay the same elements, so that they keep focus and selection.
   function merge(list, next) {
     const known = new Map([...list.children].map((item) => [item.dataset.key, item]));
     const arrived = [];
@@ -84,7 +84,7 @@
     for (const item of [...next.children]) {
       const old = known.get(item.dataset.key);
       known.delete(item.dataset.key);
-      const keep = old && bare(old) === item.outerHTML ? old : item;
+      const keep = old && original(old) === item.outerHTML ? old : item;
       if (!old) {
         item.classList.add("fresh");
         arrived.push(item.querySelector("h3").textContent.trim().replace(/\s+/g, " "));
@@ -110,10 +110,10 @@
       do {
         again = false;
         const answer = await fetch("/", { cache: "no-store" });
-        if (answer.ok) takeOver(parse(await answer.text()));
+        if (answer.ok) update(parse(await answer.text()));
       } while (again);
     } catch {
-      // the connection is gone: the events say so, and ask again once it is back
+      // the connection is lost; the event source reports it, and calls this again once it is back
     } finally {
       asking = false;
     }
@@ -127,17 +127,17 @@
       const answer = await fetch(form.action, { method: "POST", body });
       const text = await answer.text();
       say(answer.ok ? "" : text);
-      if (answer.ok) takeOver(parse(text));
+      if (answer.ok) update(parse(text));
     } catch {
       say(ENDED);
     }
   });
 
-  tellTimes(document);
+  showTimes(document);
   feeds.forEach(toEnd);
 
-  // A browser keeps six connections to a host, and a stream takes one for as long as it is open:
-  // a page that nobody sees gives its own back.
+  // A browser opens six connections to a host, and an event stream keeps one of them. A hidden
+  // page closes its own.
   let events = null;
   function listen() {
     events?.close();
