@@ -1,1 +1,1 @@
-"""Pure: a digest and an account in, the exact posts of a thread out."""
+"""Build the exact posts of a thread from a digest and an account."""

@@ -1,8 +1,8 @@
-"""arXiv's categories by name: `cs.LG` is "Machine Learning".
+"""The names of arXiv's categories: `cs.LG` is "Machine Learning".
 
-Codes are not fit for posts: X turns `cs.AI`, `cs.CV` or `stat.ML` into links, because they end in
-top-level domains, and bills each one. The names are those of https://arxiv.org/category_taxonomy,
-with the old archives and the aliases that still stand in papers of the nineties.
+Posts show names, not codes: X turns `cs.AI`, `cs.CV` or `stat.ML` into links, because they end in
+top-level domains, and bills each link. The names are those of https://arxiv.org/category_taxonomy,
+with the old archives and the aliases that papers of the nineties still have.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from types import MappingProxyType
 
 
 def area(code: str) -> str | None:
-    """Give the name of an arXiv category, None for a code that is not in the table."""
+    """Return the name of an arXiv category, None for a code that is not in the table."""
     return AREAS.get(code)
 
 
 def areas(codes: Iterable[str]) -> tuple[str, ...]:
-    """Give the names of categories in their order, each name once, unknown codes left out.
+    """Return the names of categories in their order, each name once, without unknown codes.
 
     Two codes may share a name: `cs.LG` and `stat.ML` are both "Machine Learning".
     """
@@ -190,7 +190,7 @@ AREAS = MappingProxyType(
         "stat.ML": "Machine Learning",
         "stat.OT": "Other Statistics",
         "stat.TH": "Statistics Theory",
-        # Archives as a whole, and those that were closed
+        # Complete archives, and archives that were closed
         "acc-phys": "Accelerator Physics",
         "adap-org": "Adaptation, Noise, and Self-Organizing Systems",
         "alg-geom": "Algebraic Geometry",

@@ -1,8 +1,8 @@
-"""Text from a digest must stay text: nobody is pinged, nothing is tagged or linked by accident.
+"""Remove accidental mentions, tags and links from a digest's text.
 
-Defusing is visible: a sign is dropped, a host bracketed, a sentence that lacks its space is given
-one. Invisible or look-alike characters would do it too, and break copying, search and screen
-readers.
+The changes are visible: `defuse` drops a sign, puts the dots of a host in brackets, or adds a
+missing space after a sentence. Invisible or look-alike characters would work too, but they break
+copying, search and screen readers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SCHEME = re.compile(rf"[a-z][a-z0-9+.-]{{0,{_LONGEST_SCHEME}}}://", re.IGNORECA
 _SENTENCE_JOINED = re.compile(r"[\w)]{2,}\.([A-Z][a-z]*)$")
 
 # Wider than Mastodon's own patterns (app/models/account.rb and tag.rb: a user, with or without a
-# host; a tag holds at least one letter), since other servers of the Fediverse differ a little.
+# host; a tag with at least one letter), since other servers of the Fediverse differ a little.
 _AT, _HASH = r"[@\uff20]", r"[#\uff03]"
 _FEDIVERSE_SIGN = re.compile(
     rf"(?<![@#\uff20\uff03])(?:{_AT}|{_HASH})+"
@@ -34,12 +34,12 @@ _FEDIVERSE_LINK = re.compile(
 
 
 def defuse(text: str, network: Network) -> str:
-    """The text with nothing in it that `network` would make a mention, tag or link of.
+    """Return the text without anything that `network` would turn into a mention, tag or link.
 
-    On X a bare domain is a link and costs as one; Mastodon links addresses with a scheme. Bluesky
-    links nothing by itself: we link each address that has a scheme, and its apps guess at signs.
-    Taking one thing away can bring another to light, so it is done until nothing is left; text that
-    was made to go on so for long loses all its signs.
+    On X a bare domain is a link and costs as much as one; Mastodon links addresses with a scheme.
+    Bluesky itself links nothing: this program links each address that has a scheme, and Bluesky's
+    apps interpret signs. Removing one match can create another, so the function repeats until none
+    is left. After `_PASSES` rounds it removes every sign, since such a text is an attack.
     """
     if network is Network.TWITTER:
         return _for_x(text)
@@ -53,13 +53,13 @@ def defuse(text: str, network: Network) -> str:
 
 
 def _outside_words(run: re.Match[str]) -> str:
-    """What is left of signs before a word: one that stands in a word is no mention or tag."""
+    """Return what replaces signs before a word: a sign inside a word makes no mention or tag."""
     is_inside = run.start() and _IN_A_WORD.match(run.string, run.start() - 1)
     return run[0][0] if is_inside else ""
 
 
 def _bare(text: str) -> str:
-    """The text without any sign, and with no address that a network could know."""
+    """Return the text without any sign or scheme, so that no network finds an address in it."""
     return re.sub(rf"[{_SIGNS}]", "", text).replace("://", " ").replace(":", " ")
 
 
@@ -83,7 +83,7 @@ def _for_x(text: str) -> str:
 
 
 def _bracketed(link: str) -> str:
-    """`models.In this` gets its space, `https://a.b.org/c.d` becomes `a[.]b[.]org/c.d`."""
+    """Turn `models.In` into `models. In`, and `https://a.b.org/c.d` into `a[.]b[.]org/c.d`."""
     shown = _SCHEME.sub("", link)
     if _SENTENCE_JOINED.match(shown):
         return shown.replace(".", ". ")

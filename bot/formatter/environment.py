@@ -1,12 +1,14 @@
-"""jinja2's immutable sandbox, made safe against templates that are merely wrong.
+"""Run templates in jinja2's immutable sandbox, with limits on time and memory.
 
-The sandbox keeps a template from Python's internals. Beyond that, each turn of a loop, each call
-and each include costs a step of a budget, so that none goes on for ever, and what pads, repeats or
-draws lots is not there: a thread must render the same twice, and in bounded memory.
+jinja2's sandbox keeps a template away from Python's internals. Here each round of a loop, each
+call and each include also uses a step of a budget, so that no template runs without end. Functions
+that pad, repeat or choose at random are removed: a thread must render the same each time, in
+bounded memory.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -25,11 +27,11 @@ if TYPE_CHECKING:
     from jinja2.runtime import Context
 
 STEPS = 20_000
-"""Turns of loops, calls and includes of one rendering; ours take fewer than a hundred."""
+"""Loop rounds, calls and includes of one rendering; the package's templates take under 100."""
 
 LONGEST_RANGE = 1_000
 
-# Compiled once a process, however many accounts and digests: an edited template is another source.
+# Each template is compiled once a process. The key holds the source, so an edit is compiled again.
 _CODE: dict[tuple[str, Path, frozenset[str]], CodeType] = {}
 
 _REFUSED_FILTERS = ("random", "center", "indent", "format", "pprint", "urlize", "xmlattr")
@@ -39,16 +41,30 @@ _REFUSED_METHODS = frozenset(
 _REFUSED_GLOBALS = ("lipsum", "cycler")
 
 
+class _Undefined(jinja2.StrictUndefined):
+    """An undefined value whose error names the fields that the template could use instead."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        view, name = self._undefined_obj, self._undefined_name
+        if not (isinstance(view, View) and isinstance(name, str)):
+            return super()._undefined_message
+        fields = _fields(view)
+        return f'{_label(view)} has no "{name}"{_meant(name, fields)} It has: {", ".join(fields)}'
+
+
 class TemplateSandbox(ImmutableSandboxedEnvironment):
-    """The environment templates run in. Set `steps` before each rendering."""
+    """The environment that templates run in. Set `steps` before each rendering."""
 
     intercepted_binops = frozenset(("*", "**"))
 
     def __init__(self, folders: Sequence[Path]) -> None:
         super().__init__(
             loader=jinja2.FileSystemLoader(folders),
-            undefined=jinja2.StrictUndefined,
-            autoescape=False,  # posts are plain text: escaping would alter them
+            undefined=_Undefined,
+            autoescape=False,  # posts are plain text: escaping would change them
             finalize=_printed,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -64,23 +80,23 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
     def compiled(self, path: Path, variables: Iterable[str]) -> jinja2.Template:
         """Compile the template in the file `path`.
 
-        Raises TemplateSyntaxError, also for a name that is none of `variables`, in whatever branch
-        it stands.
+        Raises TemplateSyntaxError, also for a name that is not one of `variables`, even in a branch
+        that never runs.
         """
         source = path.read_text(encoding="utf-8")
         known = frozenset((*variables, *self.globals))
-        made = (source, path, known)
-        if made not in _CODE:
+        key = (source, path, known)
+        if key not in _CODE:
             self._check_names(source, path, known)
-            _CODE[made] = self.compile(source, path.name, str(path))
-        return self.template_class.from_code(self, _CODE[made], self.globals)
+            _CODE[key] = self.compile(source, path.name, str(path))
+        return self.template_class.from_code(self, _CODE[key], self.globals)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        """Send what every loop goes over through `step`, so that each of its turns is counted."""
+        """Add the filter `step` to what each loop iterates over, so that each round is counted."""
         tree = super()._parse(source, name, filename)
         for loop in list(tree.find_all(nodes.For)):
             if loop.recursive:
-                message = "recursive loops are not available here"
+                message = "a template cannot use recursive loops"
                 raise jinja2.TemplateSyntaxError(message, loop.lineno, name, filename)
             loop.iter = nodes.Filter(loop.iter, "step", [], [], None, None, lineno=loop.lineno)
         return tree
@@ -92,7 +108,10 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         unknown = meta.find_undeclared_variables(tree) - known
         for name in tree.find_all(nodes.Name):
             if name.name in unknown:
-                message = f"unknown variable `{name.name}`; known here: {', '.join(sorted(known))}"
+                message = (
+                    f'there is no variable "{name.name}"{_meant(name.name, known)} '
+                    f"Available: {', '.join(sorted(known))}"
+                )
                 raise jinja2.TemplateSyntaxError(message, name.lineno, path.name, str(path))
 
     def _load_template(
@@ -104,27 +123,28 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         return super()._load_template(name, globals)
 
     def call(self, context: Context, obj: object, /, *args: object, **kwargs: object) -> object:
-        """Call an object for a template: one step, then the sandbox's own check."""
+        """Count one step, and call an object as the sandbox does."""
         self._step()
         return super().call(context, obj, *args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
-        """Multiply numbers, and nothing else: `"a" * 10 ** 10` would take all memory."""
-        numbers = isinstance(left, int | float) and isinstance(right, int | float)
-        if operator == "**" or not numbers:
-            raise SecurityError(f"`{operator}` is not available here")
+        """Multiply numbers and nothing else, since `"a" * 10 ** 10` would take all memory."""
+        if operator == "**":
+            raise SecurityError("a template cannot use `**`")
+        if not (isinstance(left, int | float) and isinstance(right, int | float)):
+            raise SecurityError(f"a template can use `{operator}` with numbers only")
         return super().call_binop(context, operator, left, right)
 
     def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
-        """Refuse the methods of a string that pad or format, beside all that the sandbox does."""
+        """Refuse the methods of a string that pad or format, and all that the sandbox refuses."""
         if isinstance(obj, str) and attr in _REFUSED_METHODS:
             return False
         if isinstance(obj, View) and not attr.startswith("_"):
-            return True  # what most look-ups are, and the sandbox's own check is the slowest part
+            return True  # saves the sandbox's own check, which is slow, for most look-ups
         return super().is_safe_attribute(obj, attr, value)
 
     def wrap_str_format(self, value: object) -> None:
-        """Leave a string's `format` as it is, so that it is refused like other padding."""
+        """Leave a string's `format` unwrapped, so that `is_safe_attribute` refuses it."""
 
     def _counted(self, items: Iterable[object]) -> Iterator[object]:
         for item in items:
@@ -134,32 +154,51 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
     def _step(self) -> None:
         self.steps -= 1
         if self.steps < 0:
-            raise SecurityError(f"loops, calls or includes more than {STEPS:,} times")
+            raise SecurityError(
+                f"the template takes more than {STEPS:,} loop rounds, calls and includes"
+            )
+
+
+def _fields(view: View) -> list[str]:
+    return [field.name for field in dataclasses.fields(view)]
+
+
+def _label(view: View) -> str:
+    """Return what templates call a view: `PaperView` is a `paper`."""
+    return type(view).__name__.removesuffix("View").lower()
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: the nearest known name, or a stop."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name[:60], sorted(known), n=1)
+    return f"; did you mean {near[0]}?" if near else "."
 
 
 def _printed(value: object) -> object:
-    """Return what `{{ }}` prints: text, numbers and dates as they are, a list with commas.
+    """Return what `{{ }}` prints: text, numbers and dates unchanged, a list with commas.
 
-    Of any other object a post would show how Python writes it.
+    Raises SecurityError for any other object, since a post would show its Python form.
     """
     if isinstance(value, tuple | list):
         return ", ".join(str(_printed(each)) for each in value)
     if isinstance(value, str | int | float | Decimal | date | jinja2.Undefined):
         return value
-    kind = type(value).__name__
     if isinstance(value, View):
-        names = ", ".join(each for each in dir(value) if not each.startswith("_"))
-        raise SecurityError(f"`{kind}` is no text; print one of its names: {names}")
-    raise SecurityError(f"`{kind}` is no text; print a name of it, or a list with `join`")
+        fields = ", ".join(_fields(value))
+        raise SecurityError(f"{_label(value)} is not text; print one of its fields: {fields}")
+    kind = type(value).__name__
+    raise SecurityError(f"`{kind}` is not text; print one of its fields, or a list with `join`")
 
 
 def _number(value: int) -> str:
-    """`12,345`: the `number` filter."""
+    """Return a number with thousands separators, such as `12,345`: the `number` filter."""
     return f"{value:,}"
 
 
 def _range(*limits: int) -> range:
     numbers = range(*limits)
     if len(numbers) > LONGEST_RANGE:
-        raise SecurityError(f"a range is at most {LONGEST_RANGE:,} long here")
+        raise SecurityError(f"a range in a template has at most {LONGEST_RANGE:,} numbers")
     return numbers

@@ -1,6 +1,6 @@
-"""Making a post fit: authors give way first, then the summary, then the title, at a word.
+"""Shorten a post until it fits: the authors first, then the summary, the areas and the title.
 
-Nothing here knows a network or a template: it is given a way to render and a way to measure.
+The functions know no network and no template: the caller passes a way to render and to measure.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ SHORTEST_TITLE = 20
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How long a text is in a network's count, whether it may be published, and how to cut it.
+    """How long a text is in a network's count, whether it fits, and how to cut it.
 
-    `cut` makes at most so many characters of a text; the end of a cut is safe to be shown, since
-    `foo.common`, which is nothing, becomes the address `foo.com` when it is cut.
+    `cut` shortens a text to at most a number of characters, and defuses the result: a cut can turn
+    `foo.common`, which is no address, into the address `foo.com`.
     """
 
     limit: int
@@ -30,9 +30,9 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A text that fits, and what had to give way for it (`authors`, `areas`, `title`).
+    """A text that fits, and what was shortened for it (`authors`, `areas`, `title`).
 
-    `spare` of its length is the summary's.
+    `spare` is the part of its length that the summary takes.
     """
 
     text: str
@@ -47,11 +47,11 @@ def fit_paper(
     render: Callable[[PaperView], str],
     measure: Measure,
 ) -> Fitted | None:
-    """Word a paper's post; None where no wording fits.
+    """Return the text of a paper's post; None where no wording fits.
 
-    `authors` are the ways to write them, longest first, `sentences` gives the abstract's. Of the
-    room that is left the summary gets as much as whole sentences can fill; where the authors leave
-    it none, they are shortened for it.
+    `authors` holds the ways to write the authors, longest first; `sentences` returns the sentences
+    of the abstract. The summary gets as many complete sentences as the remaining room holds; where
+    there is no room for one, the authors are shortened.
     """
     first: Fitted | None = None
     for names in authors:
@@ -67,9 +67,9 @@ def fit_paper(
 
 
 def fit_list(count: int, render: Callable[[int], str], measure: Measure) -> tuple[int, str] | None:
-    """Find the most items, up to `count`, with which `render(items)` fits; None if not even none.
+    """Find the most items, up to `count`, with which `render(items)` fits; None if 0 do not fit.
 
-    More items are taken to make a longer text.
+    The search assumes that more items make a longer text.
     """
     low, high, best = 0, count, None
     while low <= high:
@@ -83,7 +83,7 @@ def fit_list(count: int, render: Callable[[int], str], measure: Measure) -> tupl
 
 
 def fit_title(title: str, render: Callable[[str], str], measure: Measure) -> str | None:
-    """The text with the longest cut of `title` that fits; None where the shortest does not."""
+    """Return the text with the longest cut of `title` that fits; None where none fits."""
     found = fit_list(
         max(len(title) - SHORTEST_TITLE, 0),
         lambda more: render(measure.cut(title, SHORTEST_TITLE + more)),
@@ -99,12 +99,11 @@ def _with_summary(
     render: Callable[[PaperView], str],
     measure: Measure,
 ) -> str | None:
-    """`bare` with as many sentences as fit, None if none does.
+    """Return the post with as many sentences as fit, None if none fits.
 
-    Gives `bare` itself where there is nothing to add: no abstract, or no place for one in the
-    template.
+    Returns `bare` itself where there is no abstract, or the template shows no summary.
     """
-    room = measure.limit - measure.length(bare) + 1  # no space before the first
+    room = measure.limit - measure.length(bare) + 1  # the first sentence has no space before it
     kept: list[str] = []
     first = ""
     for sentence in sentences():
@@ -113,7 +112,7 @@ def _with_summary(
         if room < 0:
             break
         kept.append(sentence)
-    # the template may set more around a summary than the estimate knows
+    # the template may print more around a summary than the estimate counts
     while kept:
         text = render(replace(view, summary=" ".join(kept)))
         if text == bare or measure.fits(text):
@@ -126,7 +125,7 @@ def _with_summary(
 def _with_less(
     view: PaperView, render: Callable[[PaperView], str], measure: Measure
 ) -> Fitted | None:
-    """The wording without one area after the other, then with a shorter title too."""
+    """Remove one area after the other from a paper's post, then cut its title too."""
     for kept in range(len(view.areas) - 1, -1, -1):
         text = render(replace(view, areas=view.areas[:kept]))
         if measure.fits(text):

@@ -1,8 +1,8 @@
-"""How long a text is in each network's own count, and what each network takes.
+"""Count how long a text is on each network, and tell whether the network accepts it.
 
-X: weights of twitter-text 3.1 (config v3); Mastodon: the most that its server's
-StatusLengthValidator or another server with its API makes of a text; Bluesky: the lexicon
-app.bsky.feed.post. Pure; any string will do, lone surrogates and control characters included.
+X: weights of twitter-text 3.1 (config v3); Mastodon: the highest count of its server's
+StatusLengthValidator and of other servers with its API; Bluesky: the lexicon app.bsky.feed.post.
+All functions accept any string, with lone surrogates and control characters too.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ LIMITS_READ = date(2026, 8, 22)
 BLUESKY_MAX_BYTES = 3000
 URL_LENGTH = 23
 
-# X: everything else weighs two, as does each emoji, however many code points it takes.
+# X: every character that matches weighs two, and so does an emoji of any number of code points.
 _HEAVY = re.compile("[^\u0000-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]")
 _EMOJI_PARTS = re.compile(
     "[\u200d\u20e3\ufe0f\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff\U000e0061-\U000e007f]"
 )
 _EMOJI_WEIGHT = 2
 
-# One character, one grapheme: nothing here joins what stands before or after, but for CR and LF.
+# All other characters, except CR and LF, never join a neighbour: each is one grapheme.
 _MAY_JOIN = re.compile(
     "[^\x00-\u02ff\u0370-\u0482\u048a-\u052f\u1e00-\u1fff\u2010-\u2027\u2030-\u205f\u2070-\u20cf"
     "\u2100-\u2bff\u3001-\u3029\u3041-\u3096\u30a1-\u30ff\u4e00-\u9fff"
@@ -57,7 +57,7 @@ def length(network: Network, text: str) -> int:
 
 
 def fits(network: Network, text: str, limit: int) -> bool:
-    """Tell whether `network` takes `text` where it allows `limit` of its own count.
+    """Tell whether `network` accepts `text` where its limit is `limit`, in its own count.
 
     Bluesky has a second limit, in bytes of UTF-8.
     """
@@ -65,14 +65,14 @@ def fits(network: Network, text: str, limit: int) -> bool:
 
 
 def within_bytes(network: Network, text: str) -> bool:
-    """Tell whether `text` keeps the limit in bytes that only Bluesky has."""
+    """Tell whether `text` is within the limit in bytes that only Bluesky has."""
     if network is not Network.BLUESKY:
         return True
     return len(text.encode("utf-8", "surrogatepass")) <= BLUESKY_MAX_BYTES
 
 
 def twitter_length(text: str) -> int:
-    """Return X's weighted length of `text`: one or two a character, two an emoji, 23 a link."""
+    """Return X's weighted length of `text`: 1 or 2 for a character, 2 an emoji, 23 a link."""
     text = unicodedata.normalize("NFC", text)
     found = urls(text)
     starts = [0, *(url.end for url in found)]
@@ -82,12 +82,13 @@ def twitter_length(text: str) -> int:
 
 
 def mastodon_length(text: str) -> int:
-    """Return the graphemes of `text` with 23 for a link that has a scheme, `@user` for a mention.
+    """Return the length of `text` as Mastodon itself counts it.
 
-    As Mastodon itself counts. A content warning counts too: add it to the text.
+    That is the number of graphemes, with 23 for a link that has a scheme and `@user` for a
+    mention. A content warning counts too: add it to the text.
     """
     if "://" not in text and "@" not in text:
-        return _graphemes(text)  # most of what is measured: the sentences of an abstract
+        return _graphemes(text)  # the usual case: a sentence of an abstract
     pieces: list[str] = []
     at = 0
     for start, end, counted in sorted([*_mastodon_links(text), *_mastodon_mentions(text)]):
@@ -98,17 +99,17 @@ def mastodon_length(text: str) -> int:
 
 
 def fediverse_length(text: str) -> int:
-    """Return the most that any server with Mastodon's API makes of `text`.
+    """Return the highest length that any server with Mastodon's API counts for `text`.
 
     Mastodon counts graphemes, and 23 for a link; GoToSocial and Takahe count code points, and links
-    whole. Here code points count, and a link is no shorter than 23.
+    in full. Here code points count, and a link counts as 23 or more.
     """
     short = (URL_LENGTH - (end - start) for start, end, _ in _mastodon_links(text))
     return len(text) + sum(lacking for lacking in short if lacking > 0)
 
 
 def bluesky_length(text: str) -> int:
-    """Return the graphemes of `text`; a link counts in full."""
+    """Return the number of graphemes of `text`; a link counts in full."""
     return _graphemes(text)
 
 
@@ -150,7 +151,7 @@ def _mastodon_mentions(text: str) -> Iterator[tuple[int, int, str]]:
 
 @cache
 def _mastodon_rules() -> Dialect:
-    """Return twitter-text's rules as config/initializers/twitter_regex.rb of Mastodon has them."""
+    """Return the rules of twitter-text as Mastodon changes them in twitter_regex.rb."""
     wide = "\u00a0-\ud7ff\ue000-\ufdcf\ufdf0-\uffef\U00010000-\U000dfffd\U000e1000-\U0010fffd"
     return dialect(
         schemes="https?|dat|dweb|ipfs|ipns|ssb|gopher|gemini",
@@ -174,7 +175,8 @@ def _emoji() -> regex.Pattern[str]:
     return regex.compile(
         r"[#*0-9]\ufe0f?\u20e3|\p{Regional_Indicator}{2}"
         rf"|\U0001f3f4(?:{nations})\U000e007f"
-        # No sequence in use has more than four parts: a longer chain is cut, so never counted low.
+        # No emoji in use has more than four parts; a longer chain counts as several emoji, so that
+        # the count is never too low.
         rf"|{whole}(?:\u200d{whole}){{0,3}}|{simple}",
         regex.VERSION1,
     )
@@ -193,11 +195,11 @@ def _grapheme() -> regex.Pattern[str]:
 
 @cache
 def _joined() -> regex.Pattern[str]:
-    """Return the pattern of a letter that a virama joins to what is before it.
+    """Return the pattern of a letter that a virama joins to the letter before it.
 
-    How many scripts Unicode does that in grows (UAX 29, rule GB9c: none before 15.1, all since 17),
-    so a server may count more graphemes than we: a real Bluesky server was seen to refuse such a
-    post. Counted apart, no post is ever longer than it seems.
+    Newer versions of Unicode join letters in more scripts (UAX 29, rule GB9c: none before 15.1, all
+    since 17), so a server may count more graphemes than this program: a real Bluesky server refused
+    such a post. Each letter counts by itself, so the count is never too low.
     """
     import regex
 

@@ -1,8 +1,8 @@
-"""Words that survive a server which reads posts as Markdown. Pure.
+"""Write posts so that a server which reads them as Markdown does not change their words.
 
-CommonMark (Hollo) and snac2's own markup take signs for styles, "2. " for a list that begins at 1,
-and what follows `<` for a tag; CommonMark runs lines together. Escapes are no way out, since snac2
-shows them. What stands in a sign's place can be seen, read aloud and copied; addresses stay.
+CommonMark (Hollo) and snac2's own markup read signs as styles, "2. " as a list that begins at 1,
+and text after `<` as a tag; CommonMark joins lines. Escapes do not help, since snac2 shows them.
+The replacement of a sign can be seen, read aloud and copied; addresses do not change.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ _URL = re.compile(r"(https?://\S+)")
 _INLINE = (
     (re.compile(r"<([^<>\n]*)>"), "\u2039\\1\u203a"),
     (re.compile(r"<"), "\u2039"),
-    (re.compile(r"\*"), "\u22c6"),  # as `A^\star` is written
+    (re.compile(r"\*"), "\u22c6"),  # the sign of `A^\star`
     (re.compile(r"`+"), "'"),
-    (re.compile(r"__+|(?<!\w)_|_(?!\w)"), ""),  # within a word it survives
+    (re.compile(r"__+|(?<!\w)_|_(?!\w)"), ""),  # inside a word `_` has no meaning in Markdown
     (re.compile(r"\\(?=[!-/:-@\[-`{-~])"), ""),
     (re.compile(r"\](?=[(\[])"), "] "),
     (re.compile(r"&(?=#?\w+;)"), "& "),
-    (re.compile(r"~~+"), "~"),  # last: what goes away before may bring two together
+    (re.compile(r"~~+"), "~"),  # last, since the replacements before can bring two together
 )
 _LEADING = (
     (re.compile(r"^[ \t]+|(?<![ \t])[ \t]+$", re.MULTILINE), ""),
@@ -33,7 +33,7 @@ _LEADING = (
 
 
 def surviving(text: str) -> str:
-    """Return the text in signs that Markdown leaves alone, a blank line for each line break."""
+    """Return the text in signs that Markdown does not change, a blank line for each line break."""
     pieces = _URL.split(text)
     for pattern, instead in _INLINE:
         pieces[::2] = [pattern.sub(instead, piece) for piece in pieces[::2]]

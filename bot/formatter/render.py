@@ -1,6 +1,7 @@
-"""Digest and account to Thread: the exact posts, measured, in order.
+"""Render a digest for an account as a `Thread`: the exact posts, measured, in order.
 
-The same digest, account and templates give the same thread, to the letter, wherever and whenever.
+The same digest, account and templates give the same thread, character by character, on any machine
+and at any time.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ OPENING = "opening"
 CLOSING = "closing"
 
 _HIGHLIGHTS = 3
-_LONGEST_DESCRIPTION = 300  # characters; the apps show two lines of it
+_LONGEST_DESCRIPTION = 300  # characters; Bluesky's apps show two lines
 
 
 def render(digest: Digest, account: Account, templates: Templates) -> Thread:
-    """Word the thread of a tidied digest; one without posts where it has no paper for the account.
+    """Return the thread of a tidied digest, without posts where the account publishes no paper.
 
     Raises TemplateError, and DoesNotFit for a post that cannot be made short enough.
     """
@@ -65,7 +66,7 @@ def render(digest: Digest, account: Account, templates: Templates) -> Thread:
 
 @dataclass(frozen=True, slots=True)
 class _ThreadWriter:
-    """Writes the posts of one thread; their positions are given afterwards."""
+    """Writes the posts of one thread; `render` sets their positions."""
 
     account: Account
     templates: Templates
@@ -77,13 +78,13 @@ class _ThreadWriter:
     summaries: bool
 
     def thread(self) -> list[Post]:
-        """An opening, a post a paper, and a closing where its template gives any text."""
+        """Return an opening, a post for each paper, and a closing if its template has text."""
         entries = [self._entry(*pair) for pair in zip(self.papers, self.views, strict=True)]
         closing = self._render("closing")
         return [self._opening(), *entries, *([self._closing(closing)] if closing else [])]
 
     def single(self) -> Post:
-        """As many papers as fit into one post; the first with a shorter title if it must be."""
+        """Return one post with as many papers as fit; where none fits, with a shortened title."""
 
         def papers(kept: int) -> str:
             return self._single(self.views[:kept])
@@ -104,7 +105,10 @@ class _ThreadWriter:
         return self._render("single", papers=papers, digest=digest)
 
     def _opening(self) -> Post:
-        """With as many highlights as fit; without hashtags if there is no room even for none."""
+        """Return the opening with as many highlights as fit.
+
+        Where the text does not fit even without highlights, its hashtags are left out too.
+        """
 
         def highlights(kept: int) -> str:
             return self._render("opening", highlights=self.views[:kept])
@@ -130,7 +134,7 @@ class _ThreadWriter:
         return replace(post, card=_card(paper, view))
 
     def _sentences(self, paper: Paper) -> Iterator[str]:
-        """The abstract's, one by one: few are wanted, and none where the template shows none."""
+        """Yield the sentences of the abstract; none where the template shows no summary."""
         if self.summaries:
             for sentence in sentences(paper.abstract):
                 yield defuse(sentence, self.account.network)
@@ -150,7 +154,7 @@ class _ThreadWriter:
         return surviving(text) if self.account.dialect is Syntax.MARKDOWN else text
 
     def _shown(self, text: str) -> str:
-        """The text as readers see it."""
+        """Return the text as readers see it."""
         return shorten(text) if self.account.network is Network.BLUESKY else text
 
     def _post(self, template: str, part: str, fitted: Fitted | None, token: str) -> Post:
@@ -158,15 +162,16 @@ class _ThreadWriter:
         token = surviving(token) if account.dialect is Syntax.MARKDOWN else token
         if fitted is None:
             raise DoesNotFit(
-                f"account {account.name}: the post {part!r} is over {account.max_characters} "
-                "characters however much is shortened",
-                f"Make {self.templates.path(template)} say less.",
+                f"account {account.name}: the post {part!r} is longer than "
+                f"{account.max_characters} characters, even with everything shortened",
+                f"Shorten the template {self.templates.path(template)}.",
             )
         if token not in self._shown(fitted.text):
             raise TemplateError(
-                f"{self.templates.path(template)}:1: the post {part!r} does not say {token!r}, by "
-                "which it is recognised when it is read back",
-                "Use {{ paper.reference }} in an entry, {{ digest.title }} in the others.",
+                f"{self.templates.path(template)}:1: the post {part!r} does not contain {token!r}, "
+                "and bot could not recognise it on the network",
+                "Print {{ paper.reference }} in an entry, {{ digest.title }} in the other "
+                "templates.",
             )
         size = self.measure.length(fitted.text)
         limit = account.max_characters
@@ -182,15 +187,14 @@ class _ThreadWriter:
 
 
 def _card(paper: Paper, view: PaperView) -> Card:
-    """What is shown of the first paper's page: its title and the beginning of its abstract."""
-    said = cut_at_word(" ".join(sentences(paper.abstract)), _LONGEST_DESCRIPTION)
-    return Card(f"https://arxiv.org/abs/{paper.arxiv_id}", view.title, said)
+    """Return the preview of a paper's page: its title and the beginning of its abstract."""
+    description = cut_at_word(" ".join(sentences(paper.abstract)), _LONGEST_DESCRIPTION)
+    return Card(f"https://arxiv.org/abs/{paper.arxiv_id}", view.title, description)
 
 
 def _measure(account: Account) -> Measure:
-    """The account's measure; what was measured once is known, since a post is looked at twice."""
+    """Return the account's measure. It caches lengths, since each post is measured twice."""
     network, limit = account.network, account.max_characters
-
     shown = shorten if network is Network.BLUESKY else str
 
     @cache

@@ -1,7 +1,7 @@
-"""Links and hashtags of a network that finds none in a text by itself: Bluesky's rich text.
+"""Find links and hashtags in a text for Bluesky, which does not find them itself.
 
-A link is shown short and leads to the whole address. Every address with a scheme is ours, or the
-operator's: what a digest says has lost its schemes before (`defuse`). Pure.
+Readers see a shortened address that links to the full one. Every address with a scheme comes from
+a template or from the settings, since `defuse` removes the schemes in a digest's text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ADDRESS = re.compile(
     r"\uff08\uff09\uff0c\uff0e\uff1a\uff1b\uff1f]*",
     re.IGNORECASE,
 )
-_AFTER = "'.,;:!?"  # what may stand in an address, and at its end belongs to the sentence
+_AFTER = "'.,;:!?"  # allowed inside an address; at its end they belong to the sentence
 _BRACKETS = {")": "(", "]": "["}
 _LONGEST = 60
 _TAG = re.compile(r"(?<![\w#/])#(\w+)")
@@ -25,45 +25,45 @@ _TAG = re.compile(r"(?<![\w#/])#(\w+)")
 
 @dataclass(frozen=True, slots=True)
 class Rich:
-    """A text as readers see it, and where it leads; the spans do not overlap and are in order."""
+    """A text as readers see it, with its links and tags as spans in order, without overlap."""
 
     text: str
     spans: tuple[Span, ...]
 
 
 def shorten(text: str) -> str:
-    """The text with every address as readers see it: without its scheme, and not too long."""
+    """Return the text with every address as readers see it: without its scheme, and shortened."""
     return enrich(text, ()).text
 
 
 def enrich(text: str, hashtags: Collection[str]) -> Rich:
-    """The text with its addresses shortened, and spans for these and for the `hashtags` in it.
+    """Return the text with its addresses shortened, and spans for these and for its `hashtags`.
 
     `hashtags` are written with their `#`.
     """
-    made, spans, at = "", list[Span](), 0
-    for found in _ADDRESS.finditer(text):
-        address = _whole(found[0])
+    short, spans, at = "", list[Span](), 0
+    for match in _ADDRESS.finditer(text):
+        address = _without_tail(match[0])
         shown = _shown(address)
-        made += text[at : found.start()]
-        spans.append(Span(len(made), len(made) + len(shown), uri=address))
-        made, at = made + shown, found.start() + len(address)
-    made += text[at:]
-    tags = (span for span in _tags(made, hashtags) if not _within(span, spans))
-    return Rich(made, tuple(sorted((*spans, *tags), key=lambda span: span.start)))
+        short += text[at : match.start()]
+        spans.append(Span(len(short), len(short) + len(shown), uri=address))
+        short, at = short + shown, match.start() + len(address)
+    short += text[at:]
+    tags = (span for span in _tags(short, hashtags) if not _within(span, spans))
+    return Rich(short, tuple(sorted((*spans, *tags), key=lambda span: span.start)))
 
 
-def _whole(found: str) -> str:
-    """The address without what follows it: `(see https://a.org/b_(c)).` leads to `b_(c)`."""
-    open_ones = {
-        sign: found.count(opening) - found.count(sign) for sign, opening in _BRACKETS.items()
+def _without_tail(address: str) -> str:
+    """Remove the end that belongs to the sentence: `https://a.org/b_(c)).` ends in `b_(c)`."""
+    unclosed = {
+        sign: address.count(opening) - address.count(sign) for sign, opening in _BRACKETS.items()
     }
-    end = len(found)
-    while found[end - 1] in _AFTER or open_ones.get(found[end - 1], 0) < 0:
+    end = len(address)
+    while address[end - 1] in _AFTER or unclosed.get(address[end - 1], 0) < 0:
         end -= 1
-        if found[end] in open_ones:
-            open_ones[found[end]] += 1
-    return found[:end]
+        if address[end] in unclosed:
+            unclosed[address[end]] += 1
+    return address[:end]
 
 
 def _shown(address: str) -> str:

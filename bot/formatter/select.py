@@ -1,4 +1,4 @@
-"""Which papers of a digest an account publishes, and the digest's texts made fit to be shown."""
+"""Select the papers of a digest that an account publishes, and tidy the digest's texts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from bot.formatter.tidy import tidy, tidy_prose
 from bot.formatter.views import cut_at_word
 from bot.model import Account, Digest, Paper
 
-# Text is untrusted: what is longer than any real title, name or abstract is cut before it is
-# worked through.
+# Text is untrusted: a text longer than any real title, name or abstract is cut before it is
+# processed.
 _LONGEST_LINE = 1_000
 _LONGEST_ABSTRACT = 20_000
 
 
 def tidied(digest: Digest) -> Digest:
-    """The digest with its texts tidied and its papers by rank: once, for any number of accounts."""
+    """Return the digest with its texts tidied and its papers sorted by rank.
+
+    One call serves any number of accounts.
+    """
     papers = sorted(digest.papers, key=lambda paper: paper.rank)
     return replace(
         digest,
@@ -27,10 +30,10 @@ def tidied(digest: Digest) -> Digest:
 
 
 def selected(digest: Digest, account: Account) -> Digest:
-    """The digest with only the papers this account publishes, ranked anew where any is left out.
+    """Return the digest with only the account's papers, ranked again where any is left out.
 
-    An entry of `exclude` keeps out the paper that has it for its arXiv id or for an author, or has
-    it in its title as whole words; upper and lower case are the same.
+    An entry of `exclude` leaves out a paper whose arXiv id or author it is, or whose title has it
+    as complete words; upper and lower case do not matter.
     """
     kept = [paper for paper in digest.papers if _wanted(paper, account)]
     if len(kept) < len(digest.papers):

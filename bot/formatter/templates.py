@@ -1,4 +1,4 @@
-"""The templates of a thread: found, rendered, and each failure named by file and line."""
+"""Find and render the templates of a thread. Each error names a file and a line."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from bot.formatter.environment import STEPS, TemplateSandbox
 from bot.model import Network
 
 MAX_CHARACTERS = 100_000
-"""What one rendering may give; the longest post of any network is a small part of it."""
+"""The most that one rendering may produce; the longest post of any network is far shorter."""
 
 _SUFFIX = ".txt.j2"
-_MEND = "Correct the template, or remove it to use the one that comes with the program."
-
+_FIX = "Correct the template, or remove it to use the one that comes with the program."
 
 NAMES = ("opening", "entry", "closing", "single")
-"""The templates that a thread is made of."""
+"""The templates of a thread."""
 
 
 def unread(folder: Path) -> Sequence[Path]:
-    """The files in a folder of templates that nothing reads: misspelt names, mostly.
+    """Return the files in a folder of templates that no post reads, mostly misspelt names.
 
-    What another template there names, to include or import it, is read.
+    A file whose name is in another template there, which may include or import it, counts as read.
     """
     places = (*(network.value for network in Network), "default")
     known = {folder / place / f"{name}{_SUFFIX}" for place in places for name in NAMES}
@@ -43,7 +42,7 @@ def unread(folder: Path) -> Sequence[Path]:
 
 
 def package_folder() -> Path:
-    """The program's own templates: inside the wheel, or beside `bot/` in a checkout."""
+    """Return the folder of the program's own templates: in the wheel, or beside `bot/`."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "templates"
     return installed if installed.is_dir() else package.parent / "templates"
@@ -73,21 +72,23 @@ class Templates:
         return "\n".join(line.rstrip() for line in text.strip().split("\n"))
 
     def path(self, name: str) -> Path:
-        """The file that serves `name`."""
+        """Return the file of the template `name`."""
         wanted = [f"{place}/{name}{_SUFFIX}" for place in (self._network.value, "default")]
         for folder in self._folders:
             for relative in wanted:
                 if (folder / relative).is_file():
                     return folder / relative
         folders = ", ".join(map(str, self._folders))
-        raise TemplateError(f"{wanted[0]}: no such template in {folders}", "Install bot again.")
+        raise TemplateError(
+            f"{wanted[0]}: this template is missing in {folders}", "Install bot again."
+        )
 
     def mentions(self, name: str, word: str) -> bool:
-        """Whether the template `name` may use `word`: it says it, or takes in other files."""
+        """Tell whether the template `name` may use `word`: it has the word, or uses other files."""
         try:
             source = self.path(name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
-            return True  # rendering it says what is wrong
+            return True  # `render` then raises an error that says what is wrong
         return any(each in source for each in (word, "include", "import", "extends"))
 
     def _template(self, name: str, variables: Iterable[str]) -> jinja2.Template:
@@ -96,9 +97,9 @@ class Templates:
             try:
                 self._compiled[name] = self._environment.compiled(path, variables)
             except jinja2.TemplateSyntaxError as error:
-                raise TemplateError(f"{path}:{error.lineno}: {error.message}", _MEND) from error
+                raise TemplateError(f"{path}:{error.lineno}: {error.message}", _FIX) from error
             except (OSError, UnicodeDecodeError, RecursionError) as error:
-                raise TemplateError(f"{path}:1: cannot be read: {error}", _MEND) from error
+                raise TemplateError(f"{path}:1: cannot be read ({error})", _FIX) from error
         return self._compiled[name]
 
 
@@ -108,7 +109,7 @@ def _joined(chunks: Iterable[str]) -> str:
     for chunk in chunks:
         room -= len(chunk)
         if room < 0:
-            raise ValueError(f"gives more than {MAX_CHARACTERS:,} characters")
+            raise ValueError(f"the template produces more than {MAX_CHARACTERS:,} characters")
         kept.append(chunk)
     return "".join(kept)
 
@@ -116,16 +117,17 @@ def _joined(chunks: Iterable[str]) -> str:
 def _failed(error: Exception, template: jinja2.Template, folders: Sequence[Path]) -> TemplateError:
     place = _place(error.__traceback__, folders) or f"{template.filename}:1"
     if isinstance(error, jinja2.TemplateSyntaxError):
-        return TemplateError(f"{error.filename}:{error.lineno}: {error.message}", _MEND)
+        return TemplateError(f"{error.filename}:{error.lineno}: {error.message}", _FIX)
     if isinstance(error, jinja2.TemplateNotFound):
-        return TemplateError(f"{place}: includes {error.name}, which is nowhere", _MEND)
+        message = f"{place}: the template includes {error.name}, which does not exist"
+        return TemplateError(message, _FIX)
     if isinstance(error, RecursionError):
-        return TemplateError(f"{place}: calls or includes itself without end", _MEND)
-    return TemplateError(f"{place}: {str(error) or type(error).__name__}", _MEND)
+        return TemplateError(f"{place}: the template calls or includes itself endlessly", _FIX)
+    return TemplateError(f"{place}: {str(error) or type(error).__name__}", _FIX)
 
 
 def _place(traceback: TracebackType | None, folders: Sequence[Path]) -> str:
-    """The innermost line of a template that `traceback` passed through, as `file:line`."""
+    """Return the innermost line of a template in `traceback` as `file:line`, else an empty text."""
     place = ""
     while traceback:
         name = traceback.tb_frame.f_code.co_filename

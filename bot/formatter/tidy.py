@@ -1,14 +1,13 @@
-"""Text of a digest, made fit for people: one tested step for titles, names and abstracts.
+"""Clean the titles, names and abstracts of a digest for readers.
 
-`tidy` gives one line of plain text: wrong decoding repaired, LaTeX and HTML entities written as the
-characters they mean, spaces single, nothing invisible, NFC. It does not defuse what networks would
-turn into links; that is another step, after this one.
+`tidy` returns one line of plain text: it repairs wrong decoding, replaces LaTeX and HTML entities
+by the characters they mean, removes double spaces and invisible characters, and normalises to NFC.
+It does not remove what networks would turn into links; `defuse` does that afterwards.
 
-Nothing that is right changes: text of letters, digits, ordinary punctuation and single spaces comes
-back as it was.
+Correct text does not change: letters, digits, ordinary punctuation and single spaces stay.
 """
 
-# Look-alikes (the quotation marks, fullwidth punctuation) stand here for themselves.
+# The characters that look like ASCII (quotation marks, fullwidth punctuation) are meant.
 # ruff: noqa: RUF001
 from __future__ import annotations
 
@@ -20,18 +19,16 @@ from bot.formatter.latex.convert import latex_to_text
 
 
 def tidy(text: str) -> str:
-    r"""Write a title, a name or another field of one line as a person would.
+    r"""Return a title, a name or another field of one line as a person would write it.
 
-    The result is NFC, has no line break, control, bidirectional control or invisible character, no
-    surrogate, no space at its ends or beside another, and no more than four nonspacing marks on a
-    character: with hundreds it would be drawn over the lines around it. ZERO WIDTH (NON-)JOINER and
-    variation selectors stay where they mean something: in emoji, in Persian, in Indic scripts,
-    after CJK.
+    The result is NFC. It has no line break, control, bidirectional control or invisible character,
+    no surrogate, no space at its ends or beside another, and at most four nonspacing marks on a
+    character: hundreds of them would cover the lines around. ZERO WIDTH (NON-)JOINER and variation
+    selectors stay where they have a meaning: in emoji, in Persian, in Indic scripts, after CJK.
 
     Text that was escaped twice is decoded twice: `&amp;lt;` becomes `<`, since no reader wants the
-    entity. The step is repeated until nothing changes, so `tidy(tidy(text)) == tidy(text)`; only
-    text wrapped in more than eight layers of escapes of different kinds might be changed again.
-    Never raises, for any str.
+    entity. The function repeats until nothing changes, so `tidy(tidy(text)) == tidy(text)`, except
+    for text in more than eight layers of escapes of different kinds. It never raises.
     """
     for _ in range(_LAYERS):
         if _pattern(_CLEAN).fullmatch(text):
@@ -43,10 +40,10 @@ def tidy(text: str) -> str:
 
 
 def tidy_prose(text: str) -> str:
-    """Write an abstract as `tidy` does, its paragraphs joined by one space.
+    """Tidy an abstract, and join its paragraphs by one space.
 
-    Each paragraph is tidied by itself first, so that a stray dollar or a wrongly decoded letter in
-    one does not change another.
+    Each paragraph is tidied by itself first, so that a single dollar or a wrongly decoded letter in
+    one paragraph does not change another.
     """
     paragraphs = _pattern(r"\n\s*\n").split(text)
     if len(paragraphs) > 1:
@@ -57,8 +54,8 @@ def tidy_prose(text: str) -> str:
 def repair(text: str) -> str:
     """Undo a wrong decoding: `Fatma G√ºney` was `Fatma Güney` in UTF-8, read as Mac Roman.
 
-    Decides for the string as a whole, so give it one field at a time. Text that shows no such
-    damage is returned unchanged: https://ftfy.readthedocs.io/en/latest/explain.html
+    The function decides once for the complete string, so pass one field at a time. Text without
+    such damage is returned unchanged: https://ftfy.readthedocs.io/en/latest/explain.html
     """
     if text.isascii() or not _suspicious().search(text):
         return text
@@ -68,10 +65,10 @@ def repair(text: str) -> str:
 
 
 def sentences(text: str) -> tuple[str, ...]:
-    """Split a tidied text into its sentences; joined by one space they are the text again.
+    """Split a tidied text into its sentences; joined by one space they give the text again.
 
-    Splits only at a space, and rather too seldom than too often: a full stop after an abbreviation,
-    an initial or a number ends a sentence only where the next word can begin one.
+    The function splits only at a space, and in doubt does not split: a full stop after an
+    abbreviation, an initial or a number ends a sentence only where the next word can begin one.
     """
     found: list[str] = []
     start = 0
@@ -83,21 +80,21 @@ def sentences(text: str) -> tuple[str, ...]:
     return (*found, text[start:]) if text else ()
 
 
-# Texts are rarely wrapped twice; the bound keeps a hostile one from costing quadratic time.
+# Texts are rarely escaped twice; without the limit a hostile text would cost quadratic time.
 _LAYERS = 8
 _CLEAN = r"(?:[!-#%'-\[\]-_a-}]+(?: [!-#%'-\[\]-_a-}]+)*)?"
 
 # --- Wrong decoding -------------------------------------------------------------------------------
 
-# The encodings UTF-8 is mistaken for.
+# The encodings that UTF-8 is mistaken for.
 _MISTAKEN = "latin-1 cp1252 cp1251 cp1250 cp1253 cp1254 cp1257 iso8859-2 mac_roman cp437"
-# What a first byte of UTF-8 looks like where the second, a no-break space, became a space.
+# The first byte of a UTF-8 character whose second byte, a no-break space, became a space.
 _BEFORE_SPACE = "[ÂÃÅÎÐÙ] "
 
 
 @cache
 def _suspicious() -> re.Pattern[str]:
-    """Match what UTF-8's first and second byte look like in another encoding."""
+    """Return a pattern of the first two bytes of a UTF-8 character, read in another encoding."""
     first, second = (
         "".join(bytes(block).decode(name, "ignore") for name in _MISTAKEN.split())
         for block in (range(0xC2, 0xF5), range(0x80, 0xC0))
@@ -117,7 +114,7 @@ _EMOJI = (
     "\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 )
 _IDEOGRAPHS = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-# Controls, format characters and fillers without a shape, noncharacters.
+# Controls, format characters, invisible fillers, noncharacters.
 _SHAPELESS = (
     "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb"
@@ -132,14 +129,14 @@ _INVISIBLE = (
     f"|(?<![\ufe0f{_JOINED}{_EMOJI}])\u200d|(?<=[\ufe0f{_EMOJI}])\u200d(?![{_EMOJI}])"
 )
 _BRAILLE_BLANK = "\u2800"
-# Letters of the mathematical alphabets, and those of them that Unicode had before.
+# Letters of the mathematical alphabets, with those that Unicode has in other blocks.
 _STYLED = (
     "[\U0001d400-\U0001d7ff\u2102\u210a-\u210e\u2110-\u2112\u2115\u2119-\u211d\u2124\u2128\u212c"
     "\u212d\u212f-\u2131\u2133\u2134]"
 )
 # Points, accents and vowel signs together: no living script puts more on one letter.
 _MOST_MARKS = 4
-# Where there may be more: no mark is a letter, a digit or ASCII.
+# Finds runs that may hold more marks: a mark is no letter, no digit and not ASCII.
 _MARKS = rf"[^\w\s\x00-\x7f]{{{_MOST_MARKS + 1},}}"
 
 
@@ -160,7 +157,7 @@ def _once(text: str) -> str:
 
 
 def _unstacked(text: str) -> str:
-    """Keep the first marks on each character; a joiner between them begins no new character."""
+    """Keep the first marks on each character; a joiner between marks begins no new character."""
     kept: list[str] = []
     marks = 0
     for char in text:
@@ -175,7 +172,7 @@ def _unstacked(text: str) -> str:
 
 
 def _whole(text: str) -> str:
-    """Make characters of surrogate pairs, and drop halves."""
+    """Replace surrogate pairs by their characters, and remove single surrogates."""
     if text.isascii() or not _pattern("[\ud800-\udfff]").search(text):
         return text
     pairs = _pattern("[\ud800-\udbff][\udc00-\udfff]")
@@ -196,7 +193,7 @@ _LONGEST_ENTITY = 40
 
 
 def _decoded(text: str) -> str:
-    """Decode entities that end in a semicolon, until none is left, reading the text once."""
+    """Decode entities that end in a semicolon until none is left, in one pass over the text."""
     if "&" not in text or ";" not in text:
         return text
     done: list[str] = []
@@ -210,7 +207,7 @@ def _decoded(text: str) -> str:
 
 
 def _semicolon(text: str) -> str:
-    """Add a semicolon to a text; the entity that it ends becomes what it means."""
+    """Add a semicolon to a text, and decode the entity that it ends."""
     from html import unescape
     from html.entities import html5
 
@@ -225,7 +222,7 @@ def _semicolon(text: str) -> str:
 
 
 def _untied(text: str) -> str:
-    """Part words that LaTeX's tie joins: `Android~Apps`, `modeling~(MLM)`, but not an address."""
+    """Replace LaTeX's tie by a space, as in `Android~Apps` and `modeling~(MLM)`, not in a URL."""
     if "~" not in text:
         return text
     tie = _pattern(r"(?<=[A-Za-z]{4})~(?=[A-Za-z]{4})|(?<=[a-z]{3})~(?=\()|(?<=[a-z]\.)~(?=\w)")
@@ -233,7 +230,7 @@ def _untied(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Write TeX's quotation marks as such: ``so called'' is “so called”."""
+    """Replace TeX's quotation marks: ``so called'' becomes “so called”."""
     return _pattern(r"``([^`\"]*?)(?:''|\")").sub(r"“\1”", text) if "``" in text else text
 
 
@@ -242,7 +239,7 @@ def _quoted(text: str) -> str:
 _STOP = r"[.!?…。！？][\"'”’»)\]]* (?=\S)"
 _LONGEST_WORD = 30
 _OPENING = "([{“‘«\"'"
-# Never at the end of a sentence, and at its end only before a word that can begin one.
+# `_NEVER` never ends a sentence; `_SELDOM` ends one only before a word that can begin one.
 _NEVER = """
     e.g i.e cf vs viz resp approx w.r.t a.k.a fig figs eq eqs eqn sec secs sect ref refs tab thm lem
     prop def alg app ch chap vol pp dr prof mr mrs ms st mt ph.d
@@ -268,7 +265,7 @@ def _words(words: str) -> frozenset[str]:
 
 
 def _ends(before: str, stop: str, after: str) -> bool:
-    """Tell whether a full stop ends a sentence, by the word before it and the one after."""
+    """Tell whether a full stop ends a sentence, by the words before and after it."""
     following = after.lstrip(_OPENING)
     if following[:1].islower():
         return False

@@ -1,7 +1,7 @@
-"""What a template sees: a digest and its papers, tidied, defused, in an account's own terms.
+"""Prepare a digest and its papers for templates: tidied, defused, and fitted to an account.
 
-The names here are the variables of the templates, a contract with everybody who wrote
-one; docs/templates.md lists them.
+The field names are the variables of templates, and must not change: operators write templates with
+them. docs/templates.md lists them.
 """
 
 from __future__ import annotations
@@ -22,19 +22,18 @@ _MOST_NAMES = 8
 _LONGEST_TITLE = 60
 
 
+@dataclass(frozen=True, slots=True)
 class View:
-    """What is made to be seen by templates: plain values, all of them safe to be read."""
-
-    __slots__ = ()
+    """A class whose fields templates may read: they hold plain values."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaperView(View):
     """A paper as `{{ paper }}`.
 
-    `reference` is what leads to it: its link where this account links papers, else `arXiv:` and its
-    id. `authors` and `title` may have been shortened, `summary` is as many whole sentences of the
-    abstract as there is room for. Counts are numbers, for the `number` filter.
+    `reference` is its link where this account links papers, else `arXiv:` and its id. `authors` and
+    `title` may be shortened; `summary` holds as many complete sentences of the abstract as there is
+    room for. Counts are numbers, for the `number` filter.
     """
 
     rank: int
@@ -52,9 +51,10 @@ class PaperView(View):
 class DigestView(View):
     """A digest as `{{ digest }}`.
 
-    `title` always names the day; `days` says it in words. `total` papers are in it, `shown` of them
-    in this thread, `more` not. `counted` says when retweets and favorites were counted last, empty
-    where the digest does not. `url` is its page, empty where none is known or no links are wanted.
+    `title` always names the day; `days` has the day in words. The digest has `total` papers: this
+    thread has `shown` of them, and `more` are left out. `counted` says when retweets and favorites
+    were counted last, empty where the digest does not say. `url` is the digest's page, empty where
+    no page is known or the account has no links.
     """
 
     title: str
@@ -71,7 +71,7 @@ class DigestView(View):
 
 
 def digest_view(digest: Digest, account: Account, shown: int) -> DigestView:
-    """The view of a tidied digest of whose papers the first `shown` are published."""
+    """Return the view of a tidied digest whose first `shown` papers the account publishes."""
     moments = [paper.metrics.as_of for paper in digest.papers if paper.metrics.as_of]
     return DigestView(
         title=defuse(titled(digest), account.network),
@@ -89,7 +89,7 @@ def digest_view(digest: Digest, account: Account, shown: int) -> DigestView:
 
 
 def paper_view(paper: Paper, account: Account) -> PaperView:
-    """The view of a tidied paper with its full title and all authors, and no summary yet."""
+    """Return the view of a tidied paper with its full title, all authors and no summary."""
     return PaperView(
         rank=paper.rank,
         title=defuse(paper.title, account.network),
@@ -103,7 +103,10 @@ def paper_view(paper: Paper, account: Account) -> PaperView:
 
 
 def author_forms(paper: Paper, network: Network) -> tuple[str, ...]:
-    """How the authors may be written, longest first: all eight, the first "et al.", cut."""
+    """Return the ways to write the authors, longest first.
+
+    They are all names (up to eight), the first name with "et al.", and that name cut.
+    """
     names = paper.authors
     if not names:
         return ("",)
@@ -114,9 +117,9 @@ def author_forms(paper: Paper, network: Network) -> tuple[str, ...]:
 
 
 def hashtags(digest: Digest, account: Account) -> tuple[str, ...]:
-    """The account's own, else up to three of the digest's tags, in CamelCase, with their `#`.
+    """Return the account's hashtags, else up to three of the digest's tags, in CamelCase with `#`.
 
-    X, where a tag is no way to be found, gets none unless the account asks.
+    On X, where readers hardly search by tags, only an account's own hashtags are used.
     """
     if account.hashtags is not None:
         return tuple(f"#{tag}" for tag in account.hashtags)
@@ -127,9 +130,10 @@ def hashtags(digest: Digest, account: Account) -> tuple[str, ...]:
 
 
 def titled(digest: Digest) -> str:
-    """The digest's title, with its days where it does not name them: no two digests share it.
+    """Return the digest's title, with its days added where it lacks them.
 
-    A long title is cut, so that it leaves room for the rest of a post.
+    So no two digests have the same title. A long title is cut, to leave room for the rest of a
+    post.
     """
     title = cut_at_word(digest.title, _LONGEST_TITLE)
     days = sorted({digest.day.isoformat(), digest.last_day.isoformat()})
@@ -137,7 +141,7 @@ def titled(digest: Digest) -> str:
 
 
 def in_words(first: date, last: date) -> str:
-    """`22 June 2021`, or `30 October to 1 November 2020`."""
+    """Return days in words: `22 June 2021`, or `30 October to 1 November 2020`."""
     if first == last:
         return f"{first.day} {first:%B} {first.year}"
     year = "" if first.year == last.year else f" {first.year}"
@@ -145,14 +149,13 @@ def in_words(first: date, last: date) -> str:
 
 
 def _moment(moment: datetime) -> str:
-    """`23 June 2021, 10:32 UTC`."""
     return f"{in_words(moment.date(), moment.date())}, {moment:%H:%M} UTC"
 
 
 def cut_at_word(text: str, longest: int) -> str:
-    """At most `longest` characters of `text`, the last of them an ellipsis where it was cut.
+    """Return at most `longest` characters of `text`; a cut text ends in an ellipsis.
 
-    Cut between words where one ends in the second half, else between grapheme clusters.
+    The cut is between words where a word ends in the second half, else between grapheme clusters.
     """
     if len(text) <= longest:
         return text

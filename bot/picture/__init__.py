@@ -1,5 +1,5 @@
-"""The picture of a digest: its papers as a ranked chart, and what it shows in words.
+"""Draw the picture of a digest: its papers as a ranked chart, with an alternative text.
 
-`draw` is the way in. `chart` lays it out, with `lines` for titles and `faces` for what the fonts
-hold; `svg` writes it down for resvg; `words` has the text over the chart and the alternative to it.
+Call `draw`. `chart` lays the picture out, with `lines` for line breaks and `faces` for the fonts;
+`svg` writes the document for resvg; `words` has the texts of the picture and the alternative text.
 """

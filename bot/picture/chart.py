@@ -1,8 +1,8 @@
-"""Where everything of the picture stands: its heading, a row a paper, a line below. Pure.
+"""Lay out the picture: a heading, a row for each paper, a line below.
 
-It is as wide as timelines show pictures, and as tall as its rows ask for: from 16:9, which is shown
-whole everywhere, to 3:4, beyond which X crops. In between it takes the largest type that fits, for
-on a phone all of it is seen at a third of its size.
+The picture is as wide as timelines show pictures, and as tall as its rows need: from 16:9, which
+every app shows completely, to 3:4, beyond which X crops. The titles take the largest type that
+fits, since a phone shows the picture at a third of its size.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ LEAST_HEIGHT, MOST_HEIGHT = 675, 1600
 SMALLEST = 28
 
 _LEFT, _RIGHT = 56, WIDTH - 56
-_TEXT = 124  # where titles and bars begin, ranks standing before them
-_TOP, _BOTTOM = 200, 88  # what the heading and the last line take
+_TEXT = 124  # where titles and bars begin, to the right of the ranks
+_TOP, _BOTTOM = 200, 88  # the heights of the heading and the last line
 _GAP = 36
 _ROUND, _SEAM, _LEAST_BAR = 3, 3, 3
 _HEADINGS = (60, 52, 44)
-_READABLE = 32  # no title is worth a type smaller than this
+_READABLE = 32  # below this type size a cut title is better than a complete one
 _RETWEETS = (Sign.RETWEETS, Ink.RETWEETS)
 _LIKES = (Sign.LIKES, Ink.LIKES)
 
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """How large titles are, how many lines they may take, and whether authors are named."""
+    """The size of titles, the most lines they may take, and whether authors are shown."""
 
     size: int
     lines: int
@@ -44,12 +44,12 @@ class Type:
 
     @property
     def step(self) -> float:
-        """How far the lines of a title are apart."""
+        """Return the distance between the lines of a title."""
         return self.size * 1.26
 
     @property
     def small(self) -> float:
-        """The size of authors and numbers."""
+        """Return the type size of authors and numbers."""
         return max(SMALLEST, self.size * 0.8)
 
 
@@ -63,7 +63,7 @@ TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A paper's row: its title in lines, who wrote it, and how tall that is with its bar."""
+    """A paper's row: its title in lines, its authors, and its height with the bar."""
 
     paper: Paper
     title: Sequence[str]
@@ -73,7 +73,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What all rows share: where the numbers begin, where bars end, how long they are a count."""
+    """What all rows share: where numbers begin, where bars end, and the pixels for each count."""
 
     retweets: float
     likes: float
@@ -82,7 +82,7 @@ class Columns:
 
 
 def chart(digest: Digest, papers: Sequence[Paper]) -> tuple[Sequence[Shape], int]:
-    """Return the shapes of the picture of `papers`, which are of `digest`, and its height."""
+    """Return the shapes of the picture of `papers` of a digest, and its height."""
     kind, rows = typeset(papers)
     tall = _height(rows)
     height = max(LEAST_HEIGHT, round(tall))
@@ -97,15 +97,15 @@ def chart(digest: Digest, papers: Sequence[Paper]) -> tuple[Sequence[Shape], int
 
 
 def typeset(papers: Sequence[Paper]) -> tuple[Type, Sequence[Row]]:
-    """Set the papers in the largest type that keeps the height; the smallest always does.
+    """Set the papers in the largest type that fits the height; the smallest type always fits.
 
-    A step or two smaller is taken where that spares every title from being cut.
+    A smaller type is used where it keeps every title from being cut and is still readable.
     """
-    every = ((kind, [_set(paper, kind) for paper in papers]) for kind in TYPES)
-    fitting = (each for each in every if _height(each[1]) <= MOST_HEIGHT)
+    layouts = ((kind, [_set(paper, kind) for paper in papers]) for kind in TYPES)
+    fitting = (layout for layout in layouts if _height(layout[1]) <= MOST_HEIGHT)
     largest = next(fitting)
-    readable = takewhile(lambda each: each[0].size >= _READABLE, chain([largest], fitting))
-    return next((each for each in readable if not _is_cut(each[1])), largest)
+    readable = takewhile(lambda layout: layout[0].size >= _READABLE, chain([largest], fitting))
+    return next((layout for layout in readable if not _is_cut(layout[1])), largest)
 
 
 def _height(rows: Sequence[Row]) -> float:
@@ -125,7 +125,7 @@ def _set(paper: Paper, kind: Type) -> Row:
 
 
 def _authors(paper: Paper, kind: Type, room: float) -> str:
-    """Return who wrote it, in one line: all of them where there is room, else the first."""
+    """Return the authors in one line: all of them where there is room, else the first."""
     measure = partial(width, size=kind.small)
     names = ", ".join(paper.authors)
     if len(paper.authors) > 1 and measure(names) > room:
@@ -162,7 +162,7 @@ def _row(row: Row, kind: Type, columns: Columns, y: float) -> Iterator[Shape]:
 
 
 def _bars(retweets: int, likes: int, columns: Columns, y: float, size: float) -> Iterator[Shape]:
-    """Retweets and likes end to end, on the ground of the longest; what is there is seen."""
+    """Yield the bars of retweets and likes, side by side; a count above 0 is always visible."""
     top, height = y - 0.66 * size, 0.6 * size
     yield Bar(_TEXT, top, columns.bars - _TEXT, height, Ink.RULE, _ROUND)
     x: float = _TEXT

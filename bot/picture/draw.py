@@ -1,4 +1,4 @@
-"""Drawing the picture of a digest: the same bytes for the same digest, on every machine."""
+"""Draw the picture of a digest. The same digest gives the same bytes on every machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.picture.svg import svg
 from bot.picture.words import alt
 
 MOST = 10
-"""The papers in a picture, at most: titles of more could not be read on a phone."""
+"""The most papers in a picture: more titles could not be read on a phone."""
 
 _LETTERS = ("L", "M", "N")
 _SHOWN = 5
@@ -22,7 +22,7 @@ _PANIC = "pyo3_runtime"
 
 @dataclass(frozen=True, slots=True)
 class DrawnPicture:
-    """A PNG and what it shows in words. Sizes are in pixels."""
+    """A PNG and its alternative text. Sizes are in pixels."""
 
     data: bytes = field(repr=False)
     alt: str
@@ -32,32 +32,32 @@ class DrawnPicture:
 
 
 def draw(digest: Digest, top: int = MOST) -> DrawnPicture:
-    """Draw the first `top` papers of a tidied digest (0 for all, ten at most), by their rank.
+    """Draw the first `top` papers of a tidied digest by their rank (0 for all, ten at most).
 
-    The digest is the account's own selection. Text never keeps a picture from being drawn: a sign
-    that no font holds, such as an emoji, is left out, a title that would lose a letter gives way to
-    the arXiv id, and names that would are left out. `undrawable` tells what was lost so.
+    The digest holds the account's own selection. No text stops the drawing: a sign that no font
+    holds, such as an emoji, is left out; a title that would lose a letter is replaced by the arXiv
+    id; if a name would lose a letter, the authors are left out. `undrawable` returns what was lost.
 
     Raises CannotDraw where there is no paper, or the library or a font is missing.
     """
     papers = _shown(digest, top)
     if not papers:
-        raise CannotDraw(f"{digest.slug}: there is no paper to draw")
+        raise CannotDraw(f"{digest.slug}: the digest has no paper to draw")
     fonts = files()
     title, lost = split(digest.title)
-    named = replace(digest, title="" if _are_letters(lost) else title)
-    shapes, height = chart(named, [*map(_drawable, papers)])
+    drawable = replace(digest, title="" if _are_letters(lost) else title)
+    shapes, height = chart(drawable, [*map(_drawable, papers)])
     data = _png(svg(shapes, WIDTH, height), fonts)
     return DrawnPicture(data, describe(digest, top), WIDTH, height)
 
 
 def describe(digest: Digest, top: int = MOST) -> str:
-    """Return the alternative text of what `draw` makes of the same, without drawing it."""
+    """Return the alternative text of the picture that `draw` would make."""
     return alt(digest, _shown(digest, top))
 
 
 def undrawable(digest: Digest, top: int = MOST) -> tuple[str, ...]:
-    """Return the characters of what a picture shows that no font holds, each once."""
+    """Return the characters of a picture's texts that no font holds, each once."""
     papers = _shown(digest, top)
     texts = (digest.title, *(text for paper in papers for text in (paper.title, *paper.authors)))
     return tuple(dict.fromkeys(char for text in texts for char in split(text)[1]))
@@ -71,8 +71,9 @@ def check(digest: Digest, top: int = MOST) -> None:
         named = ", ".join(map(_named, lost[:_SHOWN]))
         more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
         raise CannotDraw(
-            f"{digest.slug}: no font of the picture holds {named}{more}",
-            "The picture goes without; to draw them, add a font to bot/picture/fonts.",
+            f"{digest.slug}: no font of the picture has {named}{more}",
+            "The picture leaves these characters out; to draw them, add a font to "
+            "bot/picture/fonts.",
         )
 
 
@@ -83,11 +84,11 @@ def _shown(digest: Digest, top: int) -> Sequence[Paper]:
 def _drawable(paper: Paper) -> Paper:
     title, lost = split(paper.title)
     authors = [split(name) for name in paper.authors]
-    whole = not any(_are_letters(missing) for _, missing in authors)
+    complete = not any(_are_letters(missing) for _, missing in authors)
     return replace(
         paper,
         title=f"arXiv:{paper.arxiv_id}" if _are_letters(lost) or not title else title,
-        authors=tuple(name for name, _ in authors if name) if whole else (),
+        authors=tuple(name for name, _ in authors if name) if complete else (),
     )
 
 
@@ -99,13 +100,15 @@ def _png(document: str, fonts: Sequence[str]) -> bytes:
     try:
         import resvg_py
     except ImportError as error:
-        raise CannotDraw("resvg-py is not installed", "pip install resvg-py") from error
+        raise CannotDraw(
+            "resvg-py is not installed", "Install it with pip install resvg-py."
+        ) from error
     try:
         return resvg_py.svg_to_bytes(
             svg_string=document, skip_system_fonts=True, font_files=list(fonts), font_family=FAMILY
         )
     except BaseException as error:
-        # A panic in its Rust is no Exception, and would end more than a picture.
+        # A panic in resvg's Rust code is a BaseException, and would end the program.
         if isinstance(error, Exception) or type(error).__module__ == _PANIC:
             raise CannotDraw("resvg-py cannot draw this picture", "Please report it.") from error
         raise

@@ -1,9 +1,9 @@
-"""The fonts of the picture: which of them sets which character, and how wide a text is.
+"""Choose the font for each character of the picture, and measure how wide a text is.
 
-Their files lie in `fonts/` and are part of the package, so that a digest is drawn the same on every
-machine. Which font sets what is decided here and not by resvg, whose own search for a glyph gives
-up on some mixtures of scripts. Of a file is read which glyph a character has (cmap, format 12) and
-how far it moves on (hmtx): https://learn.microsoft.com/typography/opentype/spec.
+The font files are in `fonts/`, as part of the package, so that a digest is drawn the same on every
+machine. This module chooses the fonts and not resvg, whose own search for a glyph fails for some
+mixtures of scripts. It reads two tables of a file, the glyph of each character (cmap, format 12)
+and the advance width of each glyph (hmtx): https://learn.microsoft.com/typography/opentype/spec.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from bot.errors import BotError
 
 FONTS = Path(__file__).resolve().parent / "fonts"
 REGULAR, BOLD = 500, 700
-_MEND = "Install the package anew."
-_GROUPED = 12  # the format of a cmap that may hold any character
+_FIX = "Install the package again."
+_GROUPED = 12  # the cmap format that can hold any character
 _JOINERS = "\u200c\u200d"
 _FROM_RIGHT = ("R", "AL", "AN")
-_BEGIN, _END = "\u202b", "\u202c"  # of a stretch that runs from right to left
+_BEGIN, _END = "\u202b", "\u202c"  # around a text that runs from right to left
 
 
 class CannotDraw(BotError):
@@ -33,7 +33,7 @@ class CannotDraw(BotError):
 
 @dataclass(frozen=True, slots=True)
 class Font:
-    """A file of `fonts/`, and what it is called in a document."""
+    """A file of `fonts/`, and its name in an SVG document."""
 
     file: str
     family: str
@@ -50,7 +50,7 @@ FAMILY = _MEDIUM.family
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A stretch of a line that one font sets."""
+    """A part of a line in one font."""
 
     text: str
     font: Font
@@ -61,24 +61,24 @@ def files(folder: Path = FONTS) -> tuple[str, ...]:
     paths = [folder / font.file for font in _ALL]
     for path in paths:
         if not path.is_file():
-            raise CannotDraw(f"{path}: this font is missing", _MEND)
+            raise CannotDraw(f"{path}: this font is missing", _FIX)
     return tuple(map(str, paths))
 
 
 def width(text: str, size: float, weight: int = REGULAR) -> float:
-    """Return how wide a text is at a size, in pixels; what no font holds counts for nothing.
+    """Return how wide a text is at a size, in pixels; a character that no font holds counts 0.
 
-    It is drawn a little narrower where letters are kerned or joined.
+    Where letters are kerned or joined, the drawn text is a little narrower.
     """
     fonts = _order(text, weight)
     return size * sum(_advance(char, fonts) for char in text)
 
 
 def split(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return what of a text can be drawn, on one line, and the characters that cannot, each once.
+    """Return the text that can be drawn, on one line, and the other characters, each once.
 
-    A character is what a reader takes for one: a letter and its accents stand or fall together,
-    since one font must hold them all. What only directs its neighbours is dropped.
+    A character is a grapheme cluster: a letter and its accents are kept or lost together, since one
+    font must hold them all. Invisible characters that only set a direction are removed.
     """
     fonts = _order(text, REGULAR)
     kept: list[str] = []
@@ -89,9 +89,9 @@ def split(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def runs(line: str, weight: int = REGULAR) -> Sequence[Run]:
-    """Return a line of what `split` has kept as the stretches that one font sets each, in order.
+    """Return a line that `split` returned as runs, each in one font, in order.
 
-    A line with letters that run from right to left is one stretch.
+    A line with letters that run from right to left is one run.
     """
     fonts = _order(line, weight)
     by_font = groupby(_clusters(line), lambda cluster: _font_of(cluster, fonts) or fonts[0])
@@ -102,7 +102,7 @@ def runs(line: str, weight: int = REGULAR) -> Sequence[Run]:
 
 
 def _order(text: str, weight: int) -> Sequence[Font]:
-    """Return the fonts that may set a text, the preferred first."""
+    """Return the fonts that may draw a text, the preferred one first."""
     if any(unicodedata.bidirectional(char) in _FROM_RIGHT for char in text):
         return (_SIGNS,)
     return (_BOLD, *_ALL) if weight == BOLD else _ALL
@@ -122,7 +122,7 @@ def _clusters(text: str) -> Sequence[str]:
 
 
 def _is_seen(char: str) -> bool:
-    """Tell whether a character has a glyph, or decides how its neighbours are joined."""
+    """Tell whether a character is visible, or joins its neighbours."""
     directs = unicodedata.category(char) == "Cf" or "\ufe00" <= char <= "\ufe0f"
     return char in _JOINERS or not directs
 
@@ -140,14 +140,14 @@ def _advance(char: str, fonts: Sequence[Font]) -> float:
 
 @cache
 def advances(path: Path) -> Mapping[int, float]:
-    """Return how far each character of a font moves on, in parts of the type's size.
+    """Return the advance width of each character of a font, as a fraction of the type size.
 
-    Raises CannotDraw for what is no font as the package has them.
+    Raises CannotDraw for a file that is not a font like the package's.
     """
     try:
         return dict(_advances(path.read_bytes()))
     except (OSError, LookupError, ValueError, ArithmeticError, struct.error) as error:
-        raise CannotDraw(f"{path}: this font cannot be read", _MEND) from error
+        raise CannotDraw(f"{path}: this font cannot be read", _FIX) from error
 
 
 def _advances(data: bytes) -> Iterator[tuple[int, float]]:
@@ -162,7 +162,7 @@ def _advances(data: bytes) -> Iterator[tuple[int, float]]:
 
 
 def _glyphs(data: bytes, table: int) -> Iterator[tuple[int, int]]:
-    (offset,) = struct.unpack_from(">L", data, table + 8)  # of the only map there is
+    (offset,) = struct.unpack_from(">L", data, table + 8)  # the package's fonts have one map only
     start = table + offset
     form, _, _, _, groups = struct.unpack_from(">HHLLL", data, start)
     if form != _GROUPED:

@@ -1,10 +1,10 @@
-"""Breaking a title into lines, and shortening it to so many of them. Pure.
+"""Break a title into lines, and shorten it to a number of lines.
 
 Lines break at spaces and between East Asian characters; a word that is wider than a line breaks
-between what a reader takes for characters.
+between grapheme clusters.
 """
 
-# The punctuation marks stand here for themselves.
+# The fullwidth punctuation marks are meant.
 # ruff: noqa: RUF001
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from typing import TypeAlias
 from bot.formatter.views import cut_at_word
 
 Measure: TypeAlias = Callable[[str], float]
-"""How wide a text is, in pixels."""
+"""Returns how wide a text is, in pixels."""
 
 _EAST = r"\u2e80-\u9fff\uac00-\ud7ff\uf900-\ufaff\uff01-\uff60\uffe0-\uffe6\U00020000-\U0003ffff"
 _OPENING = "（「『【〔〈《［｛"
-# Never at the beginning of a line: closing marks, small kana, what repeats or lengthens.
+# Never at the beginning of a line: closing marks, small kana, marks that repeat or lengthen.
 _CLOSING = "、。，．・：；？！）」』】〕〉》］｝ー々…ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ゛゜"
-_LONGEST = 300  # more than any lines here hold: text is untrusted, and measuring it takes time
+_LONGEST = 300  # more than the lines of any title hold: untrusted text must not take long
 _PIECE = rf"[{_OPENING}]*(?:[{_EAST}]|[^ {_EAST}]+)?[{_CLOSING}]*\p{{M}}* *"
 
 
 def fitted(text: str, room: float, most: int, measure: Measure) -> Sequence[str]:
     """Return a text as `most` lines or fewer, none wider than `room` pixels.
 
-    What does not fit is cut at a word, with an ellipsis.
+    A text that does not fit is cut at a word, with an ellipsis.
     """
     text = cut_at_word(" ".join(text.split()), _LONGEST)
     lines = broken(text, room, measure)
@@ -43,7 +43,7 @@ def fitted(text: str, room: float, most: int, measure: Measure) -> Sequence[str]
 
 
 def broken(text: str, room: float, measure: Measure) -> Sequence[str]:
-    """Return the lines of a text, as many as it takes; one that is empty where there is no text."""
+    """Return all lines of a text; an empty text has one empty line."""
     lines = [""]
     for piece in _pieces(text, room, measure):
         if lines[-1] and measure((lines[-1] + piece).rstrip()) > room:
@@ -54,7 +54,7 @@ def broken(text: str, room: float, measure: Measure) -> Sequence[str]:
 
 
 def _pieces(text: str, room: float, measure: Measure) -> Iterator[str]:
-    """Give what a line is made of, each with the space behind it."""
+    """Yield the unbreakable pieces of a text, each with the space after it."""
     import regex
 
     for piece in filter(None, regex.findall(_PIECE, text)):

@@ -1,6 +1,6 @@
-"""The picture as SVG, for resvg: words, bars and signs at places, in colours. Pure.
+"""Write the picture as an SVG document for resvg: words, bars and signs.
 
-Everything is written with one decimal at most, so that the same picture is the same text.
+Numbers have one decimal at most, so that the same picture always gives the same document.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _SQUARE = 24
 
 
 class Ink(StrEnum):
-    """The colours. All are read on `PAPER` at a contrast of 4.5 or more.
+    """The colours. Each text colour has a contrast of 4.5 or more on `PAPER`.
 
-    Blue and orange are told apart by colour-blind readers, and by their lightness alone.
+    Colour-blind readers can tell blue from orange; their lightness differs too.
     """
 
     PAPER = "#f7f8fa"
@@ -31,7 +31,7 @@ class Ink(StrEnum):
 
 
 class Sign(StrEnum):
-    """Small drawings that stand before a number, in a square of 24 by 24."""
+    """Small drawings before a number, in a square of 24 by 24."""
 
     RETWEETS = (
         '<path d="M1.8 9.2 5.5 5.5l3.7 3.7M5.5 6v9.5a3 3 0 0 0 3 3H13M22.2 14.8l-3.7 3.7-3.7-3.7'
@@ -46,7 +46,7 @@ class Sign(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A line of text: its baseline begins at `x`, `y`, or ends there where it is `right`."""
+    """A line of text: its baseline begins at `x`, `y`, or ends there if `right` is true."""
 
     text: str
     x: float
@@ -59,7 +59,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A filled rectangle; its corners are round by `radius`."""
+    """A filled rectangle whose corners have the radius `radius`."""
 
     x: float
     y: float
@@ -71,7 +71,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A sign in a square of `size`, its upper left corner at `x`, `y`."""
+    """A sign in a square of side `size` with its upper left corner at `x`, `y`."""
 
     sign: Sign
     x: float
@@ -84,10 +84,10 @@ Shape: TypeAlias = Words | Bar | Mark
 
 
 def svg(shapes: Iterable[Shape], width: int, height: int) -> str:
-    """Return the document of shapes, drawn in their order."""
+    """Return the SVG document of shapes, drawn in their order."""
     size = f'width="{width}" height="{height}"'
-    whole = Bar(0, 0, width, height, Ink.PAPER)
-    drawn = "".join(map(_shape, (whole, *shapes)))
+    background = Bar(0, 0, width, height, Ink.PAPER)
+    drawn = "".join(map(_shape, (background, *shapes)))
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{drawn}</svg>'
 
 
@@ -102,7 +102,7 @@ def _shape(shape: Shape) -> str:
 
 
 def _words(words: Words) -> str:
-    """Write a line, each font's stretch where the last one ends; kerning would put them apart."""
+    """Write a line, each run where the run before ends; without kerning, which would move them."""
     parts = runs(words.text, words.weight)
     rest = "" if len(parts) == 1 else ' xml:space="preserve" style="font-kerning:none"'
     if words.right:

@@ -1,4 +1,4 @@
-"""What the picture says: over its chart, and to those who do not see it. Pure."""
+"""Write the texts of the picture, and the alternative text for readers who do not see it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.formatter.views import cut_at_word, in_words, titled
 from bot.model import Digest, Network, Paper
 
 ALT_LIMIT = 1_000
-"""The smallest of the networks' limits, X's; Mastodon's is 1,500 and Bluesky's 2,000."""
+"""X's limit, the smallest; Mastodon's is 1,500 and Bluesky's 2,000."""
 
 _TITLE_LENGTHS = range(200, 20, -5)
 _LONGEST_NAME = 120
@@ -19,10 +19,11 @@ _BILLION = 1_000_000_000
 
 
 def alt(digest: Digest, papers: Sequence[Paper]) -> str:
-    """Return what the chart of `papers` shows, ranked and with its numbers.
+    """Return the alternative text of the chart of `papers`: titles by rank, with their counts.
 
-    It keeps every network's limit, and holds no mention, tag or link of any. Where it must be,
-    titles are shortened, the longest first; then papers are left out, from the last.
+    The text is within every network's limit, and no network finds a mention, tag or link in it.
+    Where it is too long, titles are shortened, the longest first; then the last papers are left
+    out.
     """
     drafts = (
         _alt(digest, papers, shown, longest)
@@ -33,7 +34,7 @@ def alt(digest: Digest, papers: Sequence[Paper]) -> str:
 
 
 def heading(digest: Digest) -> str:
-    """Return the digest's title without its days, which stand beside it in words."""
+    """Return the digest's title without its days, which the picture shows in words."""
     title = digest.title
     for day in (digest.day, digest.last_day):
         title = title.replace(day.isoformat(), " ")
@@ -41,7 +42,7 @@ def heading(digest: Digest) -> str:
 
 
 def subject(digest: Digest, shown: int) -> str:
-    """Return in a line what is shown: `The 10 arXiv papers shared most on Twitter, of 22`."""
+    """Return a line such as `The 10 arXiv papers shared most on Twitter, of 22`."""
     total = len(digest.papers)
     papers = "arXiv paper" if shown == 1 else f"{shown} arXiv papers"
     rest = f", of {total}" if shown < total else ""
@@ -49,19 +50,19 @@ def subject(digest: Digest, shown: int) -> str:
 
 
 def counted(papers: Sequence[Paper]) -> str:
-    """Return when the numbers are from, `counted 23 June 2021, 10:32 UTC`; empty if not known."""
+    """Return a line such as `counted 23 June 2021, 10:32 UTC`; empty if the time is not known."""
     moments = [paper.metrics.as_of for paper in papers if paper.metrics.as_of]
     return f"counted {_moment(max(moments))}" if moments else ""
 
 
 def counts(paper: Paper) -> tuple[int, int]:
-    """Return retweets and likes as they are drawn: what is beyond a billion is no count."""
+    """Return retweets and likes, each at most a billion."""
     metrics = paper.metrics
     return min(metrics.retweets, _BILLION), min(metrics.favorites, _BILLION)
 
 
 def number(count: int) -> str:
-    """Return a count with thousands separators, `1,234,567`."""
+    """Return a count with thousands separators, such as `1,234,567`."""
     return f"{count:,}" if count < _BILLION else f"{_BILLION - 1:,}+"
 
 
@@ -81,7 +82,7 @@ def _line(paper: Paper, longest: int) -> str:
 
 
 def _harmless(text: str) -> str:
-    """Defuse a text for every network; what one does may bring something to life on another."""
+    """Defuse a text for every network, until no network changes it any more."""
     before = ""
     while text != before:
         before = text
@@ -91,7 +92,7 @@ def _harmless(text: str) -> str:
 
 
 def _size(text: str) -> int:
-    """Return the greatest of the lengths that a network may see in a text."""
+    """Return the highest length that any network counts for a text."""
     return max(len(text.encode("utf-16-le", "surrogatepass")) // 2, twitter_length(text))
 
 

@@ -1,6 +1,6 @@
-"""The environment, `.env` and bot.toml to one `Settings`: typed, checked, no secret in sight.
+"""Read the environment, `.env` and bot.toml into one `Settings`: typed, checked, secrets hidden.
 
-Nothing here reads `os.environ`; the command line hands it in.
+No code here reads `os.environ`; the command line passes it in.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = [
     "table",
 ]
 
-_MEND = "Set what is allowed; a variable that is left empty means its default."
+_FIX = "Correct the value, or leave it empty for the default."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,15 @@ class Settings:
     """All settings, checked.
 
     `digests` is a path, an address or `github:...`, None for the samples. `http_timeout` and
-    `retry_wait` are in seconds. `bind` is the IP address that `port` listens on. `timezone` is that
-    of every schedule. `digest_url` has `{slug}` in it. `accounts` are those whose secrets are all
-    set, with their `credentials` by name; `incomplete` gives the missing variables of the others by
-    name. `drafts` are the incomplete accounts of bot.toml: a dry run shows them, nothing is sent to
-    them. `defaults` are each network's account as the general settings make it. `config` is the
-    bot.toml that was read. `wiped_by` names the platform whose deploys wipe the ledger, empty where
-    none is recognised or it lies elsewhere. `warnings` are for people, a line each.
-    `redact` takes every secret that was found out of text, and sessions that are opened later.
+    `retry_wait` are in seconds. `bind` is the IP address that `port` listens on. `timezone` is the
+    zone of every schedule. `digest_url` has `{slug}` in it. `accounts` are the accounts whose
+    secrets are all set, with their `credentials` by name; `incomplete` has the missing variables of
+    the others by name. `drafts` are the incomplete accounts of bot.toml: a dry run shows them, and
+    no post is sent to them. `defaults` has one account for each network, made from the general
+    settings. `config` is the bot.toml that was read. `wiped_by` names the platform whose deploys
+    wipe the ledger, empty if no platform is recognised or the ledger is elsewhere. `warnings` are
+    for people, one line each. `redact` removes every secret from a text, also those of sessions
+    that are opened later.
     """
 
     digests: str | None
@@ -98,12 +99,12 @@ class Settings:
 def load(environ: Mapping[str, str], folder: Path, redact: Redact | None = None) -> Settings:
     """Read the settings from `environ`, and from `.env` and bot.toml in `folder`.
 
-    `redact` is told each secret, and becomes that of the settings. Raises SettingsError with all
-    that is wrong, a line each; no secret is in it.
+    `redact` gets each secret, and becomes `Settings.redact`. Raises SettingsError with one line for
+    each mistake; no line has a secret.
     """
     sources = Sources(environ, folder, redact)
     sources.check_network(environ)
-    del environ  # a report that prints the locals of this frame must not print it
+    del environ  # a traceback with the locals of this frame must not show it
     for option in options.TABLE:
         sources.get(option)
     sources.check_keys()
@@ -113,7 +114,7 @@ def load(environ: Mapping[str, str], folder: Path, redact: Redact | None = None)
     check(sources, (*single, *listed))
     sources.check_names(claimed)
     if sources.problems:
-        raise SettingsError("\n".join(sources.problems), _MEND)
+        raise SettingsError("\n".join(sources.problems), _FIX)
     return _gather(sources, single, listed, folder)
 
 
@@ -136,7 +137,7 @@ def _gather(
         settle=sources.get(options.SETTLE),
         pause=sources.get(options.PAUSE),
         repeat_days=sources.get(options.REPEAT_DAYS),
-        twitter_reads=sources.get(options.TWITTER_READ_BACK) is options.OnOff.ON,
+        twitter_reads=sources.get(options.TWITTER_READ_BACK),
         skip=sources.get(options.SKIP),
         digest_url=sources.get(options.DIGEST_URL),
         github_token=sources.get(options.GITHUB_TOKEN),
@@ -145,7 +146,7 @@ def _gather(
         log_format=sources.get(options.LOG_FORMAT),
         heartbeat_url=sources.get(options.HEARTBEAT_URL),
         port=sources.get(options.PORT),
-        # whoever sets PORT for a process wants it reached; .env is of a person's own machine
+        # a platform sets PORT in the environment, to reach it; .env is on a person's own machine
         bind=sources.get(options.BIND)
         or ("0.0.0.0" if sources.is_in_environment("PORT") else "127.0.0.1"),  # noqa: S104
         accounts=tuple(entry.account for entry in entries if entry.credentials),
@@ -163,11 +164,11 @@ def _gather(
 def offered(
     settings: Settings, networks: Collection[Network], names: Collection[str]
 ) -> tuple[Account, ...]:
-    """Choose the accounts whose threads a dry run shows; empty `networks` or `names` mean any.
+    """Return the accounts whose threads a dry run shows; empty `networks` or `names` mean all.
 
-    These are the configured accounts, drafts too, or without any each network's default account.
-    A network asked for that has no account is shown by its default account. Raises SettingsError
-    for a name that is not known, and where no account is on the networks asked for.
+    These are the configured accounts with the drafts, or, if there are none, each network's default
+    account. A network in `networks` without an account is shown by its default account. Raises
+    SettingsError for an unknown name, and if no account is on the given networks.
     """
     pool = settings.accounts + settings.drafts or settings.defaults
     present = {account.network for account in pool}
@@ -180,7 +181,9 @@ def offered(
     known = {account.name: account for account in pool}
     unknown = ", ".join(shown(name) for name in names if name not in known)
     if unknown:
-        raise SettingsError(f"no account has the name {unknown}", f"Known: {', '.join(known)}.")
+        raise SettingsError(
+            f"no account has the name {unknown}", f"Known accounts: {', '.join(known)}."
+        )
     chosen = tuple(
         account
         for account in pool
@@ -189,6 +192,6 @@ def offered(
     if not chosen:
         where = ", ".join(f"{name} is on {known[name].network}" for name in names)
         raise SettingsError(
-            f"no such account on {', '.join(networks)}: {where}", "Leave one of the two out."
+            f"{where}, not on {' or '.join(networks)}", "Leave out the account or the network."
         )
     return chosen

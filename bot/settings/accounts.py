@@ -1,4 +1,4 @@
-"""Our accounts: from the variables of each network, and from `[[accounts]]` in bot.toml."""
+"""Read the accounts: from each network's variables, and from `[[accounts]]` in bot.toml."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ from bot.settings.options import (
     TWITTER_LINKS,
     TWITTER_MONTHLY_BUDGET,
     TWITTER_STYLE,
-    OnOff,
     Option,
 )
 from bot.settings.secret import Secret
@@ -43,21 +42,20 @@ from bot.settings.sources import Sources, Table, did_you_mean, is_set
 
 T = TypeVar("T")
 
-# A variable's name has no lower case and no long run without an underscore; a token has either.
+# A variable's name has no lower case and no long part without an underscore; a token has either.
 _VARIABLE = re.compile(r"(?=.{1,100}$)[A-Z][A-Z0-9]{0,19}(?:_[A-Z0-9]{1,20})*")
 _NAME = Option(
     "",
     parsers.text(
-        "a to z, 0 to 9 and -, up to 40 of them",
-        parsers.matching(r"[a-z0-9-]{1,40}", "is not a name"),
+        "1 to 40 characters of a to z, 0 to 9 and -", parsers.matching(r"[a-z0-9-]{1,40}")
     ),
     "",
     "none",
-    "what it is called in options and reports",
+    "the account's name in options and reports",
     "name",
 )
 _NETWORK: Option[Network | None] = Option(
-    "", parsers.choice(Network), None, "none", "where it is", "network"
+    "", parsers.choice(Network), None, "none", "the account's network", "network"
 )
 _KEYS = {
     network: {o.account: o for o in TABLE + TASTE if o.account and o.network in {None, network}}
@@ -72,15 +70,15 @@ _URLS: Mapping[Network, Option[str] | Option[str | None]] = {
     Network.MASTODON: MASTODON_API_BASE_URL,
     Network.BLUESKY: BLUESKY_SERVICE_URL,
 }
-# What an account cannot do without, and is no secret.
+# The setting that an account needs and that is not a secret.
 _PLAIN = {Network.MASTODON: MASTODON_API_BASE_URL, Network.BLUESKY: BLUESKY_HANDLE}
-# The secret that belongs to one account alone; a consumer key serves all accounts of an app.
+# The secret that belongs to one account only; a consumer key serves all accounts of an app.
 _OWN = {
     Network.TWITTER: "access_token",
     Network.MASTODON: "access_token",
     Network.BLUESKY: "app_password",
 }
-# What belongs to one account alone must be written together, or not at all.
+# Options that belong to one account only must be written together, or not at all.
 _TOGETHER = {
     Network.TWITTER: ("access_token", "access_token_secret"),
     Network.MASTODON: (),
@@ -90,9 +88,10 @@ _TOGETHER = {
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a poster needs to act as an account: `secrets` by role, such as `access_token`.
+    """What a poster needs to log in: `secrets` by role, such as `access_token`.
 
-    `base_url` has no slash at its end. `handle` is Bluesky's, without `@`; empty elsewhere.
+    `base_url` has no slash at its end. `handle` is the account's handle on Bluesky, without `@`,
+    and empty on other networks.
     """
 
     network: Network
@@ -103,10 +102,10 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class AccountEntry:
-    """An account as it was written, `variables` being those that it takes what it needs from.
+    """An account as it was written, and the `variables` that hold its credentials.
 
-    `credentials` is None where some of them are `missing`. `identity` is equal for two entries
-    that would act as one and the same account of a network.
+    `credentials` is None if some variables are `missing`. `identity` is equal for two entries that
+    are the same account of a network.
     """
 
     account: Account
@@ -119,7 +118,7 @@ class AccountEntry:
 def preferences(
     sources: Sources, network: Network, name: str, table: Table | None = None
 ) -> Account:
-    """Read the taste of an account: what its `table` does not say, the general settings do."""
+    """Read an account's options: from its `table`, else from the general settings."""
 
     def pick(option: Option[T]) -> T:
         return sources.get(option, table)
@@ -134,7 +133,7 @@ def preferences(
         language=pick(LANGUAGE),
         hashtags=pick(HASHTAGS),
         schedule=pick(SCHEDULE),
-        picture=pick(PICTURE) is OnOff.ON,
+        picture=pick(PICTURE),
     )
     if network is Network.TWITTER:
         return replace(
@@ -159,17 +158,19 @@ def of_file(sources: Sources) -> tuple[AccountEntry, ...]:
     """Read the accounts that bot.toml lists."""
     written = sources.top.values.get("accounts", [])
     if not (isinstance(written, list) and all(isinstance(values, dict) for values in written)):
-        sources.note(f"{sources.top.where}accounts: write a table [[accounts]] for each of them")
+        sources.note(
+            f"{sources.top.where}: accounts must be tables; write [[accounts]] for each account"
+        )
         return ()
     tables = [replace(sources.top, values=values) for values in written]
     return tuple(_listed(sources, tables))
 
 
 def of_variables(sources: Sources, claimed: AbstractSet[str]) -> tuple[AccountEntry, ...]:
-    """Read the account that each network's own variables make.
+    """Read the account that each network's own variables define.
 
-    Variables that accounts of bot.toml take (`claimed`) do not make another one: with the secret
-    of its own taken there is none, and what several may share does not begin one.
+    Variables that accounts of bot.toml use (`claimed`) define no account here: a network has none
+    if its own secret is claimed, or if all the variables that are set are claimed.
     """
     return tuple(
         _entry(sources, preferences(sources, network, network.value))
@@ -185,33 +186,33 @@ def _needed(network: Network) -> tuple[str, ...]:
 
 
 def check(sources: Sources, entries: Sequence[AccountEntry]) -> None:
-    """Refuse accounts of one name, and those that would publish everything twice."""
+    """Note accounts with the same name, and accounts that would publish everything twice."""
     for one, other in combinations(entries, 2):
         first, second = one.account, other.account
         if first.name == second.name:
-            sources.note(f'{sources.top.where}two accounts have the name "{first.name}"')
+            sources.note(f'{sources.top.where}: two accounts have the name "{first.name}"')
         elif one.identity == other.identity:
             sources.note(
-                f'{sources.top.where}accounts "{first.name}" and "{second.name}" are one and the '
-                f"same on {first.network}, and would publish everything twice; give each its own "
-                "secrets"
+                f'{sources.top.where}: accounts "{first.name}" and "{second.name}" are the same '
+                f"account on {first.network}, and would publish everything twice; give each its "
+                "own secrets"
             )
 
 
 def one_account(account: Account, twin: str, who: str) -> SettingsError:
-    """Return what is wrong where two accounts are one, which its network calls `who`."""
+    """Return the error for two accounts that are the same account, named `who`, on a network."""
     return SettingsError(
-        f"accounts {twin} and {account.name} are one and the same on {account.network}: {who}, "
+        f"accounts {twin} and {account.name} are the same account on {account.network} ({who}), "
         "which would get everything twice",
-        "Take one of them out of bot.toml, or unset its variables.",
+        "Remove one of them from bot.toml, or unset its variables.",
     )
 
 
 def same_papers(accounts: Sequence[Account]) -> tuple[tuple[str, str], ...]:
-    """Name the pairs of X accounts that may publish the same papers, which X forbids.
+    """Return the pairs of X accounts that may publish the same papers, which X forbids.
 
-    Two accounts differ for certain only if both are limited to categories and share none. What
-    they exclude proves nothing: the rest of the papers is still the same.
+    Two accounts certainly differ only if both are limited to categories and share none. Their
+    `exclude` does not matter: they still share the papers that neither excludes.
     """
     return tuple(
         (one.name, other.name)
@@ -226,31 +227,39 @@ def same_papers(accounts: Sequence[Account]) -> tuple[tuple[str, str], ...]:
 
 def _listed(sources: Sources, tables: Sequence[Table]) -> Iterator[AccountEntry]:
     for number, table in enumerate(tables, 1):
-        head = replace(table, where=f"{table.where}account {number}: ")
+        head = replace(table, where=f"{table.where}, account {number}")
         for option in (_NAME, _NETWORK):
             if not is_set(table.values.get(option.account)):
-                sources.note(f"{head.where}{option.account} is missing")
+                sources.note(f"{head.where}: {option.account} is missing")
         name, network = sources.get(_NAME, head), sources.get(_NETWORK, head)
         if name and network:
-            named = replace(table, where=f'{table.where}account "{name}": ')
+            named = replace(table, where=f'{table.where}, account "{name}"')
             _check_table(sources, named, name, network)
             yield _entry(sources, preferences(sources, network, name, named), named)
 
 
 def _check_table(sources: Sources, table: Table, name: str, network: Network) -> None:
     if name in {*Network} - {network}:
-        sources.note(f"{table.where}the name is that of another network")
+        sources.note(f"{table.where}: the name is the name of another network; choose another name")
     together = [key for key in _TOGETHER[network] if is_set(table.values.get(key))]
     if len(together) == 1:
-        sources.note(f"{table.where}{' and '.join(_TOGETHER[network])} go together; write both")
+        sources.note(
+            f"{table.where}: {' and '.join(_TOGETHER[network])} belong together; write both or "
+            "neither"
+        )
     known = {*_KEYS[network], _NAME.account, _NETWORK.account}
     for key in table.values:
         elsewhere = [other for other in Network if key in _KEYS[other]]
         if elsewhere and key not in known:
-            sources.note(f"{table.where}{key} is for {elsewhere[0]}, and this one is on {network}")
+            sources.note(
+                f"{table.where}: {key} is an option of {elsewhere[0]}, but this account is on "
+                f"{network}"
+            )
         elif key not in known:
             meant = did_you_mean(key, known)
-            sources.note(f"{table.where}{sources.quote(key)} is not an option of an account{meant}")
+            sources.note(
+                f"{table.where}: {sources.quote(key)} is not an option of an account{meant}"
+            )
 
 
 def _entry(sources: Sources, account: Account, table: Table | None = None) -> AccountEntry:
@@ -276,25 +285,25 @@ def _entry(sources: Sources, account: Account, table: Table | None = None) -> Ac
 
 
 def _acts_as(network: Network, secret: Secret) -> Secret:
-    """What of a token tells the account: X begins one with the user's id, whatever the app."""
+    """Return the part of a token that identifies the account: X's tokens begin with its id."""
     is_user = network is Network.TWITTER and _names_user(secret)
     return Secret(secret.reveal().partition("-")[0]) if is_user else secret
 
 
 def malformed_token(account: Account, credentials: Credentials) -> SettingsError | None:
-    """Return what is wrong with an account's token, as far as its form tells; None for nothing."""
+    """Return the error for an account's token with the wrong form; None if the form is right."""
     if account.network is not Network.TWITTER or _names_user(credentials.secrets["access_token"]):
         return None
     return SettingsError(
-        f"{account.name}: the access token (not shown) is none of X's, as those begin with the "
-        "account's id and a dash",
-        "Set TWITTER_ACCESS_TOKEN, or the variable that stands in its place, to an OAuth 1.0a "
-        "access token; bot login twitter obtains it.",
+        f"{account.name}: the access token (not shown) does not begin with the account's id and a "
+        "dash, as X's tokens do",
+        "Set TWITTER_ACCESS_TOKEN, or the variable that bot.toml names instead, to an OAuth 1.0a "
+        "access token; bot login twitter obtains one.",
     )
 
 
 def _names_user(secret: Secret) -> bool:
-    """Tell whether a token begins with a user's id, as those of X do."""
+    """Tell whether a token begins with a user's id, as X's tokens do."""
     return re.match(r"[0-9]{1,20}-", secret.reveal()) is not None
 
 
@@ -311,7 +320,7 @@ def _variable(sources: Sources, role: str, standard: str, table: Table | None) -
     if isinstance(written, str) and _VARIABLE.fullmatch(written.strip()):
         return written.strip()
     sources.note(
-        f"{table.where}{role}: this is no variable's name (not shown, as it may be a secret); "
-        f"write the name, in capitals, of the variable that holds it, such as SCIENCE_{standard}"
+        f"{table.where}: {role} must be the name, in capitals, of the variable that holds the "
+        f"secret, such as SCIENCE_{standard} (the value is not shown, since it may be a secret)"
     )
     return standard

@@ -1,4 +1,4 @@
-"""The two files of settings: read as text, and parsed, with the line of what is wrong."""
+"""Read and parse the two files of settings, `.env` and bot.toml; errors name the line."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from bot.errors import SettingsError
 
-_LARGEST = 1_000_000  # a device, or a file named by mistake, must not fill the memory
+_LARGEST = 1_000_000  # bytes: a device, or a file named by mistake, must not fill the memory
 
 
 def read_file(path: Path) -> str | None:
-    """Read a file of settings, UTF-8; None where there is none, or a folder of that name.
+    """Return the text of a UTF-8 file of settings; None if it does not exist or is a folder.
 
-    Raises SettingsError for one that cannot be read.
+    Raises SettingsError for a file that cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -23,22 +23,22 @@ def read_file(path: Path) -> str | None:
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
     except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+        raise SettingsError(f"{path} cannot be read ({error.strerror})") from error
     if len(data) > _LARGEST:
-        raise SettingsError(f"{path}: is larger than a file of settings can be (1 MB)")
+        raise SettingsError(f"{path} is larger than 1 MB, the limit for a file of settings")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise SettingsError(f"{path}:{line}: is not UTF-8") from error
+        raise SettingsError(f"{path}:{line}: this line is not UTF-8") from error
 
 
 def parse_dotenv(text: str) -> tuple[dict[str, str], tuple[int, ...]]:
-    """Parse `.env`: the variables that are not empty, and the numbers of malformed lines.
+    """Parse `.env`: return the variables that are not empty, and the numbers of malformed lines.
 
-    Nothing is interpolated: a `$` is a `$`.
+    Values are not interpolated: a `$` is a plain character.
     """
-    # `dotenv_values` skips a malformed line with no more than a log record; its parser tells.
+    # `dotenv_values` only logs a malformed line; its parser reports the line.
     from dotenv.parser import parse_stream
 
     values, bad = {}, []
@@ -53,15 +53,16 @@ def parse_dotenv(text: str) -> tuple[dict[str, str], tuple[int, ...]]:
 
 
 def parse_toml(text: str, path: Path) -> Mapping[str, object]:
-    """Parse bot.toml; raises SettingsError with its path and line."""
+    """Parse bot.toml. Raises SettingsError with its path and line."""
     import tomllib
 
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         problem, _, place = str(error).partition(" (at ")
-        line = re.match(r"line (\d+)", place)  # else it says: end of document
+        line = re.match(r"line (\d+)", place)  # else the place is "end of document"
         where = line[1] if line else text.count("\n") + 1
         raise SettingsError(f"{path}:{where}: {problem}") from error
     except (RecursionError, ValueError) as error:
-        raise SettingsError(f"{path}: is nested too deeply, or has too long a number") from error
+        message = f"{path} is nested too deeply, or has a number that is too long"
+        raise SettingsError(message) from error

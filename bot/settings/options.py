@@ -1,6 +1,7 @@
-"""What can be set: one table of all settings, each with its variable, default, kind and meaning.
+"""Define all settings in one table: variable, default, kind and meaning of each.
 
-Parsing, error messages, the table in docs/settings.md and the search for typing errors read it.
+The parser, the error messages, the table in docs/settings.md and the suggestions for misspelt names
+use this table.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ T_co = TypeVar("T_co", covariant=True)
 class Option(Generic[T_co]):
     """One setting.
 
-    `name` is its variable, empty for what only an account in bot.toml can have. `written` is the
-    default as docs/settings.md shows it. `account` is its key in `[[accounts]]`, empty where it has
-    none.
+    `name` is its variable, empty for a setting that only an account in bot.toml can have. `written`
+    is the default as docs/settings.md shows it. `account` is its key in `[[accounts]]`, empty if it
+    has none.
     """
 
     name: str
@@ -39,40 +40,33 @@ class Option(Generic[T_co]):
 
     @property
     def key(self) -> str:
-        """Its key at the top of bot.toml; empty for what cannot stand there."""
+        """Return its key at the top of bot.toml; empty if it is not allowed there."""
         barred = self.kind.secret or self.name in {"BOT_CONFIG", "PORT"}
         return "" if barred else key_of(self.name)
 
     @property
     def network(self) -> Network | None:
-        """The network it is about, by the variable's prefix; None for every network."""
+        """Return the network that the variable's prefix names; None for every network."""
         prefix = self.name.partition("_")[0].lower()
         return next((network for network in Network if network == prefix), None)
 
 
-class OnOff(StrEnum):
-    """On or off."""
-
-    ON = "on"
-    OFF = "off"
-
-
 class CatchUp(StrEnum):
-    """What the worker does about digests it missed: only the latest, or all of them."""
+    """Which of the digests that it missed the worker publishes: only the latest, or all."""
 
     LATEST = "latest"
     ALL = "all"
 
 
 class LogFormat(StrEnum):
-    """How a line of the worker's log is written."""
+    """The format of the worker's log."""
 
     TEXT = "text"
     JSON = "json"
 
 
 def key_of(name: str) -> str:
-    """Turn a variable's name into its key at the top of bot.toml."""
+    """Return the key of a variable at the top of bot.toml."""
     return name.lower().removeprefix("bot_")
 
 
@@ -83,48 +77,48 @@ def _token(name: str, meaning: str) -> Option[Secret | None]:
 
 SECRET = parsers.text("printable ASCII without white space", parsers.secret, secret=True)
 _URL = parsers.text(
-    "an https:// address without user, password and query (http:// to this machine only)",
+    "an https:// address without user, password or query (http:// only for this machine)",
     parsers.base_url,
 )
 _DIGESTS = (
-    "a folder, a file, an https:// address without user and password (http:// to this machine "
-    "only), or github:owner/repo/folder[@ref]"
+    "a folder, a file, an https:// address without user or password (http:// only for this "
+    "machine), or github:owner/repo/folder[@ref]"
 )
-_PAGE = "an https:// address with {slug} in it (http:// to this machine only)"
+_PAGE = "an https:// address with {slug} in it (http:// only for this machine)"
 
 DIGESTS: Option[str | None] = Option(
     "BOT_DIGESTS",
     parsers.located(_DIGESTS, parsers.source),
     None,
     "none: `--dry-run` and `preview` use the samples in the package",
-    "where digests are: a directory, a file, `https://.../x.md`, an RSS or Atom feed's URL, or "
+    "where digests are: a folder, a file, `https://.../x.md`, the URL of an RSS or Atom feed, or "
     "`github:owner/repo/folder[@ref]`",
 )
 CONFIG: Option[Path | None] = Option(
     "BOT_CONFIG",
     parsers.located("a file that exists", parsers.path),
     None,
-    "`bot.toml`, where there is one",
-    "the file of accounts and taste",
+    "`bot.toml`, if it exists",
+    "the file with more accounts and settings",
 )
 DATABASE = Option(
     "BOT_DATABASE",
     parsers.located("the path of a file", parsers.path),
     Path("state/bot.db"),
     "`state/bot.db`",
-    "the ledger",
+    "the file of the ledger",
 )
 TEMPLATES: Option[Path | None] = Option(
     "BOT_TEMPLATES",
     parsers.located("a folder that exists", parsers.folder),
     None,
     "the package's own",
-    "a folder that may override any template",
+    "a folder whose templates replace the package's",
     "templates",
 )
 TOP = Option(
     "BOT_TOP",
-    parsers.whole(0, 1_000_000, "0 (all) or more"),
+    parsers.whole(0, 1_000_000, "all papers"),
     10,
     "10",
     "papers in a thread; 0 for all",
@@ -135,31 +129,32 @@ SCHEDULE = Option(
     parsers.text("five fields of cron, such as */30 * * * * or 0 9 * * 1-5", parsers.cron),
     EVERY_HALF_HOUR,
     f"`{EVERY_HALF_HOUR}`",
-    "cron line: when the worker looks for a new digest",
+    "when the worker looks for a new digest, as a cron line",
     "schedule",
 )
 TIMEZONE = Option(
     "BOT_TIMEZONE",
-    parsers.text("a time zone's name, such as UTC or Europe/Berlin", parsers.zone),
+    parsers.text("a time zone such as UTC or Europe/Berlin", parsers.zone),
     "UTC",
     "UTC",
-    "of the schedule",
+    "the time zone of the schedule",
 )
 CATCH_UP = Option(
     "BOT_CATCH_UP",
     parsers.choice(CatchUp),
     CatchUp.LATEST,
     "`latest`",
-    "or `all`: every digest since the last one sent, oldest first, `BOT_MAX_AGE` aside",
+    "the digests that the worker publishes after a break: only the `latest`, or `all` since the "
+    "last one sent, oldest first, whatever `BOT_MAX_AGE` says",
 )
 PICTURE = Option(
     "BOT_PICTURE",
-    parsers.choice(OnOff),
-    OnOff.OFF,
-    "`off`",
-    "`on` puts a picture of the ranking into the opening post (needs "
+    parsers.switch(),
+    default=False,
+    written="`off`",
+    meaning="`on` adds a picture of the ranking to the opening post (needs "
     "`pip install resvg-py`); on X its description costs $0.005",
-    "picture",
+    account="picture",
 )
 NOTIFY_URLS: Option[Secret | None] = Option(
     "BOT_NOTIFY_URLS",
@@ -179,20 +174,21 @@ LOG_FORMAT: Option[LogFormat | None] = Option(
 HEARTBEAT_URL: Option[Secret | None] = Option(
     "BOT_HEARTBEAT_URL",
     parsers.text(
-        "an https:// address (http:// to this machine only)",
+        "an https:// address (http:// only for this machine)",
         lambda written: Secret(parsers.address(written)),
         secret=True,
     ),
     None,
     "none",
-    "fetched after each good pass of the worker, with `/fail` at its end after a bad one",
+    "an address that the worker requests after each successful pass, with `/fail` added after a "
+    "failed one",
 )
 PORT: Option[int | None] = Option(
     "PORT",
-    parsers.whole(0, 65_535, "the number of a port, 0 to 65535"),
+    parsers.whole(0, 65_535),
     None,
     "none",
-    "where the worker answers `/healthz` and `/metrics`",
+    "the port where the worker answers `/healthz` and `/metrics`",
 )
 BIND: Option[str | None] = Option(
     "BOT_BIND",
@@ -200,7 +196,7 @@ BIND: Option[str | None] = Option(
         "an IP address of this machine, such as 127.0.0.1, 0.0.0.0, ::1 or ::", parsers.ip
     ),
     None,
-    "`0.0.0.0` where `PORT` is in the process's environment, `127.0.0.1` where it is in `.env`",
+    "`0.0.0.0` if `PORT` is in the process's environment, `127.0.0.1` if it is in `.env`",
     "the address that `PORT` listens on; `0.0.0.0` is every IPv4 address of this machine, `::` "
     "every address",
 )
@@ -209,16 +205,16 @@ MAX_AGE = Option(
     parsers.duration(),
     timedelta(days=3),
     "3d",
-    "the worker leaves an older digest alone; `bot post` does not",
+    "the worker ignores older digests; `bot post` does not",
 )
 HTTP_TIMEOUT = Option(
     "BOT_HTTP_TIMEOUT",
-    parsers.text("more than 0 seconds, up to 600, such as 30 or 2.5", parsers.seconds),
+    parsers.text("a number of seconds above 0, up to 600, such as 30 or 2.5", parsers.seconds),
     30.0,
     "30",
-    "seconds for one answer",
+    "the most seconds that one answer may take",
 )
-_WAITING = parsers.text("more than 0 seconds, up to 600, such as 2 or 0.5", parsers.seconds)
+_WAITING = parsers.text("a number of seconds above 0, up to 600, such as 2 or 0.5", parsers.seconds)
 RETRY_WAIT = Option(
     "BOT_RETRY_WAIT",
     _WAITING,
@@ -232,46 +228,48 @@ PATIENCE = Option(
     parsers.duration(zero=True),
     timedelta(minutes=15),
     "15m",
-    "the longest one run waits in all before it stops with 75",
+    "the longest time that one run waits in total before it stops with exit status 75",
 )
 SETTLE = Option(
     "BOT_SETTLE",
     parsers.duration(zero=True),
     timedelta(minutes=2),
     "2m",
-    "how long after a try a post must stay unseen before it counts as absent",
+    "how long after an attempt a post must be missing before it counts as not published",
 )
 PAUSE = Option(
     "BOT_PAUSE",
     parsers.duration(zero=True),
     timedelta(seconds=2),
     "2s",
-    "between two posts of a thread, for readers' timelines and spam filters",
+    "the pause between two posts of a thread, for readers' timelines and spam filters",
 )
 REPEAT_DAYS = Option(
     "BOT_REPEAT_DAYS",
-    parsers.whole(0, 3650, "0 (never mind) or more days"),
+    parsers.whole(0, 3650, "no limit"),
     0,
     "0",
-    "leave out papers that went out in a thread of the last N days",
+    "papers of a thread of the last N days are left out; 0 for none",
 )
 _SLUG = parsers.matching(r"[^\s/]+", "is not a slug")
 SKIP: Option[tuple[str, ...]] = Option(
     "BOT_SKIP",
-    parsers.several("slugs, comma-separated", _SLUG, commas=True),
+    parsers.several("slugs with commas between them", _SLUG, commas=True),
     (),
     "none",
-    "slugs never to be published, comma-separated (survives a wiped disk)",
+    "slugs that are never published, with commas between them (works even after the disk is wiped)",
 )
 DIGEST_URL: Option[str | None] = Option(
     "BOT_DIGEST_URL",
     parsers.text(_PAGE, parsers.page),
     None,
     "none",
-    "the address of a digest's page for readers, with `{slug}` in it: the closing post's link "
-    "where the source itself gives no page",
+    "the address of a digest's page for readers, with `{slug}` in it: the closing post links it "
+    "if the source gives no page",
 )
-GITHUB_TOKEN = _token("GITHUB_TOKEN", "for a `github:` source: private folders, a higher limit")
+GITHUB_TOKEN = _token(
+    "GITHUB_TOKEN", "for a `github:` source: allows private folders and more requests"
+)
 GITHUB_API_URL = Option(
     "BOT_GITHUB_API_URL",
     _URL,
@@ -293,7 +291,7 @@ TWITTER_STYLE = Option(
     parsers.choice(Style),
     Style.THREAD,
     "`thread`",
-    "or `single`: one packed post, the cheap way",
+    "or `single`: one post with as many papers as fit, which is cheaper",
     "style",
 )
 TWITTER_LINKS = Option(
@@ -301,8 +299,8 @@ TWITTER_LINKS = Option(
     parsers.choice(Links),
     Links.EVERY,
     "`every`",
-    "or `closing`, `none`: X bills a post with a URL 13 times a post without; without a link the "
-    "arXiv id stands in its place",
+    "the posts that have links: `every`, only the `closing` or `none`. X bills a post with a URL "
+    "13 times a post without; a paper without a link shows its arXiv id",
     "links",
 )
 TWITTER_MONTHLY_BUDGET: Option[Decimal | None] = Option(
@@ -310,15 +308,15 @@ TWITTER_MONTHLY_BUDGET: Option[Decimal | None] = Option(
     parsers.text("0 or more US dollars, such as 25 or 7.50", parsers.money),
     None,
     "none",
-    "US dollars; a thread that would pass it is not begun",
+    "US dollars; a thread that would exceed them is not started",
     "monthly_budget",
 )
 TWITTER_READ_BACK = Option(
     "TWITTER_READ_BACK",
-    parsers.choice(OnOff),
-    OnOff.ON,
-    "`on`",
-    "`off` for plans that cannot read: what cannot be settled is then held",
+    parsers.switch(),
+    default=True,
+    written="`on`",
+    meaning="`off` for plans that cannot read posts: a post whose outcome is unknown is then held",
 )
 MASTODON_API_BASE_URL: Option[str | None] = Option(
     "MASTODON_API_BASE_URL",
@@ -333,7 +331,7 @@ MASTODON_VISIBILITY = Option(
     parsers.choice(Visibility),
     Visibility.PUBLIC,
     "`public`",
-    "of the first post, or `unlisted`, `private`, `direct`",
+    "the visibility of the first post: `public`, `unlisted`, `private` or `direct`",
     "visibility",
 )
 MASTODON_REPLIES = Option(
@@ -347,10 +345,10 @@ MASTODON_REPLIES = Option(
 )
 MASTODON_MAX_CHARACTERS = Option(
     "MASTODON_MAX_CHARACTERS",
-    parsers.whole(100, 100_000, "100 to 100000"),
+    parsers.whole(100, 100_000),
     LIMITS[Network.MASTODON],
     str(LIMITS[Network.MASTODON]),
-    "what threads are rendered to; a link counts in full, and as 23 where it is shorter",
+    "the longest post in characters; a link counts in full, and at least 23",
     "max_characters",
 )
 MASTODON_DIALECT = Option(
@@ -358,8 +356,8 @@ MASTODON_DIALECT = Option(
     parsers.choice(Syntax),
     Syntax.PLAIN,
     "`plain`",
-    "or `markdown`, for servers that read posts as Markdown (`bot check` says which): ranks and "
-    "signs are written so that they survive",
+    "or `markdown`, for servers that read posts as Markdown (`bot check` says so): ranks and "
+    "signs are written so that Markdown does not change them",
     "dialect",
 )
 BLUESKY_HANDLE: Option[str | None] = Option(
@@ -398,13 +396,13 @@ TABLE: tuple[Option[object], ...] = (
     BLUESKY_SERVICE_URL,
 )
 
-# Only an account of bot.toml has these: they tell its thread from those of other accounts.
+# Only an account in bot.toml has these: they make its thread differ from other accounts' threads.
 CATEGORIES: Option[tuple[str, ...]] = Option(
     "",
-    parsers.several("a list of arXiv categories, such as cs.CL", parsers.category),
+    parsers.several('a list of arXiv categories, such as ["cs.CL"]', parsers.category),
     (),
     "all",
-    "only papers in these",
+    "only papers in these are published",
     "categories",
 )
 EXCLUDE: Option[tuple[str, ...]] = Option(
@@ -415,13 +413,13 @@ EXCLUDE: Option[tuple[str, ...]] = Option(
     "papers that are left out",
     "exclude",
 )
-_TAG = parsers.matching(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", "is not a language tag")
+_TAG = parsers.matching(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 LANGUAGE = Option(
     "",
     parsers.text("a language tag such as en or pt-BR", _TAG),
     "en",
     "`en`",
-    "of the posts",
+    "the language of the posts",
     "language",
 )
 _HASHTAG = parsers.matching(r"(?!\d+$)\w{1,100}", "is not a hashtag")
@@ -430,14 +428,14 @@ HASHTAGS: Option[tuple[str, ...] | None] = Option(
     parsers.several("a list of words of letters, digits and _, without #", _HASHTAG),
     None,
     "the digest's tags",
-    "of the opening post",
+    "the hashtags of the opening post",
     "hashtags",
 )
 TASTE: tuple[Option[object], ...] = (CATEGORIES, EXCLUDE, LANGUAGE, HASHTAGS)
 
 
 def table() -> str:
-    """Give the table of docs/settings.md, in Markdown: variable, default, meaning."""
+    """Return the table of docs/settings.md in Markdown: variable, default, meaning."""
     rows = [("variable", "default", "meaning"), ("---", "---", "---")]
     rows += [(f"`{option.name}`", option.written, option.meaning) for option in TABLE]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)

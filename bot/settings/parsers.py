@@ -1,6 +1,6 @@
-"""The kinds of value a setting can have: text in, a typed value or `InvalidValue` out.
+"""Parse the values of settings: each kind turns text into a typed value or raises `InvalidValue`.
 
-Where the text came from is no business of a kind, and none of them opens a file.
+No parser opens a file or knows where its text comes from.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ from bot.settings.secret import Secret
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 Word = TypeVar("Word", bound=StrEnum)
-Raw = str | tuple[str, ...]  # as it was written: text, or a list in bot.toml
+Raw = str | bool | tuple[str, ...]  # a value as written: text; in bot.toml also true, or a list
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _LONGEST = 3_650 * _UNITS["d"]
 _LONGEST_ANSWER = 600
+_SWITCH = {"on": True, "yes": True, "true": True, "1": True} | dict.fromkeys(
+    ("off", "no", "false", "0"), False
+)
 _HOST = re.compile(r"[\w:-]+(?:\.[\w:-]+)*\.?")
 _GITHUB = re.compile(r"github:[\w.-]+/[\w.-]+(?:/[\w./-]*)?(?:@[\w./-]+)?")
 _CATEGORY = re.compile(r"[a-z][a-z-]*(?:\.[a-z][a-z-]+)?", re.ASCII | re.IGNORECASE)
@@ -35,9 +38,13 @@ _HANDLE = re.compile(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+|did:[a-z]+:[a-z0-9._:%-]+", r
 
 
 class InvalidValue(ValueError):
-    """A value that cannot be used: the part of it that is wrong, and what is wrong with it."""
+    """A value that cannot be used: the wrong part of it, and what is wrong with the part.
 
-    def __init__(self, part: str, problem: str) -> None:
+    An empty `problem` means that the part is not what `ValueKind.allowed` says. With an empty
+    `part`, the problem says what the value is instead, such as `a list`.
+    """
+
+    def __init__(self, part: str, problem: str = "") -> None:
         super().__init__(problem)
         self.part = part
         self.problem = problem
@@ -45,10 +52,10 @@ class InvalidValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ValueKind(Generic[T_co]):
-    """How a value is read, and what is allowed, in words.
+    """How a value is read, and what is allowed, in words that follow "must be".
 
     `read` takes the value as written, trimmed and not empty, and the folder that relative paths
-    start from. It raises `InvalidValue`, and nothing else.
+    start from. It raises only `InvalidValue`.
     """
 
     allowed: str
@@ -57,17 +64,17 @@ class ValueKind(Generic[T_co]):
 
 
 def text(allowed: str, read: Callable[[str], T], *, secret: bool = False) -> ValueKind[T]:
-    """Make a kind from a function of the text alone."""
+    """Return a kind that parses a text with a function."""
     return located(allowed, lambda written, _base: read(written), secret=secret)
 
 
 def located(allowed: str, read: Callable[[str, Path], T], *, secret: bool = False) -> ValueKind[T]:
-    """Make a kind from a function of the text and the folder that paths start from."""
+    """Return a kind that parses a text with a function that also gets the folder of paths."""
 
     def checked(raw: Raw, base: Path) -> T:
         if isinstance(raw, str):
             return read(raw, base)
-        raise InvalidValue("", "a list does not belong here")
+        raise InvalidValue("", "true or false" if isinstance(raw, bool) else "a list")
 
     return ValueKind(allowed, checked, secret)
 
@@ -75,19 +82,21 @@ def located(allowed: str, read: Callable[[str, Path], T], *, secret: bool = Fals
 def several(
     allowed: str, item: Callable[[str], str], *, commas: bool = False
 ) -> ValueKind[tuple[str, ...]]:
-    """Make the kind of lists without doubles; with `commas`, also of text parted by commas."""
+    """Return the kind of lists without duplicates; with `commas`, also of text with commas."""
 
     def read(raw: Raw, _base: Path) -> tuple[str, ...]:
+        if isinstance(raw, bool):
+            raise InvalidValue("", "true or false")
         if isinstance(raw, str) and not commas:
-            raise InvalidValue(raw, "is not a list")
+            raise InvalidValue(raw)
         items = raw.split(",") if isinstance(raw, str) else raw
         return tuple(dict.fromkeys(item(part.strip()) for part in items if part.strip()))
 
     return ValueKind(allowed, read)
 
 
-def matching(pattern: str | re.Pattern[str], problem: str) -> Callable[[str], str]:
-    """Make a function that gives text of this pattern back, and raises `InvalidValue` for other."""
+def matching(pattern: str | re.Pattern[str], problem: str = "") -> Callable[[str], str]:
+    """Return a function that returns text of this pattern, and else raises `InvalidValue`."""
 
     def item(written: str) -> str:
         if re.fullmatch(pattern, written):
@@ -97,84 +106,99 @@ def matching(pattern: str | re.Pattern[str], problem: str) -> Callable[[str], st
     return item
 
 
-def whole(least: int, most: int, allowed: str) -> ValueKind[int]:
-    """Make the kind of whole numbers from `least` to `most`, below 10**18, in ASCII digits."""
+def whole(least: int, most: int, least_means: str = "") -> ValueKind[int]:
+    """Return the kind of whole numbers from `least` to `most`, below 10**18, in ASCII digits.
+
+    `least_means` explains the least number in the error message.
+    """
 
     def read(written: str) -> int:
         match = re.fullmatch(r"(-?)0*([0-9]+)", written)
-        if not match:
-            raise InvalidValue(written, "is not a whole number")
-        number = int(match[1] + match[2][:19])  # int() refuses thousands of digits
-        if least <= number <= most:
+        # int() refuses thousands of digits
+        if match and least <= (number := int(match[1] + match[2][:19])) <= most:
             return number
-        raise InvalidValue(written, "is too small" if number < least else "is too large")
+        raise InvalidValue(written)
 
-    return text(allowed, read)
+    note = f" ({least_means})" if least_means else ""
+    return text(f"a whole number from {least}{note} to {most}", read)
 
 
 def duration(*, zero: bool = False) -> ValueKind[timedelta]:
-    """Make the kind of durations, `90s` to `3650d`; where `zero` is allowed, `0` needs no unit."""
+    """Return the kind of durations, `90s` to `3650d`; if `zero` is allowed, `0` needs no unit."""
 
     def read(written: str) -> timedelta:
         match = re.fullmatch(r"0*([0-9]+)([smhd])", "0s" if zero and written == "0" else written)
         if not match:
-            raise InvalidValue(written, "is not a duration")
+            raise InvalidValue(written)
         seconds = int(match[1][:12]) * _UNITS[match[2]]
         if seconds > _LONGEST:
             raise InvalidValue(written, "is too long")
         if not (seconds or zero):
-            raise InvalidValue(written, "is no time at all")
+            raise InvalidValue(written, "is too short")
         return timedelta(seconds=seconds)
 
-    least = "0, or " if zero else ""
+    least = "0 or " if zero else ""
     return text(f"{least}a duration such as 90s, 15m, 2h or 3d, up to 3650d", read)
 
 
+def switch() -> ValueKind[bool]:
+    """Return the kind of on and off; yes, true and 1, and no, false and 0 mean the same."""
+
+    def read(raw: Raw, _base: Path) -> bool:
+        if isinstance(raw, tuple):
+            raise InvalidValue("", "a list")
+        try:
+            return _SWITCH[str(raw).lower()]
+        except KeyError:
+            raise InvalidValue(str(raw)) from None
+
+    return ValueKind("on or off", read)
+
+
 def choice(words: type[Word]) -> ValueKind[Word]:
-    """Make the kind of one word out of an enumeration, in any case."""
+    """Return the kind of one word of an enumeration, in upper or lower case."""
 
     def read(written: str) -> Word:
         try:
             return words(written.lower())
         except ValueError:
-            raise InvalidValue(written, "is not one of the words") from None
+            raise InvalidValue(written) from None
 
-    return text(", ".join(words), read)
+    *others, last = words
+    return text(f"{', '.join(others)} or {last}", read)
 
 
 def seconds(written: str) -> float:
-    """Read a number of seconds, up to ten minutes; the unit may stand there or not."""
+    """Read a number of seconds, up to ten minutes, with or without a unit."""
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([sm]?)", written)
-    if not match:
-        raise InvalidValue(written, "is not a number of seconds")
-    number = float(match[1]) * _UNITS[match[2] or "s"]
+    number = float(match[1]) * _UNITS[match[2] or "s"] if match else 0
     if 0 < number <= _LONGEST_ANSWER:
         return number
-    raise InvalidValue(written, "is too long" if number else "is no time at all")
+    raise InvalidValue(written)
 
 
 def money(written: str) -> Decimal:
     """Read an amount of dollars, never through binary fractions."""
-    return Decimal(matching(r"[0-9]{1,9}(?:\.[0-9]{1,6})?", "is not an amount of dollars")(written))
+    return Decimal(matching(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")(written))
 
 
 def _split(written: str) -> SplitResult:
     if not written.isprintable() or re.search(r'[\s\\"<>`]', written):
-        raise InvalidValue(written, "holds a character that no address has")
+        raise InvalidValue(written, "has a character that is not allowed in an address")
     try:
         parts = urlsplit(written)
-        _ = parts.port  # raises where it is no port
+        _ = parts.port  # raises where it is not a port
     except ValueError:
         raise InvalidValue(written, "is not a web address") from None
     return parts
 
 
 def address(written: str) -> str:
-    """Read a web address that requests, and what they carry, may safely go to."""
+    """Read a web address that is safe to send requests, and the secrets in them, to."""
     parts = _split(written)
     host = parts.hostname or ""
     if "@" in parts.netloc:
-        raise InvalidValue(written, "holds a user name or password")
+        raise InvalidValue(written, "has a user name or password")
     if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host):
         raise InvalidValue(written, "is not a web address")
     if parts.scheme == "http" and not is_loopback(host):
@@ -183,68 +207,68 @@ def address(written: str) -> str:
 
 
 def base_url(written: str) -> str:
-    """Read the address that an API's paths are appended to, without a slash at its end."""
+    """Read the address that an API's paths are appended to, and remove a slash at its end."""
     if re.search(r"[?#]", address(written)):
-        raise InvalidValue(written, "goes on after its path")
+        raise InvalidValue(written, "has a ? or # after its path")
     return written.rstrip("/")
 
 
 def page(written: str) -> str:
     """Read an address with `{slug}` in it, and no other braces."""
     if "{slug}" not in address(written):
-        raise InvalidValue(written, "has no {slug} in it")
+        raise InvalidValue(written, "has no {slug}")
     if re.search(r"[{}]", written.replace("{slug}", "")):
-        raise InvalidValue(written, "has other braces than {slug} in it")
+        raise InvalidValue(written, "has other braces than {slug}")
     return written
 
 
 def ip(written: str) -> str:
-    """Read an IP address to listen on; an IPv6 address may stand in brackets, as in a URL."""
+    """Read an IP address to listen on; an IPv6 address may be in brackets, as in a URL."""
     bracketed = re.fullmatch(r"\[(.*:.*)\]", written)
     try:
         found = ip_address(bracketed[1] if bracketed else written)
     except ValueError:
-        raise InvalidValue(written, "is not an IP address") from None
+        raise InvalidValue(written) from None
     if "%" in str(found):
         raise InvalidValue(written, "names a network interface")
     return str(found)
 
 
 def path(written: str, base: Path) -> Path:
-    """Read a path, relative to `base`; whether anything is there is not asked."""
+    """Read a path, relative to `base`; it need not exist."""
     if not written.isprintable():
-        raise InvalidValue(written, "holds a character that cannot be printed")
+        raise InvalidValue(written, "has a character that cannot be printed")
     if written.startswith("~"):
         raise InvalidValue(written, "begins with ~, which only a shell replaces")
     return base / written
 
 
 def folder(written: str, base: Path) -> Path:
-    """Read the path of a folder that is there."""
+    """Read the path of a folder that exists."""
     place = path(written, base)
     try:
-        there = place.is_dir()
-    except OSError:  # a name that is too long, a folder above it that may not be entered
-        there = False
-    if there:
+        exists = place.is_dir()
+    except OSError:  # the name is too long, or the folder above it cannot be entered
+        exists = False
+    if exists:
         return place
-    raise InvalidValue(written, "is not a folder that can be read")
+    raise InvalidValue(written)
 
 
 def source(written: str, base: Path) -> str:
-    """Read where digests are: an address, `github:...`, or the path of a folder or file."""
+    """Read the place of digests: an address, `github:...`, or the path of a folder or file."""
     if written.startswith("github:"):
         return matching(_GITHUB, "is not github:owner/repo/folder[@ref]")(written)
     return address(written) if "://" in written else str(path(written, base))
 
 
 def handle(written: str) -> str:
-    """Read a Bluesky handle or DID; an `@` before it is dropped.
+    """Read a Bluesky handle or DID, and remove an `@` before it.
 
-    So are the invisible marks of direction that come along where a handle is copied from a page.
+    Invisible direction marks, which a handle copied from a page may have, are removed too.
     """
-    seen = "".join(sign for sign in written if unicodedata.category(sign) != "Cf").strip()
-    return matching(_HANDLE, "is not a handle")(seen.removeprefix("@").lower())
+    visible = "".join(char for char in written if unicodedata.category(char) != "Cf").strip()
+    return matching(_HANDLE, "is not a handle")(visible.removeprefix("@").lower())
 
 
 def cron(written: str) -> str:
@@ -254,7 +278,7 @@ def cron(written: str) -> str:
     try:
         return read_line(written)
     except ValueError as error:
-        raise InvalidValue(written, f"is no cron line: {error}") from None
+        raise InvalidValue(written, f"is not a cron line, since {error}") from None
 
 
 def zone(written: str) -> str:
@@ -268,19 +292,19 @@ def zone(written: str) -> str:
 
 
 def secret(written: str) -> Secret:
-    """Read what travels in a header: one word of printable ASCII.
+    """Read a secret that is sent in a header: one word of printable ASCII.
 
-    Quotes around it were meant for a shell, and are no part of any token.
+    Quotes around it are refused: they were meant for a shell, and no token has them.
     """
     if len(written) > 1 and written[0] == written[-1] and written[0] in "\"'":
-        raise InvalidValue("", "the value (not shown) stands in quotes, which are not part of it")
-    return Secret(matching(r"[!-~]+", "holds white space or a character outside ASCII")(written))
+        raise InvalidValue(written, "is in quotes, which are not part of it")
+    return Secret(matching(r"[!-~]+", "has white space or a character outside ASCII")(written))
 
 
 def category(written: str) -> str:
-    """Read an arXiv category, in arXiv's own case."""
+    """Read an arXiv category, and return it in arXiv's own case."""
     archive, dot, subject = matching(_CATEGORY, "is not a category")(written).partition(".")
-    # Subjects of two letters are capitals (cs.CL), longer ones are not (cond-mat.soft). A filter
-    # in the wrong case would let nothing through, and say nothing.
+    # Subjects of two letters are in capitals (cs.CL), longer ones are not (cond-mat.soft). With the
+    # wrong case a filter would silently match no paper.
     cased = subject.upper() if len(subject) == len("CL") else subject.lower()
     return archive.lower() + dot + cased

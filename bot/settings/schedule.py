@@ -1,8 +1,8 @@
-"""When new digests are looked for: a cron line, in a time zone.
+"""Compute the times of a schedule, which is a cron line in a time zone.
 
-A line is read as Debian's cron reads it; its local times are turned into moments here. Unlike in
-cron, each local time of every line rings once across both changes of daylight saving: the first
-time, where an hour comes twice; the moment the gap ends, where it is skipped.
+A line means what it means in Debian's cron, except when the clocks change: here each local time
+runs once. Where an hour comes twice, it runs the first time; where an hour is skipped, it runs when
+the gap ends.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NO_ZONES = {"localtime", "Factory"}
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """One of the five: what it is called, its least and greatest number, and names for numbers."""
+    """One of the five fields: its name, its least and greatest number, and names for numbers."""
 
     called: str
     least: int
@@ -51,29 +51,29 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A line as `read_line` gives it, and the zone whose clocks it is read on."""
+    """A line that `read_line` returned, and the time zone of its local times."""
 
     line: str
     zone: str
 
     def after(self, moment: datetime) -> datetime:
-        """Return the first time to ring strictly after `moment` (aware), in UTC."""
+        """Return the first time of the schedule strictly after `moment` (aware), in UTC."""
         from cronsim import CronSim
 
         moment = moment.astimezone(UTC)
         zone = ZoneInfo(self.zone)
-        # No later local time has an earlier moment, so that none before this one can be next.
+        # A later local time never comes earlier, so the search can start at the current local time.
         here = moment.astimezone(zone).replace(tzinfo=None)
-        rings = (_first(local, zone) for local in CronSim(_in_numbers(self.line), here))
-        return next(ring for ring in rings if ring > moment)
+        times = (_first(local, zone) for local in CronSim(_in_numbers(self.line), here))
+        return next(time for time in times if time > moment)
 
 
 def _first(local: datetime, zone: tzinfo) -> datetime:
-    """When the clocks of a zone first show a local time; when its gap ends, if they never do."""
+    """Return when a zone's clocks first show a local time; in a gap, return the gap's end."""
     found = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if found.astimezone(zone).replace(tzinfo=None) == local:
         return found
-    # In a gap the two readings of `fold` are moments on both sides of the change (PEP 495).
+    # In a gap the two values of `fold` give moments before and after the change (PEP 495).
     before = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
     offset = before.astimezone(zone).utcoffset()
 
@@ -88,13 +88,13 @@ def _first(local: datetime, zone: tzinfo) -> datetime:
 
 
 def read_line(text: str) -> str:
-    """Return a cron line with single spaces, an alias such as `@daily` as the five fields it means.
+    """Return a cron line with single spaces; an alias such as `@daily` becomes its five fields.
 
-    Raises ValueError, which says what is wrong with which field, for what cron would not take, and
-    for a line that never comes, such as 30 February.
+    Raises ValueError, which names the wrong field, for a line that cron refuses, and for a line
+    that never runs, such as 30 February.
     """
     if not (text.isascii() and text.replace("\t", " ").isprintable()):
-        raise ValueError("it holds a character that no cron line has")
+        raise ValueError("it has a character that no cron line has")
     if len(text) > _LONGEST_LINE:
         raise ValueError(f"it is longer than {_LONGEST_LINE} characters")
     line = " ".join(text.split())
@@ -105,9 +105,10 @@ def read_line(text: str) -> str:
 
 @lru_cache(maxsize=32)
 def _in_numbers(line: str) -> str:
-    """Return a line in numbers, for cronsim, which reads more than cron does, and some otherwise.
+    """Return a line with numbers instead of names, in the part of cronsim's syntax that cron has.
 
-    It knows seconds, `L`, `#` and `5/15`, and takes `5-5/15` for `5/15`: it is given none of them.
+    cronsim also reads seconds, `L`, `#` and `5/15`, and reads `5-5/15` as `5/15`: the result has
+    none of them.
     """
     from cronsim import CronSim, CronSimError
 
@@ -119,21 +120,21 @@ def _in_numbers(line: str) -> str:
         CronSim(numbers, datetime(2000, 1, 1))  # noqa: DTZ001 - it only reads the line
     except CronSimError:
         days, months = fields[2:4]
-        raise ValueError(f"it never comes: no day {days} is in month {months}") from None
+        raise ValueError(f"it never runs (month {months} has no day {days})") from None
     return numbers
 
 
 def _counted(fields: list[str]) -> str:
-    """What to say of a line that has not five fields."""
+    """Return the message for a line that does not have five fields."""
     if len(fields) == 1 and fields[0].startswith("@"):
-        return f"of the words with @ it may be one of {', '.join(_ALIASES)}"
+        return f"the words with @ are {', '.join(_ALIASES)}"
     called = ", ".join(field.called for field in _FIELDS)
     hint = "; cron has no field for seconds or years" if len(fields) > len(_FIELDS) else ""
-    return f"it has five fields ({called}), and {len(fields)} are here{hint}"
+    return f"it has {len(fields)} fields and needs five ({called}){hint}"
 
 
 def _field(written: str, field: _Field) -> str:
-    """Return a field in numbers; the ValueError quotes it."""
+    """Return a field in numbers. Raises ValueError, which quotes the field."""
     try:
         return ",".join(_item(part, field) for part in written.split(","))
     except ValueError as error:
@@ -143,7 +144,9 @@ def _field(written: str, field: _Field) -> str:
 def _item(part: str, field: _Field) -> str:
     match = _ITEM.fullmatch(part)
     if not match:
-        raise ValueError("is not made of *, numbers, ranges as 1-5 and steps as */5, with commas")
+        raise ValueError(
+            "must consist of *, numbers, ranges such as 1-5 and steps such as */5, with commas"
+        )
     if match["step"] == "0":
         raise ValueError("has a step of 0")
     if not match["low"]:
@@ -152,10 +155,11 @@ def _item(part: str, field: _Field) -> str:
     high = _number(match["high"] or match["low"], field)
     if high < low:
         sunday = (match["high"] or "").lower() == "sun"
-        raise ValueError("has a range that runs backwards" + "; Sunday at its end is 7" * sunday)
+        hint = "; at the end of a range Sunday is 7" if sunday else ""
+        raise ValueError(f"has a range that runs backwards{hint}")
     if match["step"] and not match["high"]:
         raise ValueError(
-            f"has a step and no range: {low}-{field.most}/{match['step']} would be one"
+            f"has a step without a range; did you mean {low}-{field.most}/{match['step']}?"
         )
     if low == high:
         return str(low)
@@ -163,27 +167,27 @@ def _item(part: str, field: _Field) -> str:
 
 
 def _number(text: str, field: _Field) -> int:
-    """Return what a number or a name of a field stands for."""
+    """Return the number that a number or name in a field means."""
     if text.lower() in field.names:
         return field.names.index(text.lower()) + field.least
     number = int(text) if text.isdigit() else -1
     if field.least <= number <= field.most:
         return number
-    names = f", or {field.names[0]} to {field.names[-1]}" if field.names else ""
-    raise ValueError(f"holds {text}, and may hold {field.least} to {field.most}{names}")
+    names = f" or {field.names[0]} to {field.names[-1]}" if field.names else ""
+    raise ValueError(f"has {text}, but allows only {field.least} to {field.most}{names}")
 
 
 def read_zone(text: str) -> str:
-    """Return the name of a time zone, if it is one; raises ValueError.
+    """Return the name of a time zone. Raises ValueError for any other text.
 
-    What is on the disk of this machine beside the zones is none: `localtime`, `posix/UTC`, a path.
+    Other files beside the zones on this machine's disk do not count: `localtime`, `posix/UTC`.
     """
     zones = available_timezones() - _NO_ZONES
     if text in zones:
         return text
-    asked = text.casefold().replace(" ", "_")
-    meant = [name for name in sorted(zones) if asked in (name.casefold(), _city(name))]
-    raise ValueError("is no time zone" + (f"; did you mean {meant[0]}?" if meant else ""))
+    wanted = text.casefold().replace(" ", "_")
+    near = [name for name in sorted(zones) if wanted in (name.casefold(), _city(name))]
+    raise ValueError("is not a time zone" + (f" (did you mean {near[0]}?)" if near else ""))
 
 
 def _city(zone: str) -> str:

@@ -1,4 +1,4 @@
-"""Text that must not be seen: tokens, keys, passwords."""
+"""Keep tokens, keys and passwords out of all output."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Never
 
 
 class Secret:
-    """Text that shows itself as `***`, however it is printed; only `reveal` gives it.
+    """Secret text: every way to print it shows `***`, and only `reveal` returns it.
 
-    It is no `str`, so nothing can join, slice or serialise it by accident; pickling is refused.
+    It is not a `str`, so no code can join, slice or serialise it by accident; pickling raises
+    TypeError.
     """
 
     __slots__ = ("_text",)
@@ -17,7 +18,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Give the text, for the one call that needs it."""
+        """Return the text, for the call that needs it."""
         return self._text
 
     def __repr__(self) -> str:
@@ -42,4 +43,4 @@ class Secret:
         return self
 
     def __getstate__(self) -> Never:
-        raise TypeError("a secret is not written down")
+        raise TypeError("a secret cannot be pickled")

@@ -1,7 +1,7 @@
-"""Where settings stand: the environment, `.env`, and bot.toml, in this order of precedence.
+"""Look up settings in the environment, `.env` and bot.toml, in this order of precedence.
 
-Whatever is wrong there is noted, and reading goes on with the default, so that one run of the
-program names every mistake. No note holds the text of a secret, or of a line that may be one.
+A wrong value is noted and replaced by its default, so that one run of the program names every
+mistake. No note has the text of a secret, or of a line that may be one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LARGEST_NUMBER = 10**18
 _ALL = re.DOTALL | re.IGNORECASE
 _PREFIXES = ("BOT_", "TWITTER_", "MASTODON_", "BLUESKY_")
 _KEYS = frozenset(option.key for option in TABLE if option.key)
-# X's console calls them so.
+# The names that X's console uses.
 _ALIASES = {
     "TWITTER_API_KEY": "TWITTER_CONSUMER_KEY",
     "TWITTER_API_SECRET": "TWITTER_CONSUMER_SECRET",
@@ -42,7 +42,7 @@ _LOWER_PROXIES = tuple(map(str.lower, _PROXIES))
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of bot.toml: its values, what errors call it, and the folder its paths start from."""
+    """A table of bot.toml: its values, its name in errors, and the folder its paths start from."""
 
     values: Mapping[str, object]
     where: str
@@ -51,15 +51,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class FoundValue:
-    """A value as it was written, and how an error says where that is."""
+    """A value as it was written, its place in words, and the folder that its paths start from."""
 
     raw: object
     where: str
     base: Path
-    tail: str = ""
 
 
-# What these platforms set; each lays the program's folder anew at every deploy.
+# Variables that these platforms set; each platform replaces the program's folder at every deploy.
 _WIPERS = {
     "DYNO": "Heroku",
     "FLY_APP_NAME": "Fly.io",
@@ -69,9 +68,9 @@ _WIPERS = {
 
 
 class Sources:
-    """All that was written, read by option; `problems` and `warnings` fill while reading.
+    """Reads options from all sources; reading adds to `problems` and `warnings`.
 
-    `redact` is told each secret that is found.
+    `redact` gets each secret that is found.
     """
 
     def __init__(
@@ -89,9 +88,9 @@ class Sources:
         own = {name: (text, "") for name, text in trimmed.items() if name and text}
         self._in_environment = own.keys()
         self._variables |= own
-        for name, ours in _ALIASES.items():
-            if name in self._variables and ours not in self._variables:
-                self._variables[ours] = (self._variables[name][0], f" (set as {name})")
+        for alias, name in _ALIASES.items():
+            if alias in self._variables and name not in self._variables:
+                self._variables[name] = (self._variables[alias][0], f" (set as {alias})")
         for name in (*_PROXIES, *_LOWER_PROXIES):
             login = self._variables.get(name, ("", ""))[0].rpartition("@")[0]
             self.redact.add(login.partition("://")[2].partition(":")[2])
@@ -99,7 +98,7 @@ class Sources:
         self._read_config(self.get(CONFIG))
 
     def get(self, option: Option[T], table: Table | None = None) -> T:
-        """Give an option's value, from an account's `table` first; the default if it is wrong."""
+        """Return an option's value, from an account's `table` first; the default if it is wrong."""
         found = self._find(option, table)
         if found is None:
             return option.default
@@ -107,54 +106,59 @@ class Sources:
             return option.kind.read(_raw(found.raw), found.base)
         except InvalidValue as wrong:
             part = "the value (not shown)" if option.kind.secret else self.quote(wrong.part)
-            said = f"{part} {wrong.problem}" if wrong.part else wrong.problem
-            self.note(f"{found.where}: {said}; allowed: {option.kind.allowed}{found.tail}")
+            if wrong.part and wrong.problem:
+                reason = f"; {part} {wrong.problem}"
+            else:
+                reason = f", not {wrong.problem or part}"
+            self.note(f"{found.where} must be {option.kind.allowed}{reason}")
             return option.default
 
     def secret(self, variable: str) -> Secret | None:
-        """Give the secret that a variable of any name holds; None where it is not set."""
+        """Return the secret in the variable of this name; None if it is not set."""
         option: Option[Secret | None] = Option(variable, SECRET, None, "", "")
         return self.get(option)
 
     def has(self, variable: str) -> bool:
-        """Say whether a variable is set, rightly or wrongly."""
+        """Tell whether a variable is set, to a correct value or not."""
         return variable in self._variables
 
     def is_in_environment(self, variable: str) -> bool:
-        """Say whether the process's environment sets a variable, and not `.env`."""
+        """Tell whether a variable is set in the process's environment, and not only in `.env`."""
         return variable in self._in_environment
 
     def note(self, problem: str) -> None:
-        """Keep a problem, once; settings with a problem are not given out."""
+        """Record a problem, once; `load` raises SettingsError if there is any."""
         self.problems[problem] = None
 
     def warn(self, warning: str) -> None:
-        """Keep a warning, once."""
+        """Record a warning, once."""
         self.warnings[warning] = None
 
     def quote(self, text: str) -> str:
-        """Quote what was written, for a problem or a warning; a secret in the wrong place too."""
+        """Quote a value for a problem or a warning; a secret in the wrong place is not shown."""
         return shown(self.redact(text))
 
     def check_names(self, claimed: Iterable[str]) -> None:
-        """Warn of variables that look like ours and are not; `claimed` are known from elsewhere."""
+        """Warn of variables that look like settings and are not; bot.toml names the `claimed`."""
         known = {option.name for option in TABLE} | {*claimed, *_ALIASES}
         for name in sorted(self._variables):
-            prefix = next((one for one in _PREFIXES if name.upper().startswith(one)), "")
+            prefix = next((start for start in _PREFIXES if name.upper().startswith(start)), "")
             if prefix and name not in known:
                 meant = did_you_mean(name.upper(), known, prefix)
                 self.warn(f"{self.quote(name)} is not a setting{meant}")
 
     def check_network(self, environ: Mapping[str, str]) -> None:
-        """Refuse what requests would take from the environment, and could not use."""
+        """Note the variables that the library requests would read and could not use."""
         for name in _CERTIFICATES:
             path = environ.get(name, "")
-            if path and not _is_there(Path(path)):
-                self.note(f"{name}: {self.quote(path)} is not there; it is a file of certificates")
+            if path and not _exists(Path(path)):
+                self.note(
+                    f"{name} must be a file of certificates, but {self.quote(path)} is missing"
+                )
         for name in (*_PROXIES, *_LOWER_PROXIES):
             written = environ.get(name, "").strip()
             try:
-                # requests takes what stands before a colon for a scheme, unless it has a dot
+                # requests reads the text before a colon as a scheme, unless it has a dot
                 has_dot = "." in written.partition(":")[0] and "://" not in written
                 parts = urlsplit(f"http://{written}" if has_dot else written)
                 fine = parts.scheme in _PROXY_SCHEMES and parts.hostname and parts.port != 0
@@ -162,35 +166,40 @@ class Sources:
                 fine = False
             fine = fine and not re.search(r"\s", written)
             if written and not fine:
-                self.note(f"{name}: {self.quote(written)} is no proxy, such as http://host:3128")
+                self.note(
+                    f"{name} must be a proxy such as http://host:3128, not {self.quote(written)}"
+                )
             elif written and parts.scheme.startswith("socks") and find_spec("socks") is None:
-                self.note(f"{name}: a SOCKS proxy needs PySocks; install it: pip install pysocks")
+                self.note(
+                    f"{name} names a SOCKS proxy, which needs PySocks; install it with pip install "
+                    "pysocks"
+                )
 
     def check_keys(self) -> None:
-        """Refuse keys at the top of bot.toml that mean nothing, and secrets."""
+        """Note secrets and unknown keys at the top of bot.toml."""
         known = _KEYS | {"accounts"}
         for key in self.top.values:
             if key.upper() in SECRETS:
                 self.note(
-                    f"{self.top.where}{key}: a secret does not belong here (its value is not "
-                    f"shown); put {key.upper()} into the environment or .env"
+                    f"{self.top.where}: {key} is a secret and does not belong in this file; put "
+                    f"{key.upper()} into the environment or .env"
                 )
             elif key not in known:
                 meant = did_you_mean(key_of(key), known)
-                self.note(f"{self.top.where}{self.quote(key)} is not a setting{meant}")
+                self.note(f"{self.top.where}: {self.quote(key)} is not a setting{meant}")
 
     def _hide(self, names: Iterable[str]) -> None:
         self.redact.add(*(self._variables[name][0] for name in names if self.has(name)))
 
     def _find(self, option: Option[T], table: Table | None) -> FoundValue | None:
         if table and is_set(table.values.get(option.account)):
-            where = f"{table.where}{option.account}"
+            where = f"{table.where}: {option.account}"
             return FoundValue(table.values[option.account], where, table.base)
         if option.name in self._variables:
-            text, tail = self._variables[option.name]
-            return FoundValue(text, option.name, self._folder, tail)
+            text, place = self._variables[option.name]
+            return FoundValue(text, f"{option.name}{place}", self._folder)
         if option.key and is_set(self.top.values.get(option.key)):
-            where = f"{self.top.where}{option.key}"
+            where = f"{self.top.where}: {option.key}"
             return FoundValue(self.top.values[option.key], where, self.top.base)
         return None
 
@@ -202,8 +211,11 @@ class Sources:
             return {}
         values, bad = parse_dotenv(text) if text else ({}, ())
         for line in bad:
-            self.note(f"{path}:{line}: is not NAME=value (not shown, as it may hold a secret)")
-        return {name: (value, f" (in {path})") for name, value in values.items()}
+            self.note(
+                f"{path}:{line}: this line is not NAME=value (it is not shown, since it may hold a "
+                "secret)"
+            )
+        return {name: (value, f" in {path}") for name, value in values.items()}
 
     def _read_config(self, named: Path | None) -> None:
         path = named or self._folder / "bot.toml"
@@ -215,28 +227,28 @@ class Sources:
             self.note(prefix + error.message)
             return
         if text is not None:
-            self.top = Table(values, f"{path}: ", path.parent)
+            self.top = Table(values, str(path), path.parent)
             self.config = path
-            # What an account names is a secret from here on, before the first value is quoted.
+            # The variables that accounts name are secrets, before the first value is quoted.
             self._hide(_texts(values.get("accounts")))
         elif named:
-            self.note(f"{prefix}{self.quote(str(path))} is no file, or not there")
+            self.note(f"{CONFIG.name} must be {CONFIG.kind.allowed}, not {self.quote(str(path))}")
 
 
-def _is_there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name that is too long, a folder above it that may not be entered
+    except OSError:  # the name is too long, or the folder above it cannot be entered
         return False
 
 
 def is_set(raw: object) -> bool:
-    """Say whether a value of bot.toml says anything: empty text, like nothing, is the default."""
+    """Tell whether a value of bot.toml is set: an empty text means the default, like no value."""
     return raw is not None and not (isinstance(raw, str) and not raw.strip())
 
 
 def shown(text: str) -> str:
-    """Quote a value for an error: printable, not too long, without what may be a password."""
+    """Quote a value for an error: printable, shortened, without the parts that may be secret."""
     if ":" in text:
         text = re.sub(r"^([a-z][a-z0-9+.-]*://)?.*@", r"\1***@", text, flags=_ALL)
         text = re.sub(r"^([a-z][a-z0-9+.-]*://[^?#]*[?#]).*", r"\1***", text, flags=_ALL)
@@ -245,9 +257,9 @@ def shown(text: str) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
-    """Word the suggestion that ends a message about an unknown name; empty if none is near.
+    """Return the suggestion that ends a message about an unknown name; empty if no name is near.
 
-    Only names with the `prefix` count, and it does not: alike is what follows.
+    Only names with the `prefix` count, and only the text after it is compared.
     """
     from difflib import get_close_matches
 
@@ -265,14 +277,16 @@ def _texts(accounts: object) -> Iterator[str]:
 def _raw(value: object) -> Raw:
     match value:
         case bool():
-            raise InvalidValue("", "true or false does not belong here")
+            return value
         case str():
             return value.strip()
         case int() | float():
             if not abs(value) < _LARGEST_NUMBER:
-                raise InvalidValue("", "the number is too large")
+                raise InvalidValue("", "a number that large")
             return str(value)
         case list() if all(isinstance(item, str) for item in value):
             return tuple(value)
+        case list():
+            raise InvalidValue("", "a list with values other than text")
         case _:
-            raise InvalidValue("", "a table, a date or a list of them does not belong here")
+            raise InvalidValue("", "a table or a date")

@@ -273,7 +273,7 @@ def test_check_names_every_wrong_setting_and_broken_template(bot: Bot) -> None:
     template.write_text("{{ paper.rank }}\n{{ papre }}")
     status, out, _ = bot("check", BOT_TEMPLATES="t")
     assert status == 2
-    assert f"error    twitter    {template}:2: unknown variable `papre`" in out
+    assert f'error    twitter    {template}:2: there is no variable "papre"' in out
 
 
 def test_check_ends_with_2_where_the_ledger_cannot_be_made(bot: Bot) -> None:

@@ -120,7 +120,7 @@ def test_the_second_of_two_that_are_one_can_do_nothing_from_its_first_log_in(
                 )
                 assert (one.end, one.stops) == ("done", False)
                 assert (two.end, two.stops) == ("failed", True)
-                assert "one and the same" in two.reason
+                assert "are the same account" in two.reason
 
 
 def test_check_says_that_two_accounts_are_one(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_check_says_that_two_accounts_are_one(tmp_path: Path) -> None:
         settings = replace(two_names_of_one(world), digests=None)
         found = list(check(settings, world.clock, offline=False))
     (wrong,) = [
-        one for one in found if one.level is Level.ERROR and "one and the same" in one.message
+        one for one in found if one.level is Level.ERROR and "are the same account" in one.message
     ]
     assert (wrong.subject, "accounts one and two are" in wrong.message) == ("two", True)
 

@@ -245,7 +245,7 @@ def test_what_cannot_fit_is_an_error_with_the_template_to_change(tmp_path: Path)
     template = tmp_path / "default" / "closing.txt.j2"
     template.parent.mkdir()
     template.write_text("{{ digest.title }}" + "long " * 80)
-    with pytest.raises(DoesNotFit, match="the post 'closing' is over 280 characters") as caught:
+    with pytest.raises(DoesNotFit, match="the post 'closing' is longer than 280") as caught:
         thread(digest(paper()), account(), tmp_path)
     assert str(template) in caught.value.fix
     with pytest.raises(DoesNotFit, match=r"the post '2106\.10001'"):
@@ -261,7 +261,7 @@ def test_a_template_must_say_the_token_and_may_say_no_closing(tmp_path: Path) ->
     assert thread(digest(paper()), account(), tmp_path).posts[-1].part == "2106.10001"
     (folder / "entry.txt.j2").write_text("{{ paper.title }}")
     with pytest.raises(
-        TemplateError, match=r"entry\.txt\.j2:1: the post '2106.10001' does not say"
+        TemplateError, match=r"entry\.txt\.j2:1: the post '2106.10001' does not contain"
     ):
         thread(digest(paper()), account(), tmp_path)
 

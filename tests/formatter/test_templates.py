@@ -76,9 +76,10 @@ def test_macros_and_ranges_work(tmp_path: Path) -> None:
         ("{% endless %}", "1: Encountered unknown tag 'endless'"),
         (
             "a\n{{ papre.title }}",
-            "2: unknown variable `papre`; known here: dict, joiner, namespace",
+            '2: there is no variable "papre". Available: dict, joiner, namespace',
         ),
-        ("{% if false %}\n{{ nope }}\n{% endif %}", "2: unknown variable `nope`"),
+        ("{{ thinf.name }}", '1: there is no variable "thinf"; did you mean thing? Available: '),
+        ("{% if false %}\n{{ nope }}\n{% endif %}", '2: there is no variable "nope"'),
         ("a\n{{ thing.titel }}", "2: "),
         ("{{ thing.titel }}", f"1: '{__name__}.TemplateValue object' has no attribute 'titel'"),
         ("\n\n{{ thing.__class__.__mro__ }}", "3: access to attribute '__class__'"),
@@ -86,29 +87,41 @@ def test_macros_and_ranges_work(tmp_path: Path) -> None:
         ("{{ things.append(1) }}", "1: "),
         ("{{ 'a'.format() }}", "1: access to attribute 'format' of 'str' object is unsafe."),
         ("{{ 'a'.center(9999999999) }}", "1: access to attribute 'center'"),
-        ("{{ 'a' * 9999999999 }}", "1: `*` is not available here"),
-        ("{{ 9 ** 9999999999 }}", "1: `**` is not available here"),
+        ("{{ 'a' * 9999999999 }}", "1: a template can use `*` with numbers only"),
+        ("{{ 9 ** 9999999999 }}", "1: a template cannot use `**`"),
         ("{{ 1 / 0 }}", "1: division by zero"),
         ("{{ thing.name | number }}", "1: "),
         ("{{ thing | random }}", "1: No filter named 'random'"),
-        ("{% for i in range(9999) %}{% endfor %}", "1: a range is at most 1,000 long here"),
+        (
+            "{% for i in range(9999) %}{% endfor %}",
+            "1: a range in a template has at most 1,000 numbers",
+        ),
         (
             "\n{% for i in range(999) %}\n{% for j in range(999) %}{% endfor %}\n{% endfor %}",
-            "3: loops, calls or includes more than 20,000 times",
+            "3: the template takes more than 20,000 loop rounds, calls and includes",
         ),
         (
             "{% for i in range(999) recursive %}{{ loop(range(999)) }}{% endfor %}",
-            "1: recursive loops are not available here",
+            "1: a template cannot use recursive loops",
         ),
-        ("{% macro m() %}\n{{ m() }}{% endmacro %}{{ m() }}", "2: calls or includes itself"),
-        ("\n{% include 'default/entry.txt.j2' %}", "2: calls or includes itself without end"),
-        ("\n{% include 'default/nowhere' %}", "2: includes default/nowhere, which is nowhere"),
+        (
+            "{% macro m() %}\n{{ m() }}{% endmacro %}{{ m() }}",
+            "2: the template calls or includes itself endlessly",
+        ),
+        (
+            "\n{% include 'default/entry.txt.j2' %}",
+            "2: the template calls or includes itself endlessly",
+        ),
+        (
+            "\n{% include 'default/nowhere' %}",
+            "2: the template includes default/nowhere, which does not exist",
+        ),
         (
             "{% for i in range(900) %}{% for j in range(9) %}aaaaaaaaaaaaa{% endfor %}{% endfor %}",
-            "1: gives more than 100,000 characters",
+            "1: the template produces more than 100,000 characters",
         ),
-        (b"a \xff", "1: cannot be read: 'utf-8' codec can't decode byte 0xff"),
-        ("{{ " + "(" * 5000 + ")" * 5000 + " }}", "1: cannot be read: maximum recursion depth"),
+        (b"a \xff", "1: cannot be read ('utf-8' codec can't decode byte 0xff"),
+        ("{{ " + "(" * 5000 + ")" * 5000 + " }}", "1: cannot be read (maximum recursion depth"),
     ],
 )
 def test_a_broken_template_is_refused_with_file_and_line(
@@ -134,7 +147,9 @@ def test_the_networks_own_file_comes_first_and_the_operators_before_the_packages
     own = written(tmp_path, "x", "mastodon/entry.txt.j2")
     assert templates.path("entry") == own
     assert Templates(Network.TWITTER, tmp_path).path("entry") == default
-    with pytest.raises(TemplateError, match=r"mastodon/nonsense\.txt\.j2: no such template"):
+    with pytest.raises(
+        TemplateError, match=r"mastodon/nonsense\.txt\.j2: this template is missing"
+    ):
         templates.path("nonsense")
 
 
@@ -167,14 +182,28 @@ def test_a_list_prints_as_people_write_lists(tmp_path: Path, text: str, printed:
     ],
 )
 def test_what_is_no_text_is_refused(tmp_path: Path, text: str) -> None:
-    assert "is no text; print a name of it" in refused(tmp_path, text)
+    assert "is not text; print one of its fields" in refused(tmp_path, text)
 
 
-def test_a_view_that_is_printed_is_refused_with_the_names_it_has(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ paper }}", "paper is not text; print one of its fields: rank, title, authors, "),
+        (
+            "{{ paper.titel }}",
+            'paper has no "titel"; did you mean title? It has: rank, title, authors, ',
+        ),
+        ("{{ paper['xyz'] }}", 'paper has no "xyz". It has: rank, title, authors, '),
+    ],
+)
+def test_a_wrong_use_of_a_view_is_refused_with_the_fields_it_has(
+    text: str, message: str, tmp_path: Path
+) -> None:
     paper = PaperView(1, "A title", "Ada", 2, 3, (), "2602.10001", "arXiv:2602.10001")
-    written(tmp_path, "{{ paper }}")
-    with pytest.raises(TemplateError, match=r"`PaperView` is no text; .*authors.*rank.*title"):
+    path = written(tmp_path, text)
+    with pytest.raises(TemplateError) as caught:
         Templates(Network.TWITTER, tmp_path).render("entry", {"paper": paper})
+    assert caught.value.message.startswith(f"{path}:1: {message}")
 
 
 def test_files_that_nothing_reads_are_found_and_partials_are_none(tmp_path: Path) -> None:

@@ -331,7 +331,7 @@ def test_a_check_names_no_more_than_a_person_reads() -> None:
 
 
 def test_a_control_character_is_named_by_its_number() -> None:
-    with pytest.raises(CannotDraw, match=r"holds U\+0000$|holds U\+0000\n"):
+    with pytest.raises(CannotDraw, match=r"has U\+0000$|has U\+0000\n"):
         check(digest(paper(title="a\x00b")))
 
 

@@ -421,31 +421,35 @@ def test_a_line_is_kept_as_it_was_written(text: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("61 * * * *", "the minute '61' holds 61, and may hold 0 to 59"),
-        ("* 24 * * *", "the hour '24' holds 24, and may hold 0 to 23"),
-        ("* * 0 * *", "the day of the month '0' holds 0, and may hold 1 to 31"),
-        ("* * L * *", "the day of the month 'L' holds L, and may hold 1 to 31"),
-        ("* * LW * *", "the day of the month 'LW' holds LW, and may hold 1 to 31"),
-        ("* * * 1,13 *", "the month '1,13' holds 13, and may hold 1 to 12, or jan to dec"),
-        ("* * * * 8", "the day of the week '8' holds 8, and may hold 0 to 7, or sun to sat"),
-        ("* * * * 5L", "the day of the week '5L' holds 5L, and may hold 0 to 7, or sun to sat"),
-        ("* * * MON *", "the month 'MON' holds MON, and may hold 1 to 12, or jan to dec"),
-        ("* * * * MON#2", "the day of the week 'MON#2' is not made of *, numbers, ranges"),
-        ("* * ? * *", "the day of the month '?' is not made of"),
-        ("1,,2 * * * *", "the minute '1,,2' is not made of"),
+        ("61 * * * *", "the minute '61' has 61, but allows only 0 to 59"),
+        ("* 24 * * *", "the hour '24' has 24, but allows only 0 to 23"),
+        ("* * 0 * *", "the day of the month '0' has 0, but allows only 1 to 31"),
+        ("* * L * *", "the day of the month 'L' has L, but allows only 1 to 31"),
+        ("* * LW * *", "the day of the month 'LW' has LW, but allows only 1 to 31"),
+        ("* * * 1,13 *", "the month '1,13' has 13, but allows only 1 to 12 or jan to dec"),
+        ("* * * * 8", "the day of the week '8' has 8, but allows only 0 to 7 or sun to sat"),
+        ("* * * * 5L", "the day of the week '5L' has 5L, but allows only 0 to 7 or sun to sat"),
+        ("* * * MON *", "the month 'MON' has MON, but allows only 1 to 12 or jan to dec"),
+        ("* * * * MON#2", "the day of the week 'MON#2' must consist of *, numbers, ranges"),
+        ("* * ? * *", "the day of the month '?' must consist of"),
+        ("1,,2 * * * *", "the minute '1,,2' must consist of"),
         ("*/0 * * * *", "the minute '*/0' has a step of 0"),
         ("1-9/00 * * * *", "the minute '1-9/00' has a step of 0"),
-        ("*/x * * * *", "the minute '*/x' is not made of"),
-        ("5/15 * * * *", "the minute '5/15' has a step and no range: 5-59/15 would be one"),
+        ("*/x * * * *", "the minute '*/x' must consist of"),
+        ("5/15 * * * *", "the minute '5/15' has a step without a range; did you mean 5-59/15?"),
         ("* 9-5 * * *", "the hour '9-5' has a range that runs backwards"),
-        ("* * * * FRI-SUN", "runs backwards; Sunday at its end is 7"),
-        ("* * * *", "it has five fields (minute, hour, day of the month, month, day of the week)"),
-        ("0 */30 * * * *", "and 6 are here; cron has no field for seconds"),
-        ("", "and 0 are here"),
-        ("@reboot", "of the words with @ it may be one of @hourly, @daily"),
-        ("0 0 31 2 *", "it never comes: no day 31 is in month 2"),
-        ("0 0 31 4,6,9,11 *", "it never comes: no day 31 is in month 4,6,9,11"),
-        ("0 0 30-31 feb */2", "it never comes: no day 30-31 is in month feb"),
+        ("* * * * FRI-SUN", "runs backwards; at the end of a range Sunday is 7"),
+        (
+            "* * * *",
+            "it has 4 fields and needs five (minute, hour, day of the month, month, day of ",
+        ),
+        ("0 */30 * * * *", "it has 6 fields and needs five"),
+        ("0 */30 * * * *", "; cron has no field for seconds"),
+        ("", "it has 0 fields and needs five"),
+        ("@reboot", "the words with @ are @hourly, @daily"),
+        ("0 0 31 2 *", "it never runs (month 2 has no day 31)"),
+        ("0 0 31 4,6,9,11 *", "it never runs (month 4,6,9,11 has no day 31)"),
+        ("0 0 30-31 feb */2", "it never runs (month feb has no day 30-31)"),
         ("٣ * * * *", "a character that no cron line has"),
         ("\x1b[31m * * * *", "a character that no cron line has"),
         ("1 " * 300, "it is longer than 500 characters"),
@@ -454,7 +458,7 @@ def test_a_line_is_kept_as_it_was_written(text: str, line: str) -> None:
 def test_what_is_wrong_with_a_line_is_said(text: str, problem: str) -> None:
     with pytest.raises(ValueError, match=re.escape(problem)):
         read_line(text)
-    with pytest.raises(parsers.InvalidValue, match="is no cron line: "):
+    with pytest.raises(parsers.InvalidValue, match="is not a cron line, since "):
         parsers.cron(text)
 
 
@@ -476,7 +480,7 @@ def test_a_zone_is_known_by_its_name() -> None:
 
 @pytest.mark.parametrize("text", ["europe/berlin", "EUROPE/BERLIN", "berlin", "Berlin"])
 def test_a_zone_that_is_meant_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no time zone; did you mean Europe/Berlin\?"):
+    with pytest.raises(ValueError, match=r"is not a time zone \(did you mean Europe/Berlin\?\)"):
         read_zone(text)
 
 
@@ -489,7 +493,7 @@ def test_a_zone_that_is_meant_is_named(text: str) -> None:
     ],
 )
 def test_nothing_else_is_a_zone(text: str) -> None:
-    with pytest.raises(ValueError, match="is no time zone"):
+    with pytest.raises(ValueError, match="is not a time zone"):
         read_zone(text)
-    with pytest.raises(parsers.InvalidValue, match="is no time zone"):
+    with pytest.raises(parsers.InvalidValue, match="is not a time zone"):
         parsers.zone(text)

@@ -1,1 +1,1 @@
-"""LaTeX in titles, names and abstracts, written as plain text."""
+"""Convert LaTeX in titles, names and abstracts to plain text."""

@@ -1,6 +1,6 @@
-"""What commands make of their arguments: fractions, roots, accents, indices, as plain text."""
+"""Write LaTeX commands with arguments as plain text: fractions, roots, accents, indices."""
 
-# Look-alikes (nu and v, the prime and the accent) are what the tables are for.
+# The characters that look like ASCII (the prime, the accent) are meant.
 # ruff: noqa: RUF001
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.formatter.latex.tables import EDGE, HATS, SUBSCRIPTS, SUPERSCRIPTS, pat
 
 
 def join(piece: str) -> str:
-    """Settle the edges: a space where letters would run together, nothing elsewhere."""
+    """Replace each edge by a space where two letters would touch, and remove the others."""
     if EDGE not in piece:
         return piece
     tight = pattern(rf"(?<=[\w)\]}}′*]){EDGE}+(?=[^\W_⁰¹²³⁴-⁹⁺⁻ⁿ₀-₉]|[√∛∜])")
@@ -20,7 +20,7 @@ def join(piece: str) -> str:
 
 
 def _outline(piece: str) -> str:
-    """Give what stands outside brackets, with an empty pair for each bracket."""
+    """Return a text with each pair of brackets emptied."""
     kept: list[str] = []
     depth = 0
     for character in piece:
@@ -32,12 +32,12 @@ def _outline(piece: str) -> str:
 
 
 def _grouped(piece: str) -> str:
-    """Put brackets around what would not be read as one exponent or index."""
+    """Put brackets around a text that would not be read as one exponent or index."""
     return piece if pattern(r"\w+|.|\(\)").fullmatch(_outline(piece)) else f"({piece})"
 
 
 def raised(piece: str) -> str:
-    """Write a superscript: raised where each character has a form that is, else behind `^`."""
+    """Write a superscript: raised where each character has a raised form, else after `^`."""
     piece = piece.strip()
     if piece in ("", "∘", "°", "′", "*", "†", "‡", "th", "st", "nd", "rd", "′′", "™", "®"):
         return piece.replace("∘", "°")
@@ -48,7 +48,7 @@ def raised(piece: str) -> str:
 
 
 def lowered(piece: str) -> str:
-    """Write a subscript: lowered where each character has a form that is, else behind `_`."""
+    """Write a subscript: lowered where each character has a lowered form, else after `_`."""
     piece = piece.strip()
     lowered = piece.translate(SUBSCRIPTS)
     if not set(lowered) & set(piece):
@@ -56,7 +56,7 @@ def lowered(piece: str) -> str:
     return f"_{_grouped(piece)}{EDGE}"
 
 
-# One number or one letter, with its indices, or a function of something.
+# One number or one letter with its indices, or a function with its argument.
 _FACTOR = r"[√∛∜∂]?(?:\d[\d.,]*|[^\W\d]|\(\)|[^\W\d]+\(\))[′⁰¹²³⁴-⁹⁺⁻ⁿ₀-₉]*(?:[_^](?:\w+|\(\)))?"
 
 
@@ -70,7 +70,7 @@ def _divided(above: str, below: str) -> str:
 
 
 def rooted(piece: str, degree: str = "2") -> str:
-    """Write a root, with brackets where it is over more than one factor."""
+    """Write a root, with brackets around more than one factor."""
     sign = {"2": "√", "3": "∛", "4": "∜"}.get(degree, "")
     piece = piece if pattern(_FACTOR).fullmatch(_outline(piece)) else f"({piece.strip()})"
     return f"{EDGE}{sign}{piece}" if sign else f"{piece}^(1/{degree})"
@@ -81,7 +81,7 @@ def _choose(above: str, below: str) -> str:
 
 
 def word(piece: str) -> str:
-    """Write the name of a function, whose neighbours decide on the space around it."""
+    """Write the name of a function, with an edge on both sides."""
     return f"{EDGE}{piece.strip()}{EDGE}"
 
 
@@ -90,7 +90,7 @@ def _linked(address: str, words: str) -> str:
 
 
 def accented(mark: str, piece: str) -> str:
-    """Put an accent on the first letter; what is no letter is left as it is."""
+    """Put an accent on the first character if it is a letter."""
     base = {"ı": "i", "ȷ": "j"}.get(piece[:1], piece[:1])
     if not base.isalpha():
         return piece
@@ -98,14 +98,14 @@ def accented(mark: str, piece: str) -> str:
 
 
 def _hatted(mark: str, piece: str) -> str:
-    """Put a hat on one letter; over several there is no plain way, and they stay bare."""
-    one = pattern(r"[^\W\d_](?![^\W\d_])[\w^()]*").fullmatch(piece)
-    return accented(mark, piece) if one else piece
+    """Put a hat on a single letter; plain text has no hat over several letters."""
+    single = pattern(r"[^\W\d_](?![^\W\d_])[\w^()]*").fullmatch(piece)
+    return accented(mark, piece) if single else piece
 
 
 @cache
 def structures() -> Mapping[str, tuple[int, Callable[..., str]]]:
-    """Commands with arguments: how many, and what becomes of them."""
+    """Return the commands with arguments: how many each has, and how to write it with them."""
     two: dict[str, Callable[..., str]] = {
         **dict.fromkeys(("frac", "dfrac", "tfrac", "cfrac", "nicefrac", "sfrac"), _divided),
         **dict.fromkeys(("binom", "dbinom", "tbinom"), _choose),

@@ -1,17 +1,17 @@
-r"""LaTeX in titles, names and abstracts, as a person would write it without LaTeX.
+r"""Convert LaTeX in titles, names and abstracts to the text a person would write without LaTeX.
 
 arXiv's texts hold some: `$N^{1/2}$`, `Schr\"odinger`, `5\%`, `\emph{key}`. They also hold dollars
-and backslashes that mean themselves: `$5 million and $7 million`, `C:\new`. So a dollar opens
-mathematics only where its partner and what stands between them agree, a backslash counts only where
-the command is known, and a text in which nothing was recognised comes back as it was.
+and backslashes that are not LaTeX: `$5 million and $7 million`, `C:\new`. So a dollar opens
+mathematics only where a second dollar follows and the text between them looks like mathematics, a
+backslash counts only before a known command, and a text without recognised LaTeX does not change.
 
 Letters stay plain letters: `\mathcal{O}` is `O` and `\mathbb{R}` is `R`. Screen readers skip the
-mathematical alphabets or spell them out, and the few of them that Unicode keeps elsewhere, such as
-U+211D, are read no better. What has no plain character is written in ASCII: `N^(1/2)`, `x_max`,
+mathematical alphabets or spell them out, and read the few that Unicode has in other blocks, such as
+U+211D, no better. What has no plain character is written in ASCII: `N^(1/2)`, `x_max`,
 `a/(b + c)`.
 
-The converter takes the tokens one by one and keeps a stack of its own, so that neither depth nor
-length of a text can hurt.
+The converter reads the tokens one by one and has a stack of its own, so neither a deep nor a long
+text can exhaust Python's stack.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ from bot.formatter.latex.tables import (
     table,
 )
 
-# Deeper nesting, and longer chains of commands without arguments, are not followed: they would cost
-# quadratic time, and nobody wrote them for readers.
+# The converter does not follow deeper nesting, or longer chains of commands that wait for
+# arguments: they would cost quadratic time, and no text for readers has them.
 _DEEPEST = 25
 _LONGEST_ADDRESS = 80
 
 
 def latex_to_text(text: str) -> str:
-    r"""Write a text that may hold LaTeX in plain Unicode.
+    r"""Return a text that may hold LaTeX in plain Unicode.
 
-    A text without LaTeX is returned unchanged. Malformed LaTeX stays as far as it is not
-    understood: nothing is raised, the time is linear in the length, and no word is lost. What goes
-    are commands that only set type, and the arguments of `\label`, `\vspace`, `\color` and their
-    like. An unknown command stays as it is, in mathematics without its backslash.
+    A text without LaTeX is returned unchanged. Malformed LaTeX stays where it is not understood:
+    the function never raises, takes linear time, and loses no word. It removes commands that only
+    set type, and the arguments of `\label`, `\vspace`, `\color` and similar commands. An unknown
+    command does not change, except that it loses its backslash in mathematics.
     """
     if "\\" not in text and "$" not in text:
         return text
@@ -61,7 +61,7 @@ def latex_to_text(text: str) -> str:
 
 @dataclass(slots=True)
 class _OpenCommand:
-    """A command that waits for its arguments; `raw` is what stands there if none comes."""
+    """A command that waits for its arguments; `raw` is its text if none follows."""
 
     raw: str
     needs: int
@@ -71,7 +71,7 @@ class _OpenCommand:
 
 @dataclass(slots=True)
 class _Frame:
-    """A group or a formula that is still open. `bare` are braces that no command asked for."""
+    """A group or a formula that is still open; `bare` if its braces belong to no command."""
 
     opener: str = ""
     math: bool = False
@@ -81,7 +81,7 @@ class _Frame:
     waiting: list[_OpenCommand] = field(default_factory=list)
 
     def settle(self) -> list[str]:
-        """Give up on arguments that never came."""
+        """Write the commands whose arguments are missing, and return all parts."""
         for command in self.waiting:
             self.parts.append(" ".join(command.arguments) or command.raw)
         self.waiting.clear()
@@ -89,7 +89,7 @@ class _Frame:
 
 
 class _Converter:
-    """One text on its way. `known` counts what was recognised as LaTeX."""
+    """Converts one text. `known` counts the pieces that were recognised as LaTeX."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -97,7 +97,7 @@ class _Converter:
         self.stack = [_Frame()]
         self.known = 0
         self.too_deep = 0
-        self.asked: bool | None = None  # a command asked for the next group: is it mathematics?
+        self.asked: bool | None = None  # whether the group that a command expects is mathematics
         self.swallow = False
 
     @property
@@ -131,10 +131,10 @@ class _Converter:
             case _:
                 self.whole(token)
 
-    # What goes out
+    # Output
 
     def emit(self, piece: str) -> None:
-        """Give a finished piece to the command that waits for it, else to the text."""
+        """Pass a finished piece to the command that waits for it, else add it to the text."""
         frame = self.top
         while frame.waiting:
             command = frame.waiting[-1]
@@ -147,7 +147,7 @@ class _Converter:
         frame.parts.append(piece)
 
     def run(self, piece: str) -> None:
-        """Take plain text; a waiting command gets its first character, as in TeX."""
+        """Add plain text; a waiting command gets its first character, as in TeX."""
         while self.top.waiting and (piece := piece.lstrip()):
             self.emit(piece[0])
             piece = piece[1:]
@@ -195,7 +195,7 @@ class _Converter:
         self.stack.append(_Frame("{", math=math, bare=bare, known=self.known))
 
     def close(self) -> None:
-        """Close a group: its text goes up, with its braces where they look like those of a set."""
+        """Close a group; its braces stay where they look like the braces of a set."""
         if self.too_deep:
             self.too_deep -= 1
         elif self.top.opener != "{":
@@ -211,12 +211,12 @@ class _Converter:
                 self.top.parts.extend(parts)
 
     def abandon(self) -> None:
-        """Close a group whose brace never came."""
+        """Close a group whose closing brace is missing."""
         frame = self.stack.pop()
         self.emit("".join(["{" if frame.bare else "", *frame.settle()]))
 
     def ties(self, at: int) -> bool:
-        """Tell a tie from a tilde: `wav2vec~2.0` from `10~20`, `/~user` and `x.edu/a~b`."""
+        """Tell whether a tilde is a tie: in `wav2vec~2.0`, not in `10~20` and `x.edu/~user`."""
         around = self.text[max(0, at - 1) : at + 2]
         before = self.text[max(0, at - _LONGEST_ADDRESS) : at]
         address = pattern(r"\w\.[a-z]+/\S*\Z").search(before)
@@ -245,7 +245,7 @@ class _Converter:
             self.asked = name == "ensuremath" or (self.top.math and name in names(TYPE))
 
     def accent(self, name: str, token: re.Match[str]) -> None:
-        """Wait for a letter that can carry the accent; without one, a backslash is a backslash."""
+        """Wait for a letter that can have the accent; without one the command is unknown."""
         end, mark = token.end(), ACCENTS[name]
         gap = r"\s+" if name.isalpha() else ""
         letter = pattern(rf"{gap}([^\W\d_])").match(self.text, end)
@@ -290,7 +290,7 @@ class _Converter:
         self.emit(sign)
 
     def unknown(self, name: str, token: re.Match[str]) -> None:
-        r"""Keep what is not known: `\name` in text, `name` in mathematics or before braces."""
+        r"""Keep an unknown command: as `\name` in text, as `name` in mathematics or before `{}`."""
         follows = self.text[token.end() : token.end() + 2]
         if self.top.math and name.isalpha():
             self.emit(word(name))
@@ -316,7 +316,7 @@ class _Converter:
             self.emit(token.group())
 
     def whole(self, token: re.Match[str]) -> None:
-        """Take a command that was read together with its arguments."""
+        """Write a command that was read together with its arguments."""
         self.known += 1
         match token.lastgroup:
             case "address":
@@ -331,6 +331,6 @@ class _Converter:
                 self.emit(pattern(r"\\(.)").sub(r"\1", amount).strip())
 
     def pad(self, token: re.Match[str]) -> None:
-        """Part an aside from the word before it."""
+        """Add a space between a note or reference and the word before it."""
         if self.text[max(0, token.start() - 1) : token.start()].strip(" \t\n~(["):
             self.top.parts.append(" ")

@@ -1,4 +1,4 @@
-"""Which dollars open mathematics, and which are money."""
+"""Tell the dollars that open mathematics from those that mean money."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ _LONGEST_INFIX = 3
 
 
 def delimiters(text: str) -> dict[int, str]:
-    """Find where mathematics opens and closes, by position; every other dollar is a dollar."""
+    """Return the positions where mathematics opens and closes.
+
+    Every other dollar sign is plain text.
+    """
     found: dict[int, str] = {}
     at = 0
     while span := pattern(SPANS).search(text, at):
         at = span.end()
         kind = span.lastgroup
         if kind == "inline" and not _is_mathematics(text, span):
-            at -= 1  # the second dollar may open what the first did not
+            at -= 1  # the second dollar may open mathematics itself
         elif kind != "escape":
             width = 1 if kind == "inline" else 2
             found |= {span.start(): "open", span.end() - width: "close"}

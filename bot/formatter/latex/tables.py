@@ -1,6 +1,6 @@
-"""What the converter of LaTeX knows: tokens, commands, symbols, in tables."""
+"""The tables of the LaTeX converter: tokens, commands, symbols."""
 
-# Look-alikes (nu and v, the prime and the accent) are what the tables are for.
+# The characters that look like ASCII (nu and v, the prime and the accent) are meant.
 # ruff: noqa: RUF001
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-# Names such as "log", and fractions, want a space beside a letter and none beside a bracket. This
+# Names such as "log", and fractions, need a space beside a letter and none beside a bracket. This
 # noncharacter marks their edges until the neighbours are known.
 EDGE = "\ufdd0"
 
@@ -37,8 +37,8 @@ TOKENS = rf"""(?xs)
   | (?P<run>(?:(?!{_LITERAL})[^\\{{}}^_~$])+)
   | (?P<rest>.)
 """
-# A backslash pair is passed over, so that an escaped dollar opens nothing. What stands inside is
-# never read twice: it ends at the next dollar, or at the next bracket.
+# A backslash and its character are skipped, so that an escaped dollar opens nothing. No text inside
+# is read twice: it ends at the next dollar, or at the next bracket.
 SPANS = r"""(?xs)
     \$\$(?P<display>(?:[^$\\]|\\.)++)\$\$
   | \$(?P<inline>(?:[^$\\]|\\.)++)\$
@@ -50,7 +50,7 @@ SET_WORDS = (
     r"\\(?:text\w*|[mh]box|math(?:rm|it|bf|sf|tt|cal)|operatorname\*?)\s*\{[^{}]*\}|\\[A-Za-z]+"
 )
 
-# Symbols that stand between two things, and keep or lose the space of both sides together.
+# Symbols between two operands: the space stays on both sides or on neither.
 RELATIONS = """
     times × div ÷ cdot · pm ± mp ∓ ast * star ⋆ circ ∘ bullet • oplus ⊕ ominus ⊖ otimes ⊗ odot ⊙
     cup ∪ cap ∩ setminus ∖ backslash ∖ wedge ∧ vee ∨ land ∧ lor ∨ leq ≤ le ≤ leqslant ≤ geq ≥ ge ≥
@@ -89,7 +89,7 @@ FUNCTIONS = """
     lim limsup liminf argmax argmin arg det dim ker hom deg gcd lcm Pr mod bmod sgn sign tr Tr rank
     diag poly polylog span supp Var Cov vol erf softmax Re Im
 """
-# Commands that only set type: what follows stays. The second list sets words in mathematics.
+# Commands that only set type: their argument stays. `WORDS` sets words, in mathematics too.
 TYPE = """
     mathrm mathbf mathit mathsf mathtt mathcal mathbb mathfrak mathscr mathnormal bm boldsymbol bf
     it em rm sf tt sc sl cal left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr
@@ -105,7 +105,7 @@ SYMBOLS = {
     "%": "%", "&": "&", "#": "#", "_": "_", "{": "{", "}": "}", "$": "$", " ": " ", "\n": " ",
     ",": " ", ";": " ", ":": " ", ">": " ", "!": "", "|": "‖", "\\": " ",
 }  # fmt: skip
-# Combining characters for the accents of words, and for those of mathematics.
+# Combining characters for the accents of words (`ACCENTS`) and of mathematics (`HATS`).
 ACCENTS = {
     "'": "\u0301", "`": "\u0300", '"': "\u0308", "^": "\u0302", "~": "\u0303", "=": "\u0304",
     ".": "\u0307", "c": "\u0327", "v": "\u030c", "u": "\u0306", "H": "\u030b", "k": "\u0328",
@@ -117,7 +117,7 @@ HATS = {
     "check": "\u030c", "breve": "\u0306", "acute": "\u0301", "grave": "\u0300",
     "mathring": "\u030a",
 }  # fmt: skip
-# Digits, signs and n have raised forms that fonts and screen readers know; other letters stay.
+# Fonts and screen readers know the raised forms of digits, signs and n; other letters stay.
 SUPERSCRIPTS = str.maketrans("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ")
 SUBSCRIPTS = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
 
@@ -130,7 +130,7 @@ def pattern(pattern: str) -> re.Pattern[str]:
 
 @cache
 def table(words: str) -> Mapping[str, str]:
-    """Read pairs of words as names and what they stand for."""
+    """Read pairs of words as names and their values."""
     names = [word.replace("␣", " ") for word in words.split()]
     return dict(zip(names[::2], names[1::2], strict=True))
 

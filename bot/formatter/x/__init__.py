@@ -1,1 +1,1 @@
-"""What X makes of a text: links, mentions, hashtags, and what they cost."""
+"""Find what X links in a text (links, mentions, hashtags), and what X bills for it."""

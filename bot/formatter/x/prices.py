@@ -1,8 +1,8 @@
-"""What X bills, in US dollars: one table, dated.
+"""X's prices in US dollars, with their date.
 
-Pay-per-use prices of X's own documentation (docs.x.com, X API, Pricing). The functions count the
-creation of posts and their pictures and nothing else: not reading posts back, not deleting, not
-tax; and nobody outside X can say whether a refused request is billed.
+These are the pay-per-use prices of X's documentation (docs.x.com, X API, Pricing). The functions
+count only the creation of posts and their pictures: not reading posts, not deleting, not tax. X
+does not document whether it bills a refused request.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from bot.formatter.x.entities import urls
 
 @dataclass(frozen=True, slots=True)
 class XPrices:
-    """US dollars a call; valid `since`, last looked up `read`.
+    """US dollars for each call; valid since `since`, last looked up on `read`.
 
-    `post` and `post_with_url` are for creating one; `own_post` for each post returned of the
-    account's own timeline, where the account owns the app; `delete` for deleting one;
-    `media_metadata` for the alternative text of an upload, which itself is in no price list.
+    `post` and `post_with_url` are for creating a post; `own_post` is for each post that a read of
+    the account's own timeline returns, where the account owns the app; `delete` is for deleting a
+    post; `media_metadata` is for the alternative text of an upload. The upload has no price.
     """
 
     post: Decimal
@@ -45,21 +45,21 @@ PRICES = XPrices(
 
 
 def post_price(text: str) -> Decimal:
-    """Return the US dollars X bills for creating a post of `text`.
+    """Return the US dollars that X bills for creating a post of `text`.
 
-    A link is what X takes for one, however many there are: `cs.AI` makes the dear kind of post.
+    One link is enough for the higher price, and everything that X links counts, such as `cs.AI`.
     """
     return PRICES.post_with_url if urls(text) else PRICES.post
 
 
 def thread_price(posts: Iterable[str], pictures: int = 0) -> Decimal:
-    """Return the US dollars for creating each of `posts` once (their texts); retries cost extra.
+    """Return the US dollars for creating posts with the texts `posts` once; retries cost extra.
 
-    `pictures` is how many travel with them.
+    `pictures` is the number of pictures in them.
     """
     return sum(map(post_price, posts), PRICES.media_metadata * pictures + Decimal("0.000"))
 
 
 def month_price(thread: Decimal, threads_a_month: int = 30) -> Decimal:
-    """Return the US dollars a month, where every thread costs `thread`."""
+    """Return the US dollars for a month in which every thread costs `thread`."""
     return thread * threads_a_month
