@@ -45,7 +45,7 @@ class Commit(StrEnum):
 
 
 class Hang(StrEnum):
-    """Where a request hangs: not at all, before the network carries it out, or before the answer."""
+    """Where a request hangs: nowhere, before the network carries it out, or before the answer."""
 
     NO = "no"
     BEFORE = "before"
@@ -144,7 +144,7 @@ def refusal(name: str, response: Response) -> Fault:
 
 
 def too_many(network: Network, reset: timedelta | None) -> Fault:
-    """Return a fault: the answer is a 429 that ends after `reset`, or with None does not say when."""
+    """Return a fault: a 429 that ends after `reset`, or with None does not say when."""
 
     def make(_: Request, __: Response | None, now: datetime) -> Response:
         headers = () if reset is None else _reset_headers(network, now, reset)

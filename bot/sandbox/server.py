@@ -52,7 +52,9 @@ class Sandbox:
 
     def __enter__(self) -> Self:
         seconds, most = self._limits
-        self._listener = Listener(self._rules, self._ports, self._attend, seconds=seconds, most=most)
+        self._listener = Listener(
+            self._rules, self._ports, self._attend, seconds=seconds, most=most
+        )
         return self
 
     def __exit__(

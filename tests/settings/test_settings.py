@@ -260,8 +260,10 @@ ALLOWED = {
         (
             "BOT_SCHEDULE",
             "60 * * * *",
-            "; \"60 * * * *\" is not a cron line, since the minute '60' has 60, but allows only 0 to "
-            "59",
+            (
+                '; "60 * * * *" is not a cron line, '
+                "since the minute '60' has 60, but allows only 0 to 59"
+            ),
         ),
         ("BOT_TIMEZONE", "berlin", '; "berlin" is not a time zone (did you mean Europe/Berlin?)'),
         ("BOT_PICTURE", "maybe", ', not "maybe"'),
@@ -445,8 +447,8 @@ def test_malformed_lines_of_dotenv_are_counted_and_not_shown(tmp_path: Path) -> 
     text = "\n".join([*lines, 'GITHUB_TOKEN="planted-open', "planted two = 3", ""])
     (tmp_path / ".env").write_text(text, encoding="utf-8")
     assert problems({}, tmp_path) == [
-        f"{tmp_path}/.env:{line}: this line is not NAME=value (it is not shown, since it may hold a "
-        "secret)"
+        f"{tmp_path}/.env:{line}: this line is not NAME=value "
+        "(it is not shown, since it may hold a secret)"
         for line in (4, 6, 7)
     ]
 
