@@ -133,9 +133,9 @@ class Journal:
         self.thread = self.ledger.record_miss(number, position, gone, self.now)
         self.tell("not seen yet", position)
 
-    def absent(self, position: int) -> None:
+    def mark_not_sent(self, position: int) -> None:
         """It is proven not to be out."""
-        self.thread = self.ledger.absent(self.thread.number, position, self.now)
+        self.thread = self.ledger.mark_not_sent(self.thread.number, position, self.now)
 
     def adopt(self, position: int, seen: RemotePost) -> None:
         """It was found on the network."""

@@ -80,7 +80,7 @@ def _settle(journal: Journal, reconciler: Reconciler) -> None:
             case Wait() as wait:
                 journal.wait(wait.seconds, wait.reason)
             case Send():
-                journal.absent(post.position)
+                journal.mark_not_sent(post.position)
             case _:
                 reason = f"post {post.number} may be out: settle it first, with bot settle"
                 raise RunEnded(End.HELD, reason)

@@ -55,7 +55,7 @@ class Sender:
             return False
         media, self._ready = self._ready[1], None
         if absent:
-            journal.absent(position)
+            journal.mark_not_sent(position)
         journal.begin(position)
         post = journal.thread.posts[position]
         journal.tell("sending", position)

@@ -70,9 +70,7 @@ def test_every_post_is_told_as_it_goes_out_and_again_there_is_nothing_to_do(bot:
 
 def test_verbose_tells_every_step(bot: CliWorld) -> None:
     _, out, _ = bot("post", "--verbose", networks=[X])
-    assert out.startswith(
-        "twitter 1/4 sending\ntwitter 1/4 sent https://x.com/"
-    )
+    assert out.startswith("twitter 1/4 sending\ntwitter 1/4 sent https://x.com/")
 
 
 def test_json_is_the_plan_with_what_became_of_each_post(bot: CliWorld) -> None:
@@ -214,9 +212,7 @@ def test_a_post_in_doubt_is_found_and_told(bot: CliWorld) -> None:
     bot.sandbox.script(CLOSED_AFTER, network="twitter", when=second_paper)
     status, out, _ = bot("post", networks=[X])
     assert status == 0
-    assert re.search(
-        rf"twitter 3/4 unknown X: .*\ntwitter 3/4 found {URL}\n", out
-    )
+    assert re.search(rf"twitter 3/4 unknown X: .*\ntwitter 3/4 found {URL}\n", out)
     assert len(bot.live(X)) == 4
 
 

@@ -271,7 +271,7 @@ def test_where_several_accounts_have_it_one_must_be_named(bot: CliWorld) -> None
     held(bot)
     status, out, err = bot("settle", SLUG, "3", "--unsent")
     assert (status, out) == (2, "")
-    assert "several accounts have one: mastodon, twitter" in err
+    assert f"several accounts have a thread of {SLUG}: mastodon, twitter" in err
     assert "--account" in err
     assert bot("settle", SLUG, "3", "--unsent", "--account", "mastodon")[0] == 0
     bot("post", networks=[TOOTS])
@@ -308,7 +308,7 @@ def test_an_id_that_is_another_posts_is_refused(bot: CliWorld) -> None:
     first = bot.live(TOOTS)[0].id
     status, _, err = bot("settle", SLUG, "3", "--sent", first, networks=[TOOTS])
     assert status == 1
-    assert "that id is another post's" in err
+    assert "another post has that id" in err
 
 
 def test_without_a_ledger_there_is_nothing_to_settle(bot: CliWorld) -> None:

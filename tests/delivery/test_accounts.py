@@ -550,7 +550,7 @@ def test_the_ledger_that_cannot_be_used_is_said_for_each_account(tmp_path: Path)
             other = plan.threads(settings, another(world, 20), [renamed])
             (served,) = odd.publish(another(world, 40), other, NOTHING)
         assert served.end == "failed"
-        assert "was on twitter in the ledger" in served.reason
+        assert "is on twitter in the ledger" in served.reason
 
 
 @pytest.mark.parametrize("while_waiting", [False, True], ids=["before a post", "in a wait"])
