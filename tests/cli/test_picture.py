@@ -85,7 +85,7 @@ def test_without_the_library_the_thread_goes_without_and_that_is_said(
     assert status == 0
     assert "twitter: done, 4 posts" in out
     for name in ("twitter", "mastodon"):
-        assert f"{name}: the thread goes without its picture: resvg-py is not installed" in err
+        assert f"{name}: the thread gets no picture: resvg-py is not installed" in err
     assert MEND in err
     assert media_of(bot, X) == media_of(bot, TOOTS) == []
     status, _, err = bot("post", BOT_PICTURE="on")

@@ -362,7 +362,7 @@ def test_a_thread_is_taken_back_and_the_line_that_keeps_it_away_is_printed(bot: 
     assert bot("retract", SLUG)[0] == 0
     assert f"{SLUG} on twitter: 4 retracted" in bot("status")[1]
     status, out, err = bot("post", BOT_SKIP=SLUG)
-    assert (status, out, err) == (0, "", f"{SLUG} is in BOT_SKIP: it is never posted.\n")
+    assert (status, out, err) == (0, "", f"{SLUG} is in BOT_SKIP, so it is not posted.\n")
 
 
 def test_slugs_that_are_skipped_already_stay_in_the_line(bot: CliWorld) -> None:

@@ -1035,7 +1035,7 @@ def test_it_logs_what_it_could_not_draw_and_goes_on(
         assert shown(world, M) == [WITHOUT] * 3
         (line,) = worker.lines("picture.undrawn")
         assert line["level"] == "warning"
-        assert "mastodon: the thread goes without its picture" in str(line["reason"])
+        assert "mastodon: the thread gets no picture" in str(line["reason"])
 
 
 def test_it_logs_what_the_network_does_not_take(tmp_path: Path) -> None:
@@ -1124,7 +1124,7 @@ def test_a_thread_whose_picture_cannot_be_drawn_goes_without(
         made = plan.threads(settings, source, settings.accounts, None, None, said.append)
         assert [one.posts[0].media for one in made] == [(), ()]
         assert [line.split(":")[0] for line in said] == ["twitter", "mastodon"]
-        assert all("without its picture: it cannot" in line for line in said)
+        assert all("gets no picture: it cannot" in line for line in said)
         with world.service(settings) as service:
             served = service.publish(source, made, PublishOptions())
         assert {one.end for one in served} == {End.DONE}
