@@ -47,7 +47,7 @@ class Problems(Base):
         self._change(sql, key=words(key), at=stamp(at))
 
     def forget(self, key: str) -> None:
-        """Delete a problem that is over, once its end was reported or no one is to be told."""
+        """Delete a problem that is over; an open problem is kept."""
         sql = "DELETE FROM troubles WHERE key = :key AND over_at IS NOT NULL"
         self._change(sql, key=words(key))
 

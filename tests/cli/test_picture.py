@@ -124,7 +124,7 @@ def test_a_picture_that_is_left_out_is_told_where_posts_are(bot: CliWorld) -> No
     status, out, _ = bot("post", networks=[TOOTS], BOT_PICTURE="on")
     assert status == 0
     (line,) = [each for each in unstyle(out).splitlines() if "picture" in each]
-    assert line.startswith("mastodon 1/4 picture left out no upload is allowed: ")
+    assert line.startswith("mastodon 1/4 picture left out uploads are not allowed: ")
     assert "write:media" in line
 
 
