@@ -1,4 +1,4 @@
-"""Wiring: settings to a source, a source to a digest, a digest to threads."""
+"""Opens the source of the settings, reads digests from it, and makes threads of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 
 
 def source(settings: Settings) -> Source:
-    """The source that BOT_DIGESTS names, by default the samples. Raises SettingsError."""
+    """Open the source that BOT_DIGESTS names, by default the samples. Raises SettingsError."""
     from bot.digests.source import open_source
 
     token = settings.github_token
@@ -39,9 +39,9 @@ def source(settings: Settings) -> Source:
 
 
 def read(settings: Settings, wanted: str | None, folder: Path) -> SourceResult:
-    """Look for a digest: a date, a slug, an address or a file (in `folder`); None for the latest.
+    """Look for a digest: a date, a slug, a URL or a file (in `folder`); None for the latest.
 
-    Raises SettingsError for what can be none of these.
+    Raises SettingsError for a text that is none of these.
     """
     from bot.digests.source import read_file, read_url
 
@@ -55,7 +55,7 @@ def read(settings: Settings, wanted: str | None, folder: Path) -> SourceResult:
 
 
 def is_place(wanted: str, folder: Path) -> bool:
-    """Whether `wanted` is an address or a file, and needs no source to be found in."""
+    """Tell whether `wanted` is a URL or a file, which is read without a source."""
     is_file = wanted.endswith((".md", ".markdown")) or (folder / wanted).is_file()
     return is_file or "://" in wanted
 
@@ -68,11 +68,11 @@ def threads(  # noqa: PLR0913, PLR0917 - what a thread is made of
     ledger: Ledger | None = None,
     undrawn: Callable[[str], None] | None = None,
 ) -> tuple[Thread, ...]:
-    """Word the digest's thread for each account; those without papers for an account have no posts.
+    """Make the digest's thread for each account; without papers for the account it has no posts.
 
-    `top` is put before each account's own. With a ledger, papers that went out in the last
-    BOT_REPEAT_DAYS are left out, those in this digest's own thread aside. With `undrawn` pictures
-    are drawn, and it is told of those that cannot be: their threads go without.
+    `top` replaces each account's own. With a ledger, papers that were published in the last
+    BOT_REPEAT_DAYS are left out, except those in this digest's own thread. With `undrawn`, pictures
+    are drawn; it is called with a message for each thread whose picture cannot be drawn.
     """
     ready = _ready(settings, digest)
     chosen = accounts if top is None else [replace(account, top=top) for account in accounts]
@@ -84,14 +84,14 @@ def threads(  # noqa: PLR0913, PLR0917 - what a thread is made of
         thread = replace(thread, papers=tuple(paper.arxiv_id for paper in every))
         if account.picture and thread.posts:
             planned = ledger is not None and _is_planned(ledger, account, digest)
-            told = None if planned else undrawn  # what is planned has its picture, or had it
-            thread = _illustrated(thread, selected(own, account), told)
+            # a planned thread has its picture in the ledger, or published it
+            thread = _illustrated(thread, selected(own, account), None if planned else undrawn)
         made.append(thread)
     return tuple(made)
 
 
 def _ready(settings: Settings, digest: Digest) -> Digest:
-    """The digest tidied, with the address of its page."""
+    """Return the digest tidied, with the URL of its page."""
     page = settings.digest_url
     if page and not digest.url:
         digest = replace(digest, url=page.replace("{slug}", digest.slug))
@@ -101,9 +101,9 @@ def _ready(settings: Settings, digest: Digest) -> Digest:
 def in_order(
     settings: Settings, digest: Digest, account: Account, order: Sequence[str | None]
 ) -> Thread:
-    """Word the digest's thread with its papers in this order, each ranked by its place.
+    """Make the digest's thread with its papers in this order, each ranked by its place.
 
-    None stands for a paper that is out and that the digest does not hold: its place is left out.
+    None is a published paper that the digest does not contain: no post has its rank.
     """
     ready = _ready(settings, digest)
     papers = {paper.arxiv_id: paper for paper in ready.papers}
@@ -123,7 +123,7 @@ def _is_planned(ledger: Ledger, account: Account, digest: Digest) -> bool:
 
 
 def _illustrated(thread: Thread, digest: Digest, undrawn: Callable[[str], None] | None) -> Thread:
-    """The thread with the picture of its digest in the opening post, drawn only where asked for."""
+    """Add the digest's picture to the opening post; its bytes are drawn only with `undrawn`."""
     from bot.picture.draw import describe, draw
     from bot.picture.faces import CannotDraw
 
@@ -132,7 +132,7 @@ def _illustrated(thread: Thread, digest: Digest, undrawn: Callable[[str], None] 
         try:
             data = draw(digest, top).data
         except CannotDraw as error:
-            undrawn(f"{thread.account.name}: the thread goes without its picture: {error}")
+            undrawn(f"{thread.account.name}: the thread gets no picture: {error}")
             return thread
     opening = thread.posts[0]
     media = (Media(describe(digest, top), "image/png", data),)
@@ -156,9 +156,9 @@ def _without_repeats(
 def resolve_digest(
     settings: Settings, ledger: Ledger, wanted: str, folder: Path
 ) -> tuple[str, Digest | None]:
-    """The slug of a digest that the ledger knows, else that is at the source, and the digest.
+    """Return the slug of a digest, and the digest itself where the source or a file has it.
 
-    Raises what the source says where neither knows it.
+    Raises the source's error where neither the source nor the ledger has the digest.
     """
     from bot.ledger.find import find_threads
 
@@ -171,23 +171,24 @@ def resolve_digest(
         problem = reading.problem
     if len(slugs) == 1:
         return slugs.pop(), None
-    raise problem or NoDigest(f"the ledger has no thread of {wanted}", "See bot status.")
+    fix = "List the threads with bot status."
+    raise problem or NoDigest(f"the ledger has no thread of {wanted}", fix)
 
 
 def reason_to_wait(reading: SourceResult, settings: Settings, now: datetime) -> str:
-    """Why the digest that was found is not to be published, in a sentence; empty if it may be.
+    """Say in a sentence why a digest may not be published; empty where it may.
 
-    Its age is no reason: a person asks for it by name, or is asked.
+    An old digest may be published: a person names it or confirms it.
     """
     from bot.digests.source import SourceOutcome, judge
 
     outcome = judge(reading, now, None).outcome
     if outcome is SourceOutcome.DRAFT:
-        return f"{reading.source} is a draft: nothing is posted before it is published."
+        return f"{reading.source} is a draft, so it is not posted."
     if outcome is SourceOutcome.EMPTY:
-        return f"{reading.source} holds no papers: there is nothing to post."
+        return f"{reading.source} has no papers, so there is nothing to post."
     if reading.digest and reading.digest.slug in settings.skip:
-        return f"{reading.digest.slug} is in BOT_SKIP: it is never posted."
+        return f"{reading.digest.slug} is in BOT_SKIP, so it is not posted."
     return ""
 
 
@@ -195,6 +196,6 @@ def _day(wanted: str) -> date | None:
     try:
         return date.fromisoformat(wanted) if _DAY.match(wanted) else None
     except ValueError as error:
-        message = f"{wanted} is no day of the calendar"
+        message = f"{wanted} is not a day of the calendar"
         fix = "Give a date like 2021-06-22, a slug, a file or a URL."
         raise SettingsError(message, fix) from error

@@ -205,7 +205,7 @@ def test_every_event_of_the_log_is_in_the_table() -> None:
     }
     told = {
         f"{'thread' if None in values else 'post'}.{what.replace(' ', '_')}"
-        for call in calls("delivery", "tell")
+        for call in calls("delivery", "emit")
         for values in [[getattr(each, "value", "") for each in call.args[1:2]]]
         for what in texts(call.args[0]) - _QUIET
     }

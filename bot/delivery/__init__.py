@@ -1,1 +1,1 @@
-"""Delivers: decides what to do next, recognises our own posts, and carries a thread to its end."""
+"""Delivers threads: decides the next step, recognises published posts, sends and deletes posts."""

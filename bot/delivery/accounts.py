@@ -1,7 +1,7 @@
-"""Serving our accounts: opens ledger and posters, and delivers to every account side by side.
+"""Opens a poster for each account, and publishes or retracts for all accounts at the same time.
 
-One account's trouble never stops another's: each is served in a thread of its own, under a lock of
-its own, and whatever happens to it ends in its own result.
+An error of one account never stops another account: each has its own thread of Python, its own
+lock, and its own result.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from bot.settings import Credentials, Settings
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
 
-_TURN = 0.0005
-"""Seconds that one account's thread computes while another is ready, a tenth of Python's own.
+_SWITCH_INTERVAL = 0.0005
+"""Seconds that one account's thread computes while another is ready, a tenth of Python's default.
 
-A server that answers with much text would otherwise cost every other account half of its time.
+Otherwise an account whose server answers with much text would take half the time of all others.
 """
 T = TypeVar("T")
 R = TypeVar("R")
@@ -56,9 +56,9 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and wh
     server: str = "",
     redact: Redact | None = None,
 ) -> Poster:
-    """The poster of an account; nothing is sent yet. Raises SettingsError for none we have.
+    """Return the poster of an account; nothing is sent yet. Raises SettingsError.
 
-    `redact` takes secrets out of all that the network answers; it is told those of sessions.
+    `redact` takes secrets out of the network's answers, and learns the secrets of sessions.
     """
     secrets = {role: secret.reveal() for role, secret in credentials.secrets.items()}
     if account.network is Network.TWITTER:
@@ -101,7 +101,7 @@ def open_poster(  # noqa: PLR0913, PLR0917 - an account, how to reach it, and wh
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """All accounts, one ledger, and what they are served with."""
+    """Publishes and retracts for accounts, with one ledger and the same settings and tools."""
 
     settings: Settings
     ledger: Ledger
@@ -114,9 +114,9 @@ class Publisher:
         options: PublishOptions,
         reorder: Callable[[Account, Sequence[str | None]], Thread] | None = None,
     ) -> tuple[AccountResult, ...]:
-        """Deliver each thread to its account, all of them side by side; in the order given.
+        """Deliver all threads to their accounts at the same time; return results in their order.
 
-        `reorder` words an account's thread with its papers in another order.
+        `reorder` makes an account's thread with its papers in another order.
         """
 
         def serve(thread: Thread) -> AccountResult:
@@ -135,14 +135,14 @@ class Publisher:
         accounts: Sequence[Account],
         threads: Sequence[Thread],
     ) -> tuple[AccountResult, ...]:
-        """Take a thread back from each account.
+        """Delete a digest's thread from each account.
 
-        `digest` and its `threads` are what it is found by where the ledger does not know it.
+        `digest` and its `threads` serve to find the posts where the ledger does not know them.
         """
-        worded = {thread.account.name: thread for thread in threads}
+        by_account = {thread.account.name: thread for thread in threads}
 
         def serve(account: Account) -> AccountResult:
-            thread = worded.get(account.name)
+            thread = by_account.get(account.name)
             return self.serve(account, lambda publisher: publisher.retract(digest, slug, thread))
 
         return side_by_side(serve, accounts)
@@ -150,7 +150,7 @@ class Publisher:
     def serve(
         self, account: Account, work: Callable[[AccountPublisher], AccountResult]
     ) -> AccountResult:
-        """Do `work` under the account's lock; its errors become its own result."""
+        """Do `work` under the account's lock; return its errors as the account's result."""
         settings, ledger, now = self.settings, self.ledger, self.around.clock()
         try:
             for limit in ledger.limits(account.name, now):
@@ -163,18 +163,17 @@ class Publisher:
                 note_refusal(settings, ledger, served, self.around.clock())
                 return served
         except Busy as error:
-            return AccountResult(
-                account, End.LATER, reason=f"{error.sender} sends for it at this moment"
-            )
+            reason = f"{error.sender} is already posting to this account"
+            return AccountResult(account, End.LATER, reason=reason)
         except BotError as error:
             return AccountResult(account, End.FAILED, reason=str(error))
 
     def _read(
         self, account: Account, work: Callable[[AccountPublisher], AccountResult]
     ) -> AccountResult:
-        """Do `work`; what cannot be read becomes its own result. A limit of logins is kept."""
+        """Do `work`; return CannotRead as the account's result, and store a limit of logins."""
         try:
-            return self._at_desk(account, work)
+            return self._with_poster(account, work)
         except CannotRead as error:
             if error.login and error.until:
                 self.ledger.limit(StoredLimit(account.name, LOGIN, error.until, error.message))
@@ -187,7 +186,7 @@ class Publisher:
                 named=error.until is not None and error.named,
             )
 
-    def _at_desk(
+    def _with_poster(
         self, account: Account, work: Callable[[AccountPublisher], AccountResult]
     ) -> AccountResult:
         settings, ledger, around = self.settings, self.ledger, self.around
@@ -207,14 +206,14 @@ class Publisher:
 
 
 def side_by_side(serve: Callable[[T], R], each: Sequence[T]) -> tuple[R, ...]:
-    """Call `serve` for each at once, in a thread of its own; the results in the order given."""
+    """Call `serve` for each item in a thread of its own; return the results in the same order."""
     if not each:
         return ()
-    sys.setswitchinterval(_TURN)
-    with ThreadPoolExecutor(max_workers=len(each), initializer=_deaf) as pool:
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    with ThreadPoolExecutor(max_workers=len(each), initializer=_block_signals) as pool:
         return tuple(pool.map(serve, each))
 
 
-def _deaf() -> None:
-    """Leave signals to the main thread: one that another gets does not wake it."""
+def _block_signals() -> None:
+    """Leave signals to the main thread: a signal to another thread does not wake it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))

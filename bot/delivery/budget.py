@@ -1,4 +1,4 @@
-"""What a thread would cost, against what may be spent in a month."""
+"""Compares the cost of a thread with what the account may still spend this month."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ _COUNTED = "month counted"
 
 @dataclass(frozen=True, slots=True)
 class BudgetRefusal:
-    """Why a thread is not begun, and when it may be."""
+    """Why a thread is not begun, and when it may be begun."""
 
     reason: str
     until: datetime
 
 
 class Priced(Protocol):
-    """What a post costs by: a planned one, or one in the ledger."""
+    """A planned or stored post, whose text and media decide what it costs."""
 
     @property
     def text(self) -> str:
-        """Its words."""
+        """The text of the post."""
         ...
 
     @property
     def media(self) -> tuple[Media, ...]:
-        """Its pictures."""
+        """The pictures of the post."""
         ...
 
 
 def over_budget(
     ledger: Ledger, poster: Poster, account: Account, posts: Sequence[Priced], now: datetime
 ) -> BudgetRefusal | None:
-    """Whether a thread of these posts could pass the account's budget; None where it cannot.
+    """Return why a thread of these posts could exceed the account's budget; None if it cannot.
 
-    Counted are its posts and pictures, and one reading of each post. The month is what the ledger
-    knows of it: see `count_month`.
+    The cost includes the posts, their pictures, and one read of each post. The month's spending is
+    what the ledger knows: see `count_month`.
     """
     if account.monthly_budget is None:
         return None
@@ -58,9 +58,9 @@ def over_budget(
     if spent + cost <= account.monthly_budget:
         return None
     return BudgetRefusal(
-        f"the thread costs ${cost:.2f}, ${spent:.2f} of this month's ${account.monthly_budget:.2f} "
-        "is spent: it is not begun (TWITTER_MONTHLY_BUDGET, or TWITTER_LINKS=closing to make it "
-        "cheaper)",
+        f"the thread costs ${cost:.2f}, and ${spent:.2f} of this month's "
+        f"${account.monthly_budget:.2f} is spent, so it is not begun. Raise "
+        "TWITTER_MONTHLY_BUDGET, or set TWITTER_LINKS=closing to make threads cheaper",
         next_month(now),
     )
 
@@ -68,10 +68,10 @@ def over_budget(
 def count_month(
     ledger: Ledger, poster: Poster, account: Account, now: datetime
 ) -> tuple[RemotePost, ...]:
-    """Once a month and ledger, add what the account posted in it and the ledger does not know.
+    """Add the cost of this month's posts that the ledger does not know, once for each month.
 
-    Returns what was read; nothing where that is counted already, or the account has no budget.
-    Raises CannotRead.
+    Returns the posts that were read: none if the month is counted already, or the account has no
+    budget. Raises CannotRead.
     """
     start = month_of(now)
     counted_to = ledger.get_fact(account.name, _COUNTED) or ""
@@ -89,11 +89,11 @@ def count_month(
 
 
 def month_of(now: datetime) -> datetime:
-    """The beginning of the month, UTC."""
+    """Return the beginning of the month, UTC."""
     return datetime(now.year, now.month, 1, tzinfo=UTC)
 
 
 def next_month(now: datetime) -> datetime:
-    """The beginning of the next month, UTC."""
+    """Return the beginning of the next month, UTC."""
     year, month = divmod(now.year * 12 + now.month, 12)
     return datetime(year, month + 1, 1, tzinfo=UTC)

@@ -1,8 +1,8 @@
-"""What to do next with a thread: a function of what the ledger holds, the time, and nothing else.
+"""Decides the next step of a thread from the ledger and the time, and from nothing else.
 
-The rules are those of docs/exactly-once.md. In short: read before anything is sent; send the
-first post that is not out, and no other; an unknown outcome is settled by reading, never by
-guessing; what cannot be settled is held for a person.
+The rules are those of docs/exactly-once.md. In short: read the account before anything is sent;
+send only the first post that is not published; settle an unknown outcome by reading, never by
+guessing; hold for a person what cannot be settled.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import State
 
 MOST_REFUSALS = 5
-"""After so many refusals of one post as a duplicate that no read finds a person must decide."""
+"""A post that is refused as a duplicate this often, and that no read finds, is held."""
 
 LONGEST_BACKOFF = 3600.0
-"""Seconds between two tries of a post at most, however often they failed."""
+"""The longest wait between two tries of a post, in seconds."""
 
 LONGEST_DOUBT = timedelta(hours=24)
-"""A post that cannot be looked for for so long, its outcome unknown, is for a person to decide."""
+"""A post whose outcome is unknown, and that cannot be looked for, is held after this time."""
 
 SHORTEST_WAIT = 0.01
-"""Seconds; what is left by the rounding of fractions may be less than a clock can show."""
+"""Seconds. Rounding can leave a remainder that is smaller than a clock can show."""
 
 READS_OF_ABSENCE = 2
-"""Reads that must not find a post before it counts as absent, the last after `settle`."""
+"""How many reads must miss a post before it counts as absent; the last of them after `settle`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How patient delivery is.
+    """How long delivery waits, and what it may do on the network.
 
-    All in seconds: `settle` is how long after a try a post must stay unseen to count as absent,
-    `retry_wait` the first wait between two reads, which doubles up to `longest_wait`, `turn` the
-    longest time between two posts of a sender that is well. `reads` says whether the account may
-    be read at all, `lags` whether a read may not show yet what was published a moment ago, `keyed`
-    whether the network never takes a second post of the same key, `checks` whether a finished
-    thread is read once more.
+    All times are in seconds: `settle` is how long after a try a post must stay unseen to count as
+    absent, `retry_wait` the first wait between two reads, which doubles up to `longest_wait`,
+    `turn` the longest time between two posts of a healthy sender. `reads` says whether the account
+    may be read at all, `lags` whether a read may miss what was just published, `keyed` whether the
+    network never takes a second post with the same key, `checks` whether a finished thread is read
+    once more.
     """
 
     settle: float
@@ -51,9 +51,9 @@ class Policy:
     checks: bool = True
 
     def wait_after(self, failures: int, longest: float | None = None) -> float:
-        """Return the seconds to wait after so many failures in a row, from 1.
+        """Return the seconds to wait after this number of failures in a row, counted from 1.
 
-        They begin at `retry_wait` and double, up to `longest`, by default `longest_wait`.
+        The waits begin at `retry_wait` and double, up to `longest`, by default `longest_wait`.
         """
         most = self.longest_wait if longest is None else longest
         return min(self.retry_wait * 2.0 ** min(failures - 1, 30), most)
@@ -61,15 +61,15 @@ class Policy:
     def unseen(self, post: StoredPost) -> float:
         """Return for how many seconds a post must stay unseen before it counts as absent.
 
-        A ledger that never tried it waits half as long again as the sender at work may, so that
-        two that watch each other do not end their waits together. An opening that was never tried
-        is waited for because reads lag, and no longer.
+        A sender that never tried the post waits half as long again as another active sender may
+        take, so that two that watch each other do not end their waits together. An opening that was
+        never tried waits for `settle` only, since reads may lag.
         """
         was_tried = post.tries or post.refusals
         return self.settle if was_tried or post.position == 0 else 1.5 * max(self.settle, self.turn)
 
     def is_stale(self, idle: float) -> bool:
-        """Tell whether a read or a post that is `idle` seconds old says nothing of now."""
+        """Tell whether the last read or post, `idle` seconds ago, is too old to rely on."""
         return self.reads and idle > max(self.settle / 2, _SHORTEST_SILENCE)
 
 
@@ -80,7 +80,7 @@ class ReadTimeline:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Publish this post. `absent` says that an unknown try of it is proven to have failed."""
+    """Publish this post. `absent` says that an earlier unknown try is proven to have failed."""
 
     position: int
     absent: bool = False
@@ -95,7 +95,7 @@ class FindPost:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Do nothing for so many seconds."""
+    """Do nothing for `seconds`."""
 
     seconds: float
     reason: str
@@ -103,7 +103,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Leave this post to a person."""
+    """Hold this post for a person."""
 
     position: int
     reason: str
@@ -111,12 +111,12 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class CheckThread:
-    """Read the finished thread once more: a server may say yes and keep nothing."""
+    """Read the finished thread once more: a server may confirm a post and lose it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Every post is out, or was taken back, or passed over."""
+    """Every post is sent or retracted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +142,13 @@ def decide(  # noqa: PLR0911, PLR0913 - all that the next step depends on, a lin
 ) -> Action:
     """Return the next step.
 
-    `looked` says whether the account was read for the thread in this run, `new` that the ledger
-    knows of no post of the account. `gone` are the seconds that have surely passed since the last
-    try of the post in doubt, `idle` those since this run's last post or read: both are measured by
-    clocks that cannot be set, since the wall clock may jump, and would then prove an absence.
-    `backoff` are the seconds that are left before a post whose last try failed is tried again.
+    `looked` says whether this run read the account for the thread, `new` that the ledger knows no
+    post of the account. `gone` is how many seconds at least have passed since the last try of the
+    unknown post, `idle` how many since this run's last post or read. Both come from clocks that
+    cannot be set: a wall clock that jumps would prove an absence that is none. `backoff` is how
+    many seconds are left before a post whose last try failed is tried again.
     """
-    post = next((post for post in thread.posts if post.state not in _OUT_OF_THE_WAY), None)
+    post = next((post for post in thread.posts if post.state not in _DONE), None)
     if post is None:
         return CheckThread() if policy.checks and thread.checked_at is None else Finished()
     if post.state is State.HELD:
@@ -160,27 +160,30 @@ def decide(  # noqa: PLR0911, PLR0913 - all that the next step depends on, a lin
             return Hold(post.position, _NEW_AND_BLIND)
         return _try(post, policy, idle, backoff, absent=False)
     if not policy.reads:
-        return Hold(post.position, f"it may be out, and nothing may be read: {post.reason}")
+        return Hold(post.position, f"{post.reason}; {_UNREADABLE}")
     if is_absent(post, policy):
         return _try(post, policy, idle, backoff, absent=True)
     wait = next_read(post, policy) - gone
     if wait <= 0:
         return FindPost(post.position)
-    why = "to see whether it is out" if post.tries else post.reason
-    return Wait(max(wait, SHORTEST_WAIT), why)
+    unknown = f"it is not known yet whether post {post.number} is published"
+    return Wait(max(wait, SHORTEST_WAIT), unknown if post.tries else post.reason)
 
 
-_OUT_OF_THE_WAY = (State.SENT, State.RETRACTED)
+_DONE = (State.SENT, State.RETRACTED)
 _SHORTEST_SILENCE = 1.0
+_UNREADABLE = "it may have been published, and this account may not be read to find out"
 _NEW_AND_BLIND = (
-    "the ledger is new, and the account cannot be read to see whether the thread is out; look "
-    "yourself, and if nothing of it is out, say so with bot post --assume-unsent"
+    "the ledger is new, and this account may not be read to find out whether the thread is "
+    "published. Look at the account, and if no post of the thread is there, run bot post "
+    "--assume-unsent"
 )
 
 
 def _try(post: StoredPost, policy: Policy, idle: float, backoff: float, *, absent: bool) -> Action:
     if post.refusals >= MOST_REFUSALS:
-        return Hold(post.position, f"tried {post.tries + post.refusals} times: {post.reason}")
+        tries = post.tries + post.refusals
+        return Hold(post.position, f"it was tried {tries} times without success; {post.reason}")
     if backoff > 0:
         return Wait(max(backoff, SHORTEST_WAIT), post.reason)
     if policy.is_stale(idle):
@@ -189,14 +192,14 @@ def _try(post: StoredPost, policy: Policy, idle: float, backoff: float, *, absen
 
 
 def is_absent(post: StoredPost, policy: Policy) -> bool:
-    """Whether the post is proven not to be out: seen by no read, and the last one late enough."""
+    """Tell whether the post is proven absent: no read saw it, and the last came late enough."""
     return post.misses >= READS_OF_ABSENCE and post.missed_after >= policy.unseen(post)
 
 
 def next_read(post: StoredPost, policy: Policy) -> float:
-    """How many seconds after the try to read next.
+    """Return how many seconds after the try the account is read next.
 
-    At once, then after growing waits, and as soon as the post may count as absent.
+    It is read at once, then after growing waits, and as soon as the post may count as absent.
     """
     if not post.misses:
         return 0

@@ -1,7 +1,7 @@
-"""Carrying a thread to its end: asks `decide`, has it done, until nothing is left to do.
+"""Delivers a thread: asks `decide` for the next step and does it, until the run ends.
 
-It decides nothing itself. Every request is written to the ledger before it leaves and again when it
-is answered, so that whatever dies anywhere, the next run goes on from there.
+Every request is recorded in the ledger before it is sent and again when it is answered, so that the
+next run can continue wherever this one ends.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 def deliver(
     ledger: Ledger, poster: Poster, thread: StoredThread, terms: AccountTerms, around: RunTools
 ) -> Result:
-    """Carry `thread` as far as it can be carried now; the caller holds the account's lock.
+    """Deliver as much of `thread` as is possible now; the caller holds the account's lock.
 
-    Raises LedgerError, and nothing else that a network or a server can cause.
+    Raises LedgerError, and Replan. A network or a server causes no other exception.
     """
-    return _Run(ledger, poster, thread, terms, around).to_the_end()
+    return _Run(ledger, poster, thread, terms, around).run()
 
 
 class _Run:
@@ -56,8 +56,8 @@ class _Run:
         self._looked = terms.unsent
         self._new = self._journal.is_new and not terms.unsent
 
-    def to_the_end(self) -> Result:
-        """Step after step, until one raises Ended."""
+    def run(self) -> Result:
+        """Do step after step until a step raises RunEnded."""
         self._journal.resume()
         try:
             while True:
@@ -75,7 +75,7 @@ class _Run:
     def _step(self) -> None:  # noqa: C901, PLR0912 - an arm for each action
         journal = self._journal
         if journal.around.stopping():
-            raise RunEnded(End.LATER, "stopped before it was finished")
+            raise RunEnded(End.LATER, "stopped before the thread was finished")
         action = decide(
             journal.thread,
             journal.policy,
@@ -87,7 +87,7 @@ class _Run:
         )
         match action:
             case ReadTimeline():
-                journal.rest()  # the later the account is read before a post, the less it can miss
+                journal.rest()  # the shorter the time from the read to the post, the less it misses
                 if not journal.around.stopping():
                     self._looked = self._reconciler.look()
             case Send():
@@ -95,7 +95,7 @@ class _Run:
                     self._looked = False
                     return
                 if self._sender.send(action.position, absent=action.absent):
-                    # two senders that began in one moment find each other before a second post
+                    # two senders that began at the same moment find each other before a second post
                     terms = journal.terms
                     self._looked = action.position > 0 or terms.unsent or terms.policy.keyed
             case FindPost():
@@ -109,6 +109,7 @@ class _Run:
             case Finished():
                 raise RunEnded(End.DONE)
             case Stopped():
-                raise RunEnded(End.HELD, f"post {action.position + 1} is held: {action.reason}")
+                held = f"post {action.position + 1} is held, because {action.reason}"
+                raise RunEnded(End.HELD, held)
             case _:
                 assert_never(action)

@@ -1,4 +1,4 @@
-"""What a thread and a post are, whatever their words: the same from any worker and any ledger."""
+"""Identifies digests, threads and posts: each worker gets the same keys, with any ledger."""
 
 from __future__ import annotations
 
@@ -24,21 +24,20 @@ _DAYS_OUT_OF_USE = 20 * 365
 
 
 def key(account: str, digest: str, generation: int, part: str) -> str:
-    """The key of a post: 32 hexadecimal characters, a function of what it is and of nothing else.
+    """Return the key of a post, 32 hexadecimal characters, from these four values alone.
 
-    Never of text, clock, address or position: the same post has the same key after its template
-    changed, on another machine, and with an empty ledger.
+    Text, time, URL and position do not count: the post has the same key after its template changed,
+    on another machine, and with an empty ledger.
     """
-    named = "\x1f".join((account, digest, str(generation), part))
-    return hashlib.sha256(named.encode()).hexdigest()[:32]
+    name = "\x1f".join((account, digest, str(generation), part))
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def record_key(key: str, digest: str) -> str:
-    """The key of a post as Bluesky files it: a TID, as much a function of what the post is.
+    """Return the key of a post as a TID, which Bluesky needs (https://atproto.com/specs/tid).
 
-    https://atproto.com/specs/tid. Its time is of one day for all posts of a digest, so that they
-    lie together and are read back with one request: the day that the slug says. What is left of it
-    is the key's.
+    The time of the TID is on the day that the slug names, the same for all posts of a digest, so
+    that one request reads them all. The rest of the TID comes from `key`.
     """
     day = _day_of(digest)
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
@@ -47,27 +46,27 @@ def record_key(key: str, digest: str) -> str:
 
 
 def _day_of(digest: str) -> date:
-    """The day that a slug says; of one that says none, a day of years before there was Bluesky.
+    """Return the day that a slug names, else a day made from the slug, from before Bluesky existed.
 
-    The digest's own day would not do: a digest read from a file may get it from the file's name,
-    and the same digest read from an address from when it was published.
+    The digest's own day does not serve: it may come from the name of a file, or, if the same digest
+    is read from a URL, from its publication.
     """
-    for named in re.findall(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", digest):
-        with suppress(ValueError):  # digits that are no day
-            return date.fromisoformat(named)
+    for text in re.findall(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", digest):
+        with suppress(ValueError):  # the digits are not a day
+            return date.fromisoformat(text)
     number = int.from_bytes(hashlib.sha256(digest.encode("utf-8", "surrogatepass")).digest())
     return _OUT_OF_USE + timedelta(days=number % _DAYS_OUT_OF_USE)
 
 
 SAME = 0.8
 ALIKE = 0.4
-"""The share of common papers from which two digests of one day are the same, or may be."""
+"""The shares of common papers from which two digests of one day are, or may be, the same digest."""
 
 
 def find_alike(ledger: Ledger, day: date, thread: Thread) -> tuple[StoredThread | None, float]:
-    """Find the account's thread of a digest of these days with most of the same papers.
+    """Find the account's thread of a digest of about this day with the most papers in common.
 
-    Returns it with the share of papers that are the same; None where the share is under `ALIKE`.
+    Returns the thread and the share of common papers; None where the share is under `ALIKE`.
     """
     papers = thread.papers or papers_of(thread.posts)
     shares = [
@@ -79,18 +78,18 @@ def find_alike(ledger: Ledger, day: date, thread: Thread) -> tuple[StoredThread 
 
 
 def overlap(papers: Collection[str], others: Collection[str]) -> float:
-    """Say how much of the smaller of two sets of papers is in the other, from 0 to 1."""
+    """Return how much of the smaller of two sets of papers is in the other, from 0 to 1."""
     smaller = min(len(set(papers)), len(set(others)))
     return len(set(papers) & set(others)) / smaller if smaller else 0.0
 
 
 def papers_of(posts: Sequence[Post] | Sequence[StoredPost]) -> tuple[str, ...]:
-    """Give the ids of the papers that have a post of their own."""
+    """Return the ids of the papers that have a post of their own."""
     return tuple(post.part for post in posts if post.part not in (OPENING, CLOSING))
 
 
 def is_retracted(thread: StoredThread) -> bool:
-    """Tell whether all of a thread was deleted on purpose."""
+    """Tell whether all posts of a thread are retracted."""
     return all(post.state is State.RETRACTED for post in thread.posts)
 
 
@@ -101,15 +100,15 @@ def is_half_retracted(thread: StoredThread) -> bool:
 
 
 def fingerprint(digest: Digest) -> str:
-    """What tells one state of a digest from another: its title and papers, not the count's time."""
+    """Return a hash of a digest's title and papers; it does not include the time of the counts."""
     papers = [
         (paper.rank, paper.arxiv_id, paper.title, paper.authors, paper.abstract)
         for paper in digest.papers
     ]
-    told = json.dumps([digest.title, papers], ensure_ascii=False)
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    text = json.dumps([digest.title, papers], ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def reads_for_free(network: Network) -> bool:
-    """Whether reading back what was sent costs nothing, so that every thread is checked whole."""
+    """Tell whether the network does not bill reads, so that every finished thread is checked."""
     return network is not Network.TWITTER

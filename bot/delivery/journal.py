@@ -1,7 +1,7 @@
-"""One run's hold on one thread: writes down every change, and keeps the time.
+"""Records what one run does to one thread, and measures its times.
 
-Time is counted twice. What is shown and stored is the wall clock's; what proves that a post is
-absent is counted by a clock that nobody can set.
+Two clocks are used. Times that are shown and stored come from the wall clock. The time that proves
+that a post is absent comes from a clock that cannot be set.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 LIMITED = "limited"
-"""In the log of requests, the outcome of a try that a limit kept back until a time it named."""
+"""In the log of requests, the outcome of a try that met a limit which named its end."""
 
 
 @dataclass(slots=True)
 class Journal:
-    """The thread as the ledger has it, and all that this run does to it there.
+    """A thread in the ledger, and the changes that this run makes to it.
 
-    `unreadable` says why no read shows what the account posts, empty where reads do. `tail` is the
-    id of the chain's last post where that is none of this ledger's.
+    `unreadable` says why the account cannot be read, and is empty where it can. `tail` is the id of
+    the chain's last post where this ledger has no post of that id.
     """
 
     ledger: Ledger
@@ -40,10 +40,10 @@ class Journal:
     unreadable: str = field(default="", init=False)
     tail: str = field(default="", init=False)
     _waited: float = field(default=0.0, init=False)
-    _gone_before: float = field(default=0.0, init=False)
+    _passed_before: float = field(default=0.0, init=False)
     _counting_from: float = field(default=0.0, init=False)
     _contact: float = field(default=0.0, init=False)
-    _last_out: float | None = field(default=None, init=False)
+    _last_published: float | None = field(default=None, init=False)
     _failed: tuple[int | None, int, datetime] | None = field(default=None, init=False)
     _is_limit: bool = field(default=False, init=False)
 
@@ -57,123 +57,125 @@ class Journal:
 
     @property
     def is_new(self) -> bool:
-        """Whether the ledger knows of no post of the account that is out, nor of a try of it."""
+        """Whether the ledger knows no published post of the account and no try of this thread."""
         tried = any(post.tries or post.refusals for post in self.thread.posts)
         return not tried and self.ledger.last_known(self.thread.account) is None
 
     @property
     def begun(self) -> bool:
-        """Whether anything of the thread is known to be out."""
+        """Whether a post of the thread is known to be published."""
         return any(post.state is State.SENT for post in self.thread.posts)
 
     @property
     def policy(self) -> Policy:
-        """How patient this run is, and whether it may read: some accounts turn out unreadable."""
+        """The account's policy, without reads where the account turned out to be unreadable."""
         return replace(self.terms.policy, reads=False) if self.unreadable else self.terms.policy
 
     @property
     def waiting(self) -> StoredPost | None:
-        """The first post that is neither out nor out of the way."""
+        """The first post that is neither sent nor retracted."""
         settled = (State.SENT, State.RETRACTED)
         return next((post for post in self.thread.posts if post.state not in settled), None)
 
     def resume(self) -> None:
-        """Take up where the last run ended, whatever ended it.
+        """Continue where the last run ended, whatever ended it.
 
-        The lock is ours, so nobody else has a request under way: a post that was being sent is in
-        doubt. Time between two processes cannot be measured, and does not count.
+        This run holds the lock, so no other process has a request under way: the outcome of a post
+        that is `sending` is unknown. Time between two processes cannot be measured, and does not
+        count.
         """
         post = self.waiting
         if post and post.state is State.SENDING:
-            reason = "the last run ended while it was being sent"
+            reason = "the last run ended while this post was being sent"
             self.mark_unknown(post.position, reason)
-            self.tell("unknown", post.position, reason)
+            self.emit("unknown", post.position, reason)
             post = self.waiting
         self.count_from(post.missed_after if post else 0.0)
         for attempt in self.ledger.attempts(self.thread.number):
             self._count(attempt)
 
-    # What becomes of a post ----------------------------------------------------------------------
+    # Changes of a post ---------------------------------------------------------------------------
 
     def begin(self, position: int) -> None:
-        """Write down that a request for this post is about to leave, while the lock is ours."""
+        """Record that a request for this post is about to be sent. Raises RunEnded without lock."""
         number = self.thread.number
         if not self.ledger.begin(number, position, self.now):
-            raise RunEnded(End.LATER, "the account's lock is lost: another process may send for it")
+            lost = "the account's lock is lost, and another process may be posting to the account"
+            raise RunEnded(End.LATER, lost)
         self.thread = self.ledger.refresh(number)
         self.count_from(0.0)
 
     def sent(self, position: int, post_id: str, url: str) -> None:
-        """It is out: the network said so."""
+        """Record that the network confirmed the post."""
         self.thread = self.ledger.sent(self.thread.number, position, post_id, url, self.now)
         self.tail = ""
-        self._out()
+        self._note_published()
 
     def mark_unknown(self, position: int, reason: str) -> None:
-        """Whether it is out is not known."""
+        """Record that it is not known whether the post is published."""
         self.thread = self.ledger.mark_unknown(self.thread.number, position, reason, self.now)
 
     def mark_maybe_sent(self, position: int, reason: str) -> None:
-        """It may be out or on its way, though this ledger knows of no try."""
+        """Record that another sender may have published the post, or may be publishing it."""
         self.thread = self.ledger.mark_maybe_sent(self.thread.number, position, reason, self.now)
         self.count_from(0.0)
 
     def duplicate(self, position: int, reason: str) -> None:
-        """The network refused the try because it has such a post already."""
+        """Record that the network refused the try because it has such a post already."""
         number = self.thread.number
         self.thread = self.ledger.duplicate(number, position, reason, self.now)
 
     def unsent(self, position: int, reason: str) -> None:
-        """Its last try surely did not publish it."""
+        """Record that the last try did not publish the post."""
         self.thread = self.ledger.unsent(self.thread.number, position, reason, self.now)
 
     def record_miss(self, position: int) -> None:
-        """A read did not find it."""
+        """Record that a read did not find the post."""
         number, gone = self.thread.number, self.gone
         self.thread = self.ledger.record_miss(number, position, gone, self.now)
-        self.tell("not seen yet", position)
+        self.emit("not seen yet", position)
 
-    def absent(self, position: int) -> None:
-        """It is proven not to be out."""
-        self.thread = self.ledger.absent(self.thread.number, position, self.now)
+    def mark_not_sent(self, position: int) -> None:
+        """Record that the post is proven not to be published."""
+        self.thread = self.ledger.mark_not_sent(self.thread.number, position, self.now)
 
     def adopt(self, position: int, seen: RemotePost) -> None:
-        """It was found on the network."""
+        """Record that the post was found on the network."""
         number = self.thread.number
         self.thread = self.ledger.adopt(number, position, seen.id, seen.url, seen.created)
-        self._out()
-        self.tell("found", position, seen.url, seen.id)
+        self._note_published()
+        self.emit("found", position, seen.url, seen.id)
         if self.thread.posts[position].media and not seen.media:
-            self.tell("picture lost", position, "it was found without")
+            self.emit("picture lost", position, "the network shows this post without it")
 
     def skip(self, position: int, reason: str) -> None:
-        """It will not be sent: the thread has gone on without it."""
+        """Record that the post is not sent: the published thread continues without it."""
         self.thread = self.ledger.skip(self.thread.number, position, reason, self.now)
 
     def hold(self, position: int, reason: str) -> None:
-        """Leave it to a person."""
+        """Hold the post for a person."""
         self.thread = self.ledger.hold(self.thread.number, position, reason, self.now)
-        self.tell("held", position, reason)
+        self.emit("held", position, reason)
 
     def hold_and_stop(self, position: int, reason: str) -> NoReturn:
-        """Leave it to a person, and end the run."""
+        """Hold the post for a person, and end the run."""
         self.hold(position, reason)
-        raise RunEnded(End.HELD, f"post {position + 1} is held: {reason}")
+        raise RunEnded(End.HELD, f"post {position + 1} is held, because {reason}")
 
     def retracted(self, position: int) -> None:
-        """It was deleted, or was never out and is not to be."""
+        """Record that the post was deleted, or will never be published."""
         self.thread = self.ledger.retracted(self.thread.number, position, self.now)
-        self.tell("retracted", position)
+        self.emit("retracted", position)
 
     def looked(self) -> None:
-        """The account was read for this thread."""
+        """Record that the account was read for this thread."""
         self.thread = self.ledger.looked(self.thread.number, self.now)
 
     def checked(self) -> None:
-        """The finished thread was read whole."""
+        """Record that the finished thread was read completely."""
         self.thread = self.ledger.checked(self.thread.number, self.now)
 
-    # What is kept beside -------------------------------------------------------------------------
+    # Requests, spending and events ---------------------------------------------------------------
 
     def attempt(self, kind: str, position: int | None, outcome: str, detail: str = "") -> None:
         """Add to the log of requests."""
@@ -182,24 +184,24 @@ class Journal:
         self._count(attempt)
 
     def _count(self, attempt: Attempt) -> None:
-        """Count the tries of one post that failed one after another, and keep when the last did."""
+        """Count the failed tries of one post in a row, and note the time of the last."""
         if attempt.kind == "send":
             position, times, _ = self._failed or (None, 0, attempt.at)
             before = times if position == attempt.position else 0
             failed = attempt.outcome in (OutcomeKind.LATER, OutcomeKind.UNKNOWN, LIMITED)
             self._failed = attempt.position, before + 1 if failed else 0, attempt.at
-            # a first limit is waited for as it says; one after the other, longer each time
+            # the first limit is waited for as it says; the next ones in a row longer each time
             self._is_limit = attempt.outcome == LIMITED and before == 0
 
     @property
     def failures(self) -> int:
-        """How many tries of the first open post failed one after another, up to the last."""
+        """How many tries of the first open post failed in a row, up to the last try."""
         position, times, _ = self._failed or (None, 0, self.now)
         return times if self.waiting and self.waiting.position == position else 0
 
     @property
     def backoff(self) -> float:
-        """Seconds before the next try of a post whose last one failed; they grow with each."""
+        """Seconds until a post whose last try failed is tried again; more after each failure."""
         if not self.failures or self._failed is None or self._is_limit:
             return 0.0
         seconds = self.terms.policy.wait_after(self.failures, LONGEST_BACKOFF)
@@ -210,7 +212,7 @@ class Journal:
         if amount:
             self.ledger.spend(Spending(self.thread.account, self.now, kind, amount))
 
-    def tell(
+    def emit(
         self,
         what: str,
         position: int | None = None,
@@ -218,13 +220,13 @@ class Journal:
         post_id: str = "",
         seconds: float | None = None,
     ) -> None:
-        """Say what happened to whoever watches; `seconds` is how long the request took."""
+        """Send an event to the listener of the run; `seconds` is how long the request took."""
         thread, last = self.thread, self.thread.posts[-1].position
         account, digest = thread.account, thread.digest
         self.around.tell(Event(account, digest, what, position, last, detail, post_id, seconds))
 
     def missed_before(self, seconds: float) -> bool:
-        """Whether a check since the last try missed a post so many seconds ago, or earlier."""
+        """Tell whether a check since the last try missed a post at least `seconds` ago."""
         tried = max(post.tried_at or self.thread.planned_at for post in self.thread.posts)
         times = [
             each.at
@@ -237,37 +239,36 @@ class Journal:
 
     @property
     def gone(self) -> float:
-        """Seconds that have surely passed since the last try of the post in doubt."""
-        return self._gone_before + self.around.monotonic() - self._counting_from
+        """How many seconds at least have passed since the last try of the unknown post."""
+        return self._passed_before + self.around.monotonic() - self._counting_from
 
     def count_from(self, seconds: float) -> None:
-        """From now on count the time since a try, of which so many seconds have passed."""
-        self._gone_before, self._counting_from = seconds, self.around.monotonic()
+        """Start to measure the time since a try, of which `seconds` have passed already."""
+        self._passed_before, self._counting_from = seconds, self.around.monotonic()
 
     def contact(self) -> None:
-        """The network was read, or took a post: what is known of it is of this moment."""
+        """Note that the network was read, or took a post, at this moment."""
         self._contact = self.around.monotonic()
 
-    def _out(self) -> None:
-        """A post is known to be out from now on."""
-        self._last_out = self.around.monotonic()
+    def _note_published(self) -> None:
+        self._last_published = self.around.monotonic()
         self.contact()
 
     @property
     def idle(self) -> float:
-        """Seconds since this run last read the account or got a post out."""
+        """Seconds since this run last read the account or published a post."""
         return self.around.monotonic() - self._contact
 
     def rest(self) -> None:
-        """Sleep until BOT_PAUSE has passed since the last post, for the readers' sake."""
-        if self._last_out is None:
+        """Sleep until BOT_PAUSE has passed since the last post."""
+        if self._last_published is None:
             return
-        seconds = self.terms.pause - (self.around.monotonic() - self._last_out)
+        seconds = self.terms.pause - (self.around.monotonic() - self._last_published)
         if seconds > 0:
             self.around.sleep(seconds)
 
     def wait_until(self, until: datetime, reason: str, *, named: bool = True) -> None:
-        """Wait for a time of the wall clock, if this run has the patience; see `CannotRead`."""
+        """Wait for a time of the wall clock, as `wait` does; for `named` see `CannotRead`."""
         seconds = (until - self.now).total_seconds()
         if seconds > 0:
             self.wait(seconds, reason, until, named=named)
@@ -275,11 +276,11 @@ class Journal:
     def wait(
         self, seconds: float, reason: str, until: datetime | None = None, *, named: bool = True
     ) -> None:
-        """Wait, if this run has the patience. Else raises Ended."""
+        """Wait. Raises RunEnded where this run may not wait for so long."""
         if self._waited + seconds > self.terms.patience:
             again = until or self.now + timedelta(seconds=seconds)
             raise RunEnded(End.LATER, reason, again, named=named and until is not None)
-        self.tell("waiting", None, f"{seconds:.0f} s: {reason}")
+        self.emit("waiting", None, f"{reason}; next try in {seconds:.0f} s")
         self._waited += seconds
         if not self.around.stopping():
             self.around.sleep(seconds)

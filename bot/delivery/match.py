@@ -1,10 +1,10 @@
-"""Which of the posts that a network gives back belong to a thread of ours. Pure, and no guesses.
+"""Finds out which posts that were read belong to a thread. Pure, and it never guesses.
 
-A post belongs to the thread by its key or its whole text (`Match.WHOLE`), or by our application's
-name together with its token (`Match.NAMED`). A token alone (`Match.TOKEN`) is enough for a reply
-only where another sender may have published it, or where a try of ours may have: then the words may
-be those of another template, or the network altered them. What only resembles a post of ours is not
-taken for one: it is reported, and a person decides.
+A post belongs to the thread by its key or complete text (`Match.WHOLE`), or by the name of our
+application together with its token (`Match.NAMED`). A token alone (`Match.TOKEN`) is enough for a
+reply only where another sender or a try of this ledger may have published it: then the text may
+come from another template, or the network changed it. A post that only resembles one of the thread
+is not adopted: it is reported, and a person decides.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST = 0.5
 
 
 class Match(IntEnum):
-    """How surely a post that was read is a planned one; the higher, the surer."""
+    """How certain it is that a post that was read is a planned post; a higher value is surer."""
 
     NONE = 0
     TOKEN = 1
@@ -42,15 +42,15 @@ class Match(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """What was made out of the posts that were read.
+    """What was recognised in the posts that were read.
 
-    `adopted` gives, by position, the posts that are ours and that the ledger did not know. `tail`
-    is the id of the last post of the chain as it was found, to which the next one replies; empty
-    where there is no chain. `skipped` are the positions for which the chain has no room.
-    `order` is set where a chain that this ledger never tried holds its papers in another order than
-    the thread: the parts of the chain, and after them those that are to follow, None for a paper
-    that the thread does not have; then nothing is adopted. `doubtful` says, in a sentence, what
-    only a person can decide; then nothing is adopted.
+    `adopted` maps positions to posts of the thread that the ledger did not know. `tail` is the id
+    of the last post of the chain that was found, to which the next post replies; empty where there
+    is no chain. `skipped` are the positions for which the chain has no room. `order` is set where
+    the chain was never tried by this ledger and has its papers in another order than the thread: it
+    lists the parts of the chain and then those that are to follow, with None for a paper that the
+    thread does not have. `doubtful` says in a sentence what only a person can decide. With `order`
+    or `doubtful` no post is adopted.
     """
 
     adopted: Mapping[int, RemotePost] = field(default_factory=dict)
@@ -62,13 +62,13 @@ class Recognised:
 
 @dataclass(frozen=True)
 class ThreadMatcher:
-    """Matches the posts of one reading of the account with one thread.
+    """Matches the posts of one read of the account with one thread.
 
     `seen` are the account's own posts, `others` the ids that the ledger has for posts of other
-    threads, `application` the name under which our own posts appear. `older` are the ids that were
-    seen before the post in doubt was tried, `since` the earliest time, by the network's clock, at
-    which that try can have published it; None where that is not known. With `as_planned` a chain
-    is not asked for an order of its own: the thread was planned in its order before.
+    threads, `application` the name under which our posts appear. `older` are the ids that were seen
+    before the unknown post was tried. `since` is the earliest time, by the network's clock, at
+    which that try can have published the post; None where it is not known. With `as_planned` the
+    chain's order is not compared: the thread was already planned again in that order.
     """
 
     thread: StoredThread
@@ -80,7 +80,7 @@ class ThreadMatcher:
     as_planned: bool = False
 
     def recognise(self) -> Recognised:
-        """Make out the chain of the thread, from its opening to the last post that is there."""
+        """Find the chain of the thread, from its opening to the last post that is published."""
         opening = self.thread.posts[0]
         if opening.state is State.SENT:
             return self._follow(opening.id, {})
@@ -91,19 +91,19 @@ class ThreadMatcher:
         if ours:
             return self._follow(ours[0].id, {0: ours[0]})
         for post in roots:
-            if mark_unknown := self._resembles(post):
-                return Recognised(doubtful=mark_unknown)
+            if reason := self._resembles(post):
+                return Recognised(doubtful=reason)
         return self._unless_misplaced(Recognised(), set())
 
     def holds_wholes(self) -> bool:
-        """Tell whether posts are there that are the thread's by key or whole text, wherever."""
+        """Tell whether any post is the thread's by key or complete text, wherever it hangs."""
         found = (self._best(post, self.thread.posts)[0] for post in self.seen)
         return any(each is Match.WHOLE for each in found)
 
     def wholes(self) -> Mapping[str, int]:
-        """Give the posts that are the thread's by key or whole text, with the position of each.
+        """Map the posts that are the thread's by key or complete text to their positions.
 
-        An opening only where it is not that of another digest with the same title and day.
+        An opening counts only if it is not that of another digest with the same title and day.
         """
         found = {post.id: self._best(post, self.thread.posts) for post in self.seen}
         return {
@@ -117,7 +117,7 @@ class ThreadMatcher:
         }
 
     def strays(self, known: Collection[str]) -> Iterator[tuple[int, RemotePost]]:
-        """Give what is surely ours, and neither `known` nor part of another thread."""
+        """Yield posts that surely are the thread's, and neither `known` nor in another thread."""
         for post in self.seen:
             if post.id in known or post.id in self.others:
                 continue
@@ -130,9 +130,9 @@ class ThreadMatcher:
                 yield position, post
 
     def doubles(self) -> Iterator[tuple[int, RemotePost]]:
-        """Give what is out a second time: strays, and replies within the thread in altered words.
+        """Yield posts that are published twice: strays, and replies in the thread with other words.
 
-        For a thread that is out: its posts all have ids.
+        The thread must be published: all its posts have ids.
         """
         known = {post.id for post in self.thread.posts if post.id}
         strays = dict(self.strays(known))
@@ -145,7 +145,7 @@ class ThreadMatcher:
             if altered and position not in strays and not self._is_apart(post):
                 yield position, post
 
-    # How sure it is ------------------------------------------------------------------------------
+    # Single posts --------------------------------------------------------------------------------
 
     def _match(self, planned: StoredPost, post: RemotePost) -> Match:
         if post.key and post.key == planned.key:
@@ -158,9 +158,10 @@ class ThreadMatcher:
         return Match.NAMED if by_us else Match.TOKEN
 
     def _best(self, post: RemotePost, among: Sequence[StoredPost]) -> tuple[Match, int]:
-        """Say which of the planned posts it is, by the surest match of all; position -1 for none.
+        """Return the surest match of the post, and its position; position -1 for no match.
 
-        An entry may name another paper's id: of equal matches the one whose words begin alike.
+        An entry may name another paper's id: of equal matches the one with the longest common
+        beginning counts.
         """
         seen = _normal(post.text)
         matches = [
@@ -172,7 +173,7 @@ class ThreadMatcher:
         return match, -position
 
     def _is_apart(self, post: RemotePost) -> bool:
-        """Whether the network itself tells the post apart from ours: by its key, or its maker."""
+        """Tell whether the network names another key or another application than ours."""
         if post.key:
             return all(post.key != each.key for each in self.thread.posts)
         return bool(self.application and post.application) and (
@@ -182,11 +183,11 @@ class ThreadMatcher:
     # The opening ---------------------------------------------------------------------------------
 
     def _is_opening(self, post: RemotePost) -> bool:
-        """Whether a root is surely the thread's opening.
+        """Tell whether a root is surely the thread's opening.
 
-        Two digests may have one title and day: so our application's name and the title need an
-        entry of ours below, and words that are nearly ours a try of ours that is in doubt; what
-        stands below must not be another digest's papers.
+        Two digests may have the same title and day. So our application's name and the title need an
+        entry of the thread below them, and a similar text needs a try with an unknown outcome. The
+        posts below must not be another digest's papers.
         """
         opening = self.thread.posts[0]
         if post.key and post.key == opening.key:
@@ -202,16 +203,16 @@ class ThreadMatcher:
         return match is Match.WHOLE or in_doubt or named or self._is_framed(post)
 
     def _is_framed(self, root: RemotePost) -> bool:
-        """Whether a root has all that the opening says, and beside it only words of its papers.
+        """Tell whether a root has the lines of the opening, and else only lines about its papers.
 
-        So it looks where the ranks moved since. Numbers count for nothing.
+        It looks like this where the ranks changed since. Numbers are ignored.
         """
         ours, there = (_lines(text) for text in (self.thread.posts[0].text, root.text))
         papers = [" ".join(_lines(post.text)) for post in self._entries]
         return all(any(line in words for words in papers) for line in ours ^ there)
 
     def _is_nearly_opening(self, root: RemotePost) -> bool:
-        """Whether another root may be a second opening, altered by the network, nothing below."""
+        """Tell whether a root without replies may be a second opening that the network changed."""
         opening = self.thread.posts[0]
         bare = bool(opening.id) and not self._below.get(root.id) and not self._is_apart(root)
         return bare and _alike(root.text, opening.text)
@@ -225,14 +226,14 @@ class ThreadMatcher:
         return papers and not self._holds_ours(root)
 
     def _resembles(self, root: RemotePost) -> str:
-        """Say why a root that is not surely the opening may be it, or may hold its papers."""
+        """Say why a root may be the opening or have its papers, though that is not certain."""
         opening, entries = self.thread.posts[0], self._entries
         below = self._below.get(root.id, ())
         found = [(*self._best(each, entries), self._is_apart(each)) for each in below]
         held = {at for match, at, apart in found if match is Match.WHOLE or (match and not apart)}
         papers = sum(bool(_PAPER.search(each.text)) for each in below)
         if held and len(held) > _MOST * min(len(entries), max(papers, len(held))):
-            return f"{_place(root)} is a thread with {len(held)} of the {len(entries)} papers"
+            return f"{_place(root)} is a thread that has {len(held)} of the {len(entries)} papers"
         if self._is_apart(root) or self._is_of_another_digest(root):
             return ""
         tried = opening.state is not State.PLANNED and self._is_young(root)
@@ -240,8 +241,8 @@ class ThreadMatcher:
         unreadable = tried and not root.text.strip()
         if nearly or unreadable or _says(root, opening.token):
             return (
-                f"{_place(root)} resembles the opening, and its words are others: it may be a "
-                "person's own, or ours from before a template changed"
+                f"{_place(root)} resembles the opening, but its text differs; a person may have "
+                "written it, or bot before a template changed"
             )
         return ""
 
@@ -251,7 +252,7 @@ class ThreadMatcher:
 
     @cached_property
     def _tops(self) -> Mapping[str, RemotePost]:
-        """For each post that was read, the highest one above it that was read."""
+        """Each post's topmost ancestor among the posts that were read."""
         by_id = {post.id: post for post in self.seen}
         tops: dict[str, RemotePost] = {}
         for post in self.seen:
@@ -264,7 +265,7 @@ class ThreadMatcher:
 
     @cached_property
     def _below(self) -> Mapping[str, Sequence[RemotePost]]:
-        """The posts below each highest one, however deep."""
+        """The posts below each topmost post, at any depth."""
         below: dict[str, list[RemotePost]] = {}
         for post in self.seen:
             if self._tops[post.id] is not post:
@@ -274,7 +275,7 @@ class ThreadMatcher:
     # The chain -----------------------------------------------------------------------------------
 
     def _follow(self, root: str, adopted: dict[int, RemotePost]) -> Recognised:
-        """Go along the chain as it was found, from its root to its last post."""
+        """Follow the chain from its root to its last post."""
         sent = sorted(
             (post for post in self.thread.posts if post.state is State.SENT), key=place_of
         )
@@ -302,9 +303,10 @@ class ThreadMatcher:
     def _next(
         self, replies: Sequence[RemotePost], adopted: Mapping[int, RemotePost]
     ) -> tuple[int, RemotePost] | str | None:
-        """Find the post of the chain among `replies`, and its position (-1: of an earlier plan).
+        """Return the next post of the chain among `replies`, and its position.
 
-        None where the chain ends; a sentence where only a person can tell.
+        The position is -1 for a paper that only an earlier plan has. Returns None where the chain
+        ends, and a sentence where a person must decide.
         """
         open_ = [
             each for each in self.thread.posts if not each.id and each.position not in {0, *adopted}
@@ -331,13 +333,13 @@ class ThreadMatcher:
         unread = [post for _, _, post in expected if self._is_young(post)]
         if in_doubt and unread:
             return (
-                f"{_place(unread[0])} stands where post {in_doubt.number} belongs, and its words "
-                "are others: the network may have altered them"
+                f"{_place(unread[0])} is in the place of post {in_doubt.number}, but its text "
+                "differs; the network may have changed the text"
             )
         return (-1, papers[0]) if papers else None
 
     def _is_paper(self, post: RemotePost) -> bool:
-        """Whether a reply in the chain may be of a paper that the thread does not have."""
+        """Tell whether a reply in the chain may be about a paper that the thread does not have."""
         named = self.application and post.application
         return not (named and post.application != self.application) and bool(
             _PAPER.search(post.text)
@@ -345,7 +347,7 @@ class ThreadMatcher:
 
     @property
     def _is_untried(self) -> bool:
-        """Whether this ledger never tried any of the thread, and knows of none that is out."""
+        """Whether this ledger never tried a post of the thread, and knows none as published."""
         return all(
             post.state in (State.PLANNED, State.UNKNOWN) and not post.tries and not post.refusals
             for post in self.thread.posts
@@ -353,25 +355,25 @@ class ThreadMatcher:
 
     @property
     def _may_be_older(self) -> bool:
-        """Whether posts of the thread may be another sender's: then their words may be others.
+        """Whether posts of the thread may be another sender's, with other words.
 
-        Such posts are met by the first reading, and in a thread of which something was found
-        that this ledger never tried. Times would not tell: clocks differ.
+        That is so at the first read, and in a thread of which a post was found that this ledger
+        never tried. Times prove nothing here, since clocks differ.
         """
         found = any(post.state is State.SENT and not post.tries for post in self.thread.posts)
         return found or self.thread.looked_at is None
 
     def _is_young(self, post: RemotePost) -> bool:
-        """Whether a post may come from the try that is in doubt: then it was not there before."""
+        """Tell whether the try with the unknown outcome may have published the post."""
         late = self.since is None or post.created >= self.since
         return late and post.id not in self.older
 
     def _order(
         self, chain: Sequence[str | None], adopted: Mapping[int, RemotePost]
     ) -> tuple[str | None, ...]:
-        """Say in which order the papers stand, where that is not the thread's; else nothing.
+        """Return the order of the papers where it differs from the thread's; empty where it not.
 
-        The papers of the chain keep their places. The thread's others follow.
+        The papers of the chain keep their places. The other papers of the thread follow.
         """
         entries = [post.part for post in self._entries]
         skipped = {self.thread.posts[position].part for position in self._surplus(chain, adopted)}
@@ -382,7 +384,7 @@ class ThreadMatcher:
     def _surplus(
         self, chain: Sequence[str | None], adopted: Mapping[int, RemotePost]
     ) -> tuple[int, ...]:
-        """Say which posts are not to be sent: the chain is closed, or has as many as it says."""
+        """Return the positions not to be sent: the chain is closed, or has as many as it says."""
         missing = [
             post.position
             for post in self._entries
@@ -392,20 +394,20 @@ class ThreadMatcher:
         return tuple(missing[max(room, 0) :])
 
     def _total(self, adopted: Mapping[int, RemotePost]) -> int:
-        """How many papers the opening that was found says there are; as planned if it does not."""
+        """Return the number of papers that the found opening names, else the planned number."""
         planned = _NUMBER.findall(self.thread.posts[0].text)
         found = _NUMBER.findall(adopted[0].text) if 0 in adopted else []
         total = len(self._entries)
         if len(found) != len(planned):
             return total
-        said = {there for ours, there in zip(planned, found, strict=True) if ours == str(total)}
-        return int(said.pop()[:_DIGITS]) if len(said) == 1 else total
+        totals = {there for ours, there in zip(planned, found, strict=True) if ours == str(total)}
+        return int(totals.pop()[:_DIGITS]) if len(totals) == 1 else total
 
     def _unless_misplaced(self, found: Recognised, passed: Collection[str]) -> Recognised:
-        """Give what was found, unless something of ours hangs elsewhere: its parent is gone, say.
+        """Return `found`, or a doubt where a post of the thread is outside the chain.
 
-        An opening that is younger than ours is another sender's, who finds ours and stops: this
-        thread goes on, and the check at its end tells of the other.
+        A second opening that is younger than this thread's belongs to another sender, which finds
+        this thread and stops. This thread continues, and its final check reports the other opening.
         """
         opening = self.thread.posts[0]
         known = {post.id for post in self.thread.posts if post.id} | {*passed}
@@ -418,27 +420,27 @@ class ThreadMatcher:
             if planned.id:
                 places = f"{planned.url or planned.id} and {_place(post)}"
                 return Recognised(
-                    doubtful=f"post {planned.number} is there more than once: {places}"
+                    doubtful=f"post {planned.number} is published more than once, as {places}"
                 )
-            what = f"{_place(post)} is post {planned.number} of this thread"
-            why = "and is not where it belongs: there twice, or what it replied to was deleted"
-            return Recognised(doubtful=f"{what}, {why}")
+            what = f"{_place(post)} is post {planned.number} of this thread in a wrong place"
+            why = "it is published twice, or the post that it replied to was deleted"
+            return Recognised(doubtful=f"{what}; {why}")
         return found
 
     def _hangs_elsewhere(self, post: RemotePost) -> bool:
-        """Whether it is in a thread with an opening of its own: a paper may be in two digests."""
+        """Tell whether a post is in another thread: a paper may be in two digests."""
         top = self._tops[post.id]
         ours = top.id == self.thread.posts[0].id or self._is_opening(top)
         return top is not post and not top.parent and not ours
 
 
 def chain_of(thread: StoredThread) -> list[StoredPost]:
-    """Return the posts that are out, as they stand in the chain."""
+    """Return the published posts, in the order of the chain."""
     return sorted((post for post in thread.posts if post.state is State.SENT), key=place_of)
 
 
 def place_of(post: StoredPost) -> int:
-    """Return the place of a post in its chain: as it went out, which may not be as planned."""
+    """Return the place of a post in its published chain, which may differ from its position."""
     return post.position if post.place is None else post.place
 
 
@@ -447,27 +449,28 @@ def _is_entry(post: StoredPost) -> bool:
 
 
 def _lines(text: str) -> set[str]:
-    """The lines of a text as they are compared: without bullets and ellipses, numbers masked."""
+    """Return the lines of a text for comparison: without bullets and ellipses, numbers masked."""
     lines = (_NUMBER.sub("#", _normal(line)) for line in text.splitlines())
     return {line.strip("•·-*… ") for line in lines} - {""}
 
 
 def _alike(text: str, other: str, share: float = _ALIKE) -> bool:
-    """Whether two texts have at least this share of their words in common."""
+    """Tell whether two texts have at least this share of their words in common."""
     words, others = set(_normal(text).split()), set(_normal(other).split())
     return len(words & others) >= share * max(len(words | others), 1)
 
 
 def _same_beginning(text: str, other: str) -> int:
-    """How many characters two texts have in common before they differ."""
+    """Return how many characters two texts have in common before they differ."""
     pairs = enumerate(zip(text, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(text), len(other)))
 
 
 def _says(post: RemotePost, token: str) -> bool:
-    """Whether the token stands in the text as a whole.
+    """Tell whether the post's text has the complete token.
 
-    `2106.1093` does not in `2106.10934`, nor a day's title in that of the days from it on.
+    `2106.10934` does not have the token `2106.1093`, and the title of several days does not have
+    the title of its first day.
     """
     pattern = rf"(?<![\w.]){re.escape(_normal(token))}(?!\w|\.\w|\s*[-\u2013]\s*\d)"
     return bool(re.search(pattern, _normal(post.text)))
@@ -475,7 +478,7 @@ def _says(post: RemotePost, token: str) -> bool:
 
 def _several(found: Sequence[tuple[int, RemotePost]]) -> str:
     places = " and ".join(_place(post) for _, post in found)
-    return f"post {found[0][0] + 1} is there more than once: {places}"
+    return f"post {found[0][0] + 1} is published more than once, as {places}"
 
 
 def _place(post: RemotePost) -> str:

@@ -1,4 +1,4 @@
-"""One account being served: its thread is planned, carried on, or taken back."""
+"""Plans, publishes, continues and retracts the threads of one account."""
 
 from __future__ import annotations
 
@@ -39,12 +39,15 @@ if TYPE_CHECKING:
 
 
 Reorder = Callable[[Sequence[str | None]], Thread]
-"""Words a thread with its papers in this order."""
+"""Makes a thread with its papers in this order."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishOptions:
-    """What a person asked for: publish anew what was retracted; nothing of it is out."""
+    """What a person asked for.
+
+    `again` publishes a retracted thread again. `unsent` says that no post of it is published.
+    """
 
     again: bool = False
     unsent: bool = False
@@ -52,10 +55,10 @@ class PublishOptions:
 
 @dataclass(frozen=True, slots=True)
 class AccountResult:
-    """What became of one account. `thread` is None where nothing of it was planned.
+    """The result of one account's run. `thread` is None where no thread was planned.
 
-    `named` says that the network, or the budget, named the time `until`. `stops` says that the
-    account can do nothing before its credentials or address are mended.
+    `named` says that the network or the budget named the time `until`. `stops` says that the
+    account cannot be used until its credentials or address are corrected.
     """
 
     account: Account
@@ -69,7 +72,7 @@ class AccountResult:
 
 @dataclass(frozen=True, slots=True)
 class AccountPublisher:
-    """One account being served, under its lock."""
+    """Publishes for one account; the caller holds the account's lock."""
 
     settings: Settings
     ledger: Ledger
@@ -84,9 +87,9 @@ class AccountPublisher:
         options: PublishOptions,
         reorder: Reorder | None = None,
     ) -> AccountResult:
-        """Plan the thread if it is new, and carry it on.
+        """Plan the thread if it is new, and deliver it.
 
-        `reorder` words the thread with its papers in another order, for a chain that is found.
+        `reorder` makes the thread with its papers in another order, to match a chain that is found.
         """
         stored = self.ledger.thread(self.account.name, digest.slug)
         alike, share = None, 0.0
@@ -99,7 +102,7 @@ class AccountPublisher:
             return nothing
         if stored is None or (options.again and is_retracted(stored)):
             try:
-                if refused := self._before_the_first(thread):
+                if refused := self._reason_not_to_begin(thread):
                     return refused
             except RunEnded as ended:
                 return AccountResult(
@@ -115,32 +118,32 @@ class AccountPublisher:
             if alike and not options.unsent:
                 return self._held_as_alike(stored, alike, share)
         if options.unsent:
-            stored = self._released(stored)
+            stored = self._release_opening(stored)
         if stored.digest == digest.slug:
             return self._deliver(stored, options, digest, reorder)
         served = self._deliver(stored, options)
-        reason = f"it is the digest that was published as {stored.digest}"
+        reason = f"this digest was published as {stored.digest}"
         return replace(served, reason=reason) if served.end is End.DONE else served
 
     def _nothing_to_do(
         self, stored: StoredThread | None, thread: Thread, options: PublishOptions
     ) -> AccountResult | None:
-        """Say why nothing is done for a thread; None where it is to be carried on."""
+        """Return a result where nothing is to be done for a thread; None where it is delivered."""
         if stored is None:
-            reason = "no paper of it is for this account"
+            reason = "the digest has no paper for this account"
             return None if thread.posts else AccountResult(self.account, End.DONE, reason=reason)
         if is_half_retracted(stored):
             return self._half_retracted(stored)
         if is_retracted(stored) and not options.again:
-            reason = "it was retracted; to publish it anew: bot post --again"
+            reason = "this thread was retracted. Publish it again with bot post --again"
             return AccountResult(self.account, End.DONE, stored, reason)
         if options.again and not is_retracted(stored) and not stored.generation:
-            reason = "--again publishes anew what was retracted, and this was not: bot retract"
+            reason = "--again needs a retracted thread. Delete this thread first with bot retract"
             return AccountResult(self.account, End.FAILED, stored, reason)
         return None
 
     def resume(self, number: int) -> AccountResult:
-        """Carry a planned thread on, in its own words, whatever became of its digest."""
+        """Continue a planned thread with its stored texts, also where its digest has changed."""
         thread = self.ledger.refresh(number)
         if is_half_retracted(thread):
             return self._half_retracted(thread)
@@ -149,10 +152,10 @@ class AccountPublisher:
     def _held_as_alike(
         self, stored: StoredThread, other: StoredThread, share: float
     ) -> AccountResult:
-        """Hold a thread, nothing of it sent, for a person to say whether it is another digest's."""
+        """Hold a thread before its first post: a person must say whether the digest is another."""
         where = other.posts[0].url or other.digest
         reason = (
-            f"{share:.0%} of its papers are in the thread of {other.digest} ({where}): if it is "
+            f"{share:.0%} of its papers are in the thread of {other.digest} ({where}). If this is "
             "another digest, publish it with bot post --assume-unsent"
         )
         held = self.ledger.hold(stored.number, 0, reason, self._now())
@@ -160,24 +163,24 @@ class AccountPublisher:
 
     def _half_retracted(self, thread: StoredThread) -> AccountResult:
         reason = (
-            "it was retracted in part: bot post --again publishes it again once the rest is "
-            f"deleted, with bot retract {argument(thread.digest)}"
+            "only a part of this thread was retracted. Delete the rest with bot retract "
+            f"{argument(thread.digest)}, then publish it with bot post --again"
         )
         return AccountResult(self.account, End.FAILED, thread, reason)
 
     def hold(self, number: int, reason: str) -> AccountResult:
-        """Leave the first open post of a thread to a person."""
+        """Hold the first open post of a thread for a person."""
         thread = self.ledger.refresh(number)
-        out = (State.SENT, State.RETRACTED, State.HELD)
-        post = next((post for post in thread.posts if post.state not in out), None)
+        closed = (State.SENT, State.RETRACTED, State.HELD)
+        post = next((post for post in thread.posts if post.state not in closed), None)
         if post is not None:
             thread = self.ledger.hold(number, post.position, reason, self._now())
         return AccountResult(self.account, End.HELD, thread, reason)
 
     def settle(self, number: int, position: int, post_id: str) -> AccountResult:
-        """Write down that a post is out under this id, which is read where reading is free.
+        """Record that a post is published under this id, which is read where reads are free.
 
-        Raises CannotRead, and BotError where it is not there, or another account's.
+        Raises CannotRead, and BotError where no such post exists or another account owns it.
         """
         thread, url = self.ledger.refresh(number), ""
         if reads_for_free(self.account.network):
@@ -187,16 +190,16 @@ class AccountPublisher:
             if seen is None or (seen.author and seen.author != owner):
                 raise BotError(
                     f"{self.account.name} has no post {post_id}",
-                    "Give the id or the address of the account's own post.",
+                    "Give the id or the URL of a post of this account.",
                 )
             url = seen.url
         thread = self.ledger.settle(number, position, post_id, url, self._now())
         return AccountResult(self.account, End.DONE, thread)
 
     def try_credentials(self) -> AccountResult:
-        """Ask the network who we are, or where that is billed, for nothing. Raises CannotRead."""
+        """Make a request that needs valid credentials, without billed posts. Raises CannotRead."""
         if reads_for_free(self.account.network):
-            self._introduced()
+            self._ask_profile()
         elif self._reads():
             cost = self.poster.look(self._now()).cost
             if cost:
@@ -208,14 +211,17 @@ class AccountPublisher:
         stored = self.ledger.thread(self.account.name, slug)
         if stored is None:
             if digest is None or thread is None or not thread.posts:
-                reason = f"the ledger has no thread of {slug}, and no digest to look for it with"
+                reason = (
+                    f"the ledger has no thread of {slug}, and without its digest the posts cannot "
+                    "be recognised"
+                )
                 return AccountResult(self.account, End.FAILED, reason=reason)
             stored = self._plan(digest, thread, 0)
         self._profile()
-        if stranger := self._stranger(stored):
-            return AccountResult(self.account, End.FAILED, stored, stranger, stops=True)
+        if wrong := self._wrong_owner(stored):
+            return AccountResult(self.account, End.FAILED, stored, wrong, stops=True)
         result = retract(self.ledger, self.poster, stored, self._terms(), self.around)
-        return _served(self.account, result)
+        return _account_result(self.account, result)
 
     def _deliver(
         self,
@@ -226,8 +232,8 @@ class AccountPublisher:
     ) -> AccountResult:
         if any(post.state not in (State.SENT, State.RETRACTED) for post in thread.posts):
             self._profile()
-        if stranger := self._stranger(thread):
-            return AccountResult(self.account, End.FAILED, thread, stranger, stops=True)
+        if wrong := self._wrong_owner(thread):
+            return AccountResult(self.account, End.FAILED, thread, wrong, stops=True)
         terms = self._terms(unsent=options.unsent)
         as_planned = replace(terms, as_planned=True)
         if digest is None or reorder is None:
@@ -239,66 +245,69 @@ class AccountPublisher:
             posts = self._posts(digest, reorder(found.order), thread.generation, thread.posts)
             thread = self.ledger.replan(thread.number, posts, self._now())
             result = deliver(self.ledger, self.poster, thread, as_planned, self.around)
-        return _served(self.account, result)
+        return _account_result(self.account, result)
 
-    def _stranger(self, thread: StoredThread) -> str:
-        """Why a thread that is half out may not be carried on: the tokens are another account's."""
+    def _wrong_owner(self, thread: StoredThread) -> str:
+        """Say why a begun thread may not continue: the tokens are another account's; else empty."""
         owner = self._owner()
         begun = any(post.state is not State.PLANNED for post in thread.posts)
         if not begun or not owner or thread.owner in ("", owner):
             return ""
         return (
-            f"the thread was begun as {thread.owner}, and the tokens of {self.account.name} are "
-            f"those of {owner}: set the tokens that it was begun with, or retract it with them"
+            f"the thread was begun as {thread.owner}, and the tokens of {self.account.name} now "
+            f"belong to {owner}. Set the tokens of {thread.owner} to continue or retract the thread"
         )
 
     def _owner(self) -> str:
-        """Who the tokens belong to on the network; empty where that is not known."""
+        """Return who owns the tokens on the network; empty where that is not known."""
         if self.account.network is not Network.TWITTER:
             return self.ledger.get_fact(self.account.name, "who") or ""
         tokens = self.settings.credentials[self.account.name].secrets
         user = tokens["access_token"].reveal().partition("-")[0]
         return user if user.isdecimal() else ""
 
-    def _released(self, thread: StoredThread) -> StoredThread:
-        """The thread with its held opening planned again: a person has looked."""
+    def _release_opening(self, thread: StoredThread) -> StoredThread:
+        """Plan a held opening again, since a person has looked at the account."""
         first = thread.posts[0]
         if first.state is State.HELD and not first.id:
             return self.ledger.settle(thread.number, 0, None, "", self._now())
         return thread
 
-    def _before_the_first(self, thread: Thread) -> AccountResult | None:
-        """A reason not to begin a thread: a server that takes less than it was made for."""
+    def _reason_not_to_begin(self, thread: Thread) -> AccountResult | None:
+        """Return a result where a post is longer than the server allows; else None.
+
+        Raises RunEnded where the thread would exceed the budget.
+        """
         longest = max(post.length for post in thread.posts)
         profile = self._profile()
         if profile and profile.limit is not None and longest > profile.limit:
             profile = self.poster.profile()  # it may have been raised since
             if profile.limit is not None and longest > profile.limit:
                 reason = (
-                    f"a post is {longest} characters long and {profile.url} takes "
-                    f"{profile.limit}: set MASTODON_MAX_CHARACTERS={profile.limit}"
+                    f"a post is {longest} characters long, and the limit of {profile.url} is "
+                    f"{profile.limit}. Set MASTODON_MAX_CHARACTERS={profile.limit}"
                 )
                 return AccountResult(self.account, End.FAILED, reason=reason)
         opening = thread.posts[0]
         if not any(opening.token in normal(seen.text) for seen in self._counted()):
-            # one that is half out, by another ledger than this new one, is finished all the same
+            # a thread that another ledger has begun is finished, whatever the budget is
             self._allows(thread.posts)
         return None
 
     def _counted(self) -> Sequence[RemotePost]:
-        """Bring the month's spending up to date; what was read for it. Raises Ended."""
+        """Update the month's spending, and return the posts read for it. Raises RunEnded."""
         if not self._reads():
             return ()
         try:
             return count_month(self.ledger, self.poster, self.account, self._now())
         except CannotRead as error:
-            reason = f"the month's spending cannot be counted: {error.message}"
+            reason = f"this month's spending cannot be counted, because {error.message}"
             if error.final:
-                reason += "; for a plan of X that cannot read, set TWITTER_READ_BACK=off"
+                reason += ". If your plan of X does not allow reads, set TWITTER_READ_BACK=off"
             raise RunEnded(end_of(error), reason, error.until, stops=error.stops) from error
 
     def _allows(self, posts: Sequence[Priced]) -> None:
-        """Money: a thread that would pass the month's budget is not begun. Raises Ended."""
+        """Raise RunEnded for a thread that would exceed the month's budget."""
         self._counted()
         refusal = over_budget(self.ledger, self.poster, self.account, posts, self._now())
         if refusal:
@@ -308,7 +317,7 @@ class AccountPublisher:
         return self.settings.twitter_reads or self.account.network is not Network.TWITTER
 
     def _profile(self) -> AccountProfile | None:
-        """Who we are, asked where that is free and not known yet; kept in the ledger."""
+        """Return the profile from the ledger or the network; None where the network bills it."""
         if not reads_for_free(self.account.network):
             return None
         if known := known_profile(self.settings, self.ledger, self.account):
@@ -316,7 +325,7 @@ class AccountPublisher:
         policy, waited, failures = self._terms().policy, 0.0, 0
         while True:
             try:
-                return self._introduced()
+                return self._ask_profile()
             except CannotRead as error:
                 failures += 1
                 seconds = policy.wait_after(failures)
@@ -326,8 +335,11 @@ class AccountPublisher:
                     raise
                 self.around.sleep(seconds)
 
-    def _introduced(self) -> AccountProfile:
-        """Ask who we are, and keep it. Raises CannotRead, also where another account is that."""
+    def _ask_profile(self) -> AccountProfile:
+        """Ask for the account's profile and store it.
+
+        Raises CannotRead, also where another account of the settings has the same profile.
+        """
         profile = self.poster.profile()
         facts = {
             "id": profile.id,
@@ -344,7 +356,7 @@ class AccountPublisher:
         return profile
 
     def _others(self) -> dict[str, str]:
-        """The other accounts of this network, and as whom they would be asked."""
+        """Return the identities of the other accounts of this network, by name."""
         return {
             other.name: identity(self.settings, other)
             for other in self.settings.accounts
@@ -377,7 +389,7 @@ class AccountPublisher:
         generation: int,
         planned: Sequence[StoredPost] = (),
     ) -> tuple[PlannedPost, ...]:
-        """The posts to be written down; opening and closing as `planned`, where they were."""
+        """Return the posts to be stored; opening and closing keep their `planned` texts."""
         frame = {post.part: post for post in planned if post.part not in papers_of(planned)}
         return tuple(
             PlannedPost(
@@ -426,7 +438,7 @@ class AccountPublisher:
         return self.around.clock()
 
 
-def _served(account: Account, result: Result) -> AccountResult:
+def _account_result(account: Account, result: Result) -> AccountResult:
     return AccountResult(
         account,
         result.end,
@@ -439,23 +451,22 @@ def _served(account: Account, result: Result) -> AccountResult:
 
 
 def identity(settings: Settings, account: Account) -> str:
-    """Tells one account on the network from another of the same name.
+    """Return a hash of the account's server, handle and tokens.
 
-    Server, handle and tokens, digested. What was learnt of an account holds for as long as this
-    stays the same.
+    The stored facts about an account are valid as long as this hash stays the same.
     """
     credentials = settings.credentials[account.name]
     secrets = sorted((role, secret.reveal()) for role, secret in credentials.secrets.items())
-    told = repr((credentials.base_url, credentials.handle, secrets))
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    text = repr((credentials.base_url, credentials.handle, secrets))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def known_profile(settings: Settings, ledger: Ledger, account: Account) -> AccountProfile | None:
-    """What the ledger remembers of an account; None where it was never asked, or as another."""
+    """Return the account's stored profile; None where it is missing, or for other tokens."""
     if ledger.get_fact(account.name, "asked as") != identity(settings, account):
         return None
     limit, server = ledger.get_fact(account.name, "limit"), ledger.get_fact(account.name, "server")
-    if server is None:  # it was asked by a version that did not keep this
+    if server is None:  # an earlier release did not store this fact
         return None
     return AccountProfile(
         id=ledger.get_fact(account.name, "id") or "",
@@ -469,7 +480,7 @@ def known_profile(settings: Settings, ledger: Ledger, account: Account) -> Accou
 
 @dataclass(frozen=True, slots=True)
 class AccountRefusal:
-    """That a network refuses an account as a whole: how often in a row, when last, and why."""
+    """How often in a row, when last, and why a network refused all requests of an account."""
 
     times: int
     at: datetime
@@ -477,7 +488,7 @@ class AccountRefusal:
 
 
 def refused(settings: Settings, ledger: Ledger, account: Account) -> AccountRefusal | None:
-    """What the ledger knows of an account's refusal; None where its settings changed since."""
+    """Return the stored refusal of an account; None where its settings changed since."""
     owner, _, rest = (ledger.get_fact(account.name, _REFUSED) or "").partition(" ")
     if owner != identity(settings, account):
         return None
@@ -486,14 +497,14 @@ def refused(settings: Settings, ledger: Ledger, account: Account) -> AccountRefu
 
 
 def note_refusal(settings: Settings, ledger: Ledger, served: AccountResult, now: datetime) -> None:
-    """Keep that an account is refused as a whole, or that it is no more."""
+    """Store that the network refuses the account, or that it no longer does."""
     account = served.account
     before = refused(settings, ledger, account)
     if served.stops:
         times = before.times + 1 if before else 1
         reason = " ".join(served.reason.split())
-        said = f"{identity(settings, account)} {times} {now.isoformat()} {reason}"
-        ledger.set_fact(account.name, _REFUSED, said)
+        fact = f"{identity(settings, account)} {times} {now.isoformat()} {reason}"
+        ledger.set_fact(account.name, _REFUSED, fact)
     elif before and served.end in (End.DONE, End.HELD):
         ledger.set_fact(account.name, _REFUSED, "")
 
@@ -502,7 +513,7 @@ _REFUSED = "refused"
 
 
 def keeper(settings: Settings, ledger: Ledger, account: Account) -> SessionStore:
-    """Where an account's session is kept: in the ledger, for as long as it is the same account."""
+    """Return the store of the account's session in the ledger, valid for these credentials."""
     return SessionStore(
         owner=identity(settings, account),
         read=lambda: ledger.session(account.name),

@@ -1,4 +1,4 @@
-"""Reading the account: what of a thread is out already, whoever sent it."""
+"""Reads the account, and finds the posts of a thread that are published, whoever sent them."""
 
 from __future__ import annotations
 
@@ -18,46 +18,50 @@ LOGIN = "login"
 """The kind of limit that a network puts on logins."""
 
 _LOOK_YOURSELF = (
-    "look yourself: if nothing of it is out, say so with bot post --assume-unsent, else settle "
-    "each post with bot settle"
+    "Look at the account. If no post of the thread is there, run bot post --assume-unsent. "
+    "Otherwise settle each post with bot settle"
 )
 _IF_OURS = (
-    "if it is not ours, go on with bot post --assume-unsent; if it is, say so with bot settle "
-    "--sent ID"
+    "If bot published that post, record it with bot settle --sent ID. If not, run bot post "
+    "--assume-unsent"
 )
-_TAKE_BACK = (
-    "decide with bot settle, or take back all of it with bot retract and publish it with bot post "
+_DELETE_AND_REPEAT = (
+    "Decide with bot settle, or delete the thread with bot retract and publish it with bot post "
     "--again"
 )
 _UNREAD_BACK = "the account's posts cannot be read back to the digest's publication"
 _GONE = (
-    "it was sent and is not there: the server dropped it or a person deleted it; it is not sent "
-    "again unasked"
+    "it was sent and is not on the network any more; the server lost it or a person deleted it, "
+    "and bot does not send it again by itself"
 )
 _PARENT_GONE = (
-    "the post replied to is gone; a thread is not begun again unasked: take it back with bot "
-    "retract, and publish with bot post --again"
+    "the post replied to is gone, and bot does not begin a thread again by itself. Delete the "
+    "thread with bot retract, and publish it with bot post --again"
 )
-_NOT_SHOWN = "the network does not show yet what is known to be out, so nothing can be settled"
-_OTHER_SENDER = "another sender published the post before it, and may be publishing this one"
-_NEW_LEDGER = "the ledger is new, and the network may show late what an earlier one published"
+_NOT_SHOWN = (
+    "the network does not show yet a post that is published, so a read cannot prove that another "
+    "post is not"
+)
+_UNKNOWN_TOO_LONG = f"its outcome is unknown for {LONGEST_DOUBT.total_seconds() / 3600:.0f} hours"
+_OTHER_SENDER = "another sender published the post before this one, and may be publishing this one"
+_NEW_LEDGER = "the ledger is new, and the network may show the posts of an earlier ledger late"
 
 
 @dataclass(slots=True)
 class Reconciler:
-    """Reads the account and writes what is ours into the ledger."""
+    """Reads the account and records the posts of the thread in the ledger."""
 
     journal: Journal
     poster: Poster
     shown: set[str] = field(default_factory=set, init=False)
-    """The ids of all posts that reads have shown."""
+    """The ids of all posts that were read."""
     _older: set[str] = field(default_factory=set, init=False)
     _failures: int = field(default=0, init=False)
 
     def look(self) -> bool:
-        """Read before anything is sent; False where it has to be done again.
+        """Read the account before a post is sent; False where it must be read again.
 
-        Raises Replan where a chain was found that holds its papers in an order of its own.
+        Raises Replan where the chain that was found has its papers in another order.
         """
         journal = self.journal
         new = journal.is_new and journal.thread.looked_at is None
@@ -65,7 +69,7 @@ class Reconciler:
             return False
         first = journal.waiting
         if new and not journal.begun and journal.policy.lags and first:
-            # nothing was found, and that is no proof yet
+            # no post was found, but reads may lag, so this proves nothing yet
             journal.mark_maybe_sent(first.position, _NEW_LEDGER)
         journal.looked()
         return True
@@ -76,20 +80,20 @@ class Reconciler:
             self.journal.record_miss(post.position)
 
     def _find(self) -> bool:
-        """Read, and adopt what is ours; False, perhaps after a wait, where that proves nothing.
+        """Read, and adopt the thread's posts; False, perhaps after a wait, for a useless read.
 
-        Raises Ended, the first open post held, where only a person can tell.
+        Holds the first open post and raises RunEnded where only a person can decide.
         """
         journal, first = self.journal, self.journal.waiting
-        assert first is not None  # noqa: S101 - nothing is read for a thread that is out
+        assert first is not None  # noqa: S101 - nothing is read for a published thread
         posts = self._posts(first)
         if posts is None:
             return False
         reading = self._reading(posts, first)
         found = reading.recognise()
         if found.doubtful:
-            advice = _TAKE_BACK if reading.holds_wholes() else _IF_OURS
-            journal.hold_and_stop(first.position, f"{found.doubtful}; {advice}")
+            advice = _DELETE_AND_REPEAT if reading.holds_wholes() else _IF_OURS
+            journal.hold_and_stop(first.position, f"{found.doubtful}. {advice}")
         if found.order:
             raise Replan(found.order)
         by_others = False
@@ -97,14 +101,14 @@ class Reconciler:
             by_others |= not journal.thread.posts[position].tries
             journal.adopt(position, one)
         for position in found.skipped:
-            journal.skip(position, "passed over: the chain that was found goes on without it")
+            journal.skip(position, "skipped, because the published thread continues without it")
         journal.tail = found.tail
         if by_others and journal.waiting:
-            # the sender of what was found may be at work, and its next post under way
+            # the sender of these posts may still run, and may be sending the next one
             journal.mark_maybe_sent(journal.waiting.position, _OTHER_SENDER)
         if not posts.complete and not found.adopted:
             if not journal.begun:
-                journal.hold_and_stop(first.position, f"{_UNREAD_BACK}; {_LOOK_YOURSELF}")
+                journal.hold_and_stop(first.position, f"{_UNREAD_BACK}. {_LOOK_YOURSELF}")
             self._cannot_read(CannotRead(_UNREAD_BACK), first)
             return False
         journal.contact()
@@ -113,10 +117,10 @@ class Reconciler:
         return True
 
     def confirm(self) -> bool:
-        """Before a third try: see that reads show the post it replies to, where reading is free.
+        """Check before a third try that reads show the post that is replied to, if reads are free.
 
-        A read that does not show what is out proves no absence. False where the account has to be
-        read again. Raises Ended where the post is gone, or is there and not shown.
+        A read that misses a published post proves no absence. Returns False where the account must
+        be read again. Raises RunEnded where the parent is gone, or is published and not shown.
         """
         journal, first = self.journal, self.journal.waiting
         sent = chain_of(journal.thread)
@@ -127,39 +131,39 @@ class Reconciler:
             seen = self.poster.look(self._sent_since(sent), keys=self._keys())
             if any(each.id == last for each in seen.posts):
                 return first.position not in self._reading(seen, first).recognise().adopted
-            is_there = self.poster.read(last) is not None
+            is_published = self.poster.read(last) is not None
         except CannotRead as error:
             self._cannot_read(error, first)
             return error.blind
-        if not is_there:
+        if not is_published:
             journal.hold_and_stop(first.position, _PARENT_GONE)
         tried = first.doubted_at or first.tried_at
         if tried and journal.now - tried >= LONGEST_DOUBT:
-            journal.hold_and_stop(first.position, f"unknown for {LONGEST_DOUBT}: {_NOT_SHOWN}")
+            journal.hold_and_stop(first.position, f"{_UNKNOWN_TOO_LONG}; {_NOT_SHOWN}")
         until = journal.now + timedelta(seconds=LONGEST_BACKOFF)
         raise RunEnded(End.LATER, _NOT_SHOWN, until, named=False)
 
     def check(self) -> None:
-        """Read the finished thread once more: what was said to be sent and is gone is held.
+        """Read the finished thread once more, and hold posts that are gone or published twice.
 
-        What a first read misses is looked for once more, `settle` later: reads may lag.
+        Posts that the first read misses are looked for once more, `settle` later: reads may lag.
         """
         journal, settle = self.journal, self.journal.policy.settle
         gone, doubles = self._missing()
         if gone and not journal.missed_before(settle):
             names = ", ".join(str(post.number) for post in gone)
             journal.attempt("check", None, "missing", names)
-            journal.wait(settle, f"to see whether post {names} comes to be shown")
+            journal.wait(settle, f"the network does not show post {names} yet")
             gone, doubles = self._missing()
         for post in gone:
             journal.hold(post.position, _GONE)
         for position, double in doubles:
             where = double.url or double.id
-            journal.hold(position, f"it is there more than once, the other time as {where}")
+            journal.hold(position, f"it is published more than once, the other time as {where}")
         journal.checked()
 
     def _missing(self) -> tuple[list[StoredPost], list[tuple[int, RemotePost]]]:
-        """Give the posts that were sent and are not there, and those that are there once more."""
+        """Return the sent posts that are gone, and posts that are published a second time."""
         journal, seen = self.journal, Timeline((), complete=True)
         sent = [post for post in journal.thread.posts if post.state is State.SENT]
         while True:
@@ -174,7 +178,7 @@ class Reconciler:
                 break
             except CannotRead as error:
                 journal.attempt("read", None, "failed", error.message)
-                reason = f"sent, and not yet checked: {error.message}"
+                reason = f"the thread is sent and not checked yet, because {error.message}"
                 if error.final or journal.around.stopping():
                     raise RunEnded(end_of(error), reason, error.until, stops=error.stops) from error
                 self._pause(error, reason)
@@ -184,10 +188,10 @@ class Reconciler:
         return gone, [*self._reading(seen, None).doubles()]
 
     def _posts(self, first: StoredPost, *, whole: bool = False) -> Timeline | None:
-        """Read our posts since the last that is known, else since nothing of it can be out.
+        """Read the account's posts after the last known post, or since the thread can exist.
 
-        With the opening alone out, that is the last before it: another sender may have published
-        one in the same moment.
+        Where only the opening is published, read after the post before it: another sender may have
+        published an opening at the same moment. None where the account could not be read.
         """
         journal, since = self.journal, self._since()
         sent = chain_of(journal.thread)
@@ -209,9 +213,9 @@ class Reconciler:
         return posts
 
     def _since(self) -> datetime:
-        """Give the time before which nothing of the thread can have been published.
+        """Return the time before which no post of the thread can have been published.
 
-        A digest's date may lie ahead of its posting, or be corrected later.
+        A digest's date may be later than its first post, or be corrected later.
         """
         thread = self.journal.thread
         midnight = datetime.combine(thread.day, time(), UTC)
@@ -220,13 +224,13 @@ class Reconciler:
         return first - CLOCKS_APART
 
     def _sent_since(self, sent: Sequence[StoredPost]) -> datetime:
-        """Give the time since which a finished thread was sent, to read no further back."""
+        """Return the time before which no post of the finished thread was sent."""
         times = [post.tried_at for post in sent if post.tried_at and post.tries]
         whole = len(times) == len(sent)
         return min([*times, self.journal.now]) - CLOCKS_APART if whole else self._since()
 
     def _cannot_read(self, error: CannotRead, first: StoredPost) -> None:
-        """Wait before reading again; Ended, where that would be no use."""
+        """Wait before the next read. Raises RunEnded where another read cannot help."""
         journal = self.journal
         if error.stops:
             raise RunEnded(end_of(error), f"{error.message}. {error.fix}", stops=True) from error
@@ -235,15 +239,15 @@ class Reconciler:
             return
         if error.final:
             journal.hold_and_stop(
-                first.position, f"{error.message}; {_LOOK_YOURSELF}. {error.fix}".strip()
+                first.position, f"{error.message}. {_LOOK_YOURSELF}. {error.fix}".strip()
             )
         if first.doubted_at and journal.now - first.doubted_at >= LONGEST_DOUBT:
-            reason = f"unknown for {LONGEST_DOUBT}, and the account cannot be read"
-            journal.hold_and_stop(first.position, f"{reason}: {error.message}")
+            reason = f"{_UNKNOWN_TOO_LONG}, and the account cannot be read"
+            journal.hold_and_stop(first.position, f"{reason}, because {error.message}")
         self._pause(error, error.message)
 
     def _pause(self, error: CannotRead, reason: str) -> None:
-        """Wait before reading again: as the network says, and longer each time. Raises Ended."""
+        """Wait before the next read, as the network says and longer each time. Raises RunEnded."""
         journal, until = self.journal, error.until
         self._failures += 1
         grown = journal.policy.wait_after(self._failures)
@@ -270,18 +274,19 @@ class Reconciler:
         )
 
     def _tried(self, post: StoredPost, network: datetime | None) -> datetime | None:
-        """Say when the post in doubt was tried, by the network's clock; None where that is open."""
+        """Return when the unknown post was tried, by the network's clock; None if not known."""
         tried, now = post.doubted_at or post.tried_at, self.journal.now
         if tried is None or tried > now:  # the clock was set back since
             return None
         return tried + ((network or now) - now) - CLOCKS_APART
 
     def take_stock(self) -> tuple[Sequence[tuple[int, RemotePost]], str]:
-        """Read whole, adopt what is the thread's; give its doubles, newest first, and what is left.
+        """Read the complete thread and adopt its posts, before they are deleted.
 
-        What this ledger never tried is known by key or whole text alone: only what is surely the
-        thread's may be deleted. What only resembles it is said in a sentence, empty where nothing
-        does. Raises Ended where the account cannot be read.
+        Returns the thread's doubles, newest first, and a sentence about posts that only resemble
+        it, empty where there are none. Posts that this ledger never tried are recognised by key or
+        complete text alone: only posts that surely are the thread's may be deleted. Raises RunEnded
+        where the account cannot be read.
         """
         journal = self.journal
         while (
@@ -302,7 +307,7 @@ class Reconciler:
                 journal.adopt(post.position, one)
         known = {post.id for post in journal.thread.posts if post.id}
         if not known and not posts.complete:
-            journal.hold_and_stop(0, f"{_UNREAD_BACK}; {_LOOK_YOURSELF}")
+            journal.hold_and_stop(0, f"{_UNREAD_BACK}. {_LOOK_YOURSELF}")
         doubles = [
             (wholes[one.id], one) for one in posts.posts if one.id in wholes and one.id not in known
         ]

@@ -1,4 +1,4 @@
-"""Taking a thread back: last post first, so that no reply ever loses what it replies to."""
+"""Deletes a thread, last post first, so that no reply loses the post that it replies to."""
 
 from __future__ import annotations
 
@@ -16,31 +16,33 @@ from bot.posters.poster import CannotRead, OutcomeKind, Poster
 if TYPE_CHECKING:
     from bot.ledger.store import Ledger
 
-_MOST_ROUNDS = 10  # of reading and deleting, while another sender goes on
+_MOST_ROUNDS = 10  # of reading and deleting, while another sender still publishes
 
 
 def retract(
     ledger: Ledger, poster: Poster, thread: StoredThread, terms: AccountTerms, around: RunTools
 ) -> Result:
-    """Delete what is out of `thread`; the caller holds the account's lock.
+    """Delete the published posts of `thread`; the caller holds the account's lock.
 
-    The network is asked first what is there, and once more at the end. Only posts that we sent or
-    that are recognised by key or whole text are deleted, doubles too. What cannot be deleted now is
-    left, with all before it, for the next run.
+    The account is read before and after the deletions. Only posts that this ledger sent, or that
+    are recognised by key or complete text, are deleted, doubles included. A post that cannot be
+    deleted now is left for the next run, with all posts before it.
     """
     journal = Journal(ledger, terms, around, thread)
     deleted, reconciler = set[str](), Reconciler(journal, poster)
     try:
-        _take_back(journal, poster, reconciler, deleted)
+        _delete_posts(journal, poster, reconciler, deleted)
     except RunEnded as ended:
         return Result(ended.end, journal.thread, ended.reason, ended.until, named=ended.named)
-    # a network says yes also where there was nothing to delete
+    # a network also confirms a deletion where there was nothing to delete
     count = len(deleted & reconciler.shown if journal.policy.reads else deleted)
-    many = "1 post is" if count == 1 else f"{count} posts are"
-    return Result(End.DONE, journal.thread, f"{many} deleted" if count else "nothing of it is out")
+    many = "1 post is" if count == 1 else f"{count} posts are" if count else "no post had to be"
+    return Result(End.DONE, journal.thread, f"{many} deleted")
 
 
-def _take_back(journal: Journal, poster: Poster, reconciler: Reconciler, deleted: set[str]) -> None:
+def _delete_posts(
+    journal: Journal, poster: Poster, reconciler: Reconciler, deleted: set[str]
+) -> None:
     journal.resume()
     left = ""
     for _ in range(_MOST_ROUNDS):
@@ -55,8 +57,8 @@ def _take_back(journal: Journal, poster: Poster, reconciler: Reconciler, deleted
         if deleted and not doubles and not any(post.id for post in there):
             break
         for position, one in doubles:
-            _delete(journal, poster, one.id, f"a second post {position + 1}", position)
-            journal.tell("retracted", position, one.url, one.id)
+            _delete(journal, poster, one.id, f"the copy of post {position + 1}", position)
+            journal.emit("retracted", position, one.url, one.id)
             deleted.add(one.id)
         for post in there:
             if post.id:
@@ -66,11 +68,11 @@ def _take_back(journal: Journal, poster: Poster, reconciler: Reconciler, deleted
         if not deleted:
             break
     if left:
-        raise RunEnded(End.HELD, f"{left}; it is left: delete it by hand if it is ours")
+        raise RunEnded(End.HELD, f"{left}. bot did not delete it; delete it by hand if bot sent it")
 
 
 def _settle(journal: Journal, reconciler: Reconciler) -> None:
-    """Find out whether a post in doubt is there: what is taken back must not appear afterwards."""
+    """Settle an unknown post first, so that it does not appear after the thread is deleted."""
     while (post := journal.waiting) and post.state is State.UNKNOWN:
         match decide(journal.thread, journal.policy, looked=True, gone=journal.gone):
             case FindPost():
@@ -80,18 +82,18 @@ def _settle(journal: Journal, reconciler: Reconciler) -> None:
             case Wait() as wait:
                 journal.wait(wait.seconds, wait.reason)
             case Send():
-                journal.absent(post.position)
+                journal.mark_not_sent(post.position)
             case _:
-                reason = f"post {post.number} may be out: settle it first, with bot settle"
+                reason = f"post {post.number} may be published. Settle it first with bot settle"
                 raise RunEnded(End.HELD, reason)
 
 
 def _delete(
     journal: Journal, poster: Poster, post_id: str, what: str, position: int | None = None
 ) -> None:
-    """Delete one post; an unknown outcome is settled by asking whether it is still there."""
+    """Delete one post; after an unknown outcome, read whether the post still exists."""
     if journal.around.stopping():
-        raise RunEnded(End.LATER, "stopped before all of it was deleted")
+        raise RunEnded(End.LATER, "stopped before all posts were deleted")
     outcome = poster.delete(post_id)
     journal.attempt("delete", position, outcome.sort.value, outcome.reason)
     journal.spend("delete", outcome.cost)
@@ -101,11 +103,11 @@ def _delete(
         case OutcomeKind.LATER:
             raise RunEnded(End.LATER, outcome.reason, outcome.until)
         case OutcomeKind.REFUSED:
-            raise RunEnded(End.FAILED, f"{what} is not deleted: {outcome.reason}")
+            raise RunEnded(End.FAILED, f"{what} is not deleted, because {outcome.reason}")
         case OutcomeKind.UNKNOWN:
             try:
                 there = poster.read(post_id)
             except CannotRead as error:
                 raise RunEnded(End.LATER, error.message, error.until) from error
             if there:
-                raise RunEnded(End.LATER, f"{what} is still there: {outcome.reason}")
+                raise RunEnded(End.LATER, f"{what} is still there; {outcome.reason}")

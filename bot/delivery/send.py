@@ -1,4 +1,4 @@
-"""Sending one post, and writing down what came of it."""
+"""Sends one post, and records the outcome."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bot.posters.poster import Outcome, OutcomeKind, Poster, PostRequest, Refusa
 
 _WHAT_NOW = {
     Refusal.REPLIES: (
-        "{}; X lets this app post no replies, so the thread stops here: take it back with bot "
-        "retract, set TWITTER_STYLE=single, and publish with bot post --again"
+        "{}, so the thread cannot continue. Delete it with bot retract, set TWITTER_STYLE=single, "
+        "and publish it with bot post --again"
     ),
     Refusal.PARENT: (
-        "{}; a thread is not begun anew unasked: take it back with bot retract, and publish with "
-        "bot post --again"
+        "{}, and bot does not begin a thread again by itself. Delete it with bot retract, and "
+        "publish it with bot post --again"
     ),
-    Refusal.CONTENT: "{}; it is not tried again as it is",
+    Refusal.CONTENT: "{}; bot does not send this post again by itself",
 }
 
 
@@ -36,10 +36,10 @@ class Sender:
     _ready: tuple[int, tuple[str, ...]] | None = field(default=None, init=False)
 
     def send(self, position: int, *, absent: bool) -> bool:
-        """Publish a post; True if it is out, False also where something had to be waited for.
+        """Publish a post, as a reply to the last post of the chain; True if it is published.
 
-        It replies to the last post of the chain. `absent` says that an earlier try is proven to
-        have failed. Raises Ended where the run cannot go on.
+        False means that the next step must be decided again, perhaps after a wait. `absent` says
+        that an earlier try is proven to have failed. Raises RunEnded where the run cannot continue.
         """
         journal = self.journal
         if not journal.begun:
@@ -55,10 +55,10 @@ class Sender:
             return False
         media, self._ready = self._ready[1], None
         if absent:
-            journal.absent(position)
+            journal.mark_not_sent(position)
         journal.begin(position)
         post = journal.thread.posts[position]
-        journal.tell("sending", position)
+        journal.emit("sending", position)
         begun = journal.around.monotonic()
         outcome = self.poster.publish(self._outgoing(post, media))
         outcome = self.uploads.judge(position, media, outcome, absent=absent)
@@ -66,14 +66,14 @@ class Sender:
         return outcome.sort is OutcomeKind.SENT
 
     def _is_stale(self) -> bool:
-        """Whether so much time went by that the account must be read before a post goes out."""
+        """Tell whether the last read is so old that the account must be read before a post."""
         return self.journal.policy.is_stale(self.journal.idle)
 
     def _outgoing(self, post: StoredPost, media: tuple[str, ...]) -> PostRequest:
         thread = self.journal.thread
         before = chain_of(thread)
         parent = self.journal.tail or (before[-1].id if before else "")
-        # unlisted by default: a timeline then gets one post of a public thread and not a dozen
+        # replies are unlisted by default, so that a public thread is one post in a timeline
         is_public = thread.visibility == "public"
         shown = self.journal.terms.replies if is_public else thread.visibility
         return PostRequest(
@@ -86,7 +86,7 @@ class Sender:
             media=media,
             spans=post.spans,
             card=post.card,
-            # as written down before this try, and later than that of the post before it
+            # recorded before this try, and later than the time of the post before
             created=max(each.tried_at for each in thread.posts if each.tried_at)
             + timedelta(milliseconds=len(before)),
         )
@@ -94,35 +94,35 @@ class Sender:
     def _record(
         self, post: StoredPost, outcome: Outcome, media: tuple[str, ...], seconds: float
     ) -> None:
-        """Write down what came of a try, all of it at once; then do what it asks for."""
+        """Record the outcome of a try in one transaction, then act on it."""
         journal, position = self.journal, post.position
         with journal.ledger.together():
-            self._write_down(post, outcome)
-        # whoever watches is told once it is on the disk: a closed terminal must undo nothing
+            self._store(post, outcome)
+        # events follow when the outcome is on the disk: a closed terminal must undo nothing
         match outcome.sort:
             case OutcomeKind.SENT:
-                journal.tell("sent", position, outcome.url, outcome.id, seconds)
+                journal.emit("sent", position, outcome.url, outcome.id, seconds)
                 if outcome.bare:
-                    journal.tell("picture lost", position, outcome.bare)
+                    journal.emit("picture lost", position, outcome.bare)
                 if not media and (why := self.uploads.reason(position)):
-                    journal.tell("picture left out", position, why)
+                    journal.emit("picture left out", position, why)
                 if outcome.flaw:
                     journal.hold(position, outcome.flaw)
             case OutcomeKind.LATER:
                 self._limited(outcome)
             case OutcomeKind.REFUSED:
-                if not (media and is_for_content(outcome)):  # else the next try differs
+                if not (media and is_for_content(outcome)):  # else the next try has another picture
                     self._refused(position, outcome)
             case OutcomeKind.UNKNOWN:
-                journal.tell("unknown", position, outcome.reason, seconds=seconds)
+                journal.emit("unknown", position, outcome.reason, seconds=seconds)
 
-    def _write_down(self, post: StoredPost, outcome: Outcome) -> None:
+    def _store(self, post: StoredPost, outcome: Outcome) -> None:
         journal, position = self.journal, post.position
         detail = outcome.reason or outcome.flaw or outcome.bare
         limited = outcome.sort is OutcomeKind.LATER and outcome.until
         journal.attempt("send", position, LIMITED if limited else outcome.sort.value, detail)
         if outcome.sort in (OutcomeKind.SENT, OutcomeKind.UNKNOWN):
-            # nobody says whether an unknown one is billed: counted, so that no budget is passed
+            # an unknown try may be billed, so it counts: no budget is exceeded on a guess
             journal.spend("post", self.poster.cost(post.text))
         match outcome.sort:
             case OutcomeKind.SENT:
@@ -138,7 +138,7 @@ class Sender:
         journal, until = self.journal, outcome.until
         if until:
             journal.ledger.limit(StoredLimit(journal.thread.account, "send", until, outcome.reason))
-            journal.tell("limited", None, f"until {until:%Y-%m-%d %H:%M:%S} UTC: {outcome.reason}")
+            journal.emit("limited", None, f"until {until:%Y-%m-%d %H:%M:%S} UTC: {outcome.reason}")
 
     def _refused(self, position: int, outcome: Outcome) -> None:
         journal = self.journal

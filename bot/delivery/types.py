@@ -1,4 +1,4 @@
-"""What a run is given, what it tells, and how it ends."""
+"""Types of delivery: what a run needs, which events it sends, and how it ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.ledger.rows import StoredThread
 from bot.posters.poster import CannotRead
 
 CLOCKS_APART = timedelta(hours=1)
-"""How far the clocks of a publisher, a network and ours may be apart without harm."""
+"""How much the clocks of the publisher, the network and this machine may differ."""
 
 
 class End(StrEnum):
@@ -23,11 +23,11 @@ class End(StrEnum):
     HELD = "held"
     FAILED = "failed"
     WRONG = "wrong"
-    """A setting cannot be right, such as the address of the account's server."""
+    """A setting is wrong, such as the address of the account's server."""
 
 
 def end_of(error: CannotRead) -> End:
-    """How a run ends that this error ends."""
+    """Return how a run ends after this error."""
     if error.wrong:
         return End.WRONG
     return End.FAILED if error.final else End.LATER
@@ -35,10 +35,10 @@ def end_of(error: CannotRead) -> End:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a thread in this run; `until` is when to go on, where that is known.
+    """How a run of a thread ended; `until` is when to run again, where that is known.
 
-    `named` says that the network, or the budget, named that time. `stops` says that it is about the
-    account as a whole, which can do nothing before its credentials or its address are mended.
+    `named` says that the network or the budget named that time. `stops` says that the account
+    cannot be used until its credentials or its address are corrected.
     """
 
     end: End
@@ -51,10 +51,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a post, for whoever watches.
+    """Something that happened to a post, for the listener of the run.
 
-    `what` is a state or a step, `position` the post's and `last` that of the thread's last post.
-    `id` is the post's on its network, `seconds` how long the request took.
+    `what` is a state or a step, `position` that of the post, `last` that of the thread's last post.
+    `id` is the post's id on its network, `seconds` how long the request took.
     """
 
     account: str
@@ -73,10 +73,11 @@ def _silent(event: Event) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RunTools:
-    """What a run takes from outside.
+    """The functions that a run takes from outside.
 
-    `clock` gives aware UTC times, `monotonic` seconds that only grow, `sleep` waits for seconds and
-    returns early when the program is to stop; `stopping` says so. `tell` gets every Event.
+    `clock` returns aware UTC times, `monotonic` seconds that only grow. `sleep` waits for seconds,
+    and returns early when the program is to stop; `stopping` says whether it is. `tell` gets every
+    Event.
     """
 
     clock: Callable[[], datetime]
@@ -92,14 +93,14 @@ def _allow(thread: StoredThread) -> None:
 
 @dataclass(frozen=True, slots=True)
 class AccountTerms:
-    """How an account is served.
+    """The rules for one account and one run.
 
-    `patience` is how many seconds one run waits in all, `pause` those between two posts. `unsent`
-    says that a person has looked, and nothing of the thread is out. `application` is the name our
-    posts appear under, `identity` changes when the account's tokens or address do.
-    `allows` is asked before the first post of a thread goes out, and raises Ended if it must not.
-    `replies` is how those of a public thread are listed. `as_planned` says that the thread has the
-    order of the chain that was found of it.
+    `patience` is how many seconds one run may wait in total, `pause` the seconds between two posts.
+    `unsent` says that a person looked, and no post of the thread is published. `application` is the
+    name under which our posts appear. `identity` changes when the account's tokens or address
+    change. `allows` is called before the first post of a thread is sent, and raises RunEnded if the
+    thread may not begin. `replies` is how the replies of a public thread are listed. `as_planned`
+    says that the thread already has the order of the chain that was found.
     """
 
     policy: Policy
@@ -114,10 +115,10 @@ class AccountTerms:
 
 
 class Replan(Exception):
-    """Raised where a chain was found that holds the thread's papers in this order.
+    """Raised where the chain that was found has the thread's papers in another order.
 
-    `order` are the ids of the papers as they stand and are to follow; None for one that the thread
-    does not have.
+    `order` are the ids of the papers in the chain and then of those that are to follow; None for a
+    paper that the thread does not have.
     """
 
     def __init__(self, order: Sequence[str | None]) -> None:
@@ -125,8 +126,8 @@ class Replan(Exception):
         self.order = order
 
 
-class RunEnded(Exception):  # the way out of a run's loop, and no error
-    """Raised by a step that ends the run; a time is `named` unless the run itself reckoned it."""
+class RunEnded(Exception):  # it ends the loop of a run, and is not an error
+    """Raised by a step that ends the run. `named` is False where the run itself chose `until`."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
-"""Pictures: uploaded before the post that carries them, and never at its cost.
+"""Uploads pictures before the posts that have them.
 
-An upload has no public effect, so it may be made again whatever came of it. What does not work
-after a few tries is left out, and said: a thread without its picture is better than none.
+An upload has no public effect, so it may be repeated after any outcome. A picture that cannot be
+uploaded after a few tries is left out and reported, and its post is sent without it.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from bot.posters.poster import Outcome, OutcomeKind, Poster, Refusal, Upload
 MOST_TRIES = 3
 MOST_LOOKS = 6
 MOST_REPEATS = 3
-"""How often an upload is made, how often it is asked after while the network works on it, and how
-many repeats of a post may be refused with it before they get another."""
+"""How often an upload is tried, how often its progress is read while the network processes it, and
+how often a repeated post may be refused with it before the post gets another upload."""
 
 _BARRED = "no uploads as"
-_GONE = "its bytes are not in the ledger any more"
+_GONE = "the ledger no longer has the picture"
 
 
 @dataclass(slots=True)
 class Uploads:
-    """The uploads of one run: a post that is sent again takes the same one, as long as it may.
+    """The uploads of one run: a post that is sent again uses the same upload where possible.
 
-    What failed is tried anew with the next try of its post, for which a network that was gone may
-    be back; what was refused is not.
+    A failed upload is repeated with the next try of its post, since the network may work again. A
+    refused upload is not repeated.
     """
 
     journal: Journal
@@ -40,12 +40,12 @@ class Uploads:
     _reasons: dict[int, str] = field(default_factory=dict, init=False)
 
     def ids(self, post: StoredPost) -> tuple[str, ...]:
-        """The network's ids for the pictures of a post; none where it has to go without."""
+        """Return the network's ids for the pictures of a post; none where it is sent without."""
         position = post.position
         if not post.media or position in self._refused:
             return ()
         if self._are_barred():
-            self._tell_of_earlier_run(position)
+            self._restore_reason(position)
             return ()
         if position not in self._done:
             self._upload(post)
@@ -54,11 +54,11 @@ class Uploads:
     def judge(
         self, position: int, media: tuple[str, ...], outcome: Outcome, *, absent: bool
     ) -> Outcome:
-        """What came of a try that took `media`; `absent` says that one before it was in doubt.
+        """Return the outcome of a try with `media`; `absent` says that an earlier try was unknown.
 
-        A refusal may be for the picture, so that the next try has another, or none. Where an upload
-        was taken by an earlier try, that one may be out after all and have it; so it is not given
-        up soon, for it keeps a second post away where nothing else does.
+        The network may refuse a post because of its picture, so the next try has another upload or
+        none. But an earlier try with the same upload may have published the post. So the upload is
+        kept for some more tries: on some networks only that prevents a second post.
         """
         before = not self._used.isdisjoint(media)
         self._used.update(media)
@@ -67,7 +67,7 @@ class Uploads:
         if before and absent and self._repeats < MOST_REPEATS:
             self._repeats += 1
             reason = (
-                f"{outcome.reason}; perhaps an earlier try was carried out, and has its picture"
+                f"{outcome.reason}; an earlier try may have published the post with this picture"
             )
             return replace(outcome, sort=OutcomeKind.UNKNOWN, refusal=None, reason=reason)
         self._done.pop(position)
@@ -77,7 +77,7 @@ class Uploads:
         return outcome
 
     def reason(self, position: int) -> str:
-        """Why a post went without its picture."""
+        """Return why a post was sent without its picture."""
         return self._reasons.get(position, "")
 
     def _upload(self, post: StoredPost) -> None:
@@ -90,33 +90,33 @@ class Uploads:
         if outcome.sort is OutcomeKind.SENT and outcome.ready and not outcome.flaw:
             self._done[position] = outcome.id
             return
-        reason = outcome.reason or outcome.flaw or "the network still works on it"
+        reason = outcome.reason or outcome.flaw or "the network has not finished processing it"
         self._reasons[position] = reason
         if outcome.refusal is Refusal.SCOPE:
             self.journal.ledger.set_fact(
                 self.journal.thread.account, _BARRED, self.journal.terms.identity
             )
-            self._reasons[position] = f"no upload is allowed: {reason}. {outcome.fix}"
+            self._reasons[position] = f"uploads are not allowed: {reason}. {outcome.fix}"
         if outcome.sort is OutcomeKind.REFUSED and outcome.refusal is not Refusal.CREDENTIALS:
             self._refused.add(position)
 
     def _are_barred(self) -> bool:
-        """Whether the account's tokens were found to allow no uploads."""
+        """Tell whether an earlier upload showed that the account's tokens allow no uploads."""
         journal = self.journal
         return journal.ledger.get_fact(journal.thread.account, _BARRED) == journal.terms.identity
 
-    def _tell_of_earlier_run(self, position: int) -> None:
-        """Take over why an earlier run of the thread left this picture out, so that it is told."""
+    def _restore_reason(self, position: int) -> None:
+        """Read from the log why an earlier run of the thread left this picture out."""
         for each in self.journal.ledger.attempts(self.journal.thread.number):
             if (each.kind, each.position, each.outcome) == (
                 "upload",
                 position,
                 OutcomeKind.REFUSED,
             ):
-                self._reasons.setdefault(position, f"no upload is allowed: {each.detail}")
+                self._reasons.setdefault(position, f"uploads are not allowed: {each.detail}")
 
     def _tried(self, position: int, upload: Upload) -> Outcome:
-        """Upload until it works, or is refused, or was tried often enough."""
+        """Upload until the upload works, is refused, or was tried `MOST_TRIES` times."""
         journal, tries = self.journal, 0
         while True:
             tries += 1
@@ -131,11 +131,11 @@ class Uploads:
                 return outcome
 
     def _ready(self, outcome: Outcome) -> Outcome:
-        """Ask after an upload that the network still works on."""
+        """Wait for an upload that the network still processes."""
         for looks in range(MOST_LOOKS):
             if outcome.sort is not OutcomeKind.SENT or outcome.ready:
                 break
-            if not self._waited(looks, "the network works on the picture"):
+            if not self._waited(looks, "the network is still processing the picture"):
                 break
             asked = self.poster.media_ready(outcome.id)
             if asked.sort in (OutcomeKind.SENT, OutcomeKind.REFUSED):
@@ -143,15 +143,15 @@ class Uploads:
         return outcome
 
     def _waited(self, times: int, reason: str, until: datetime | None = None) -> bool:
-        """Wait before the next request, if this run has the patience, and is not to stop."""
+        """Wait before the next request; False where this run may not wait so long, or must stop."""
         journal, policy = self.journal, self.journal.terms.policy
-        told = (until - journal.now).total_seconds() if until else 0.0
-        if told > journal.patience:
+        named = (until - journal.now).total_seconds() if until else 0.0
+        if named > journal.patience:
             return False
-        journal.wait(max(told, min(policy.wait_after(times + 1), journal.patience)), reason)
+        journal.wait(max(named, min(policy.wait_after(times + 1), journal.patience)), reason)
         return not journal.around.stopping()
 
 
 def is_for_content(outcome: Outcome) -> bool:
-    """Whether a post was refused as it is, and may be taken another way."""
+    """Tell whether a post was refused for its content, so that another form may be accepted."""
     return outcome.sort is OutcomeKind.REFUSED and outcome.refusal in (None, Refusal.CONTENT)

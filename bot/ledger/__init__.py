@@ -1,1 +1,1 @@
-"""Remembers: what was planned, tried and sent, in SQLite."""
+"""Records in SQLite what was planned, tried and sent."""

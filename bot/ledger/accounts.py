@@ -1,4 +1,4 @@
-"""What is kept for each account: limits, spending, small facts, the newest post that is out."""
+"""Stores what belongs to an account: limits, spending, facts, its session, its newest post."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bot.ledger.columns import dollars, micros, stamp, time_of, words
 from bot.ledger.rows import Spending, StoredLimit, StoredThread
 
 LONGEST_LIMIT = timedelta(days=31)
-"""How long a network's limit lasts at most: X's longest is a month's."""
+"""How long a network's limit lasts at most. X's longest limit lasts a month."""
 
 
 class Accounts(Base):
     """The part of the ledger about accounts and digests."""
 
     def limit(self, limit: StoredLimit) -> None:
-        """Keep what a network said last of this kind of limit."""
+        """Store a limit that a network named; it replaces the last one of its kind."""
         self._change(
             "INSERT INTO limits VALUES (:account, :kind, :until, :reason)"
             " ON CONFLICT (account, kind) DO UPDATE SET until = :until, reason = :reason",
@@ -31,7 +31,8 @@ class Accounts(Base):
     def limits(self, account: str, at: datetime) -> tuple[StoredLimit, ...]:
         """Return the account's limits that are in force at `at`.
 
-        One that ends later than any network lets wait was kept by a clock that ran ahead.
+        A limit that ends more than `LONGEST_LIMIT` later is left out: it was stored while the clock
+        was ahead.
         """
         rows = self._fetch(
             "SELECT * FROM limits WHERE account = :account AND until > :at AND until <= :latest"
@@ -45,7 +46,7 @@ class Accounts(Base):
         )
 
     def spend(self, spending: Spending) -> None:
-        """Add to what the account spent; parts of a millionth of a dollar count as a whole one."""
+        """Add to what the account spent, rounded up to a millionth of a dollar."""
         with self._writing() as db:
             row = {
                 "account": spending.account,
@@ -65,7 +66,7 @@ class Accounts(Base):
         return dollars(rows[0][0])
 
     def get_fact(self, account: str, name: str) -> str | None:
-        """Return what was remembered of the account under this name."""
+        """Return the fact that is stored for the account under this name."""
         rows = self._fetch(
             "SELECT value FROM facts WHERE account = :account AND name = :name",
             account=account,
@@ -74,7 +75,7 @@ class Accounts(Base):
         return str(rows[0][0]) if rows else None
 
     def set_fact(self, account: str, name: str, value: str) -> None:
-        """Keep a small fact, such as the account's id on its network. Never a secret."""
+        """Store a fact, such as the account's id on its network. Never a secret."""
         self._change(
             "INSERT INTO facts VALUES (:account, :name, :value)"
             " ON CONFLICT (account, name) DO UPDATE SET value = :value",
@@ -84,28 +85,28 @@ class Accounts(Base):
         )
 
     def introduce(self, account: str, facts: Mapping[str, str], others: Mapping[str, str]) -> str:
-        """Remember who an account is, or return which of `others` it is: then nothing is kept.
+        """Store who an account is, or return which of `others` it is and store nothing.
 
-        `facts` has "who" and "asked as"; `others` are names, each with what it must have been
-        "asked as" for what is remembered of it to hold. Two at once see each other.
+        `facts` has "who" and "asked as". `others` are names of accounts, each with the "asked as"
+        for which its stored facts are valid. Two calls at the same time see each other.
         """
         with self._writing():
             for name, asked_as in others.items():
                 known = self.get_fact(name, "asked as") == asked_as
                 if known and facts["who"] and self.get_fact(name, "who") == facts["who"]:
                     return name
-            for get_fact, value in facts.items():
-                self.set_fact(account, get_fact, value)
+            for name, value in facts.items():
+                self.set_fact(account, name, value)
         return ""
 
     def session(self, account: str) -> str:
-        """Return what `keep_session` kept; empty for nothing. It is a secret."""
+        """Return the session that `keep_session` stored; empty where there is none. A secret."""
         sql = "SELECT session FROM sessions WHERE account = :account"
         rows = self._fetch(sql, account=account)
         return str(rows[0][0]) if rows else ""
 
     def keep_session(self, account: str, session: str) -> None:
-        """Keep what the account is logged in by; the ledger's file is its owner's alone."""
+        """Store the account's login session; only the owner of the ledger's file may read it."""
         self._change(
             "INSERT INTO sessions VALUES (:account, :session)"
             " ON CONFLICT (account) DO UPDATE SET session = :session",
@@ -114,9 +115,9 @@ class Accounts(Base):
         )
 
     def last_known(self, account: str, before: int | None = None) -> tuple[str, datetime] | None:
-        """Return id and time of the newest post of the account that is out, over all threads.
+        """Return id and time of the newest published post of the account, over all threads.
 
-        With `before` those of the thread of this number are left out.
+        With `before` the posts of the thread of this number are left out.
         """
         rows = self._fetch(
             "SELECT id, sent_at FROM posts WHERE account = :account AND state = 'sent'"
@@ -138,7 +139,7 @@ class Accounts(Base):
         )
 
     def published_papers(self, account: str, since: datetime) -> frozenset[str]:
-        """Return the arXiv ids of the papers with a post of their own that went out since."""
+        """Return the arXiv ids of the papers whose own post was published at `since` or later."""
         rows = self._fetch(
             "SELECT part FROM posts WHERE account = :account AND state = 'sent'"
             " AND sent_at >= :since AND part NOT IN ('opening', 'closing')",
@@ -148,7 +149,7 @@ class Accounts(Base):
         return frozenset(row["part"] for row in rows)
 
     def digest_seen(self, slug: str, fingerprint: str, title: str, at: datetime) -> None:
-        """Keep how a digest looks at the source; nothing is written where it looks as before."""
+        """Store a digest's fingerprint at the source; write nothing where it has not changed."""
         if self.fingerprint(slug) != fingerprint:
             self._change(
                 "INSERT INTO digests VALUES (:slug, :fingerprint, :title, :at)"
@@ -166,5 +167,5 @@ class Accounts(Base):
         return str(rows[0][0]) if rows else None
 
     def changed(self, thread: StoredThread) -> bool:
-        """Whether the digest looks otherwise at the source than when the thread was planned."""
+        """Tell whether the digest changed at the source since the thread was planned."""
         return self.fingerprint(thread.digest) not in (None, thread.fingerprint)

@@ -1,4 +1,4 @@
-"""What every part of the ledger stands on: rows, transactions, and the border for errors."""
+"""The base class of every part of the ledger: queries, transactions, and translated errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Base:
-    """A file and a lock: threads may share a ledger, and take turns."""
+    """The ledger's file, and a lock with which threads that share the ledger take turns."""
 
     def __init__(self, path: Path, file: Reader | Writer) -> None:
         self._path = path
@@ -27,10 +27,10 @@ class Base:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Make the changes within it one transaction: all of them are kept, or none.
+        """Join the changes within it in one transaction: all of them are stored, or none.
 
-        For what one answer tells: the attempt, what it cost, the post that was sent. One commit
-        costs one wait for the disk.
+        It serves for all that follows from one answer: the attempt, its cost, the post that was
+        sent. One commit waits for the disk once.
         """
         with self._writing():
             yield

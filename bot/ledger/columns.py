@@ -1,6 +1,6 @@
-"""Values to columns and back: what SQLite has no type of its own for.
+"""Converts values to columns and back where SQLite has no type of its own.
 
-Times are text that sorts as time does; money is a whole number of millionths of a dollar.
+Times are text that sorts by time. Money is a whole number of millionths of a dollar.
 """
 
 from __future__ import annotations
@@ -20,56 +20,56 @@ _MILLIONTH = Decimal("0.000001")
 
 
 def stamp(at: datetime) -> str:
-    """A time as text. Raises ValueError for one without a zone."""
+    """Return a time as text. Raises ValueError for a time without a zone."""
     if at.tzinfo is None:
         raise ValueError(f"{at!r} has no time zone")
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def time_of(text: str) -> datetime:
-    """The time that `stamp` wrote. Raises LedgerError for any other text."""
+    """Return the time that `stamp` wrote. Raises LedgerError for any other text."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        found = datetime.min  # noqa: DTZ901 - it has no zone, as is refused
+        found = datetime.min  # noqa: DTZ901 - a time without a zone is refused below
     if found.tzinfo is None:
-        fix = "Put a copy of the ledger back, or move it away: what is out is found on the network."
-        raise LedgerError(f"a time in the ledger is not as bot wrote it: {text[:40]!r}", fix)
+        fix = "Restore a backup of the ledger, or move it away: bot finds published posts again."
+        raise LedgerError(f"the ledger holds a time that bot did not write: {text[:40]!r}", fix)
     return found
 
 
 def moment(text: str | None) -> datetime | None:
-    """The time that `stamp` wrote; None for NULL. Raises LedgerError."""
+    """Return the time that `stamp` wrote; None for NULL. Raises LedgerError."""
     return None if text is None else time_of(text)
 
 
 def words(text: str) -> str:
-    """Free text without the lone surrogates that a JSON answer can hold and UTF-8 cannot."""
+    """Replace the lone surrogates of a text: a JSON answer can hold them and UTF-8 cannot."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def micros(amount: Decimal) -> int:
-    """US dollars to millionths, rounded away from zero so that no spending is lost."""
+    """Convert US dollars to millionths, rounded away from zero so that no spending is lost."""
     return int(amount.quantize(_MILLIONTH, ROUND_UP).scaleb(6))
 
 
 def dollars(millionths: int) -> Decimal:
-    """Millionths to US dollars."""
+    """Convert millionths to US dollars."""
     return Decimal(millionths).scaleb(-6)
 
 
 def write_media(media: Sequence[Media]) -> str:
-    """The files of a post as JSON."""
+    """Return the files of a post as JSON."""
     return json.dumps([{"alt": one.alt, "type": one.type} for one in media])
 
 
 def write_rich(spans: Sequence[Span], card: Card | None) -> str:
-    """What a post leads to as JSON; empty where it leads nowhere."""
+    """Return the links, hashtags and card of a post as JSON; empty where it has none."""
     if not spans and card is None:
         return ""
-    led = [[span.start, span.end, span.uri, span.tag] for span in spans]
+    links = [[span.start, span.end, span.uri, span.tag] for span in spans]
     shown = None if card is None else [card.uri, card.title, card.description]
-    return json.dumps({"spans": led, "card": shown})
+    return json.dumps({"spans": links, "card": shown})
 
 
 def _spans(rich: str) -> tuple[Span, ...]:
@@ -83,9 +83,9 @@ def _card(rich: str) -> Card | None:
 
 @lru_cache(maxsize=512)
 def read_post(row: sqlite3.Row) -> StoredPost:
-    """A row of `posts`. Raises ValueError for what no version of ours wrote.
+    """Convert a row of `posts`. Raises ValueError for values that no release of bot wrote.
 
-    Of a thread that is read again, all rows but one are as they were: they are not read anew.
+    The cache helps where a thread is read again: all its rows but one are unchanged.
     """
     return StoredPost(
         position=row["position"],
@@ -111,7 +111,7 @@ def read_post(row: sqlite3.Row) -> StoredPost:
 
 
 def read_thread(row: sqlite3.Row, posts: Sequence[sqlite3.Row]) -> StoredThread:
-    """A row of `threads` and its rows of `posts`. Raises ValueError as `read_post` does."""
+    """Convert a row of `threads` and its rows of `posts`. Raises ValueError as `read_post` does."""
     return StoredThread(
         number=row["number"],
         account=row["account"],
@@ -134,6 +134,6 @@ def read_thread(row: sqlite3.Row, posts: Sequence[sqlite3.Row]) -> StoredThread:
 
 
 def read_attempt(row: sqlite3.Row) -> Attempt:
-    """A row of `attempts`."""
+    """Convert a row of `attempts`."""
     at = time_of(row["at"])
     return Attempt(at, row["kind"], row["position"], row["outcome"], row["detail"])

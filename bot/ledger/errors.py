@@ -1,4 +1,4 @@
-"""Where SQLite's own exceptions end: they become the errors of bot/errors.py, in words."""
+"""Translates the exceptions of SQLite and of files to the errors of bot/errors.py."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["Busy", "LedgerError", "Locked", "Replaced", "WrongState", "border"]
 
 _ELSEWHERE = "Set BOT_DATABASE to another file, or move this one away."
 _DAMAGED = (
-    "Put a copy back, or move the file and its -wal and -shm away: a new ledger is made, and what "
-    "is out already is found on the network."
+    "Restore a backup, or move the file and its -wal and -shm away. Then bot makes a new ledger, "
+    "and finds published posts on the network."
 )
 _REASONS = {
     sqlite3.SQLITE_FULL: ("the disk is full", "Make room on the disk, then run again."),
@@ -23,11 +23,11 @@ _REASONS = {
     sqlite3.SQLITE_NOTADB: ("it is not an SQLite database", _ELSEWHERE),
     sqlite3.SQLITE_CANTOPEN: (
         "it cannot be opened",
-        "Make its folder exist and the file and the folder readable and writable.",
+        "Create its folder, and make the file and the folder readable and writable.",
     ),
     sqlite3.SQLITE_IOERR: (
         "the disk cannot be read or written",
-        "Look for a full or failing disk. A ledger on a network disk is not supported.",
+        "Check whether the disk is full or failing. A ledger on a network disk is not supported.",
     ),
 }
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -35,7 +35,7 @@ _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 @contextmanager
 def border(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise about `path` into LedgerError."""
+    """Raise what SQLite and the file system raise about `path` as LedgerError."""
     try:
         yield
     except sqlite3.Error as error:
@@ -49,10 +49,11 @@ def border(path: Path) -> Iterator[None]:
 
 
 def _explain(error: sqlite3.Error, path: Path) -> LedgerError:
-    # the low byte is the primary code, what is above it says more than a person needs
+    # the low byte is the primary code; the higher bytes give more detail than a person needs
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _LOCKED:
-        fix = "Wait until the other process is done with it, or stop that process."
+        fix = "Wait until the other process has ended, or stop it."
         return Locked(f"the ledger {path} is locked by another process ({error})", fix)
-    reason, fix = _REASONS.get(code, ("SQLite refuses", "Run `bot check`, then run again."))
+    unknown = ("SQLite reports an error", "Run `bot check`, then run again.")
+    reason, fix = _REASONS.get(code, unknown)
     return LedgerError(f"the ledger {path} cannot be used: {reason} ({error})", fix)

@@ -1,4 +1,4 @@
-"""Finds threads in the ledger by what a person calls their digest: a slug or a day."""
+"""Finds threads in the ledger by the slug or the day of their digest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_THREADS = 5_000
 def find_threads(ledger: Ledger, wanted: str) -> tuple[StoredThread, ...]:
     """Return the threads of the digest `wanted`, a slug or a day; newest first.
 
-    Old ledgers hold slugs of any characters. Such a slug is also found as it is printed.
+    Old ledgers hold slugs of any characters. Such a slug is also found by its printed form.
     """
     if not _DAY.match(wanted) and "\\" not in wanted:
         return ledger.threads(digest=wanted)
@@ -37,7 +37,7 @@ def find_thread(
 ) -> StoredThread:
     """Return the latest thread of the digest `wanted` among these accounts, or among all.
 
-    Raises NoDigest where there is none, SettingsError where several accounts have one.
+    Raises NoDigest where no account has a thread, SettingsError where several accounts have one.
     """
     found = {
         thread.account: thread
@@ -45,8 +45,9 @@ def find_thread(
         if (not networks or thread.network in networks) and (not names or thread.account in names)
     }
     if not found:
-        raise NoDigest(f"the ledger has no thread of {wanted}", "See bot status.")
+        raise NoDigest(f"the ledger has no thread of {wanted}", "List the threads with bot status.")
     if len(found) > 1:
         accounts = ", ".join(sorted(found))
-        raise SettingsError(f"several accounts have one: {accounts}", "Say which with --account.")
+        message = f"several accounts have a thread of {wanted}: {accounts}"
+        raise SettingsError(message, "Choose one with --account.")
     return next(iter(found.values()))

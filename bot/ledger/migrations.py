@@ -1,8 +1,9 @@
-"""The schema, as numbered steps. A step that was released is never edited: a new one follows it.
+"""Builds the schema in numbered steps. A released step is never edited: a new one follows it.
 
-sqlite-utils has migrations of its own. They are not used, because it finds out what is pending
-before it begins the transaction, so that two processes opening at once would both run a step, and
-because it keeps its record in a table, which a dry run could read only by importing it.
+sqlite-utils has migrations of its own. They are not used, for two reasons: it looks for pending
+steps before it begins the transaction, so that two processes that open a ledger at the same time
+would both run a step; and it keeps its record in a table, which a dry run could read only by
+importing sqlite-utils.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite_utils.db import Table
 
 APPLICATION_ID = int.from_bytes(b"bot1")
-"""What marks an SQLite file as a ledger of ours, in its header."""
+"""The number in the header of an SQLite file that marks it as a ledger of bot."""
 
 _THREAD = {
     "number": int,
@@ -68,7 +69,7 @@ _ATTEMPT = {
 }
 
 
-def _what_was_planned_tried_and_sent(db: Database) -> None:
+def _create_threads_posts_and_attempts(db: Database) -> None:
     _create(db, "accounts", {"name": str, "network": str}, "name")
     _create(db, "digests", {"slug": str, "fingerprint": str, "title": str, "seen_at": str}, "slug")
     null = {"looked_at", "checked_at"}
@@ -81,7 +82,7 @@ def _what_was_planned_tried_and_sent(db: Database) -> None:
     _create(db, "posts", _POST, ("thread", "position"), null, thread=of_thread)
     attempts = _create(db, "attempts", _ATTEMPT, "number", {"position"}, thread=of_thread)
     attempts.create_index(["thread"])
-    # what is open, newest, or known by its id is found without passing over all that ever was
+    # these find open posts, the newest post and a post by its id without reading every old row
     db.execute("CREATE INDEX posts_open ON posts (thread) WHERE state NOT IN ('sent', 'retracted')")
     db.execute(
         "CREATE INDEX posts_sent ON posts (account, sent_at, thread, position) WHERE state = 'sent'"
@@ -92,7 +93,7 @@ def _what_was_planned_tried_and_sent(db: Database) -> None:
     _forbid(db, "attempts_remain", "DELETE ON attempts")
 
 
-def _what_accounts_may_and_spend(db: Database) -> None:
+def _create_leases_limits_spending_and_facts(db: Database) -> None:
     lease = {"account": str, "token": str, "holder": str, "expires_at": str}
     _create(db, "leases", lease, "account")
     limit = {"account": str, "kind": str, "until": str, "reason": str}
@@ -102,25 +103,25 @@ def _what_accounts_may_and_spend(db: Database) -> None:
     _create(db, "facts", {"account": str, "name": str, "value": str}, ("account", "name"))
 
 
-def _which_troubles_are_known(db: Database) -> None:
+def _create_problems(db: Database) -> None:
     texts = dict.fromkeys(("key", "account", "what", "subject", "message", "mend"), str)
     times = dict.fromkeys(("raised_at", "told_at", "over_at"), str)
     _create(db, "troubles", texts | times, "key", {"told_at", "over_at"})
 
 
-def _what_posts_lead_to(db: Database) -> None:
+def _add_links_and_sessions(db: Database) -> None:
     db.table("posts").add_column("rich", str, not_null_default="")
     _permit(db, "words_stay")
     _forbid(db, "words_stay", "UPDATE OF part, key, text, token, media, rich ON posts")
     _create(db, "sessions", {"account": str, "session": str}, "account")
 
 
-def _which_pictures_wait(db: Database) -> None:
+def _create_pictures(db: Database) -> None:
     columns = {"thread": int, "position": int, "data": bytes}
     _create(db, "pictures", columns, ("thread", "position"), thread=("threads", "number"))
 
 
-def _who_has_published_what(db: Database) -> None:
+def _add_refusals_places_papers_and_owners(db: Database) -> None:
     db.table("posts").add_column("refusals", int, not_null_default=0)
     db.table("posts").add_column("place", int)
     threads = db.table("threads")
@@ -130,12 +131,12 @@ def _who_has_published_what(db: Database) -> None:
 
 
 STEPS: tuple[Callable[[Database], None], ...] = (
-    _what_was_planned_tried_and_sent,
-    _what_accounts_may_and_spend,
-    _which_troubles_are_known,
-    _what_posts_lead_to,
-    _which_pictures_wait,
-    _who_has_published_what,
+    _create_threads_posts_and_attempts,
+    _create_leases_limits_spending_and_facts,
+    _create_problems,
+    _add_links_and_sessions,
+    _create_pictures,
+    _add_refusals_places_papers_and_owners,
 )
 LATEST = len(STEPS)
 
@@ -143,32 +144,32 @@ LATEST = len(STEPS)
 def migrate(db: Database, path: Path) -> None:
     """Bring the ledger to the latest step, each step in its own transaction.
 
-    Looking at the version and taking the step is one transaction: of two processes that open a
-    ledger at once, one takes the step and the other finds it taken. A ledger that cannot be
-    written raises here. Raises LedgerError for a newer one.
+    One transaction reads the version and takes the step: of two processes that open a ledger at the
+    same time, one takes the step and the other finds it taken. Raises LedgerError for a newer
+    ledger, and sqlite3.Error for one that cannot be written.
     """
     while (version := _step(db, path)) < LATEST:
         check_version(version, path)
 
 
 def check_version(version: int, path: Path) -> None:
-    """Refuse a ledger that a later release wrote, or none of ours. Raises LedgerError."""
+    """Raise LedgerError for a version that a later release wrote, or no release."""
     if version < 0:
         raise LedgerError(
             f"the ledger {path} has version {version}, which no release of bot wrote",
-            "Put a copy of the ledger back.",
+            "Restore a backup of the ledger.",
         )
     if version > LATEST:
         raise LedgerError(
-            f"the ledger {path} has version {version}, and this program knows {LATEST} at most",
+            f"the ledger {path} has version {version}, and this release reads {LATEST} at most",
             "Install the release of bot that wrote it, or a later one.",
         )
 
 
 def _step(db: Database, path: Path) -> int:
-    """Take the next step, if there is one; returns the version reached.
+    """Take the next step, if there is one, and return the version reached.
 
-    A new ledger takes all of them at once, so that nobody who looks ever finds it half made.
+    A new ledger takes all steps at once, so that no reader ever finds it half made.
     """
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -178,7 +179,7 @@ def _step(db: Database, path: Path) -> int:
         for step in steps:
             step(db)
         version += len(steps)
-        # with nothing to do it is taken back again: only a write tells that we may not write
+        # without steps this write is rolled back: only a write shows whether the file is writable
         db.execute(f"PRAGMA user_version = {version}")
         if steps:
             db.commit()
@@ -198,7 +199,7 @@ def _create(
     null: Collection[str] = (),
     **references: tuple[str, str],
 ) -> Table:
-    """A strict table; columns outside `null` must have a value, `references` are foreign keys."""
+    """Create a strict table. Only columns in `null` may be empty; `references` are foreign keys."""
     return db.table(name).create(
         dict(columns),
         pk=pk,
@@ -209,10 +210,10 @@ def _create(
 
 
 def _forbid(db: Database, name: str, change: str) -> None:
-    """Whatever code comes later, this change fails."""
+    """Create a trigger that makes this change fail, whatever code tries it."""
     db.execute(f"CREATE TRIGGER {name} BEFORE {change} BEGIN SELECT RAISE(ABORT, '{name}'); END")
 
 
 def _permit(db: Database, name: str) -> None:
-    """What was forbidden under this name is so no longer."""
+    """Drop the trigger of this name."""
     db.execute(f"DROP TRIGGER {name}")

@@ -1,4 +1,4 @@
-"""The bytes of pictures that are still to be uploaded: part of a plan, and gone once it is out."""
+"""Stores the bytes of pictures from the plan of a post until the post is published."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class Pictures(Base):
     """The part of the ledger about pictures."""
 
     def picture(self, number: int, position: int) -> bytes:
-        """Return the bytes of a post's picture; empty where there are none, or no longer."""
+        """Return the bytes of a post's picture; empty where it has none, or they are deleted."""
         rows = self._fetch(
             "SELECT data FROM pictures WHERE thread = :number AND position = :position",
             number=number,

@@ -1,4 +1,4 @@
-"""What becomes of a post: each change is one conditional update, and its row count is looked at."""
+"""Changes the state of posts: each change is one conditional UPDATE, whose row count is checked."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from bot.ledger.threads import Threads
 from bot.model import State
 from bot.terminal import argument
 
-_NO_LEASE = (  # of a process of an earlier release, which knows of no lock
+_NO_LEASE = (  # an earlier release takes a lease where this one takes a lock
     "NOT EXISTS (SELECT 1 FROM leases WHERE leases.account = posts.account"
     " AND leases.expires_at > :at)"
 )
-_NOBODYS = (
+_NEW_ID = (
     "NOT EXISTS (SELECT 1 FROM posts AS other WHERE other.account = posts.account"
     " AND other.id = :id AND other.id <> '' AND other.rowid <> posts.rowid)"
 )
 _UNSEEN = "misses = 0, missed_after = 0.0"
 _TRY = f"state = 'sending', tries = tries + 1, tried_at = :at, {_UNSEEN}, reason = ''"
-_OUT = (
+_SENT = (
     "state = 'sent', id = :id, url = :url, sent_at = :at, doubted_at = NULL, reason = '',"
     " place = coalesce(place, (SELECT coalesce(max(coalesce(other.place, other.position)), -1) + 1"
     " FROM posts AS other WHERE other.thread = posts.thread AND other.state = 'sent'))"
 )
-_STANDING = frozenset(State) - {State.RETRACTED}
+_NOT_RETRACTED = frozenset(State) - {State.RETRACTED}
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A change of a post: the states it may start from, what it sets, and what else must hold."""
+    """A change of a post: the states it may start from, what it sets, and a further condition."""
 
     sources: frozenset[State]
     sets: str
@@ -47,37 +47,39 @@ MOVES: Mapping[str, Move] = MappingProxyType(
     {
         "begin": Move(frozenset({State.PLANNED}), _TRY, _NO_LEASE),
         "begin absent": Move(frozenset({State.PLANNED, State.UNKNOWN}), _TRY, _NO_LEASE),
-        # an answer with an id is true however late it comes, but a second id is a second post
-        "sent": Move(_STANDING, _OUT, f"(state <> 'sent' OR id = :id) AND {_NOBODYS}"),
-        "adopt": Move(_STANDING, _OUT, _NOBODYS),
-        "doubt": Move(
+        # a late answer with an id counts too, but a second id means a second post
+        "sent": Move(_NOT_RETRACTED, _SENT, f"(state <> 'sent' OR id = :id) AND {_NEW_ID}"),
+        "adopt": Move(_NOT_RETRACTED, _SENT, _NEW_ID),
+        "mark unknown": Move(
             frozenset({State.SENDING, State.UNKNOWN}),
             "state = 'unknown', doubted_at = coalesce(doubted_at, tried_at), reason = :reason",
         ),
-        "suspect": Move(
+        "mark maybe sent": Move(
             frozenset({State.PLANNED, State.UNKNOWN}),
             "state = 'unknown', doubted_at = coalesce(doubted_at, :at), reason = :reason,"
             f" {_UNSEEN}",
         ),
-        # this try surely published nothing: whoever finds the post knows that another sender did
+        # this try surely published nothing: a post that is found later is another sender's
         "duplicate": Move(
             frozenset({State.SENDING}),
             "state = 'unknown', doubted_at = coalesce(doubted_at, tried_at), reason = :reason,"
             " tries = tries - 1, refusals = refusals + 1",
         ),
-        "missed": Move(frozenset({State.UNKNOWN}), "misses = misses + 1, missed_after = :after"),
-        "absent": Move(
+        "record miss": Move(
+            frozenset({State.UNKNOWN}), "misses = misses + 1, missed_after = :after"
+        ),
+        "mark not sent": Move(
             frozenset({State.UNKNOWN}), "state = 'planned', doubted_at = NULL, reason = ''"
         ),
-        # a refusal speaks only of its own try, which is none that may have published it; an older
-        # one stays in doubt
+        # a refusal says only that its own try published nothing; the outcome of an earlier try
+        # stays unknown
         "unsent": Move(
             frozenset({State.SENDING}),
             "state = CASE WHEN doubted_at IS NULL THEN 'planned' ELSE 'unknown' END,"
             " tries = tries - 1, reason = :reason",
         ),
-        "hold": Move(_STANDING, "state = 'held', reason = :reason"),
-        "pass over": Move(
+        "hold": Move(_NOT_RETRACTED, "state = 'held', reason = :reason"),
+        "skip": Move(
             frozenset(State) - {State.SENT},
             "state = 'retracted', doubted_at = NULL, reason = :reason",
         ),
@@ -85,7 +87,7 @@ MOVES: Mapping[str, Move] = MappingProxyType(
             frozenset(State) - {State.SENDING},
             "state = 'retracted', doubted_at = NULL, reason = ''",
         ),
-        "settle sent": Move(frozenset({State.UNKNOWN, State.HELD}), f"{_OUT}, {_UNSEEN}", _NOBODYS),
+        "settle sent": Move(frozenset({State.UNKNOWN, State.HELD}), f"{_SENT}, {_UNSEEN}", _NEW_ID),
         "settle unsent": Move(
             frozenset({State.UNKNOWN, State.HELD}),
             "state = 'planned', id = '', url = '', sent_at = NULL, doubted_at = NULL, place = NULL,"
@@ -93,10 +95,10 @@ MOVES: Mapping[str, Move] = MappingProxyType(
         ),
     }
 )
-"""Everything that can happen to a post. Only `settle unsent` leads from out back to planned."""
+"""All changes of a post. Only `settle unsent` returns a post with an id to `planned`."""
 
-_OVER = frozenset({"sent", "adopt", "settle sent", "pass over", "retracted"})
-"""The moves after which nothing of a post is uploaded any more: the bytes of its picture go."""
+_OVER = frozenset({"sent", "adopt", "settle sent", "skip", "retracted"})
+"""The moves after which the picture of a post is not uploaded again, so its bytes are deleted."""
 
 
 def _statement(move: Move) -> str:
@@ -113,21 +115,22 @@ _STATEMENTS = {name: _statement(move) for name, move in MOVES.items()}
 class Posts(Threads, Senders):
     """The part of the ledger about single posts.
 
-    But for `begin`, each returns the thread as it is then, and raises WrongState where `MOVES` does
-    not let the post go that way.
+    Each method but `begin` returns the changed thread, and raises WrongState where `MOVES` does not
+    allow the change.
     """
 
     def begin(self, number: int, position: int, at: datetime, *, absent: bool = False) -> bool:
-        """Before a request: the post is `sending`.
+        """Record before a request that the post is `sending`.
 
-        False, and nothing changed, unless the post is planned and the account's lock is held here:
-        its file may have been removed or replaced since. With `absent` an unknown post that was not
-        found may be begun too; it stays in doubt until it is found or `absent` says otherwise. When
-        this returns, it is on the disk; so it may not be called within `together`.
+        Return False and change nothing unless the post is planned and this process holds the
+        account's lock, whose file may have been deleted or replaced. With `absent` an unknown post
+        that was not found may be begun too; it counts as unknown until it is found or
+        `mark_not_sent` is called. The change is on the disk when this returns, so this may not be
+        called within `together`.
         """
         with self._turn:
             if self._file.inside:
-                raise RuntimeError("begin must be on the disk before the request leaves")
+                raise RuntimeError("begin may not be called within together()")
             with self._writing():
                 move = "begin absent" if absent else "begin"
                 rows = self._fetch("SELECT account FROM threads WHERE number = :n", n=number)
@@ -142,40 +145,43 @@ class Posts(Threads, Senders):
         url: str,
         at: datetime,
     ) -> StoredThread:
-        """The network answered with an id. Refused where the post is out under another one."""
+        """Record that the network answered with an id; refused if the post has another id."""
         return self._move("sent", number, position, at, id=id, url=words(url))
 
     def mark_unknown(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
-        """Whether its try published it is not known."""
-        return self._move("doubt", number, position, at, reason=words(reason))
+        """Record that it is not known whether the last try published the post."""
+        return self._move("mark unknown", number, position, at, reason=words(reason))
 
     def mark_maybe_sent(
         self, number: int, position: int, reason: str, at: datetime
     ) -> StoredThread:
-        """A post may be out, or on its way, though no try of this ledger published it.
+        """Record that another sender may have published the post, or may be publishing it.
 
-        The reads that did not find it so far count no more.
+        Earlier reads that did not find the post no longer count.
         """
-        return self._move("suspect", number, position, at, reason=words(reason))
+        return self._move("mark maybe sent", number, position, at, reason=words(reason))
 
     def duplicate(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
-        """The network refused this try because it has such a post already."""
+        """Record that the network refused this try because it has such a post already."""
         return self._move("duplicate", number, position, at, reason=words(reason))
 
     def record_miss(self, number: int, position: int, after: float, at: datetime) -> StoredThread:
-        """A read did not find an unknown post, `after` so many seconds since its last try."""
-        return self._move("missed", number, position, at, after=after)
+        """Record that a read, `after` seconds after the last try, did not find an unknown post."""
+        return self._move("record miss", number, position, at, after=after)
 
-    def absent(self, number: int, position: int, at: datetime) -> StoredThread:
-        """An unknown post is proven not to be there."""
-        return self._move("absent", number, position, at)
+    def mark_not_sent(self, number: int, position: int, at: datetime) -> StoredThread:
+        """Record that an unknown post is proven not to be published."""
+        return self._move("mark not sent", number, position, at)
 
     def unsent(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
-        """This try surely did not publish it; if an earlier one may have, it stays unknown."""
+        """Record that this try did not publish the post; if an earlier try may have, it is unknown.
+
+        A post without such an earlier try is planned again.
+        """
         return self._move("unsent", number, position, at, reason=words(reason))
 
     def hold(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
-        """A person must decide, or it was refused for good."""
+        """Hold a post that a person must decide about, or that was refused for good."""
         return self._move("hold", number, position, at, reason=words(reason))
 
     def adopt(
@@ -186,15 +192,15 @@ class Posts(Threads, Senders):
         url: str,
         at: datetime,
     ) -> StoredThread:
-        """It was found on the network, where it was created at `at`."""
+        """Record that the post was found on the network, where it was created at `at`."""
         return self._move("adopt", number, position, at, id=id, url=words(url))
 
     def skip(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
-        """It is not out and will not be: the thread goes on without it."""
-        return self._move("pass over", number, position, at, reason=words(reason))
+        """Record that the post will not be published: the thread continues without it."""
+        return self._move("skip", number, position, at, reason=words(reason))
 
     def retracted(self, number: int, position: int, at: datetime) -> StoredThread:
-        """It was deleted from the network, or the whole thread is taken back."""
+        """Record that the post was deleted from the network, or its whole thread is retracted."""
         return self._move("retracted", number, position, at)
 
     def settle(
@@ -205,11 +211,11 @@ class Posts(Threads, Senders):
         url: str,
         at: datetime,
     ) -> StoredThread:
-        """A person decides: it is out under this id, or with None it is not, and is planned."""
+        """Record a person's decision: the post is published under `id`, or for None is planned."""
         if id is not None:
             return self._move("settle sent", number, position, at, id=id, url=words(url))
         with self.together():
-            # what is sent from now on was not read when the thread was last read whole
+            # posts that are sent from now on are not in the last complete read of the thread
             self._change("UPDATE threads SET checked_at = NULL WHERE number = :n", n=number)
             return self._move("settle unsent", number, position, at)
 
@@ -235,9 +241,10 @@ class Posts(Threads, Senders):
         thread = self.refresh(number)
         posts = {post.position: post for post in thread.posts}
         which = f"post {position + 1} of {thread.digest} on {thread.account}"
-        see = f"Another run may have changed it: bot status {argument(thread.digest)}"
+        see = f"Another run may have changed it. See bot status {argument(thread.digest)}"
         if position not in posts:
-            return LedgerError(f"there is no {which}")
-        if posts[position].state in MOVES[name].sources:
-            return WrongState(f"{which} has another id, or that id is another post's", see)
-        return WrongState(f"{which} is {posts[position].state}, not to be changed by: {name}", see)
+            return LedgerError(f"the ledger has no {which}")
+        state = posts[position].state
+        if state in MOVES[name].sources:
+            return WrongState(f"{which} has another id, or another post has that id", see)
+        return WrongState(f'{which} is {state}, which does not allow "{name}"', see)

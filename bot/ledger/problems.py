@@ -1,4 +1,4 @@
-"""Troubles that are known, so that a restart or a deploy tells nobody again."""
+"""Stores the problems that were reported, so that a restart or a deploy reports none twice."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bot.ledger.rows import StoredProblem
 
 
 class Problems(Base):
-    """The part of the ledger about troubles. What is told and over is forgotten."""
+    """The part of the ledger about problems. A problem whose end was reported is deleted."""
 
     def problems(self) -> tuple[StoredProblem, ...]:
-        """Return all that are open, and those that are over and were not told so; oldest first."""
+        """Return the open problems and those whose end was not reported yet; oldest first."""
         return tuple(map(_read, self._fetch("SELECT * FROM troubles ORDER BY raised_at, key")))
 
     def raise_problem(self, problem: StoredProblem) -> None:
-        """Keep a trouble as a new one, of which nobody was told, in place of one of the same key.
+        """Store a problem as new and not reported, in place of one with the same key.
 
-        One that comes back before its end was surely told is new, too: whoever heard of the end
-        must hear that it is not so.
+        A problem that returns before the report of its end was confirmed is new too: the operator
+        may have received that report, and must be told that the problem exists again.
         """
         self._change(
             "INSERT OR REPLACE INTO troubles"
@@ -37,17 +37,17 @@ class Problems(Base):
         )
 
     def told(self, key: str, at: datetime) -> None:
-        """The operator was told of the trouble; the first time is kept."""
+        """Record when the operator was told of the problem; the first time is kept."""
         sql = "UPDATE troubles SET told_at = coalesce(told_at, :at) WHERE key = :key"
         self._change(sql, key=words(key), at=stamp(at))
 
     def over(self, key: str, at: datetime) -> None:
-        """The trouble is gone; the first time is kept."""
+        """Record when the problem ended; the first time is kept."""
         sql = "UPDATE troubles SET over_at = coalesce(over_at, :at) WHERE key = :key"
         self._change(sql, key=words(key), at=stamp(at))
 
     def forget(self, key: str) -> None:
-        """The operator was told that it is over, or there is nobody to tell; an open one stays."""
+        """Delete a problem that is over; an open problem is kept."""
         sql = "DELETE FROM troubles WHERE key = :key AND over_at IS NOT NULL"
         self._change(sql, key=words(key))
 

@@ -1,4 +1,4 @@
-"""A ledger file looked into without a trace: no lock, no file that was not there."""
+"""Reads a ledger file without changing anything: it takes no lock and leaves no new file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Values = dict[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """How a file lies there, and what is otherwise once somebody has written to it."""
+    """How a file can be read (`kind`), and the values that change when it is written to."""
 
     kind: str
     node: int = 0
@@ -31,18 +31,18 @@ class _Shape:
 
 
 class Reader:
-    """Reads what was committed, that of a worker that is running included.
+    """Reads what was committed, also by a worker that is running.
 
     SQLite cannot open a file in WAL mode for reading without making a -wal and a -shm beside it,
-    and leaves them. So a file that nobody has open is read as if it could not change, and read
-    again where it did; one that somebody has open has both files; and where a -wal was left
-    without its -shm (a copy, put back), a copy of the two is read.
+    which it leaves there. So a file that no process has open is read as if it could not change, and
+    read again if it did. A file that a process has open has a -wal and a -shm already. Where a -wal
+    was left without its -shm (in a restored backup), a copy of the two is read.
 
     Raises OSError and sqlite3.Error.
     """
 
     inside: ClassVar = False
-    """Never within a transaction."""
+    """A reader is never within a transaction."""
 
     def __init__(self, path: Path, wait: float) -> None:
         self._path = path
@@ -52,13 +52,13 @@ class Reader:
         self._copy: TemporaryDirectory[str] | None = None
 
     def fetch(self, sql: str, values: Values) -> list[sqlite3.Row]:
-        """All rows of a query, as they were while the file did not change."""
+        """Return all rows of a query, from a moment in which the file did not change."""
         while True:
             shape = _shape(self._path)
             try:
                 rows = self._connected(shape).execute(sql, values).fetchall()
             except (OSError, sqlite3.Error):
-                # what was read while somebody wrote is no proof of anything
+                # an error counts only if no process wrote to the file meanwhile
                 if _shape(self._path) == shape:
                     raise
             else:
@@ -66,11 +66,11 @@ class Reader:
                     return rows
 
     def writing(self) -> AbstractContextManager[Database]:
-        """Refuse: raises LedgerError."""
-        raise LedgerError(f"the ledger {self._path} was opened only to be read")
+        """Raise LedgerError."""
+        raise LedgerError(f"the ledger {self._path} was opened for reading only")
 
     def close(self) -> None:
-        """Give the file back, and remove the copy if one was made."""
+        """Close the file, and delete the copy if one was made."""
         self._shape = None
         if self._connection:
             self._connection.close()
@@ -112,11 +112,11 @@ class Reader:
 
 
 def version(reader: Reader, path: Path) -> int | None:
-    """Whose file it is: the step our ledger has reached, None for a file without anything in it.
+    """Return the step that the ledger has reached; None for an empty file.
 
     Raises LedgerError for a file of another program, or of a later release.
     """
-    # in this order: a ledger is marked before anything is in it, so the mark cannot be missed
+    # in this order: a new ledger is marked before its first table is made
     filled = reader.fetch("SELECT 1 FROM sqlite_master LIMIT 1", {})
     if reader.fetch("PRAGMA application_id", {})[0][0] == APPLICATION_ID:
         reached: int = reader.fetch("PRAGMA user_version", {})[0][0]

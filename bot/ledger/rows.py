@@ -1,4 +1,4 @@
-"""What the ledger holds, as values. Times are aware and in UTC."""
+"""The values that the ledger stores and returns. Times are aware and in UTC."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.model import Card, Media, Network, Span, State
 
 @dataclass(frozen=True, slots=True)
 class PlannedPost:
-    """A post as it was worded for good. `key` is a function of what it is, never of its words."""
+    """A post with its final text. `key` depends on what the post is, and never on its text."""
 
     position: int
     part: str
@@ -25,11 +25,11 @@ class PlannedPost:
 
 @dataclass(frozen=True, slots=True)
 class PlannedThread:
-    """A thread to be written down. `fingerprint` is the digest's, to see later that it changed.
+    """A thread to be stored. `fingerprint` is the digest's; it shows later whether that changed.
 
-    `generation` counts how often the digest was published again by this account, from 0. `papers`
-    are the ids of the papers that the account publishes of the digest, those that BOT_REPEAT_DAYS
-    leaves out included. `owner` names the network's account that the tokens belong to.
+    `generation` counts how often this account published the digest again, from 0. `papers` are the
+    ids of the papers that the account publishes of the digest, including those that BOT_REPEAT_DAYS
+    leaves out. `owner` names the account on the network that the tokens belong to.
     """
 
     account: str
@@ -51,13 +51,14 @@ class PlannedThread:
 class StoredPost:
     """A planned post and what is known of it.
 
-    `tries` counts requests that may have published it, and `refusals` those that the network
-    refused because it has such a post already. `tried_at` is when the last request was begun,
-    `doubted_at` the first whose outcome is still unknown. `misses` are the reads since the
-    last try that did not find it; `missed_after` are the seconds that had surely passed between
-    the two when the last of them was made, measured by clocks that cannot be set. `reason` says why
-    it is held, or what the last refusal was. `place` is where it stands in the chain that is out,
-    None for a post that is not, or that an earlier release sent in its position.
+    `tries` counts the requests that may have published the post, and `refusals` those that the
+    network refused because it has such a post already. `tried_at` is when the last request was
+    begun, `doubted_at` when the first request was begun whose outcome is still unknown. `misses`
+    counts the reads since the last try that did not find the post. `missed_after` is how many
+    seconds at least passed from that try to the last of these reads, by a clock that cannot be
+    set. `reason` says why the post is held, or what the last refusal was. `place` is its place in
+    the published chain; None for a post that is not published, or that an earlier release sent in
+    its position.
     """
 
     position: int
@@ -82,7 +83,7 @@ class StoredPost:
 
     @property
     def number(self) -> int:
-        """Which post of its thread it is, counted from 1 as people do."""
+        """The post's number in its thread, counted from 1."""
         return self.position + 1
 
 
@@ -90,8 +91,9 @@ class StoredPost:
 class StoredThread:
     """A thread in the ledger.
 
-    `number` is its row. `looked_at` is when the account was first read for it, None before;
-    `checked_at` when it was read whole at the end. See `PlannedThread` for the other fields.
+    `number` is its row. `looked_at` is when the account was first read for the thread, `checked_at`
+    when the finished thread was read completely; None before that. See `PlannedThread` for the
+    other fields.
     """
 
     number: int
@@ -115,7 +117,7 @@ class StoredThread:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request and what came of it. `kind` is `send`, `read` or `delete`."""
+    """One request and its outcome. `kind` is `send`, `read`, `check`, `upload` or `delete`."""
 
     at: datetime
     kind: str
@@ -126,7 +128,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class StoredLimit:
-    """What a network said of one of its limits: nothing of `kind` before `until`."""
+    """A limit that a network named: no request of `kind` before `until`."""
 
     account: str
     kind: str
@@ -146,12 +148,12 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class StoredProblem:
-    """What a person should know, and whether they were told.
+    """A problem that the operator should know of, and whether they were told.
 
-    `key` is the same for as long as it is the same trouble. `account` and `subject` (a digest's
-    slug, or the source) are empty where it is about none. `message` says what is wrong, `fix` what
-    to do. `told_at` is None until the operator was told of it; `over_at` is None while it lasts,
-    and a trouble that is over is kept until the operator was told that, too.
+    `key` stays the same as long as the problem is the same. `account` and `subject` (a digest's
+    slug, or the source) are empty where the problem concerns none. `message` says what is wrong,
+    `fix` what to do. `told_at` is None until the operator is told of the problem, `over_at` is None
+    while it lasts. A problem that is over is stored until the operator is told that, too.
     """
 
     key: str

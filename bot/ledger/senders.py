@@ -1,4 +1,4 @@
-"""One sender an account: who has its lock, and whether that process is still there."""
+"""Lets one sender at a time publish for an account, and tells whether that process is alive."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from bot.ledger.writer import Writer
 
 _PROC = Path("/proc")
 _DEAD = ("Z", "X")
-_LONGEST_LEASE = timedelta(seconds=8 * 600 + 30)  # the longest that any release before gave
+_LONGEST_LEASE = timedelta(seconds=8 * 600 + 30)  # the longest lease of any earlier release
 
 
 class Senders(Base):
     """The part of the ledger that says who may send.
 
-    Releases before this one wrote leases, rows that expire, where this one takes a lock. Theirs
-    still count, so that two releases on one ledger exclude each other; none is written any more.
+    Earlier releases wrote leases, rows that expire, where this one takes a lock. Their leases still
+    count, so that two releases on one ledger exclude each other. This release writes none.
     """
 
     def __init__(self, path: Path, file: Reader | Writer) -> None:
@@ -36,9 +36,10 @@ class Senders(Base):
 
     @contextmanager
     def sending(self, account: str, at: datetime) -> Iterator[None]:
-        """Be the only one who sends for an account, on this machine and this ledger.
+        """Hold the account's lock: no one else sends for it with this ledger on this machine.
 
-        Raises Busy where another process or thread does, and LedgerError where there is no lock.
+        Raises Busy where another process or thread holds the lock, and LedgerError where the lock
+        cannot be used.
         """
         lock = locks.take(self._lock_file(account), holder())
         if isinstance(lock, str):
@@ -52,29 +53,29 @@ class Senders(Base):
             lock.release()
 
     def sender(self, account: str, at: datetime) -> str:
-        """Say who sends for an account, empty for nobody; no lock is taken to find out."""
-        said = locks.read(self._lock_file(account))
-        found = said if said and is_alive(said) else self._leased(account, at)
+        """Describe the process that sends for an account, without a lock; empty for none."""
+        text = locks.read(self._lock_file(account))
+        found = text if text and is_alive(text) else self._leased(account, at)
         return describe(found) if found else ""
 
     def _holds(self, account: str) -> bool:
-        """Whether the account's lock was taken here, and its file is still the one locked."""
+        """Tell whether this ledger took the account's lock, and the locked file still exists."""
         lock = self._locks.get(account)
         return lock is not None and lock.held
 
     def _lock_file(self, account: str) -> Path:
-        # two names of one ledger must lead to one lock
+        # two paths of one ledger must use one lock
         path = self._path.resolve()
         return path.with_name(f"{path.name}.{quote(account, safe='')}.lock")
 
     def _drop_lease(self, account: str, at: datetime) -> None:
-        """Forget a lease that expired or whose process is gone. Raises Busy for any other."""
+        """Delete a lease that expired or whose process has ended. Raises Busy for any other."""
         with self._writing():
             found = self._leased(account, at)
             if not found:
                 self._change("DELETE FROM leases WHERE account = :account", account=account)
                 return
-            # a clock that ran ahead locks nobody out for years
+            # a lease that was written while the clock was ahead must not last for years
             self._change(
                 "UPDATE leases SET expires_at = min(expires_at, :latest) WHERE account = :account",
                 account=account,
@@ -83,18 +84,18 @@ class Senders(Base):
         raise Busy(account, describe(found))
 
     def _leased(self, account: str, at: datetime) -> str:
-        """Who holds a lease that is in force at `at`; empty where nobody does."""
+        """Return the holder of a lease that is in force at `at`; empty where there is none."""
         sql = "SELECT holder FROM leases WHERE account = :account AND expires_at > :at"
         rows = self._fetch(sql, account=account, at=stamp(at))
         return next((row["holder"] for row in rows if is_alive(row["holder"])), "")
 
 
 def holder(pid: int | None = None, proc: Path = _PROC) -> str:
-    """Describe a process, this one by default, so that another can tell whether it is gone.
+    """Describe a process, this one by default, so that another can tell whether it has ended.
 
-    JSON: the host, the boot it runs in, its space of process numbers (containers have their own),
-    its number, and when it started in ticks since the boot (a number is used again). What the
-    system does not tell is null.
+    Returns JSON: the host, the boot it runs in, its namespace of process numbers (containers have
+    their own), its number, and its start in ticks since the boot (since numbers are used again).
+    What the system does not tell is null.
     """
     number = os.getpid() if pid is None else pid
     state = _process(number, proc)
@@ -110,37 +111,37 @@ def holder(pid: int | None = None, proc: Path = _PROC) -> str:
 
 
 def is_alive(text: str, proc: Path = _PROC) -> bool:
-    """Whether the process that `holder` described may be running.
+    """Tell whether the process that `holder` described may be running.
 
-    False only where it is surely gone: the same boot and space, and no process of that number, or
-    one that started at another time. Where that cannot be told (another host, a system without
-    /proc), True.
+    False only where the process has surely ended: boot and namespace are the same, and no process
+    has that number, or one that started at another time. True where that is not known (another
+    host, a system without /proc).
     """
-    told = _read(text)
-    boot, space, pid = _boot(proc), _space(proc), told.get("pid")
+    described = _read(text)
+    boot, space, pid = _boot(proc), _space(proc), described.get("pid")
     here = boot is not None and space is not None
-    if not here or (told.get("boot"), told.get("space")) != (boot, space):
+    if not here or (described.get("boot"), described.get("space")) != (boot, space):
         return True
-    if not isinstance(pid, int) or told.get("start") is None:
+    if not isinstance(pid, int) or described.get("start") is None:
         return True
     state = _process(pid, proc)
-    return state is not None and state[0] not in _DEAD and state[1] == told["start"]
+    return state is not None and state[0] not in _DEAD and state[1] == described["start"]
 
 
 def describe(text: str) -> str:
-    """Say for people who that is: `process 4711 on worker-1`."""
-    told = _read(text)
-    if "pid" not in told:
+    """Return the process that `holder` described in words: `process 4711 on worker-1`."""
+    described = _read(text)
+    if "pid" not in described:
         return "another process"
-    return f"process {told['pid']} on {told.get('host', 'an unknown host')}"
+    return f"process {described['pid']} on {described.get('host', 'an unknown host')}"
 
 
 def _read(text: str) -> dict[str, object]:
     try:
-        told = json.loads(text)
+        described = json.loads(text)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return described if isinstance(described, dict) else {}
 
 
 def _boot(proc: Path) -> str | None:
@@ -158,10 +159,10 @@ def _space(proc: Path) -> str | None:
 
 
 def _process(pid: int, proc: Path) -> tuple[str, int] | None:
-    """State and start of a process (proc_pid_stat(5), fields 3 and 22); None if there is none."""
+    """Return state and start of a process (proc_pid_stat(5), fields 3 and 22); None for none."""
     try:
         text = (proc / str(pid) / "stat").read_text("utf-8", "replace")
-        # the name in field 2 may hold spaces and brackets: what counts follows its last one
+        # the name in field 2 may hold spaces and brackets, so count from its last bracket
         fields = text.rpartition(")")[2].split()
         return fields[0], int(fields[19])
     except (OSError, ValueError, IndexError):

@@ -1,7 +1,7 @@
-"""The ledger: what was planned, tried and sent, in one SQLite file.
+"""Opens the ledger, one SQLite file that holds what was planned, tried and sent.
 
 Every change is a transaction of its own that is on the disk when the method returns, unless
-`together` joins it to others. Times are passed in, aware; none is read from a clock here.
+`together` joins it to others. Times are passed in and aware; no method reads a clock.
 """
 
 from __future__ import annotations
@@ -28,30 +28,31 @@ _WAIT = 10.0
 class Ledger(Posts, Accounts, Problems, Pictures):
     """An open ledger; use it in a `with` statement. Threads may share one.
 
-    Every method raises LedgerError where the file cannot be used, and Locked, which is one, where
-    another process holds it longer than the `wait` it was opened with. What writes raises Replaced,
-    which is one, too, where the file has lost its name: only another `open` helps then.
+    Every method raises LedgerError where the file cannot be used, and its subclass Locked where
+    another process holds the file longer than the `wait` it was opened with. Methods that write
+    raise the subclass Replaced where the file has lost its name: then the ledger must be opened
+    again.
     """
 
     @classmethod
     def open(cls, path: Path, *, wait: float = _WAIT) -> Self:
-        """Open a ledger to write to it; it is made, or brought up to date, where need be.
+        """Open a ledger for writing; create it or update its schema if necessary.
 
         `wait` is how many seconds to wait for another process to finish its transaction. Raises
         LedgerError for a file that is of another program or of a later release, or is damaged,
-        read-only, locked or on a full disk; none of these is altered.
+        read-only, locked or on a full disk; such a file is not changed.
         """
         path = path.absolute()
         with border(path):
-            _insist_on_a_file(path)
+            _require_file(path)
             return cls(path, Writer(path, wait))
 
     @classmethod
     def peek(cls, path: Path, *, wait: float = _WAIT) -> Self | None:
-        """Open a ledger only to read it, and leave no trace; None where there is nothing in it.
+        """Open a ledger for reading only, and change nothing; None where it is missing or empty.
 
-        What a running worker commits is seen. Raises LedgerError as `open` does, and for a ledger
-        of an earlier release, which is not brought up to date here.
+        What a running worker commits is visible. Raises LedgerError as `open` does, and for a
+        ledger of an earlier release, which is not updated here.
         """
         path = path.absolute()
         with border(path), ExitStack() as undo:
@@ -61,7 +62,7 @@ class Ledger(Posts, Accounts, Problems, Pictures):
                 path.stat()
             except FileNotFoundError:
                 return None
-            _insist_on_a_file(path)
+            _require_file(path)
             if not _readable(reader, path):
                 return None
             undo.pop_all()
@@ -79,18 +80,19 @@ class Ledger(Posts, Accounts, Problems, Pictures):
         self.close()
 
 
-def _insist_on_a_file(path: Path) -> None:
-    """Refuse what is there and is no file: opening a pipe would wait for ever."""
+def _require_file(path: Path) -> None:
+    """Raise LedgerError for a path that is not a file: opening a pipe would wait for ever."""
     if path.exists() and not path.is_file():
-        raise LedgerError(f"the ledger {path} is no file", "Set BOT_DATABASE to another file.")
+        raise LedgerError(f"the ledger {path} is not a file", "Set BOT_DATABASE to a file.")
 
 
 def _readable(reader: Reader, path: Path) -> bool:
-    """False for a file that was made and not yet written to."""
+    """Tell whether the file holds a ledger; it may be created and not yet written to."""
     reached = version(reader, path)
     if reached and reached < LATEST:
         raise LedgerError(
-            f"the ledger {path} has version {reached} of an earlier release, and this is {LATEST}",
-            "`bot post` or `bot run` brings it up to date.",
+            f"the ledger {path} has version {reached} of an earlier release, and {LATEST} is "
+            "needed",
+            "`bot post` or `bot run` updates it.",
         )
     return bool(reached)

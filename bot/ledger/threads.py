@@ -1,4 +1,4 @@
-"""Threads: written down whole before the first post, and read back."""
+"""Stores complete threads before their first post is sent, and reads them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.model import Network, State
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-# CROSS JOIN keeps SQLite to this order: the few that are open first, whatever else is asked
+# CROSS JOIN makes SQLite begin with the few open threads, whatever the other conditions are
 _OPEN = (
     "(SELECT DISTINCT thread FROM posts WHERE state NOT IN ('sent', 'retracted'))"
     " CROSS JOIN threads ON number = thread"
@@ -25,13 +25,13 @@ _OPEN = (
 
 
 class Threads(Base):
-    """The part of the ledger about threads, and the log of what was tried for each."""
+    """The part of the ledger about threads, and the log of the requests for each thread."""
 
     def plan(self, thread: PlannedThread, at: datetime) -> StoredThread:
-        """Write a thread down; one that is there already is returned as it stands.
+        """Store a thread; if the ledger has it already, change nothing and return it.
 
         Raises LedgerError where the account was on another network before: its threads would be
-        carried on there in the words, and with the ids, of this one.
+        continued with texts and ids of the wrong network.
         """
         with self._writing() as db:
             stored = self.thread(thread.account, thread.digest, thread.generation)
@@ -44,14 +44,17 @@ class Threads(Base):
             return stored
 
     def replan(self, number: int, posts: Sequence[PlannedPost], at: datetime) -> StoredThread:
-        """Give a thread that was never tried other posts, as the chain found of it wants them.
+        """Replace the posts of a thread that was never tried, to match a chain that was found.
 
-        Raises LedgerError where anything of it was tried or is out.
+        Raises LedgerError where a post of the thread was tried or is published.
         """
         with self._writing() as db:
             old = self.refresh(number)
             if any(post.state is not State.PLANNED or post.tries for post in old.posts):
-                raise LedgerError(f"{old.digest} on {old.account} was begun: its words stay")
+                raise LedgerError(
+                    f"the thread of {old.digest} on {old.account} was begun, so its posts cannot "
+                    "change"
+                )
             for table in ("pictures", "posts"):
                 self._change(f"DELETE FROM {table} WHERE thread = :number", number=number)  # noqa: S608 - names of ours
             _insert_posts(db, number, old.account, posts, at)
@@ -61,7 +64,7 @@ class Threads(Base):
     def neighbours(self, account: str, day: date) -> tuple[StoredThread, ...]:
         """Return the account's threads of digests of that day, the day before and the day after.
 
-        Of each digest the latest generation, the one planned last first.
+        Each digest has its latest generation only. The thread that was planned last comes first.
         """
         rows = self._fetch(
             "SELECT * FROM threads WHERE account = :account AND day BETWEEN :first AND :last"
@@ -77,7 +80,7 @@ class Threads(Base):
     def thread(
         self, account: str, digest: str, generation: int | None = None
     ) -> StoredThread | None:
-        """Return a thread, of the latest generation where none is given; None if there is none."""
+        """Return a thread, by default of the latest generation; None if there is none."""
         rows = self._fetch(
             "SELECT * FROM threads WHERE account = :account AND digest = :digest"
             " AND generation = coalesce(:generation, generation)"
@@ -96,42 +99,42 @@ class Threads(Base):
         unfinished: bool = False,
         most: int | None = None,
     ) -> tuple[StoredThread, ...]:
-        """Return threads, the one planned last first, `most` of them at most.
+        """Return at most `most` threads; the thread that was planned last comes first.
 
         `unfinished` are those with a post that is neither sent nor retracted.
         """
-        given: dict[str, Value] = {"account": account, "digest": digest}
-        asked = {name: value for name, value in given.items() if value is not None}
-        conditions = " AND ".join(["1", *(f"{name} = :{name}" for name in asked)])
+        filters: dict[str, Value] = {"account": account, "digest": digest}
+        used = {name: value for name, value in filters.items() if value is not None}
+        conditions = " AND ".join(["1", *(f"{name} = :{name}" for name in used)])
         rows = self._fetch(
             f"SELECT threads.* FROM {_OPEN if unfinished else 'threads'} WHERE {conditions}"  # noqa: S608 - names of our own columns
             " ORDER BY number DESC LIMIT :most",
             most=-1 if most is None else most,
-            **asked,
+            **used,
         )
         return tuple(map(self._read, rows))
 
     def refresh(self, number: int) -> StoredThread:
-        """Return a thread as it is now. Raises LedgerError where there is none of that number."""
+        """Return a thread in its present state. Raises LedgerError for an unknown number."""
         rows = self._fetch("SELECT * FROM threads WHERE number = :number", number=number)
         if not rows:
-            raise LedgerError(f"the ledger {self._path} holds no thread number {number}")
+            raise LedgerError(f"the ledger {self._path} has no thread number {number}")
         return self._read(rows[0])
 
     def looked(self, number: int, at: datetime) -> StoredThread:
-        """The account was read for this thread; the first time is kept."""
+        """Record when the account was read for this thread; the first time is kept."""
         sql = "UPDATE threads SET looked_at = coalesce(looked_at, :at) WHERE number = :number"
         self._change(sql, number=number, at=stamp(at))
         return self.refresh(number)
 
     def checked(self, number: int, at: datetime) -> StoredThread:
-        """The thread was read whole at its end."""
+        """Record when the finished thread was read completely."""
         sql = "UPDATE threads SET checked_at = :at WHERE number = :number"
         self._change(sql, number=number, at=stamp(at))
         return self.refresh(number)
 
     def attempt(self, number: int, attempt: Attempt) -> None:
-        """Add to the log of a thread; what is in it never changes."""
+        """Add a request to the log of a thread; entries of the log never change."""
         self._change(
             "INSERT INTO attempts (thread, at, kind, position, outcome, detail)"
             " VALUES (:thread, :at, :kind, :position, :outcome, :detail)",
@@ -144,7 +147,7 @@ class Threads(Base):
         )
 
     def attempts(self, number: int) -> tuple[Attempt, ...]:
-        """The log of a thread, in the order it was written."""
+        """Return the log of a thread, oldest entry first."""
         sql = "SELECT * FROM attempts WHERE thread = :number ORDER BY number"
         return tuple(map(read_attempt, self._fetch(sql, number=number)))
 
@@ -156,8 +159,8 @@ class Threads(Base):
             return read_thread(row, posts)
         except (ValueError, TypeError, KeyError) as error:
             raise LedgerError(
-                f"thread {number} in the ledger {self._path} is not as bot wrote it: {error}",
-                "Put a copy of the ledger back.",
+                f"thread {number} in the ledger {self._path} cannot be read: {error}",
+                "Restore a backup of the ledger.",
             ) from error
 
     def _register(self, db: Database, account: str, network: Network) -> None:
@@ -168,14 +171,14 @@ class Threads(Base):
         known = self._fetch("SELECT network FROM accounts WHERE name = :name", name=account)[0][0]
         if known != network:
             raise LedgerError(
-                f"the account {account} was on {known} in the ledger {self._path}, and is on "
-                f"{network} in the settings",
-                "Give the account on the other network a name of its own.",
+                f"the account {account} is on {known} in the ledger {self._path}, and on {network} "
+                "in the settings",
+                f"Give the account on {network} another name.",
             )
 
 
 def _near(day: date, days: int) -> str:
-    """Return the day so many days away, or the last day there is in that direction."""
+    """Return the day that is `days` away, or `day` where the calendar has no such day."""
     try:
         return (day + timedelta(days=days)).isoformat()
     except OverflowError:

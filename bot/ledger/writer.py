@@ -1,4 +1,4 @@
-"""A ledger file opened to be written: made safely, brought up to date, changed in transactions."""
+"""Opens a ledger file for writing: creates it, updates its schema, changes it in transactions."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from bot.ledger.reader import Reader, Values, version
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-_MEETINGS = 20
+_WAL_TRIES = 20
 _OTHERS = 0o077
 
 
 class Writer:
     """One connection to the ledger. What a transaction commits is on the disk, not in a cache.
 
-    Raises LedgerError for a file that is not ours to write, and OSError and sqlite3.Error.
+    Raises LedgerError for a file that bot may not write, and OSError and sqlite3.Error.
     """
 
     def __init__(self, path: Path, wait: float) -> None:
@@ -44,20 +44,20 @@ class Writer:
 
     @property
     def inside(self) -> bool:
-        """Within a transaction."""
+        """Whether the connection is within a transaction."""
         return self.connection.in_transaction
 
     def fetch(self, sql: str, values: Values) -> list[sqlite3.Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         return self.connection.execute(sql, values).fetchall()
 
     @contextmanager
     def writing(self) -> Iterator[Database]:
-        """A transaction that no other writer can come between; one within another joins it."""
+        """Begin a transaction that excludes other writers; one within another joins it."""
         if self.inside:
             yield self._database
             return
-        self._stand_by()
+        self._require_same_file()
         try:
             self._database.execute("BEGIN IMMEDIATE")
             yield self._database
@@ -67,7 +67,7 @@ class Writer:
             raise
 
     def close(self) -> None:
-        """Give the file back; the last one to do so leaves neither -wal nor -shm."""
+        """Close the file; the last connection that closes leaves neither -wal nor -shm."""
         self.connection.close()
 
     def _prepare(self) -> Database:
@@ -78,7 +78,7 @@ class Writer:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
         if not self.fetch("PRAGMA application_id", {})[0][0]:
-            # before WAL, so that the mark is in the file's own header, whatever happens next
+            # before WAL, so that the mark is in the header of the file itself and not in the -wal
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         if self._log_ahead() != "wal":
             raise LedgerError(
@@ -89,12 +89,12 @@ class Writer:
         return db
 
     def _log_ahead(self) -> str:
-        """Ask for WAL; returns the mode that the disk allows.
+        """Ask for WAL, and return the mode that the disk allows.
 
-        Two processes that make a ledger at once meet here, and SQLite does not let one wait, as it
-        does everywhere else: so this one waits for its turn to write, and asks again.
+        Where two processes create a ledger at the same time, SQLite does not let one of them wait
+        here, as it does everywhere else. So this one waits for a transaction, and asks again.
         """
-        for _ in range(_MEETINGS):
+        for _ in range(_WAL_TRIES):
             try:
                 return str(self.fetch("PRAGMA journal_mode = WAL", {})[0][0])
             except sqlite3.OperationalError as error:
@@ -102,37 +102,37 @@ class Writer:
                     raise
             self.connection.execute("BEGIN IMMEDIATE")
             self.connection.execute("ROLLBACK")
-        raise Locked(f"the ledger {self._path} is being made by other processes", "Run again.")
+        raise Locked(f"other processes are creating the ledger {self._path}", "Run again.")
 
-    def _stand_by(self) -> None:
-        """What is written to a file that has lost its name is lost with it."""
+    def _require_same_file(self) -> None:
+        """Raise Replaced where the file has lost its name, since all writes to it would be lost."""
         if _identity(self._path) != self._identity:
             raise Replaced(
                 f"the ledger {self._path} was moved or replaced while it was in use",
-                "Run again: it starts with the ledger that is there now, and what is out is "
-                "found on the network.",
+                "Run again. bot then uses the file that has the name now, and finds published "
+                "posts on the network.",
             )
 
 
 def _make(path: Path) -> None:
-    """An empty file that only we may read, and its folder; -wal and -shm take its mode."""
+    """Create the folder and an empty file for its owner only; -wal and -shm take its mode."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
     except FileExistsError:
         return
-    # no mode that a umask narrowed: a file we cannot write ourselves helps nobody
+    # a umask may have narrowed the mode, so that even the owner could not write
     os.fchmod(file, 0o600)
     os.close(file)
 
 
 def _shut(path: Path) -> None:
-    """Let nobody else read a ledger that was made or copied here otherwise: it holds sessions."""
-    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-        with suppress(OSError):  # not there, another user's, or on a disk that has no modes
-            mode = each.stat().st_mode
+    """Take other users' rights to the ledger away, since it holds sessions."""
+    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        with suppress(OSError):  # missing, another user's, or on a disk without modes
+            mode = file.stat().st_mode
             if mode & _OTHERS:
-                each.chmod(mode & ~_OTHERS & 0o7777)
+                file.chmod(mode & ~_OTHERS & 0o7777)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -174,7 +174,7 @@ def test_a_page_address_from_the_settings_reaches_the_closing(bot: Bot) -> None:
         (["post", "--dry-run"], {"HTTPS_PROXY": "http://me:planted@:1"}, 2, '"http://***@:1"'),
         (["post", "--dry-run"], {"REQUESTS_CA_BUNDLE": "/nowhere"}, 2, "REQUESTS_CA_BUNDLE"),
         (["post", "--dry-run"], {"MASTODON_ACCESS_TOKEN": "'planted'"}, 2, "stands in quotes"),
-        (["post", "--dry-run", "2021-06-31"], {}, 2, "2021-06-31 is no day of the calendar"),
+        (["post", "--dry-run", "2021-06-31"], {}, 2, "2021-06-31 is not a day of the calendar"),
         (["post", "--dry-run", "1999-01-01"], {}, 1, "1999-01-01"),
         (["post", "--dry-run", "no-such-slug"], {}, 1, "no-such-slug"),
         (["post", "--dry-run", "no-such-file.md"], {}, 1, "no-such-file.md"),
@@ -222,7 +222,7 @@ def test_an_empty_digest_makes_no_thread_and_says_so(bot: Bot) -> None:
     assert status == 0
     assert json.loads(out)["threads"] == []
     assert json.loads(out)["digest"]["papers"] == 0
-    assert err == f"{path} holds no papers: there is nothing to post.\n"
+    assert err == f"{path} has no papers, so there is nothing to post.\n"
 
 
 def test_a_malformed_paper_is_left_out_with_a_warning_and_check_names_it(bot: Bot) -> None:

@@ -85,7 +85,7 @@ def test_without_the_library_the_thread_goes_without_and_that_is_said(
     assert status == 0
     assert "twitter: done, 4 posts" in out
     for name in ("twitter", "mastodon"):
-        assert f"{name}: the thread goes without its picture: resvg-py is not installed" in err
+        assert f"{name}: the thread gets no picture: resvg-py is not installed" in err
     assert MEND in err
     assert media_of(bot, X) == media_of(bot, TOOTS) == []
     status, _, err = bot("post", BOT_PICTURE="on")
@@ -125,7 +125,7 @@ def test_a_picture_that_is_left_out_is_told_where_posts_are(bot: CliWorld) -> No
     status, out, _ = bot("post", networks=[TOOTS], BOT_PICTURE="on")
     assert status == 0
     (line,) = [each for each in unstyle(out).splitlines() if "picture" in each]
-    assert line.startswith("mastodon 1/4 picture left out no upload is allowed: ")
+    assert line.startswith("mastodon 1/4 picture left out uploads are not allowed: ")
     assert "write:media" in line
 
 

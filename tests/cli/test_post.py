@@ -150,9 +150,14 @@ def test_a_held_post_is_1_and_names_the_next_step(bot: CliWorld) -> None:
     for _ in range(2):
         status, out, _ = bot("post", networks=[TOOTS])
         assert status == 1
-        assert "mastodon: held, 2 of 4 posts are left. Post 3 is held: Mastodon answers 422" in out
-        assert "Decide with bot settle, or delete the thread with bot retract. " in out
-        assert f"See bot status {SLUG}\n" in out
+        assert (
+            "mastodon: held, 2 of 4 posts are left: post 3 is held, because Mastodon answers 422"
+            in out
+        )
+        assert (
+            f"Decide with bot settle, or take it back with bot retract; see bot status {SLUG}\n"
+            in out
+        )
     assert len(bot.live(TOOTS)) == 2
 
 
@@ -244,12 +249,12 @@ def test_again_publishes_anew_what_was_retracted_and_nothing_else(bot: CliWorld)
     assert bot("post", networks=[TOOTS])[0] == 0
     status, out, _ = bot("post", "--again", networks=[TOOTS])
     assert status == 1
-    assert "--again publishes anew what was retracted, and this was not" in out
+    assert "--again needs a retracted thread. Delete this thread first with bot retract" in out
     assert len(bot.live(TOOTS)) == 4
     assert bot("retract", SLUG, networks=[TOOTS])[0] == 0
     status, out, _ = bot("post", networks=[TOOTS])
     assert (status, bot.live(TOOTS)) == (0, [])
-    assert "it was retracted; to publish it anew: bot post --again" in out
+    assert "this thread was retracted. Publish it again with bot post --again" in out
     status, out, _ = bot("post", "--dry-run", networks=[TOOTS])
     assert "  This thread was retracted. Publish it again with bot post --again.\n" in out
     assert bot("post", "--again", networks=[TOOTS])[0] == 0
@@ -280,8 +285,8 @@ def test_without_a_source_nothing_of_the_samples_is_published(bot: CliWorld) -> 
 def test_a_thread_over_budget_can_be_made_cheaper_as_the_message_says(bot: CliWorld) -> None:
     status, out, _ = bot("post", networks=[X], TWITTER_MONTHLY_BUDGET="0.1")
     assert (status, bot.live(X)) == (75, [])
-    assert "the thread costs $0.43, $0.00 of this month's $0.10 is spent" in out
-    assert "TWITTER_LINKS=closing to make it cheaper" in out
+    assert "the thread costs $0.43, and $0.00 of this month's $0.10 is spent" in out
+    assert "TWITTER_LINKS=closing to make threads cheaper" in out
     assert re.search(r"Run it again after \d{4}-\d\d-01 00:00 UTC", out)
     status, out, _ = bot("post", networks=[X], TWITTER_LINKS="none", TWITTER_MONTHLY_BUDGET="0.1")
     assert status == 0, out
@@ -293,7 +298,9 @@ def test_with_history_too(bot: CliWorld) -> None:
     bot.publish(recent_digest(day=DAY + timedelta(days=1), first=20, age_days=0))
     status, out, _ = bot("post", networks=[X], TWITTER_MONTHLY_BUDGET="0.6")
     assert (status, len(bot.live(X))) == (75, 4)
-    assert re.search(r"the thread costs \$0\.43, \$0\.4[34] of this month's \$0\.60 is spent", out)
+    assert re.search(
+        r"the thread costs \$0\.43, and \$0\.4[34] of this month's \$0\.60 is spent", out
+    )
     status, out, _ = bot("post", networks=[X], TWITTER_LINKS="none", TWITTER_MONTHLY_BUDGET="0.6")
     assert status == 0, out
     assert len(bot.live(X)) == 8
@@ -320,7 +327,7 @@ def test_an_empty_thread_is_done(bot: CliWorld) -> None:
     )
     status, out, _ = bot("post", "--account", "algebra", networks=[X], A_TOKEN=bot.mastodon.token)
     assert (status, bot.live(TOOTS)) == (0, [])
-    assert out == "algebra: done: no paper of it is for this account\n"
+    assert out == "algebra: done: the digest has no paper for this account\n"
 
 
 @pytest.mark.parametrize(
@@ -430,7 +437,7 @@ def test_a_second_sender_is_75(bot: CliWorld) -> None:
         assert re.search(r"\n  process \d+ on \S+ publishes for this account now\n", out)
         status, out, _ = bot("post", networks=[TOOTS])
     assert (status, bot.live(TOOTS)) == (75, [])
-    assert re.search(r"mastodon: not finished: process \d+ on \S+ sends for it", out)
+    assert re.search(r"mastodon: not finished: process \d+ on \S+ is already posting to", out)
     assert "Run it again later" in out
 
 

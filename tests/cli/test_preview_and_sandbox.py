@@ -156,7 +156,7 @@ def test_a_picture_that_cannot_be_drawn_is_said(
 ) -> None:
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     assert preview(tmp_path, "--output", "page.html", BOT_PICTURE="on") == 0
-    assert "goes without its picture" in capsys.readouterr().err
+    assert "gets no picture" in capsys.readouterr().err
     assert HtmlPage((tmp_path / "page.html").read_text("utf-8")).named("img") == []
 
 

@@ -272,7 +272,7 @@ def test_where_several_accounts_have_it_one_must_be_named(bot: CliWorld) -> None
     held(bot)
     status, out, err = bot("settle", SLUG, "3", "--unsent")
     assert (status, out) == (2, "")
-    assert "several accounts have one: mastodon, twitter" in err
+    assert f"several accounts have a thread of {SLUG}: mastodon, twitter" in err
     assert "--account" in err
     assert bot("settle", SLUG, "3", "--unsent", "--account", "mastodon")[0] == 0
     bot("post", networks=[TOOTS])
@@ -309,7 +309,7 @@ def test_an_id_that_is_another_posts_is_refused(bot: CliWorld) -> None:
     first = bot.live(TOOTS)[0].id
     status, _, err = bot("settle", SLUG, "3", "--sent", first, networks=[TOOTS])
     assert status == 1
-    assert "that id is another post's" in err
+    assert "another post has that id" in err
 
 
 def test_without_a_ledger_there_is_nothing_to_settle(bot: CliWorld) -> None:
@@ -365,7 +365,7 @@ def test_a_thread_is_taken_back_and_the_line_that_keeps_it_away_is_printed(bot: 
     assert bot("retract", SLUG)[0] == 0
     assert f"{SLUG} on twitter: 4 retracted" in bot("status")[1]
     status, out, err = bot("post", BOT_SKIP=SLUG)
-    assert (status, out, err) == (0, "", f"{SLUG} is in BOT_SKIP: it is never posted.\n")
+    assert (status, out, err) == (0, "", f"{SLUG} is in BOT_SKIP, so it is not posted.\n")
 
 
 def test_slugs_that_are_skipped_already_stay_in_the_line(bot: CliWorld) -> None:

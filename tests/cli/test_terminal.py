@@ -149,7 +149,7 @@ def test_the_line_works_for_a_slug_with_a_comma(bot: CliWorld) -> None:
     out = harmless(bot("retract", "hot, papers; of a day", "-y", "--network", "mastodon")[1])
     skip = parse_dotenv(out[out.index("BOT_SKIP=") :])[0]["BOT_SKIP"]
     assert bot("post", "--dry-run")[2] == ""
-    assert "is in BOT_SKIP: it is never posted" in bot("post", "--dry-run", BOT_SKIP=skip)[2]
+    assert "is in BOT_SKIP, so it is not posted" in bot("post", "--dry-run", BOT_SKIP=skip)[2]
 
 
 def test_a_value_cannot_pass_for_a_line_of_ours(bot: CliWorld) -> None:

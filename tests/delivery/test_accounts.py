@@ -271,7 +271,7 @@ def test_a_busy_account_says_who_sends_for_it(tmp_path: Path) -> None:
         busy = served["twitter"]
         assert (busy.end, busy.until, busy.thread) == ("later", None, None)
         assert busy.reason.startswith(f"process {os.getpid()} on ")
-        assert busy.reason.endswith(" sends for it at this moment")
+        assert busy.reason.endswith(" is already posting to this account")
         assert (served["mastodon"].end, world.live(X)) == ("done", [])
         assert publish(world, settings, digest(2))["twitter"].end == "done"
 
@@ -291,7 +291,7 @@ def test_two_threads_of_one_process_do_not_share_a_lock(tmp_path: Path) -> None:
             (inner,) = side_by_side(
                 lambda _: service.serve(account, AccountPublisher.try_credentials), [None]
             )
-            assert (inner.end, "sends for it" in inner.reason) == ("later", True)
+            assert (inner.end, "is already posting" in inner.reason) == ("later", True)
             return publisher.try_credentials()
 
         for _ in range(2):
@@ -307,7 +307,7 @@ def test_a_server_with_a_lower_limit_is_refused_before_the_first_post(
         for _ in range(2):
             served = publish(world, world.settings([TOOTS]), digest(2))["mastodon"]
             assert (served.end, served.thread, world.live(TOOTS)) == ("failed", None, [])
-            assert "150: set MASTODON_MAX_CHARACTERS=150" in served.reason
+            assert "150. Set MASTODON_MAX_CHARACTERS=150" in served.reason
         settings = world.settings([TOOTS], MASTODON_MAX_CHARACTERS="150")
         assert publish(world, settings, digest(2))["mastodon"].end == "done"
 
@@ -429,7 +429,7 @@ def test_papers_that_went_out_lately_are_left_out(tmp_path: Path) -> None:
         before = len(world.sandbox.requests)
         served = publish(world, settings, only)["twitter"]
         assert (served.end, served.thread) == ("done", None)
-        assert served.reason == "no paper of it is for this account"
+        assert served.reason == "the digest has no paper for this account"
         assert len(world.sandbox.requests) == before
         world.clock.sleep(7 * 86400)
         late = another(world, 20, papers=(paper(1), paper(2)))
@@ -550,7 +550,7 @@ def test_the_ledger_that_cannot_be_used_is_said_for_each_account(tmp_path: Path)
             other = plan.threads(settings, another(world, 20), [renamed])
             (served,) = odd.publish(another(world, 40), other, NOTHING)
         assert served.end == "failed"
-        assert "was on twitter in the ledger" in served.reason
+        assert "is on twitter in the ledger" in served.reason
 
 
 @pytest.mark.parametrize("while_waiting", [False, True], ids=["before a post", "in a wait"])
@@ -571,7 +571,10 @@ def test_a_lock_that_is_lost_ends_the_run_before_the_next_request(
             world.sandbox.script(limited, network="twitter", at=3)
         served = publish(world, world.settings([X], BOT_PAUSE="2s"), digest(2))["twitter"]
         assert (served.end, len(world.live(X))) == ("later", 1)
-        assert served.reason == "the account's lock is lost: another process may send for it"
+        assert (
+            served.reason
+            == "the account's lock is lost, and another process may be posting to the account"
+        )
         monkeypatch.undo()
         assert publish(world, world.settings([X]), digest(2))["twitter"].end == "done"
         check_once(world.live(X), world.planned(digest(2), world.settings([X]))[X])
@@ -608,7 +611,7 @@ def test_ctrl_c_in_a_wait_is_heard_at_once(tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.setattr(world.clock, "sleep", sleep)
         world.sandbox.script(too_many(X, timedelta(minutes=14)), network="twitter", at=3)
         served = publish(world, world.settings([X]), digest(2))["twitter"]
-        assert (served.end, served.reason) == ("later", "stopped before it was finished")
+        assert (served.end, served.reason) == ("later", "stopped before the thread was finished")
         assert (len(world.live(X)), len(times)) == (1, 1)
 
 
@@ -659,7 +662,7 @@ def test_a_doubt_of_a_day_is_held_though_nothing_can_be_read(tmp_path: Path) -> 
         world.clock.sleep(86400)
         served = publish(world, settings, digest(2))["twitter"]
         assert (served.end, len(world.live(X))) == ("held", 2)
-        assert "unknown for 1 day" in served.reason
+        assert "unknown for 24 hours" in served.reason
 
 
 def test_a_post_that_lost_its_place_on_the_way_is_held(tmp_path: Path) -> None:

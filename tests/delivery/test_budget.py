@@ -73,7 +73,7 @@ def test_a_thread_that_would_pass_the_budget_is_not_begun_before_next_month(
         assert served.end == "later"
         assert served.thread is None or {p.state for p in served.thread.posts} == {State.PLANNED}
         assert served.until == datetime(2026, 4, 1, tzinfo=UTC)
-        assert "the thread costs $0.64, $0.00 of this month's $0.63 is spent" in served.reason
+        assert "the thread costs $0.64, and $0.00 of this month's $0.63 is spent" in served.reason
         assert BUDGET in served.reason
         assert world.live(X) == []
         assert post(world, source, **budget).end == "later"

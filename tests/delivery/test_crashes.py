@@ -219,7 +219,7 @@ def test_of_two_processes_on_one_ledger_one_sends(at: ProcessWorld) -> None:
         assert status == 75
         for network in ALL_NETWORKS:
             assert f"{network}: not finished: process {first.pid} on " in said
-        assert said.count("sends for it at this moment") == len(ALL_NETWORKS)
+        assert said.count("is already posting to this account") == len(ALL_NETWORKS)
         assert len(at.world.sandbox.requests) == len(before)
         at.world.sandbox.release()
         first.communicate(timeout=HANG_SECONDS)

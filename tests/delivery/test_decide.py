@@ -162,7 +162,9 @@ def test_an_absence_without_reads_is_held_however_old() -> None:
     policy = replace(POLICY, reads=False)
     for known, state in product(histories(), IN_DOUBT):
         action = act(thread(replace(known, state=state)), policy, looked=False, gone=1e9)
-        assert action == Hold(0, "it may be out, and nothing may be read: so it was")
+        assert action == Hold(
+            0, "so it was; it may have been published, and this account may not be read to find out"
+        )
 
 
 @pytest.mark.parametrize(
@@ -171,11 +173,19 @@ def test_an_absence_without_reads_is_held_however_old() -> None:
         (post(State.PLANNED), 0.0, Send(0)),
         (post(State.PLANNED, tries=99), 0.0, Send(0)),
         (post(State.PLANNED, tries=99, refusals=4), 0.0, Send(0)),
-        (post(State.PLANNED, refusals=5), 0.0, Hold(0, "tried 5 times: so it was")),
+        (
+            post(State.PLANNED, refusals=5),
+            0.0,
+            Hold(0, "it was tried 5 times without success; so it was"),
+        ),
         (post(State.PLANNED, misses=9, missed_after=1e6), 0.0, Send(0, absent=False)),
         (post(State.SENDING, tries=1, tried_at=NOW), 0.0, FindPost(0)),
         (post(State.UNKNOWN, doubted_at=NOW), 0.0, FindPost(0)),
-        (post(State.UNKNOWN, misses=1, tries=1), 1.5, Wait(0.5, "to see whether it is out")),
+        (
+            post(State.UNKNOWN, misses=1, tries=1),
+            1.5,
+            Wait(0.5, "it is not known yet whether post 1 is published"),
+        ),
         (post(State.UNKNOWN, misses=1), 1.5, Wait(0.5, "so it was")),
         (post(State.UNKNOWN, misses=1), 2.0, FindPost(0)),
         (post(State.UNKNOWN, misses=1, missed_after=SETTLE, tries=1), SETTLE + 2, FindPost(0)),
@@ -191,7 +201,7 @@ def test_an_absence_without_reads_is_held_however_old() -> None:
         (
             post(State.UNKNOWN, misses=2, missed_after=SETTLE, tries=3, refusals=5),
             0.0,
-            Hold(0, "tried 8 times: so it was"),
+            Hold(0, "it was tried 8 times without success; so it was"),
         ),
         (post(State.HELD, reason="refused"), 0.0, Stopped(0, "refused")),
     ],
@@ -270,7 +280,7 @@ def test_reads_come_at_once_then_later_and_later_until_it_counts_as_absent(
         if now:
             step = thread(current)
             early = act(step, policy, gone=now - 0.25)
-            assert early == Wait(0.25, "to see whether it is out")
+            assert early == Wait(0.25, "it is not known yet whether post 1 is published")
         assert act(thread(current), policy, gone=now) == FindPost(0)
         times.append(now)
         current = replace(current, misses=current.misses + 1, missed_after=now)

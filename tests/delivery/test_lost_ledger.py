@@ -369,7 +369,7 @@ def test_a_plan_that_cannot_read_holds_what_it_cannot_settle(at: int) -> None:
         served = case.run_until_settled()
         case.check(served)
         assert served.end is End.HELD
-        assert "may be out" in served.reason
+        assert "may have been published" in served.reason
         assert case.posts_made == at
 
 

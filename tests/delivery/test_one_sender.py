@@ -187,7 +187,7 @@ def test_a_lock_file_that_is_none_is_an_error_for_people(at: ProcessWorld, kind:
     status, said = at.run()
     assert (status, "Traceback" in said) == (1, False)
     assert f"the lock {file} cannot be used: it is not a regular file" in said
-    assert "Remove it" in said
+    assert "Delete it" in said
     assert at.world.sandbox.requests == ()
     assert bot(at, "status")[0] == 0
 

@@ -123,7 +123,7 @@ def test_what_was_retracted_stays_away_until_it_is_wanted_again(
         take_back(world, network)
         served = post(world, network)
         assert (served.end, world.live(network)) == ("done", [])
-        assert served.reason == "it was retracted; to publish it anew: bot post --again"
+        assert served.reason == "this thread was retracted. Publish it again with bot post --again"
         world.clock.sleep(90000)
         served = post(world, network, PublishOptions(again=True))
         assert (served.end, served.thread and served.thread.generation) == ("done", 1)
@@ -164,7 +164,10 @@ def test_again_is_refused_for_what_is_out(tmp_path: Path) -> None:
         post(world, X)
         served = post(world, X, PublishOptions(again=True))
         assert served.end == "failed"
-        assert "--again publishes anew what was retracted, and this was not" in served.reason
+        assert (
+            "--again needs a retracted thread. Delete this thread first with bot retract"
+            in served.reason
+        )
         check_once(world.live(X), world.planned(digest(2), world.settings([X]))[X])
 
 
@@ -269,7 +272,7 @@ def test_ctrl_c_leaves_the_rest_for_the_next_run(tmp_path: Path, network: Networ
         post(world, network)
         world.stop = True
         served = take_back(world, network)
-        assert (served.end, served.reason) == ("later", "stopped before all of it was deleted")
+        assert (served.end, served.reason) == ("later", "stopped before all posts were deleted")
         world.stop = False
         assert take_back(world, network).end == "done"
 

@@ -195,7 +195,7 @@ def test_a_server_that_hides_private_posts_is_asked_about_once() -> None:
         lose_answer(case, 1)
         served = case.run_until_settled()
         assert served.end is End.HELD
-        assert "may be out" in served.reason
+        assert "may have been published" in served.reason
         assert len(case.live) == 3 + 2
 
 

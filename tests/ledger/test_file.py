@@ -265,7 +265,7 @@ def test_who_meets_another_at_the_making_asks_again(path: Path) -> None:
         meeting.refusals = 3
         assert writer._log_ahead() == "wal"
         meeting.refusals = 99
-        with pytest.raises(Locked, match="being made by other processes"):
+        with pytest.raises(Locked, match="other processes are creating the ledger"):
             writer._log_ahead()
         meeting.code = sqlite3.SQLITE_FULL
         with pytest.raises(sqlite3.OperationalError):
@@ -327,7 +327,7 @@ def test_a_ledger_cut_short_is_refused(path: Path) -> None:
         pass
     path.write_bytes(path.read_bytes()[:20_000])
     for way in (Ledger.open, Ledger.peek):
-        with pytest.raises(LedgerError, match=r"it is damaged .*\n.*a new ledger is made"):
+        with pytest.raises(LedgerError, match=r"it is damaged .*\n.*bot makes a new ledger"):
             way(path)
 
 
@@ -586,7 +586,7 @@ def test_looking_leaves_no_trace_of_itself(path: Path) -> None:
             lambda: looking.plan(planned_thread(digest="another"), T0),
             lambda: looking.set_fact("twitter", "id", "1"),
         ):
-            with pytest.raises(LedgerError, match="opened only to be read"):
+            with pytest.raises(LedgerError, match="opened for reading only"):
                 change()
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
     assert file_names(path.parent) == {"bot.db"}
@@ -660,7 +660,7 @@ def test_a_failure_while_nobody_writes_is_one(path: Path) -> None:
     looking, connection = looked_at(path)
     with looking:
         connection.set_trace_callback(lambda _: connection.interrupt())
-        with pytest.raises(LedgerError, match=r"SQLite refuses \(interrupted\)"):
+        with pytest.raises(LedgerError, match=r"SQLite reports an error \(interrupted\)"):
             looking.get_fact("twitter", "id")
 
 
@@ -708,7 +708,7 @@ def test_a_pipe_is_no_ledger_and_nobody_waits_for_it(tmp_path: Path) -> None:
     path = tmp_path / "bot.db"
     os.mkfifo(path)
     for use in (Ledger.open, Ledger.peek):
-        with pytest.raises(LedgerError, match="is no file"):
+        with pytest.raises(LedgerError, match="is not a file"):
             use(path)
 
 
@@ -724,7 +724,7 @@ def test_a_version_that_no_release_wrote_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-03-01", "2026-03-01T12:00:00", "x" * 999])
 def test_a_time_that_is_none_is_an_error_with_its_next_step(text: str) -> None:
-    with pytest.raises(LedgerError, match="is not as bot wrote it") as caught:
+    with pytest.raises(LedgerError, match="a time that bot did not write: ") as caught:
         time_of(text)
     assert len(caught.value.message) < 120
     assert caught.value.fix

@@ -257,7 +257,7 @@ def test_what_is_no_file_is_an_error_with_its_next_step(
         pass
     assert str(caught.value) == (
         f"the lock {lock_file} cannot be used: it is not a regular file\n"
-        "  Remove it: bot makes a new one."
+        "  Delete it, then run again."
     )
     assert not isinstance(caught.value, Busy)
     assert not lock_file.with_name("nowhere").exists()
@@ -290,7 +290,7 @@ def test_what_may_not_be_written_is_an_error_with_its_next_step(shut: str) -> No
         done = refusal(MAY_NOT_WRITE, file, file if shut == "the file" else file.parent)
     assert done == (
         f"the lock {file} cannot be used: Permission denied\n"
-        "  Let this program's user read and write it and its folder, then run again.\n"
+        "  Let the user that runs bot read and write it and its folder, then run again.\n"
     )
 
 

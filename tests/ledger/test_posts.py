@@ -29,22 +29,22 @@ LATER = T0 + MINUTE
 
 # What may happen to a post in each state, and what state follows: the contract, written out again.
 TABLE = """
-              planned  sending  unknown  sent  held     retracted
-begin         sending  -        -        -     -        -
-begin absent  sending  -        sending  -     -        -
-sent          sent     sent     sent     sent  sent     -
-adopt         sent     sent     sent     sent  sent     -
-doubt         -        unknown  unknown  -     -        -
-suspect       unknown  -        unknown  -     -        -
-duplicate     -        unknown  -        -     -        -
-missed        -        -        unknown  -     -        -
-absent        -        -        planned  -     -        -
-unsent        -        planned  -        -     -        -
-hold          held     held     held     held  held     -
-pass over     retracted retracted retracted - retracted retracted
-retracted     retracted -       retracted retracted retracted retracted
-settle sent   -        -        sent     -     sent     -
-settle unsent -        -        planned  -     planned  -
+                 planned  sending  unknown  sent  held     retracted
+begin            sending  -        -        -     -        -
+begin absent     sending  -        sending  -     -        -
+sent             sent     sent     sent     sent  sent     -
+adopt            sent     sent     sent     sent  sent     -
+mark unknown     -        unknown  unknown  -     -        -
+mark maybe sent  unknown  -        unknown  -     -        -
+duplicate        -        unknown  -        -     -        -
+record miss      -        -        unknown  -     -        -
+mark not sent    -        -        planned  -     -        -
+unsent           -        planned  -        -     -        -
+hold             held     held     held     held  held     -
+skip             retracted retracted retracted - retracted retracted
+retracted        retracted -       retracted retracted retracted retracted
+settle sent      -        -        sent     -     sent     -
+settle unsent    -        -        planned  -     planned  -
 """
 
 Change = Callable[[Ledger, int], StoredThread | bool]
@@ -53,14 +53,14 @@ CHANGES: dict[str, Change] = {
     "begin absent": lambda ledger, n: ledger.begin(n, 0, LATER, absent=True),
     "sent": lambda ledger, n: ledger.sent(n, 0, "1", "https://x.test/1", LATER),
     "adopt": lambda ledger, n: ledger.adopt(n, 0, "1", "https://x.test/1", LATER),
-    "doubt": lambda ledger, n: ledger.mark_unknown(n, 0, "timed out", LATER),
-    "suspect": lambda ledger, n: ledger.mark_maybe_sent(n, 0, "half out", LATER),
+    "mark unknown": lambda ledger, n: ledger.mark_unknown(n, 0, "timed out", LATER),
+    "mark maybe sent": lambda ledger, n: ledger.mark_maybe_sent(n, 0, "half out", LATER),
     "duplicate": lambda ledger, n: ledger.duplicate(n, 0, "duplicate", LATER),
-    "missed": lambda ledger, n: ledger.record_miss(n, 0, 2.5, LATER),
-    "absent": lambda ledger, n: ledger.absent(n, 0, LATER),
+    "record miss": lambda ledger, n: ledger.record_miss(n, 0, 2.5, LATER),
+    "mark not sent": lambda ledger, n: ledger.mark_not_sent(n, 0, LATER),
     "unsent": lambda ledger, n: ledger.unsent(n, 0, "refused", LATER),
     "hold": lambda ledger, n: ledger.hold(n, 0, "look at it", LATER),
-    "pass over": lambda ledger, n: ledger.skip(n, 0, "without it", LATER),
+    "skip": lambda ledger, n: ledger.skip(n, 0, "without it", LATER),
     "retracted": lambda ledger, n: ledger.retracted(n, 0, LATER),
     "settle sent": lambda ledger, n: ledger.settle(n, 0, "1", "", LATER),
     "settle unsent": lambda ledger, n: ledger.settle(n, 0, None, "", LATER),
@@ -68,7 +68,7 @@ CHANGES: dict[str, Change] = {
 TO_REACH: dict[State, tuple[str, ...]] = {
     State.PLANNED: (),
     State.SENDING: ("begin",),
-    State.UNKNOWN: ("begin", "doubt"),
+    State.UNKNOWN: ("begin", "mark unknown"),
     State.SENT: ("begin", "sent"),
     State.HELD: ("hold",),
     State.RETRACTED: ("retracted",),
@@ -78,7 +78,7 @@ TO_REACH: dict[State, tuple[str, ...]] = {
 def table() -> Iterator[tuple[State, str, State | None]]:
     first, *lines = TABLE.strip().splitlines()
     for line in lines:
-        name, cells = line[:14].strip(), line[14:].split()
+        name, cells = line[:17].strip(), line[17:].split()
         for source, target in zip(first.split(), cells, strict=True):
             yield State(source), name, None if target == "-" else State(target)
 
@@ -109,7 +109,7 @@ def test_each_change_from_each_state(
         if target is None and name.startswith("begin"):
             assert CHANGES[name](ledger, thread.number) is False
         elif target is None:
-            with pytest.raises(WrongState, match=f"is {source}, not to be changed by: {name}"):
+            with pytest.raises(WrongState, match=f'is {source}, which does not allow "{name}"'):
                 CHANGES[name](ledger, thread.number)
         else:
             changed = CHANGES[name](ledger, thread.number)
@@ -151,7 +151,7 @@ def test_a_doubt_begins_with_the_first_try_and_ends_with_proof(path: Path) -> No
         record_miss = post_at(ledger.record_miss(number, 0, 120.25, LATER))
         assert (record_miss.misses, record_miss.missed_after) == (2, 120.25)
         assert post_at(ledger.mark_unknown(number, 0, "still", FAR)).doubted_at == T0
-        proven = post_at(ledger.absent(number, 0, FAR))
+        proven = post_at(ledger.mark_not_sent(number, 0, FAR))
         assert (proven.state, proven.doubted_at, proven.tries) == (State.PLANNED, None, 1)
         ledger.begin(number, 0, LATER)
         again = post_at(ledger.refresh(number))
@@ -175,7 +175,7 @@ def test_a_suspicion_needs_no_try_and_forgets_old_reads(path: Path) -> None:
     with opened_ledger(path) as (ledger, thread):
         reach(ledger, thread.number, State.UNKNOWN)
         ledger.record_miss(thread.number, 0, 1.0, T0)
-        ledger.absent(thread.number, 0, T0)
+        ledger.mark_not_sent(thread.number, 0, T0)
         suspected = post_at(ledger.mark_maybe_sent(thread.number, 0, "half out", FAR))
         assert (suspected.doubted_at, suspected.misses, suspected.missed_after) == (FAR, 0, 0.0)
 
@@ -204,7 +204,7 @@ def test_one_id_is_never_two_posts(path: Path) -> None:
             (ledger.sent, 1, "1"),
             (ledger.adopt, 1, "1"),
         ):
-            with pytest.raises(WrongState, match="another id, or that id is another post's"):
+            with pytest.raises(WrongState, match="another id, or another post has that id"):
                 change(number, position, taken, "", T0)
         assert post_at(ledger.refresh(number), 1) == post_at(thread, 1)
         # accounts are on networks of their own, whose ids may be alike
@@ -214,10 +214,10 @@ def test_one_id_is_never_two_posts(path: Path) -> None:
 
 def test_a_post_that_is_not_there_is_named(path: Path) -> None:
     with opened_ledger(path) as (ledger, thread):
-        with pytest.raises(LedgerError, match="there is no post 8 of hot-papers"):
-            ledger.absent(thread.number, 7, T0)
+        with pytest.raises(LedgerError, match="the ledger has no post 8 of hot-papers"):
+            ledger.mark_not_sent(thread.number, 7, T0)
         with pytest.raises(LedgerError, match="no thread number 99"):
-            ledger.absent(99, 0, T0)
+            ledger.mark_not_sent(99, 0, T0)
 
 
 def test_words_from_a_network_that_are_no_text_are_kept_as_far_as_they_go(path: Path) -> None:
@@ -245,7 +245,7 @@ class Model:
                 return replace(self, state=target, tries=self.tries + 1)
             case "sent" | "adopt" | "settle sent":
                 return replace(self, state=target, id=id, doubted=False)
-            case "doubt" | "suspect":
+            case "mark unknown" | "mark maybe sent":
                 return replace(self, state=target, doubted=True)
             case "duplicate":
                 return replace(self, state=target, doubted=True, tries=self.tries - 1)
@@ -254,7 +254,7 @@ class Model:
                 return replace(self, state=state, tries=self.tries - 1)
             case "settle unsent":
                 return replace(self, state=target, id="", doubted=False, tries=0)
-            case "absent" | "pass over" | "retracted":
+            case "mark not sent" | "skip" | "retracted":
                 return replace(self, state=target, doubted=False)
         return replace(self, state=target)
 
@@ -296,9 +296,9 @@ class Posts(RuleBasedStateMachine):
                 ledger.settle(number, position, id, "", now)
             case "settle unsent":
                 ledger.settle(number, position, None, "", now)
-            case "missed":
+            case "record miss":
                 ledger.record_miss(number, position, 1.0, now)
-            case "absent" | "retracted":
+            case "mark not sent" | "retracted":
                 getattr(ledger, name)(number, position, now)
             case _:
                 getattr(ledger, METHODS.get(name, name))(number, position, "why", now)
@@ -326,7 +326,7 @@ class Posts(RuleBasedStateMachine):
         if before.state is State.RETRACTED:
             assert after.state is State.RETRACTED
         if before.doubted and after.state is State.PLANNED:
-            assert name in ("absent", "settle unsent")
+            assert name in ("mark not sent", "settle unsent")
 
     @rule(position=PLACES)
     def crash_before_the_commit(self, position: int) -> None:

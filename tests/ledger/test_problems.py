@@ -36,7 +36,7 @@ def ledger(path: Path) -> Iterator[Ledger]:
         yield ledger
 
 
-def test_a_trouble_reads_back_as_it_was_raised_after_a_restart_too(path: Path) -> None:
+def test_a_problem_reads_back_as_it_was_raised_after_a_restart_too(path: Path) -> None:
     with Ledger.open(path) as ledger:
         assert ledger.problems() == ()
         ledger.raise_problem(HELD)
@@ -49,7 +49,7 @@ def test_a_trouble_reads_back_as_it_was_raised_after_a_restart_too(path: Path) -
     assert looking is not None
     with looking:
         assert looking.problems() == (told, HELD)
-        with pytest.raises(LedgerError, match="only to be read"):
+        with pytest.raises(LedgerError, match="for reading only"):
             looking.told(HELD.key, T0)
 
 

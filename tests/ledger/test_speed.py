@@ -40,7 +40,7 @@ def a_delivery(ledger: Ledger) -> None:
         ledger.begin(number, position, T0)
         ledger.mark_unknown(number, position, "timed out", T0)
         ledger.record_miss(number, position, 1.0, T0)
-        ledger.absent(number, position, T0)
+        ledger.mark_not_sent(number, position, T0)
         ledger.begin(number, position, T0, absent=True)
         ledger.attempt(number, Attempt(T0, "send", position, "sent"))
         ledger.spend(Spending("twitter", T0, "post", Decimal("0.2")))
