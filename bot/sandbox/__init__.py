@@ -1,14 +1,14 @@
-"""The networks on your own machine: their rules as pure state machines, and a server on loopback.
+"""Simulate the networks: their rules as pure state machines, and a server for them on loopback.
 
-`x`, `mastodon` and `bluesky` hold one network's rules each, told apart by a frozen Behaviour;
-`faults` says what can go wrong as values; `server` puts rules on 127.0.0.1 and breaks what it is
-told to break. The real SDKs talk to it. Nothing here leaves the machine.
+`x`, `mastodon` and `bluesky` hold the rules of one network each. A frozen Behaviour says how a
+server or version differs. `faults` holds the faults as values. `server` serves the rules on
+127.0.0.1 and applies the faults. The real SDKs can talk to it. Nothing leaves the machine.
 
     rules = XRules(clock, XBehaviour(timeline_lag=timedelta(seconds=30)))
     with Sandbox({"twitter": rules}) as sandbox:
         sandbox.script(faults.CLOSED_AFTER, network="twitter", at=3)
         ...  # a client at sandbox.url("twitter")
-    rules.live()  # what is there now, and sandbox.requests what was asked
+    rules.live()  # the posts that exist now; sandbox.requests holds the requests
 
-Another network is another class with the methods of `wire.NetworkRules`.
+To add a network, write a class with the methods of `wire.NetworkRules`.
 """

@@ -1,7 +1,8 @@
-"""One accepted connection: HTTP/1.1 requests in, bytes out, and every way to break it off.
+"""Handle one accepted connection: read HTTP/1.1 requests, send bytes, close or reset.
 
-Anybody on this machine may come, slowly, or with garbage: a request has a time in which it must
-have arrived whole, and most sizes, and what is too large or no HTTP is answered so and hung up on.
+Any program on this machine may connect, be slow, or send garbage. So a request must arrive
+completely within a time and within size limits. A request that is too large or is no HTTP gets an
+error answer, and the connection is closed.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from io import BufferedReader, RawIOBase
 from bot.sandbox.wire import FORM, RefusedRequest, Request, Response
 
 REQUEST_SECONDS = 60.0
-"""So long a client may be silent and send one request, and so long it may take its answer."""
+"""Seconds that a client has to send one request, and again to take the answer."""
 
 _LONGEST_LINE = 8_192
 _MOST_HEADERS = 100
 _LARGEST_HEAD = 65_536  # all headers together
 _LARGEST_BODY = 17 * 1024 * 1024  # a picture on Mastodon has at most 16 MiB, elsewhere less
 _LARGEST_FORM = 1_000_000
-_REST = 4 * 1024 * 1024  # that a refused client may still send
+_REST = 4 * 1024 * 1024  # bytes that are still read from a refused client
 _PIECE = 65_536
 _NUMBER = re.compile(r"[0-9]{1,12}")
 _CHUNK = re.compile(r"([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?")
@@ -35,7 +36,7 @@ _RESET = struct.pack("ii", 1, 0)  # linger for no time: closing sends RST, not F
 
 
 class _Timed(RawIOBase):
-    """What a socket receives until `due`, by the monotonic clock; TimeoutError afterwards."""
+    """Reads a socket until `due`, a monotonic time. Raises TimeoutError afterwards."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -53,9 +54,9 @@ class _Timed(RawIOBase):
 
 
 class Connection:
-    """A client's socket, in one thread; only `hang_up` may be called from another.
+    """A client's socket, used by one thread. Only `hang_up` may be called from another.
 
-    `waits` tells whether the client's next request is waited for.
+    `waits` tells whether the thread waits for the client's next request.
     """
 
     def __init__(self, sock: socket.socket, seconds: float = REQUEST_SECONDS) -> None:
@@ -67,9 +68,9 @@ class Connection:
         self.waits = True
 
     def receive(self) -> Request | None:
-        """Return the next request; None where the client has left, was too slow or was refused.
+        """Return the next request, or None if the client has left, was too slow or was refused.
 
-        `keep` tells afterwards whether another request may follow.
+        Afterwards `keep` tells whether another request may follow.
         """
         self.waits = True
         self._timed.due = time.monotonic() + self._seconds
@@ -84,13 +85,13 @@ class Connection:
         return None
 
     def send(self, data: bytes, *, last: bool) -> None:
-        """Send as much as the client still takes; where it takes no more, nothing follows.
+        """Send bytes. If the client takes no more, `keep` becomes False.
 
-        The `last` bytes wait for the close, so that their reader sees both or neither: else it is a
-        matter of luck whether a client that goes on at once finds the connection gone.
+        The `last` bytes wait for the close, so that the client sees both or neither. Otherwise it
+        would depend on luck whether the client's next request finds the connection closed.
         """
         try:
-            self._socket.settimeout(self._seconds)  # for all of it
+            self._socket.settimeout(self._seconds)  # for all bytes together
             self._socket.sendall(data, _MORE if last else 0)
         except OSError:
             self.keep = False
@@ -104,7 +105,7 @@ class Connection:
         return release not in ready
 
     def close(self, *, reset: bool = False) -> None:
-        """Close, with FIN or with RST."""
+        """Close the connection, with FIN or with RST."""
         with suppress(OSError):
             if reset:
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -121,7 +122,7 @@ class Connection:
         with suppress(OSError, ValueError):
             self.send(head_of(response, keep=False), last=False)
             self._socket.shutdown(socket.SHUT_WR)
-            # a connection that is closed with bytes unread is reset, and the answer lost
+            # closing with unread bytes would reset the connection, and lose the answer
             left, piece = _REST, bytearray(_PIECE)
             while left > 0 and (received := self._timed.readinto(piece)):
                 left -= received
@@ -151,7 +152,7 @@ class Connection:
             left -= len(line)
             name, colon, value = line.partition(":")
             name = name.lower()
-            # two lengths, or a name with white space, are how requests are smuggled in
+            # two lengths, or a name with white space, are used to smuggle requests
             twice = name in headers and name in ("content-length", "transfer-encoding")
             if not colon or not _TOKEN.fullmatch(name) or twice:
                 raise _refused(HTTPStatus.BAD_REQUEST)
@@ -181,7 +182,7 @@ class Connection:
         return self._exactly(int(length))
 
     def _chunks(self, most: int) -> bytes:
-        """Read a chunked body; what follows its last chunk is dropped."""
+        """Read a chunked body. Trailers after the last chunk are dropped."""
         body = bytearray()
         while True:
             found = _CHUNK.fullmatch(self._line(_LONGEST_LINE, HTTPStatus.BAD_REQUEST))
@@ -209,9 +210,9 @@ def _refused(status: HTTPStatus) -> RefusedRequest:
 
 
 def head_of(response: Response, *, keep: bool = True) -> bytes:
-    """Return an answer's first line and headers as they are sent, with its length.
+    """Return the first line and the headers of an answer, with its length.
 
-    Where the connection is not kept, it says so.
+    Without `keep` a header says that the connection is closed.
     """
     try:
         phrase = HTTPStatus(response.status).phrase

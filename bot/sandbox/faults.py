@@ -1,7 +1,7 @@
-"""What can go wrong between a client and a network, as values.
+"""The faults between a client and a network, as values.
 
-A fault says three things: whether the network carries the request out (never, at once, or later),
-what it answers instead, and how many bytes of that arrive before the connection goes which way.
+A fault says whether the network carries the request out (never, now or later), what it answers,
+how many bytes of the answer arrive, and how the connection ends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bot.sandbox.wire import Pairs, Request, Response, reply
 from bot.sandbox.x import answers as x_answers
 
 Make: TypeAlias = Callable[[Request, Response | None, datetime], Response]
-"""Makes an answer of the request, the network's own answer (None if it gave none) and its time."""
+"""Makes an answer from the request, the network's own answer (None if it has none) and its time."""
 
 _HTML = (("content-type", "text/html"),)
 _RESETS = {"x-rate-limit-reset", "x-ratelimit-reset", "ratelimit-reset"}
@@ -37,7 +37,7 @@ _REFUSALS: Mapping[Network, Mapping[str, Response]] = {
 
 
 class Commit(StrEnum):
-    """Whether and when the network does what it was asked."""
+    """Whether and when the network carries a request out."""
 
     NEVER = "never"
     NOW = "now"
@@ -45,7 +45,7 @@ class Commit(StrEnum):
 
 
 class Hang(StrEnum):
-    """Where a request is held: not at all, before the network has it, or before the answer."""
+    """Where a request hangs: nowhere, before the network carries it out, or before the answer."""
 
     NO = "no"
     BEFORE = "before"
@@ -53,7 +53,7 @@ class Hang(StrEnum):
 
 
 class Ending(StrEnum):
-    """What becomes of the connection: kept, closed, or reset."""
+    """How the connection ends: it is kept, closed, or reset."""
 
     KEEP = "keep"
     CLOSE = "close"
@@ -62,12 +62,12 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way for a request to go wrong; a fault of all defaults but `commit` NOW is none.
+    """One way for a request to fail. With `commit` NOW and no other value it is no fault.
 
-    `late`: seconds to a commit LATER. `make` replaces the answer. `head` and `body` cut it after so
-    many bytes of the whole, or of the body; the connection then closes. A request that hangs does
-    so until it is released, and then goes on, or until the client leaves: held BEFORE, it was
-    then never carried out. `delay`: seconds before the answer.
+    `late` is the seconds until a commit LATER. `make` replaces the answer. `head` cuts the answer
+    after that many bytes, `body` after that many bytes of its body. A request that hangs goes on
+    when it is released. If its client leaves first, a request held BEFORE is not carried out.
+    `delay` is the seconds before the answer.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Fault:
     ending: Ending = Ending.KEEP
 
     def answer(self, request: Request, own: Response | None, now: datetime) -> Response:
-        """Return what is to be answered; an empty 504 where there is nothing else to say."""
+        """Return the answer, an empty 504 if there is no other."""
         if self.make is not None:
             return self.make(request, own, now)
         return own or Response(504)
@@ -105,68 +105,68 @@ CLOSED_IDLE = Fault("closed once answered", Commit.NOW, ending=Ending.CLOSE)
 
 
 def cut_head(after: int) -> Fault:
-    """Return the fault of an answer that ends within its first line and headers."""
+    """Return a fault: the answer ends within its first line and headers."""
     return Fault(f"head cut after {after}", Commit.NOW, head=after, ending=Ending.CLOSE)
 
 
 def cut_body(after: int) -> Fault:
-    """Return the fault of an answer that ends `after` bytes into its body, all headers sent."""
+    """Return a fault: the answer ends `after` bytes into its body."""
     return Fault(f"body cut after {after}", Commit.NOW, body=after, ending=Ending.CLOSE)
 
 
 def server_error(status: int, commit: Commit = Commit.NEVER, late: float = 0.0) -> Fault:
-    """Return the fault of an error page as gateways send them, whatever became of the request."""
+    """Return a fault: the answer is an error page of a gateway."""
     page = Response(status, b"<html><h1>Error</h1></html>", _HTML)
     when = {Commit.NEVER: "before", Commit.NOW: "after", Commit.LATER: f"{late:g} s before"}
     return Fault(f"{status} {when[commit]} commit", commit, late, lambda *_: page)
 
 
 def own_error(name: str, response: Response, commit: Commit = Commit.NEVER) -> Fault:
-    """Return the fault of an error in the network's own words (`ERRORS` of its answers)."""
+    """Return a fault: the answer is an error of the network (`ERRORS` of its answers)."""
     when = "after" if commit is Commit.NOW else "before"
     return Fault(f"{name} {when} commit", commit, make=lambda *_: response)
 
 
 def later(fault: Fault, seconds: float) -> Fault:
-    """Return the same fault with the request carried out `seconds` later."""
+    """Return the same fault, but the request is carried out `seconds` later."""
     name = f"{fault.name}, committed {seconds:g} s later"
     return replace(fault, name=name, commit=Commit.LATER, late=seconds)
 
 
 def slow(seconds: float) -> Fault:
-    """Return the fault of a right answer that takes its time."""
+    """Return a fault: the right answer comes late."""
     return Fault(f"{seconds:g} s late", Commit.NOW, delay=seconds)
 
 
 def refusal(name: str, response: Response) -> Fault:
-    """Return the fault of a refusal, by the network's own words (`REFUSALS` of its answers)."""
+    """Return a fault: the answer is a refusal of the network (`REFUSALS` of its answers)."""
     return Fault(name, make=lambda *_: response)
 
 
 def too_many(network: Network, reset: timedelta | None) -> Fault:
-    """Return the fault of a 429 that ends `reset` from now; of None, one that does not say when."""
+    """Return a fault: the answer is a 429 that ends after `reset`. With None it names no time."""
 
     def make(_: Request, __: Response | None, now: datetime) -> Response:
-        told = () if reset is None else _told(network, now, reset)
-        return _TOO_MANY[network].having(*told)
+        headers = () if reset is None else _reset_headers(network, now, reset)
+        return _TOO_MANY[network].having(*headers)
 
     return Fault("429" if reset is None else f"429 for {reset}", make=make)
 
 
-def _told(network: Network, now: datetime, wait: timedelta) -> Pairs:
-    """Return the headers that say when a limit ends, `wait` from now."""
+def _reset_headers(network: Network, now: datetime, wait: timedelta) -> Pairs:
+    """Return the headers that say that a limit ends after `wait`."""
     reset, seconds = now + wait, math.ceil(wait.total_seconds())
     stamp = str(int(reset.timestamp()))
-    told: Mapping[Network, Pairs] = {
+    headers: Mapping[Network, Pairs] = {
         Network.TWITTER: (("x-rate-limit-reset", stamp),),
         Network.MASTODON: (("X-RateLimit-Reset", f"{reset:%Y-%m-%dT%H:%M:%S.%f}Z"),),
         Network.BLUESKY: (("RateLimit-Reset", stamp), ("Retry-After", str(seconds))),
     }
-    return told[network]
+    return headers[network]
 
 
 def changed(name: str, make: Callable[[Response], Response]) -> Fault:
-    """Return the fault of the network's own answer, altered on its way."""
+    """Return a fault: the network's own answer is changed by `make`."""
     return Fault(name, Commit.NOW, make=lambda _, own, __: make(own or Response(504)))
 
 
@@ -182,7 +182,7 @@ ERROR_LIST = Fault("500 with a JSON list", make=lambda *_: reply(500, ["?"]))
 
 
 def redirect(status: int = 301) -> Fault:
-    """Return the fault of being sent to the same address again; the log shows who follows."""
+    """Return a fault: the answer redirects to the same address. The log shows who follows."""
 
     def make(request: Request, _: Response | None, __: datetime) -> Response:
         query = f"?{request.query}" if request.query else ""
@@ -194,7 +194,7 @@ def redirect(status: int = 301) -> Fault:
 def every(network: Network) -> tuple[Fault, ...]:
     """Return each kind of fault once, for tests that try them all.
 
-    Those that hang are not among them: they need a client with a timeout, or a test to let go.
+    Faults that hang are left out, since they need a client with a timeout, or a release.
     """
     own = bluesky_answers.ERRORS if network is Network.BLUESKY else {}
     errors = [

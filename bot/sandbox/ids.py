@@ -1,4 +1,4 @@
-"""Ids as the networks make them: they grow with the clock, and never go back with it."""
+"""Make ids as the networks do. They grow with the clock, and still grow if it goes back."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def ulids() -> Ids:
 
 
 def uuids() -> Ids:
-    """Return Hollo's ids: UUIDs that begin with the time, and so grow with it."""
+    """Return Hollo's ids: UUIDs that begin with the time."""
     count = _growing(_UUID_SHIFT)
     return lambda now: str(UUID(int=count(now)))
 
 
 def hex_ids() -> Ids:
-    """Return ids as snac2's: 42 hex digits, in order from second to second, in none within one."""
+    """Return snac2's ids: 42 hex digits, ordered by second, unordered within a second."""
     count = _growing(0)
 
     def make(now: datetime) -> str:
-        # Not a secret: only a fixed shuffle of what was made within one second.
+        # md5 only shuffles the ids of one second, the same way in every run
         tail = md5(str(count(now)).encode(), usedforsecurity=False).hexdigest()
         return f"{int(now.timestamp()):010x}{tail}"
 

@@ -1,6 +1,6 @@
-"""Listening on loopback: one thread that accepts, and one a connection. Knows nothing of HTTP.
+"""Listen on loopback: one thread accepts, and each connection has its own. Knows nothing of HTTP.
 
-Where too many clients are in, one of those who have asked for nothing must go, the oldest first.
+If too many clients are connected, the oldest client without a current request is closed.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from bot.sandbox.connection import REQUEST_SECONDS, Connection
 
 HOST = "127.0.0.1"
 MOST_CLIENTS = 256
-"""So many clients at once, each with a thread."""
+"""The greatest number of clients at one time. Each has a thread."""
 
 _BACKLOG = 128
 _REST = 0.05
 
 Attend: TypeAlias = Callable[[str, int, Connection], None]
-"""Serves one connection to its end: the door's name, the connection's number, the connection."""
+"""Serves one connection to its end: the network's name, the connection's number, the connection."""
 
 
 @dataclass(slots=True)
-class _Door:
+class _Endpoint:
     name: str
     listener: socket.socket
     port: int
@@ -37,7 +37,7 @@ class _Door:
 
 
 class Listener:
-    """One listening socket a name, open until `close`. `attend` runs in a thread of its own."""
+    """One listening socket for each name, until `close`. Each connection calls `attend`."""
 
     def __init__(  # noqa: PLR0913 - two are limits
         self,
@@ -49,13 +49,13 @@ class Listener:
         seconds: float = REQUEST_SECONDS,
         most: int = MOST_CLIENTS,
     ) -> None:
-        """Open the doors, each at its port or at any that is free.
+        """Listen for each name, at its port in `ports` or at any free port.
 
-        OSError where one is taken, with the port in place of a file's name.
+        Raises OSError if a port is in use, with the port as its file name.
 
-        `rest` waits some seconds while there is nothing to open a connection with; by default
-        until `close` at the latest. `seconds` is a client's time for one request, `most` the number
-        of clients.
+        `rest` waits some seconds when the process has no file descriptor left. By default it waits
+        no longer than until `close`. `seconds` is a client's time for one request, `most` the
+        greatest number of clients.
         """
         self._attend = attend
         self._ending = threading.Event()
@@ -64,87 +64,87 @@ class Listener:
         self._most = most
         self._lock = threading.Lock()
         self._clients: dict[threading.Thread, tuple[str, Connection]] = {}
-        self._doors: dict[str, _Door] = {}
+        self._endpoints: dict[str, _Endpoint] = {}
         with ExitStack() as opened:
             self._selector = opened.enter_context(selectors.DefaultSelector())
             self._wake, woken = map(opened.enter_context, socket.socketpair())
             self._selector.register(woken, selectors.EVENT_READ)
             for name in names:
                 listener = opened.enter_context(_listen(ports.get(name, 0)))
-                self._doors[name] = _Door(name, listener, listener.getsockname()[1])
-                self._selector.register(listener, selectors.EVENT_READ, self._doors[name])
+                self._endpoints[name] = _Endpoint(name, listener, listener.getsockname()[1])
+                self._selector.register(listener, selectors.EVENT_READ, self._endpoints[name])
             self._opened = opened.pop_all()
         self._acceptor = threading.Thread(target=self._accept, name="sandbox", daemon=True)
         self._acceptor.start()
 
     def close(self) -> None:
-        """Hang up on every client and close the doors; every thread has ended afterwards."""
+        """Close every connection and every socket, and wait until all threads have ended."""
         self._ending.set()
         self._wake.send(b".")
         self._acceptor.join()
-        for name in self._doors:
+        for name in self._endpoints:
             self._hang_up(name)
-        for door in self._doors.values():
-            door.listener.close()
+        for endpoint in self._endpoints.values():
+            endpoint.listener.close()
         self._opened.close()
 
     def port(self, name: str) -> int:
-        """Return the port of a door."""
-        return self._doors[name].port
+        """Return the port of a name."""
+        return self._endpoints[name].port
 
     def opened(self, name: str) -> int:
-        """Return how many clients have come in by a door."""
+        """Return how many clients have connected to a name."""
         with self._lock:
-            return self._doors[name].opened
+            return self._endpoints[name].opened
 
     def shut(self, name: str) -> None:
-        """Refuse new clients, and hang up on those that are in."""
-        door = self._doors[name]
-        self._selector.unregister(door.listener)
+        """Refuse new clients of a name, and close its connections."""
+        endpoint = self._endpoints[name]
+        self._selector.unregister(endpoint.listener)
         with self._lock:
-            door.shut = True
-        door.listener.close()
+            endpoint.shut = True
+        endpoint.listener.close()
         self._hang_up(name)
 
     def reopen(self, name: str) -> None:
-        """Open a door again that was shut, at the port it had."""
-        door = self._doors[name]
-        door.listener = _listen(door.port)
+        """Listen again for a name that was shut, at the same port."""
+        endpoint = self._endpoints[name]
+        endpoint.listener = _listen(endpoint.port)
         with self._lock:
-            door.shut = False
-        self._selector.register(door.listener, selectors.EVENT_READ, door)
+            endpoint.shut = False
+        self._selector.register(endpoint.listener, selectors.EVENT_READ, endpoint)
 
     def _accept(self) -> None:
         while not self._ending.is_set():
             for key, _ in self._selector.select():
-                if isinstance(key.data, _Door):
-                    self._welcome(key.data)
+                if isinstance(key.data, _Endpoint):
+                    self._connect(key.data)
 
-    def _welcome(self, door: _Door) -> None:
+    def _connect(self, endpoint: _Endpoint) -> None:
         try:
-            accepted, _ = door.listener.accept()
-        except OSError as error:  # shut, or the client gave up, between the signal and here
+            accepted, _ = endpoint.listener.accept()
+        except OSError as error:  # shut meanwhile, or the client has gone
             if error.errno in (errno.EMFILE, errno.ENFILE):
-                self._rest(_REST)  # the client waits, and the selector would tell of it at once
+                self._rest(_REST)  # the client still waits, so the selector would return at once
             return
         accepted.settimeout(None)
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = Connection(accepted, self._seconds)
         self._make_room()
         with self._lock:
-            if not door.shut:
-                door.opened += 1
-                self._start(door.name, door.opened, client)
+            if not endpoint.shut:
+                endpoint.opened += 1
+                self._start(endpoint.name, endpoint.opened, client)
                 return
         client.close()
 
     def _make_room(self) -> None:
         with self._lock:
-            staying = {thread: client for thread, (_, client) in self._clients.items()}
-        if len(staying) >= self._most:
-            waiting = (thread for thread, client in staying.items() if client.waits)
-            leaving = next(waiting, next(iter(staying)))
-            _send_away({leaving: staying[leaving]})
+            clients = {thread: client for thread, (_, client) in self._clients.items()}
+        if len(clients) >= self._most:
+            waiting = (thread for thread, client in clients.items() if client.waits)
+            leaving = next(waiting, next(iter(clients)))
+            _disconnect({leaving: clients[leaving]})
 
     def _start(self, name: str, number: int, client: Connection) -> None:
         thread = threading.Thread(
@@ -166,11 +166,11 @@ class Listener:
             clients = {
                 thread: client for thread, (at, client) in self._clients.items() if at == name
             }
-        _send_away(clients)
+        _disconnect(clients)
 
 
-def _send_away(clients: Mapping[threading.Thread, Connection]) -> None:
-    """Hang up on clients; their threads have ended afterwards."""
+def _disconnect(clients: Mapping[threading.Thread, Connection]) -> None:
+    """Close the connections of clients, and wait until their threads have ended."""
     for client in clients.values():
         client.hang_up()
     for thread in clients:

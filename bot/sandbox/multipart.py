@@ -1,4 +1,4 @@
-"""Forms that carry files: multipart/form-data (RFC 7578), as far as clients use it. Pure."""
+"""Read forms with files: multipart/form-data (RFC 7578), as far as clients use it. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TYPE = re.compile(r"(?im)^content-type:\s*(\S+)")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One field: its bytes, and their media type where it says one."""
+    """One field: its bytes, and their media type if the field names one."""
 
     data: bytes
     type: str = ""
@@ -29,9 +29,9 @@ class Part:
 
 
 def parts(request: Request) -> Mapping[str, Part]:
-    """Return the fields of a form that carries files, by name; none where it is no such form.
+    """Return the fields of a multipart form by name, or nothing if the body is no such form.
 
-    Raises Refused for too many, and for headers of one that are too large.
+    Raises RefusedRequest for too many fields, and for a field whose headers are too large.
     """
     found = _BOUNDARY.match(request.header("content-type"))
     return dict(_parts(request.body, found[1].encode())) if found else {}
@@ -39,7 +39,7 @@ def parts(request: Request) -> Mapping[str, Part]:
 
 def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[str, Part]]:
     sections = (b"\r\n" + body).split(b"\r\n--" + boundary, _MOST_PARTS + 2)
-    if len(sections) > _MOST_PARTS + 2:  # what is before the first and after the last are none
+    if len(sections) > _MOST_PARTS + 2:  # the first and the last section are no fields
         raise RefusedRequest(Response(413))
     for section in sections[1:]:
         head, ends, data = section.partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Rate limits: how many requests were made in a stretch of time, and when it ends. No clock."""
+"""Count requests against rate limits, and say when a limit ends. Has no clock of its own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """So many requests in so long; `aligned` windows begin at multiples of their length (UTC).
+    """At most `most` requests in a window of `length`.
 
-    The others begin with the first request.
+    `aligned` windows begin at multiples of their length (UTC), others with the first request.
     """
 
     name: str
@@ -23,7 +23,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class RateWindow:
-    """How one limit stands: what is left of it, when it starts afresh."""
+    """The current window of a limit: the requests that remain, and when the window ends."""
 
     limit: RateLimit
     remaining: int
@@ -36,18 +36,18 @@ class RateWindow:
 
 
 class RateWindows:
-    """What was used of each limit."""
+    """Counts the requests in the current window of each limit."""
 
     def __init__(self) -> None:
         self._used: dict[str, tuple[datetime, int]] = {}
 
     def look(self, limit: RateLimit, now: datetime) -> RateWindow:
-        """Return how `limit` stands, using nothing of it."""
+        """Return the current window of `limit`, without counting a request."""
         start, used = self._current(limit, now)
         return RateWindow(limit, max(0, limit.most - used), start + limit.length)
 
     def take(self, limit: RateLimit, now: datetime) -> RateWindow:
-        """Use one request of `limit` and return how it stands afterwards."""
+        """Count one request against `limit`, and return its window."""
         start, used = self._current(limit, now)
         self._used[limit.name] = (start, used + 1)
         return self.look(limit, now)

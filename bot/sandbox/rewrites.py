@@ -1,4 +1,4 @@
-"""What a server gives back instead of what was sent: other words, other times. Pure."""
+"""Change texts and times as servers do when a post is read back. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ _URL = re.compile(r"https?://\S+")
 
 
 class Rewrites(StrEnum):
-    """How the text of every post is altered on its way back.
+    """How the text of every post is changed when it is read.
 
-    CUT: its end becomes an ellipsis. SHORTENED: its middle does, the last line stays. TRACKED:
-    links get a parameter. JOINED: line breaks are lost. ESCAPED: escaped twice. PREFIXED: something
-    stands before it. LOOK_ALIKE: one letter is another that looks the same.
+    CUT: the end becomes an ellipsis. SHORTENED: the middle does, and the last line stays. TRACKED:
+    links get a parameter. JOINED: line breaks are lost. ESCAPED: the text is escaped twice.
+    PREFIXED: a word is added before the text. LOOK_ALIKE: one letter is replaced by another that
+    looks the same.
     """
 
     NONE = "none"
@@ -37,12 +38,12 @@ class Stamps(StrEnum):
 
 
 def rewritten(text: str, how: Rewrites) -> str:
-    """Return the text as it is given back."""
+    """Return the text as a reader gets it."""
     return _REWRITTEN[how](text)
 
 
 def stamped(written: str, how: Stamps) -> str | None:
-    """Return a time, written as documented, as it is given back."""
+    """Return a time as a reader gets it. `written` is the documented form."""
     if how is Stamps.NULL:
         return None
     if how is Stamps.EPOCH:

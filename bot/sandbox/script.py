@@ -1,4 +1,4 @@
-"""Which request goes wrong and how: the plan of a sandbox, and the log of what came of it."""
+"""Choose the fault of each request, by a script, and record the requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.sandbox.wire import Request
 
 
 class Stage(StrEnum):
-    """How far a request has come: read, held on purpose, or over with."""
+    """How far a request has come: it was read, is held on purpose, or is done."""
 
     ARRIVED = "arrived"
     HELD = "held"
@@ -20,11 +20,11 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request and what came of it.
+    """One request and its result.
 
     `number` counts the requests of one network from 1, `connection` its connections. `status` is
-    that of the answer put on the wire, whole or cut; None while there is none, and where not a byte
-    was sent. `committed` tells that it made or deleted a post, then and there: a replay does not.
+    that of the answer that was sent, complete or cut. It is None before the answer, and if no byte
+    was sent. `committed` tells that this request made or deleted a post. A replay does neither.
     """
 
     number: int
@@ -57,7 +57,7 @@ Decider = Callable[[RequestRecord], Fault | None]
 
 @dataclass(frozen=True, slots=True)
 class ScriptLine:
-    """One line of the plan: `fault` for the requests that all conditions fit, `times` of them."""
+    """One line of a script: `fault` for the requests that meet all conditions, `times` of them."""
 
     fault: Fault
     network: str | None
@@ -66,7 +66,7 @@ class ScriptLine:
     times: int | None
 
     def fits(self, record: RequestRecord) -> bool:
-        """Tell whether the line speaks of this request."""
+        """Tell whether this request meets the conditions."""
         return (
             self.network in (None, record.network)
             and self.at in (None, record.number)
@@ -75,27 +75,27 @@ class ScriptLine:
 
 
 class Script:
-    """The plan: lines that are used up, and functions that are asked about every request."""
+    """Lines that are used up one by one, and functions that decide about every request."""
 
     def __init__(self) -> None:
         self._lines: list[tuple[ScriptLine, int]] = []
         self._deciders: list[Decider] = []
 
     def add(self, line: ScriptLine) -> None:
-        """Add a line after those that are there."""
+        """Add a line at the end."""
         self._lines.append((line, 0))
 
     def ask(self, decider: Decider) -> None:
-        """Add a function that is asked first."""
+        """Add a function that is called before the lines are used."""
         self._deciders.append(decider)
 
     def clear(self) -> None:
-        """Forget the plan: from here on nothing goes wrong."""
+        """Remove all lines and functions, so that no request fails any more."""
         self._lines.clear()
         self._deciders.clear()
 
     def choose(self, record: RequestRecord) -> Fault:
-        """Return what goes wrong with a request, using up the line that says so."""
+        """Return the fault of a request, and use up the line that it comes from."""
         for decide in self._deciders:
             if fault := decide(record):
                 return fault

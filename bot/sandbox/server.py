@@ -1,4 +1,4 @@
-"""The networks on loopback: their rules behind HTTP/1.1, and faults where the script says."""
+"""Serve the rules of networks over HTTP/1.1 on loopback, with the faults of a script."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from bot.sandbox.wire import NetworkRules, Request, Response
 
 
 class Sandbox:
-    """Servers for the given networks, from `with` to its end.
+    """Servers for the given networks, a context manager.
 
-    `rules` names them; their names are the project's, or any where one network has two accounts.
-    `latency` seconds go by before each answer, by `sleep`. `ports` fixes a network's port.
-    A client has `seconds` for a request, and `most` clients may be there at once.
-    One lock, `lock`, is held around the rules: hold it to look into them while clients are at work.
+    `rules` holds the rules of each network by its name, or by any name if a network has two
+    accounts. Each answer comes after `latency` seconds of `sleep`. `ports` fixes a network's port.
+    A client has `seconds` for a request, and at most `most` clients are connected at once. The
+    server holds `lock` while it uses the rules. Hold it to read them while clients are connected.
     """
 
     def __init__(  # noqa: PLR0913 - two are limits
@@ -52,7 +52,9 @@ class Sandbox:
 
     def __enter__(self) -> Self:
         seconds, most = self._limits
-        self._doors = Listener(self._rules, self._ports, self._attend, seconds=seconds, most=most)
+        self._listener = Listener(
+            self._rules, self._ports, self._attend, seconds=seconds, most=most
+        )
         return self
 
     def __exit__(
@@ -61,21 +63,21 @@ class Sandbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._doors.close()
+        self._listener.close()
 
     def url(self, network: str) -> str:
-        """Return where a network is, without a slash at the end."""
-        return f"http://{HOST}:{self._doors.port(network)}"
+        """Return the URL of a network, without a slash at the end."""
+        return f"http://{HOST}:{self._listener.port(network)}"
 
     @property
     def requests(self) -> tuple[RequestRecord, ...]:
-        """Every request so far, of all networks, in the order of their arrival."""
+        """Every request so far, of all networks, in order of arrival."""
         with self.lock:
             return tuple(self._log)
 
     def connections(self, network: str) -> int:
         """Return how many connections clients have made to a network."""
-        return self._doors.opened(network)
+        return self._listener.opened(network)
 
     def script(
         self,
@@ -86,45 +88,45 @@ class Sandbox:
         when: Callable[[Request], bool] | None = None,
         times: int | None = 1,
     ) -> None:
-        """Let requests go wrong: the N-th (`at`) of a network, those that fit `when`, the next.
+        """Let requests fail: the N-th (`at`) of a network, those that `when` accepts, or the next.
 
-        `times` of None lets every request that fits go wrong. Earlier lines come first.
+        With `times` None every request that meets the conditions fails. Earlier lines come first.
         """
         with self.lock:
             self._script.add(ScriptLine(fault, network, at, when, times))
 
     def decide(self, decider: Decider) -> None:
-        """Ask `decider` about each request, ahead of the script; None lets it pass.
+        """Call `decider` for each request before the script. It returns a fault or None.
 
-        It is called with the lock held, so it must not wait: a fault that hangs does.
+        It is called with the lock held, so it must not wait. It may return a fault that hangs.
         """
         with self.lock:
             self._script.ask(decider)
 
     def fix(self) -> None:
-        """Forget the script: from here on nothing goes wrong."""
+        """Clear the script, so that no request fails any more."""
         with self.lock:
             self._script.clear()
 
     def release(self) -> None:
-        """Let every request go on that is held."""
+        """Let every held request go on."""
         with self.lock:
             for held in self._held:
                 held.send(b".")
 
     def wait(self, fits: Callable[[Sequence[RequestRecord]], bool], timeout: float = 30.0) -> bool:
-        """Wait until the log fits, and tell whether it did before `timeout` seconds went by."""
+        """Wait until `fits` accepts the log. Return False after `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: fits(self._log), timeout)
 
     @contextmanager
     def down(self, network: str) -> Iterator[None]:
-        """Take a network away: connections end, new ones are refused. It comes back afterwards."""
-        self._doors.shut(network)
+        """Take a network down for the `with` block: close its connections, refuse new ones."""
+        self._listener.shut(network)
         try:
             yield
         finally:
-            self._doors.reopen(network)
+            self._listener.reopen(network)
 
     def _attend(self, network: str, number: int, client: Connection) -> None:
         while client.keep and (request := client.receive()):
@@ -147,7 +149,7 @@ class Sandbox:
             return Ending.CLOSE
         response = fault.answer(request, own, self._rules[network].now())
         data = fault.cut(head_of(response, keep=client.keep), response.body)
-        # Noted first: a client that has its answer finds it in the log.
+        # Noted first, so that the log has the request when the client has its answer.
         self._note(index, stage=Stage.DONE, status=response.status if data else None)
         client.send(data, last=fault.ending is Ending.CLOSE)
         return fault.ending
@@ -176,7 +178,7 @@ class Sandbox:
             return response
 
     def _hold(self, index: int, client: Connection) -> bool:
-        """Hold a request until it is released, or until its client is gone: then return True."""
+        """Hold a request until it is released. Return True if its client leaves first."""
         released, release = socket.socketpair()
         with released, release:
             with self.lock:

@@ -1,4 +1,4 @@
-"""What every network's rules share: the posts, the people who touch them, and what comes late."""
+"""What the rules of every network share: posts, changes made by people, and late requests."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from bot.sandbox.wire import Request, Response
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A post as the network keeps it: `text` as sent, `key` the idempotency key it came with.
+    """A post as the network stores it. `text` is as it was sent, `key` its idempotency key.
 
-    `application` is the client's name, empty for a person's own post. `deleted` is when it went.
-    `plain` says that its words are no Markdown, whatever the account's usually are.
+    `application` is the client's name, empty for a person's own post. `deleted` is the time of its
+    deletion. `plain` says that its text is no Markdown, even if the account's texts usually are.
     """
 
     id: str
@@ -37,8 +37,8 @@ class Stored:
 class NetworkService(ABC):
     """Posts in the order they were made, a clock, and requests that are carried out later.
 
-    Subclasses say what they answer (`_serve`) and what becomes of a late request (`_serve_late`).
-    Not for two threads at once: the server holds a lock around it.
+    Subclasses answer a request (`_serve`) and carry out a late one (`_serve_late`). Not safe for
+    threads: the server holds a lock while it uses this.
     """
 
     def __init__(self, clock: Callable[[], datetime], ids: Ids, account: str) -> None:
@@ -59,32 +59,32 @@ class NetworkService(ABC):
         return self._clock()
 
     def answer(self, request: Request) -> Response:
-        """Carry out what is due, then the request, and return its answer."""
+        """Carry out the late requests that are due, then this request, and return its answer."""
         now = self._catch_up()
         return self._serve(request, now)
 
     def defer(self, request: Request, seconds: float) -> None:
-        """Carry the request out `seconds` from now, seen or not."""
+        """Carry the request out `seconds` from now."""
         due = self._catch_up() + timedelta(seconds=seconds)
         self._waiting = sorted([*self._waiting, (due, request)], key=lambda pair: pair[0])
 
     def settle(self) -> int:
-        """Carry out what is due, and return how often a post was made or deleted so far."""
+        """Carry out due requests, and return how often a post was made or deleted so far."""
         self._catch_up()
         return self._changes
 
     def waiting(self) -> int:
-        """Return how many requests are yet to be carried out."""
+        """Return how many requests are not carried out yet."""
         self._catch_up()
         return len(self._waiting)
 
     def every(self) -> tuple[Stored, ...]:
-        """Return every post ever made, the deleted ones too, oldest first."""
+        """Return every post ever made, with the deleted ones, oldest first."""
         self._catch_up()
         return tuple(self._posts.values())
 
     def live(self) -> tuple[Stored, ...]:
-        """Return the posts that are there now, whether the timeline shows them yet or not."""
+        """Return the posts that are not deleted, even if the timeline does not show them yet."""
         return tuple(post for post in self.every() if post.deleted is None)
 
     def write(
@@ -95,13 +95,13 @@ class NetworkService(ABC):
         reply_to: str | None = None,
         visibility: str = "public",
     ) -> Stored:
-        """Post as a person would, in the account's own name or as the stranger `author`."""
+        """Post as a person would, as the account itself or as another account `author`."""
         now = self._catch_up()
         draft = Stored("", text, author or self.account, now, reply_to, visibility=visibility)
         return self._store(draft)
 
     def edit(self, post_id: str, text: str) -> Stored:
-        """Give a post other words, as a person would. KeyError where none is there."""
+        """Change a post's text, as a person would. Raises KeyError if there is no such post."""
         post = self._find(post_id)
         if post is None:
             raise KeyError(post_id)
@@ -109,7 +109,7 @@ class NetworkService(ABC):
         return self._posts[post.id]
 
     def remove(self, post_id: str) -> Stored:
-        """Delete a post as a person would. KeyError where none is there."""
+        """Delete a post, as a person would. Raises KeyError if there is no such post."""
         now = self._catch_up()
         post = self._find(post_id)
         if post is None:

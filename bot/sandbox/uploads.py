@@ -1,4 +1,4 @@
-"""A file that was uploaded to a network, and how networks tell what it is. Pure."""
+"""A file that was uploaded to a network, and the check of its media type. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BEGINNINGS: Mapping[str, tuple[bytes, ...]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """A file as a network keeps it. `alt` says what it shows, empty where nobody said."""
+    """A file as a network stores it. `alt` is its description, empty without one."""
 
     id: str
     data: bytes = field(repr=False)
@@ -30,5 +30,5 @@ class Medium:
 
 
 def is_image(data: bytes, kind: str) -> bool:
-    """Tell whether a file is what its media type says, and that is one that is known here."""
+    """Tell whether a file has the media type `kind`, and this is a known image type."""
     return data.startswith(_BEGINNINGS.get(kind, ()))

@@ -1,4 +1,4 @@
-"""Requests and responses as values, and what the rules of a network must be able to do."""
+"""Requests and responses as values, and the protocol that a network's rules follow."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _LARGEST_JSON = 8 * 1024 * 1024  # X takes a picture of 5 MiB in base64
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it arrived: `path` as sent, without the query; header names in lower case.
+    """One request. `path` is as it was sent, without the query. Header names are in lower case.
 
-    Headers hold tokens, so a request does not show them when it is printed.
+    Headers hold tokens, so the repr of a request leaves them out.
     """
 
     method: str
@@ -30,21 +30,21 @@ class Request:
     body: bytes = b""
 
     def header(self, name: str) -> str:
-        """Return a header's value, empty where it is missing. `name` in lower case."""
+        """Return a header's value, empty if it is missing. `name` is in lower case."""
         return self.headers.get(name, "")
 
     def params(self) -> Pairs:
-        """Return the query, decoded, in the order sent."""
+        """Return the decoded query, in the order sent."""
         return tuple(parse_qsl(self.query, keep_blank_values=True))
 
     def form(self) -> Pairs:
-        """Return the body's fields where it is a form, decoded, in the order sent."""
+        """Return the decoded fields of a form, in the order sent, or nothing for another body."""
         if not self.header("content-type").startswith(FORM):
             return ()
         return tuple(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
     def fields(self) -> Mapping[str, object] | None:
-        """Return the body's object where it is JSON, None where it is anything else."""
+        """Return the body's JSON object, or None for another body."""
         if len(self.body) > _LARGEST_JSON:
             return None
         try:
@@ -56,20 +56,20 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer. Its length and the connection's fate are added where it is sent."""
+    """One answer. The headers about its length and the connection are added when it is sent."""
 
     status: int
     body: bytes = b""
     headers: Pairs = ()
 
     def having(self, *headers: tuple[str, str]) -> Response:
-        """Return the same answer with these headers, each in place of one of the same name."""
+        """Return the same answer with these headers added or replaced."""
         names = {name.lower() for name, _ in headers}
         kept = (pair for pair in self.headers if pair[0].lower() not in names)
         return replace(self, headers=(*kept, *headers))
 
     def value(self) -> object:
-        """Return the body, decoded from JSON; ValueError where it is none."""
+        """Return the value of the JSON body. Raises ValueError if it is no JSON."""
         value: object = json.loads(self.body)
         return value
 
@@ -81,7 +81,7 @@ def reply(status: int, value: Json, *headers: tuple[str, str]) -> Response:
 
 
 class RefusedRequest(Exception):
-    """Raised inside the rules to answer at once with `response`."""
+    """Raised by the rules to answer with `response`."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status)
@@ -89,7 +89,7 @@ class RefusedRequest(Exception):
 
 
 class NetworkRules(Protocol):
-    """A network: what it answers to a request, now or later. No I/O, no threads, no waiting."""
+    """What the server needs of a network's rules. They do no I/O, start no threads, never wait."""
 
     @property
     def hangs_up(self) -> bool:
@@ -101,13 +101,13 @@ class NetworkRules(Protocol):
         ...
 
     def answer(self, request: Request) -> Response:
-        """Carry the request out and return what the network says to it."""
+        """Carry the request out and return the network's answer."""
         ...
 
     def defer(self, request: Request, seconds: float) -> None:
-        """Take the request in, answer nothing, and carry it out `seconds` from now."""
+        """Carry the request out `seconds` from now, without an answer."""
         ...
 
     def settle(self) -> int:
-        """Carry out what is due, and return how often anything was made or deleted so far."""
+        """Carry out due requests, and return how often a post was made or deleted so far."""
         ...

@@ -239,8 +239,8 @@ def test_a_network_can_go_away_and_come_back(it: XClient) -> None:
 
 def test_a_client_that_comes_as_the_door_shuts_is_sent_away() -> None:
     doors = Listener(["a"], {}, lambda *_: pytest.fail("nobody is to be served"))
-    door = doors._doors["a"]
-    doors._welcome(door)  # nobody is there
+    door = doors._endpoints["a"]
+    doors._connect(door)  # nobody is there
     door.shut = True
     with socket.create_connection(("127.0.0.1", doors.port("a"))) as client:
         assert client.recv(1) == b""
