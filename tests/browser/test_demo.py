@@ -67,7 +67,7 @@ def test_the_whole_thread_arrives_without_a_reload(browser: Browser) -> None:
         until_done(at)
         assert begun < EVERY
         assert at.page.evaluate("window.same")
-        assert at.text(".told li:first-child") == ["12 posts"] * 3
+        assert at.text(".stats li:first-child") == ["12 posts"] * 3
         texts = at.text(".text")
         for begin in range(0, EVERY, POSTS):
             assert len({*texts[begin : begin + POSTS]}) == POSTS

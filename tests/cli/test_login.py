@@ -212,7 +212,7 @@ def test_what_stands_in_env_files_is_taken(cli: LoginWorld) -> None:
 
 
 def test_remarks_are_warnings(cli: LoginWorld) -> None:
-    cli.mastodon.logins.ways = LoginBehaviour(expires_in=86_400 * 30)
+    cli.mastodon.logins.behaviour = LoginBehaviour(expires_in=86_400 * 30)
     status, out, err = cli.mastodon_with(cli.allow)
     assert (status, out.count("\n")) == (0, 2)
     assert "Warning: the token ends after 30 days: then log in again\n" in err
@@ -376,7 +376,7 @@ def test_what_is_no_mastodon_server_is_a_wrong_setting(cli: LoginWorld) -> None:
 
 
 def test_a_token_for_less_ends_it_without_a_line(cli: LoginWorld) -> None:
-    cli.mastodon.logins.ways = LoginBehaviour(granted="read")
+    cli.mastodon.logins.behaviour = LoginBehaviour(granted="read")
     status, out, err = cli.mastodon_with(cli.allow)
     assert (status, out) == (1, "")
     assert "may not write posts" in err

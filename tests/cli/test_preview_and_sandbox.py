@@ -251,7 +251,7 @@ def shown(play: Callable[[DemoViewer], None]) -> DemoViewer:
 def test_the_demo_shows_a_whole_thread_on_each_network() -> None:
     def play(viewer: DemoViewer) -> None:
         page = viewer.until_done()
-        assert page.texts("told") == ["12 posts"] * 3
+        assert page.texts("stats") == ["12 posts"] * 3
         assert page.posts[0].startswith("Hot Papers ")
         assert len(page.texts("reply")) == 33
         assert page.texts("go") == ["Publish Hot Papers 2021-06-22 as well"]

@@ -147,7 +147,7 @@ def test_posts_are_shown_as_readers_see_them(at: SandboxPage) -> None:
     assert page.texts("reply") == ["In reply to post 1"]
     assert page.texts("size") == ["length 47/ of 500", "length 3/ of 500"]
     assert link in [a.attributes.get("href") for a in page.named("a")]
-    assert page.texts("told")[1] == "2 posts"
+    assert page.texts("stats")[1] == "2 posts"
     assert page.texts("asked")[0].startswith("200 ← POST /api/v1/statuses")
 
 
@@ -160,7 +160,7 @@ def test_threads_stand_one_after_the_other(at: SandboxPage) -> None:
     page = at.read()
     assert page.posts == ["one", "one, 2", "other", "other, 2"]
     assert len(page.of_class("last")) == 2
-    assert page.texts("told")[0] == "4 posts 2 threads"
+    assert page.texts("stats")[0] == "4 posts 2 threads"
 
 
 def test_what_is_deleted_is_gone_and_counted(at: SandboxPage) -> None:
@@ -171,7 +171,7 @@ def test_what_is_deleted_is_gone_and_counted(at: SandboxPage) -> None:
     page = at.read()
     assert page.posts == ["second"]
     assert page.texts("note") == ["It replies to a post that is deleted."]
-    assert page.texts("told")[0] == "1 post 1 deleted"
+    assert page.texts("stats")[0] == "1 post 1 deleted"
 
 
 def test_a_content_warning_is_said_and_a_full_post_is_none(at: SandboxPage) -> None:

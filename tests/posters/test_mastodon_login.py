@@ -30,8 +30,8 @@ from bot.sandbox.mastodon.behaviour import (
     TAKAHE,
     MastodonBehaviour,
 )
-from bot.sandbox.mastodon.login_behaviours import BEFORE_4_3, PLEROMA, WAYS, LoginBehaviour
-from bot.sandbox.mastodon.login_behaviours import SNAC2 as SNAC2_WAYS
+from bot.sandbox.mastodon.login_behaviours import BEFORE_4_3, BEHAVIOURS, PLEROMA, LoginBehaviour
+from bot.sandbox.mastodon.login_behaviours import SNAC2 as SNAC2_LOGIN
 from bot.sandbox.script import RequestRecord
 from bot.sandbox.wire import Response, reply
 from tests.helpers.http_server import HttpServer, Reply, Request, dripping
@@ -93,13 +93,13 @@ def paths(it: MastodonClient) -> list[str]:
 # -- the way it goes -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ways", [each for each in WAYS if not each.whole_read], ids=str)
+@pytest.mark.parametrize("ways", [each for each in BEHAVIOURS if not each.whole_read], ids=str)
 @pytest.mark.parametrize("behaviour", [MASTODON, GOTOSOCIAL, SNAC2], ids=lambda each: each.version)
 def test_the_tokens_do_all_that_a_thread_needs(
     start: Callable[..., MastodonClient], behaviour: MastodonBehaviour, ways: LoginBehaviour
 ) -> None:
     it = start(behaviour)
-    it.rules.logins.ways = ways
+    it.rules.logins.behaviour = ways
     granted = dance(it)
     assert granted.who == f"sandbox@{urlsplit(it.sandbox.url('mastodon')).netloc}"
     assert granted.remarks == ()
@@ -181,11 +181,11 @@ def test_a_token_may_do_no_more_than_is_needed(it: MastodonClient) -> None:
     assert " ".join(held.scopes) == LEAST
 
 
-@pytest.mark.parametrize("ways", [BEFORE_4_3, PLEROMA, SNAC2_WAYS], ids=str)
+@pytest.mark.parametrize("ways", [BEFORE_4_3, PLEROMA, SNAC2_LOGIN], ids=str)
 def test_where_profile_is_not_known_the_next_wider_scope_is_asked_for(
     it: MastodonClient, ways: LoginBehaviour
 ) -> None:
-    it.rules.logins.ways = ways
+    it.rules.logins.behaviour = ways
     waiting = opened(it)
     assert asked(waiting)["scope"] == WIDER
     assert "code_challenge" not in asked(waiting)
@@ -494,7 +494,7 @@ def test_an_answer_that_is_no_object_gives_no_token(it: MastodonClient, body: by
 def test_a_token_for_less_is_refused_and_given_back(
     it: MastodonClient, scopes: str, words: str
 ) -> None:
-    it.rules.logins.ways = LoginBehaviour(granted=scopes)
+    it.rules.logins.behaviour = LoginBehaviour(granted=scopes)
     error = refused(it)
     assert error.message.endswith(words)
     assert "allow all of it" in error.fix
@@ -504,12 +504,12 @@ def test_a_token_for_less_is_refused_and_given_back(
 
 @pytest.mark.parametrize("scopes", ["read write follow push", f"{WIDER} push", "write read", LEAST])
 def test_a_token_for_more_is_enough(it: MastodonClient, scopes: str) -> None:
-    it.rules.logins.ways = LoginBehaviour(granted=scopes)
+    it.rules.logins.behaviour = LoginBehaviour(granted=scopes)
     assert dance(it).remarks == ()
 
 
 def test_a_token_without_pictures_is_enough_and_that_is_told(it: MastodonClient) -> None:
-    it.rules.logins.ways = LoginBehaviour(granted="profile write:statuses read:statuses")
+    it.rules.logins.behaviour = LoginBehaviour(granted="profile write:statuses read:statuses")
     (remark,) = dance(it).remarks
     assert remark.endswith("gave a token that may not upload pictures")
 
@@ -559,14 +559,14 @@ def test_a_token_is_not_lost_because_the_line_breaks(it: MastodonClient, times: 
     ("seconds", "days"), [(600, 0), (86_400 * 30, 30), (86_400 * 365, 365), (86_400 * 367, None)]
 )
 def test_a_token_that_ends_is_told_to(it: MastodonClient, seconds: int, days: int | None) -> None:
-    it.rules.logins.ways = LoginBehaviour(expires_in=seconds)
+    it.rules.logins.behaviour = LoginBehaviour(expires_in=seconds)
     wanted = () if days is None else (f"the token ends after {days} days: then log in again",)
     assert dance(it).remarks == wanted
 
 
 @pytest.mark.parametrize("expires_in", [-1, 0, 10**30])
 def test_times_that_mean_nothing_are_passed_over(it: MastodonClient, expires_in: int) -> None:
-    it.rules.logins.ways = LoginBehaviour(expires_in=expires_in)
+    it.rules.logins.behaviour = LoginBehaviour(expires_in=expires_in)
     assert dance(it).remarks == ()
 
 

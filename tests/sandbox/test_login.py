@@ -17,7 +17,7 @@ from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 from bot.sandbox.mastodon import login
 from bot.sandbox.mastodon import login_behaviours as ways
 from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, SNAC2, MastodonBehaviour, Software
-from bot.sandbox.mastodon.login_behaviours import LoginBehaviour, ways_of
+from bot.sandbox.mastodon.login_behaviours import LoginBehaviour, login_behaviour
 from bot.sandbox.x.oauth1 import OAuthKeys
 from tests.helpers.paths import SHARED
 from tests.helpers.recorded_answers import differences, load, recorded, schema_errors
@@ -245,11 +245,11 @@ def test_an_old_server_knows_no_profile_and_does_not_describe_itself(
 
 
 def test_what_a_token_is_said_to_be_good_for_can_differ(it: MastodonClient) -> None:
-    it.rules.logins.ways = LoginBehaviour(granted="read", expires_in=600)
+    it.rules.logins.behaviour = LoginBehaviour(granted="read", expires_in=600)
     app = register(it).json()
     said = trade(it, app, it.rules.authorize(page(it, app))).json()
     assert (said["scope"], said["expires_in"]) == ("read", 600)
-    it.rules.logins.ways = LoginBehaviour(granted=None)
+    it.rules.logins.behaviour = LoginBehaviour(granted=None)
     assert "scope" not in trade(it, app, it.rules.authorize(page(it, app))).json()
 
 
@@ -260,9 +260,9 @@ def test_every_server_that_was_tried_has_its_way_to_log_in(behaviour: MastodonBe
         Software.SNAC: ways.SNAC2,
         Software.TAKAHE: ways.TAKAHE,
     }
-    assert ways_of(behaviour) == special.get(behaviour.software, ways.MAINLINE)
-    assert ways_of(replace(MASTODON, version="4.2.10")) == ways.BEFORE_4_3
-    assert ways_of(replace(MASTODON, version="4.10.0")) == ways.MAINLINE
+    assert login_behaviour(behaviour) == special.get(behaviour.software, ways.MAINLINE)
+    assert login_behaviour(replace(MASTODON, version="4.2.10")) == ways.BEFORE_4_3
+    assert login_behaviour(replace(MASTODON, version="4.10.0")) == ways.MAINLINE
 
 
 def test_no_secret_shows_when_an_application_is_printed(it: MastodonClient) -> None:

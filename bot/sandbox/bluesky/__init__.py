@@ -1,1 +1,1 @@
-"""Bluesky, a personal data server (PDS) as it answers XRPC: the rules, pure."""
+"""Simulate a personal data server (PDS) of Bluesky, which answers XRPC. Pure."""

@@ -1,6 +1,6 @@
-"""The errors of XRPC, word for word as a PDS gives them, and the headers of its answers.
+"""The errors of XRPC, word for word as a PDS writes them, and the headers of its answers.
 
-https://atproto.com/specs/xrpc#error-responses; each was seen at @atproto/pds 0.5.35.
+https://atproto.com/specs/xrpc#error-responses. Each was seen at @atproto/pds 0.5.35.
 """
 
 from __future__ import annotations
@@ -17,37 +17,37 @@ _HTML = (("content-type", "text/html; charset=utf-8"),)
 
 
 def error(status: int, name: str, message: str) -> Response:
-    """Return a refusal as XRPC writes it."""
+    """Return a refusal in XRPC's form."""
     return reply(status, {"error": name, "message": message})
 
 
 def invalid(message: str) -> Response:
-    """Return the refusal of a request that is not as the lexicon wants it."""
+    """Return the refusal of a request that does not follow its lexicon."""
     return error(400, "InvalidRequest", message)
 
 
 def bad_swap(what: str, at: Cid | None) -> Response:
-    """Return the refusal of a change made on a condition: `what` it is about was `at` another."""
+    """Return the refusal of a conditional change. `what` was at the version `at`."""
     return error(400, "InvalidSwap", f"{what} was at {'null' if at is None else at}")
 
 
 def no_record(uri: str) -> Response:
-    """Return the answer to a read of a record that is not there."""
+    """Return the answer to a read of a record that does not exist."""
     return error(400, "RecordNotFound", f"Could not locate record: {uri}")
 
 
 def no_blob(cid: Cid) -> Response:
-    """Return the refusal of a record that refers to a file which was never uploaded, or is gone."""
+    """Return the refusal of a record that refers to a file the server does not have."""
     return error(400, "BlobNotFound", f"Could not find blob: {cid}")
 
 
 def no_repo(repo: str) -> Response:
-    """Return the refusal to list the records of an account that is not there, or not active."""
+    """Return the refusal to list the records of an account that is missing or not active."""
     return invalid(f"Could not find repo: {repo}")
 
 
 def bad_token(message: str) -> Response:
-    """Return the refusal of a token that is none, or is meant for something else."""
+    """Return the refusal of a token that is not valid, or is meant for another use."""
     return error(400, "InvalidToken", message)
 
 
@@ -69,7 +69,7 @@ NO_PAGE = Response(404, b"<!DOCTYPE html><title>Error</title><pre>Not Found</pre
 
 
 def usual_headers(now: datetime) -> Pairs:
-    """Return what every answer carries."""
+    """Return the headers of every answer."""
     return (
         ("date", format_datetime(now.astimezone(UTC), usegmt=True)),
         ("server", "sandbox"),
@@ -96,8 +96,8 @@ REFUSALS: Mapping[str, Response] = MappingProxyType(
         "413": TOO_LARGE,
     }
 )
-"""Every kind of refusal, by name, for tests that try each one."""
+"""Every kind of refusal by name, for tests that try each of them."""
 ERRORS: Mapping[str, Response] = MappingProxyType(
     {"500 in JSON": BROKEN, "502 in JSON": NO_UPSTREAM}
 )
-"""What a PDS says when it fails itself; it may have carried the request out."""
+"""The answers of a PDS that fails. It may have carried the request out."""

@@ -1,6 +1,7 @@
-"""How servers of Bluesky's protocol behave: one frozen value, and the servers that were tried.
+"""How servers of Bluesky's protocol behave, as one frozen value, and the servers that were tried.
 
-The defaults are bsky.social as documented and read in @atproto/pds 0.5.35, November 2026.
+The defaults are bsky.social, as documented and as in the source of @atproto/pds 0.5.35, November
+2026.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from enum import StrEnum
 
 
 class Standing(StrEnum):
-    """What the server thinks of the account: fine, put to rest by its owner, or taken down."""
+    """The account's state: active, deactivated by its owner, or taken down by moderators."""
 
     ACTIVE = "active"
     DEACTIVATED = "deactivated"
@@ -20,11 +21,11 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BlueskyLimits:
-    """What one account may do in a window, which begins with the first use of it.
+    """What one account may do in a window. A window begins with its first use.
 
-    `hour` and `day` are points for changes of the repository (a create costs 3, a put 2, a delete
-    1), `requests` are all requests of one address in five minutes, `logins` createSession of one
-    name in five minutes, `uploads` uploadBlob in a day.
+    `hour` and `day` are points for changes of the repository: a create costs 3, a put 2, a delete
+    1. `requests` are all requests of one address in five minutes, `logins` and `logins_day` the
+    logins with one name in five minutes and in a day, `uploads` the uploads in a day.
     """
 
     hour: int = 5000
@@ -37,14 +38,14 @@ class BlueskyLimits:
 
 @dataclass(frozen=True, slots=True)
 class BlueskyBehaviour:
-    """What a server does where servers differ, or where one can be told to.
+    """How a server behaves, where servers or their settings differ.
 
-    `limits` of None: neither limits nor their headers, as a PDS of one's own is installed. Without
-    `appview` the server stands alone, and what it would ask of Bluesky is a 502. `did_doc`: an
-    answer with tokens names the server that holds the account, and clients move there.
-    `access_lasts` and `refresh_lasts` are the lives of the two tokens, `grace` how long a refresh
-    token is good for after it was used. `blobs_last`: how long a file is kept that no record
-    refers to, for ever with None. `most_json`, `most_blob`: bytes of a body.
+    `limits` of None means no limits and no headers about them, as with a self-hosted PDS. Without
+    `appview` the server answers 502 to what it would ask Bluesky. `did_doc`: an answer with tokens
+    names the server that holds the account, and clients then use that server. `access_lasts` and
+    `refresh_lasts` are the lifetimes of the two tokens, `grace` is how long a refresh token is
+    valid after its first use. `blobs_last` is how long a file without a record is kept, None for
+    ever. `most_json` and `most_blob` are the greatest sizes of a body in bytes.
     """
 
     standing: Standing = Standing.ACTIVE
@@ -63,4 +64,4 @@ BSKY_SOCIAL = BlueskyBehaviour()
 OWN_PDS = replace(BSKY_SOCIAL, limits=None, did_doc=False, blobs_last=None)
 DEV_ENV = replace(BSKY_SOCIAL, appview=False, did_doc=False, blobs_last=None)
 SERVERS = (BSKY_SOCIAL, OWN_PDS, DEV_ENV)
-"""bsky.social, a PDS of one's own, and @atproto/dev-env: for tests that must hold on each."""
+"""bsky.social, a self-hosted PDS, and @atproto/dev-env, for tests that run on each of them."""

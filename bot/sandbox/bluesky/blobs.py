@@ -1,6 +1,7 @@
-"""The files of an account: uploaded first, referred to by a record later, gone with the last one.
+"""The files of an account. They are uploaded first, and records refer to them later.
 
-A file that no record refers to yet cannot be read, and is not kept for ever.
+A file is deleted with the last record that refers to it. A file without a record cannot be read,
+and is deleted after some time.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.sandbox.bluesky import answers as says
+from bot.sandbox.bluesky import answers
 from bot.sandbox.bluesky.cbor import Data
 from bot.sandbox.bluesky.cids import Cid, Codec
 from bot.sandbox.bluesky.data import blob_of, inside
@@ -25,7 +26,7 @@ _WEBP = (b"RIFF", b"WEBP")
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """One file. `kept`: a record has referred to it."""
+    """One file. `kept` tells that a record referred to it."""
 
     cid: Cid
     mime: str
@@ -34,17 +35,17 @@ class Blob:
     kept: bool = False
 
     def reference(self) -> Mapping[str, Data]:
-        """Return what a record says to refer to the file."""
+        """Return the value that refers to the file in a record."""
         size = len(self.data)
         return {"$type": "blob", "ref": self.cid, "mimeType": self.mime, "size": size}
 
 
-def mime_of(data: bytes, said: str) -> str:
-    """Return a file's type by its first bytes, or what was `said` of it."""
+def mime_of(data: bytes, declared: str) -> str:
+    """Return a file's type by its first bytes, or the `declared` type."""
     for magic, mime in _MAGIC.items():
         if data.startswith(magic):
             return mime
-    return "image/webp" if (data[:4], data[8:12]) == _WEBP else said
+    return "image/webp" if (data[:4], data[8:12]) == _WEBP else declared
 
 
 class Blobs:
@@ -54,41 +55,42 @@ class Blobs:
         self._blobs: dict[Cid, Blob] = {}
 
     def every(self) -> tuple[Blob, ...]:
-        """Return the files there are, in the order they came."""
+        """Return the files, in the order of their uploads."""
         return tuple(self._blobs.values())
 
     def get(self, cid: Cid) -> Blob | None:
-        """Return a file, None where it never came or is gone."""
+        """Return a file, or None if it does not exist."""
         return self._blobs.get(cid)
 
-    def upload(self, data: bytes, said: str, now: datetime) -> Blob:
-        """Take a file in. One that is there already stays as it is, but for its age."""
-        new = Blob(Cid.of(data, Codec.RAW), mime_of(data, said), data, now)
+    def upload(self, data: bytes, declared: str, now: datetime) -> Blob:
+        """Store a file. If it exists already, only its upload time changes."""
+        new = Blob(Cid.of(data, Codec.RAW), mime_of(data, declared), data, now)
         known = self._blobs.get(new.cid, new)
         self._blobs[new.cid] = replace(known, uploaded=now)
         return new
 
     def drop(self, now: datetime, after: timedelta | None) -> None:
-        """Forget the files that have waited too long for a record."""
+        """Delete the files that have no record after the time `after`."""
         if after is not None:
             old = (each for each in self.every() if not each.kept and now - each.uploaded >= after)
             for each in list(old):
                 del self._blobs[each.cid]
 
     def check(self, value: Data) -> None:
-        """Let a record through whose files are all here, and are what it says they are."""
+        """Raise RefusedRequest for a record whose files are missing or not as it says."""
         for cid, mime, size in references(value):
             blob = self._blobs.get(cid)
             if blob is None:
-                raise RefusedRequest(says.no_blob(cid))
+                raise RefusedRequest(answers.no_blob(cid))
             if not blob.kept:
                 _compare("Mimetype", "InvalidMimeType", blob.mime, mime)
                 _compare("Size", "InvalidSize", len(blob.data), size)
 
     def settle(self, new: Iterable[Data], left: Iterable[Data], live: Iterable[Data]) -> None:
-        """Keep the files of `new` records, forget those that only records which `left` had.
+        """Keep the files of `new` records, and delete the files that only `left` records had.
 
-        `live` are the records that are there now; they are only looked at where a file was left.
+        `left` are the deleted or replaced records, `live` the records that exist now. `live` is
+        read only if a file may have to be deleted.
         """
         for cid in _cids(new) & self._blobs.keys():
             self._blobs[cid] = replace(self._blobs[cid], kept=True)
@@ -98,7 +100,7 @@ class Blobs:
 
 
 def references(value: Data) -> list[tuple[Cid, str, int]]:
-    """Return what a record says of the files it refers to, wherever in it."""
+    """Return all references to files in a record."""
     return [found for each in inside(value) if (found := blob_of(each))]
 
 
@@ -106,7 +108,9 @@ def _cids(values: Iterable[Data]) -> set[Cid]:
     return {cid for value in values for cid, _, _ in references(value)}
 
 
-def _compare(what: str, error: str, ours: str | int, theirs: str | int) -> None:
-    if ours != theirs:
-        message = f"Referenced {what} does not match stored blob. Expected: {ours}, Got: {theirs}"
-        raise RefusedRequest(says.error(400, error, message))
+def _compare(what: str, error: str, stored: str | int, referenced: str | int) -> None:
+    if stored != referenced:
+        message = (
+            f"Referenced {what} does not match stored blob. Expected: {stored}, Got: {referenced}"
+        )
+        raise RefusedRequest(answers.error(400, error, message))

@@ -1,4 +1,4 @@
-"""The calls a server answers, what each takes, and a request read as one of them.
+"""The calls of a server, their parameters and bodies, and the reading of a request as a call.
 
 https://atproto.com/specs/xrpc: queries are GET with parameters, procedures POST with a body.
 """
@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from bot.sandbox.bluesky import answers as says
+from bot.sandbox.bluesky import answers
 from bot.sandbox.bluesky.cbor import Data
 from bot.sandbox.bluesky.data import NotData, NotJson, read
 from bot.sandbox.bluesky.kinds import AnyOf, Anything, Fields, Flag, Kind, Many, Text, Whole
@@ -29,17 +29,17 @@ _FLAGS: Mapping[str, bool] = {"true": True, "false": False}
 
 
 class Auth(StrEnum):
-    """What a call must come with: nothing, or one of the tokens."""
+    """The token that a call needs."""
 
     NONE = "none"
     ACCESS = "access"
     REFRESH = "refresh"
-    REFRESH_LATE = "refresh, be it over its date"
+    REFRESH_LATE = "refresh, even if expired"
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A call: its HTTP method, its token, its parameters, its body's encoding and fields."""
+    """A call: its HTTP method, its token, its parameters, and its body's encoding and fields."""
 
     verb: str
     auth: Auth = Auth.NONE
@@ -113,7 +113,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "com.atproto.repo.putRecord": _procedure(
             "repo collection rkey record",
             "validate swapRecord swapCommit",
-            nullable=("swapRecord",),  # null asks that nothing be there
+            nullable=("swapRecord",),  # null requires that no record exists
         ),
         "com.atproto.repo.deleteRecord": _procedure(
             "repo collection rkey", "swapRecord swapCommit"
@@ -131,9 +131,9 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request as the call it is, checked: `values` are its parameters or its body's fields.
+    """A checked request. `values` are its parameters or the fields of its body.
 
-    `session` is the id in a refresh token, `mime` the type of a body that is no JSON.
+    `session` is the id in a refresh token, `mime` the type of the body.
     """
 
     name: str
@@ -144,47 +144,49 @@ class Call:
     mime: str = ""
 
     def text(self, name: str) -> str:
-        """Return a value that is a string, empty where it was left out."""
+        """Return the value of a string, empty if it is missing."""
         value = self.values.get(name)
         return value if isinstance(value, str) else ""
 
     def flag(self, name: str, *, default: bool = False) -> bool:
-        """Return a value that is true or false, or what it is where it was left out."""
+        """Return the value of a flag, or `default` if it is missing."""
         value = self.values.get(name)
         return value if isinstance(value, bool) else default
 
 
 def params(request: Request, name: str, method: Method) -> Mapping[str, Data]:
-    """Return a query's parameters; refused where one is missing, or not as the lexicon wants it."""
+    """Return a query's parameters. Raises RefusedRequest if they do not follow the lexicon."""
     found: dict[str, Data] = {}
     try:
         for key, text in request.params():
-            if text:  # an empty one counts as left out
+            if text:  # an empty parameter counts as missing
                 value = _param(text, method.params.kinds.get(key))
                 found[key] = [found[key], value] if key in found else value
         SCHEMA.check(found, method.params)
     except Invalid as error:
-        raise RefusedRequest(says.invalid(f"Invalid {name} params: {error.reason}")) from None
+        raise RefusedRequest(answers.invalid(f"Invalid {name} params: {error.reason}")) from None
     return found
 
 
 def body(request: Request, method: Method, most_json: int, most_blob: int) -> Mapping[str, Data]:
-    """Return the fields of a body of JSON, none of any other body; refused where it does not fit.
+    """Return the fields of a JSON body, or nothing for another body.
 
-    A call that takes no body is refused where it has one.
+    Raises RefusedRequest if the body is too large or not as the call needs it.
     """
     if not method.encoding:
         if request.body:
-            raise RefusedRequest(says.invalid("A request body was provided when none was expected"))
+            raise RefusedRequest(
+                answers.invalid("A request body was provided when none was expected")
+            )
         return {}
     _check_encoding(mime_of(request), method.encoding)
     if len(request.body) > (most_blob if method.body is None else most_json):
-        raise RefusedRequest(says.TOO_LARGE)
+        raise RefusedRequest(answers.TOO_LARGE)
     return {} if method.body is None else _fields_of(request.body, method.body)
 
 
 def mime_of(request: Request) -> str:
-    """Return the type of a request's body, without its parameters; empty where it has none."""
+    """Return the type of a request's body without its parameters, or empty."""
     mime = request.header("content-type").partition(";")[0].strip().lower()
     return mime if "/" in mime else ""
 
@@ -198,9 +200,9 @@ def _param(text: str, kind: Kind | None) -> Data:
 def _check_encoding(mime: str, wanted: str) -> None:
     if not mime:
         message = "Request encoding (Content-Type) required but not provided"
-        raise RefusedRequest(says.invalid(message))
+        raise RefusedRequest(answers.invalid(message))
     if wanted not in (mime, ANY):
-        raise RefusedRequest(says.invalid(f"Wrong request encoding (Content-Type): {mime}"))
+        raise RefusedRequest(answers.invalid(f"Wrong request encoding (Content-Type): {mime}"))
 
 
 def _fields_of(data: bytes, kind: Fields) -> Mapping[str, Data]:
@@ -208,8 +210,8 @@ def _fields_of(data: bytes, kind: Fields) -> Mapping[str, Data]:
         value = read(data)
         SCHEMA.check(value, kind)
     except (NotData, Invalid) as error:
-        raise RefusedRequest(says.invalid(str(error))) from None
+        raise RefusedRequest(answers.invalid(str(error))) from None
     except NotJson as error:
-        raise RefusedRequest(says.error(400, "SyntaxError", str(error))) from None
+        raise RefusedRequest(answers.error(400, "SyntaxError", str(error))) from None
     assert isinstance(value, Mapping)  # noqa: S101 - checked just now
     return value

@@ -1,7 +1,7 @@
-"""DAG-CBOR, the one way to write a value in bytes, https://ipld.io/specs/codecs/dag-cbor/spec/.
+"""Encode values as DAG-CBOR, https://ipld.io/specs/codecs/dag-cbor/spec/.
 
-Of each value there is one encoding only: the shortest heads, and the keys of a map by length and
-then by bytes. So the same record has the same identifier wherever it is computed.
+Each value has exactly one encoding: the shortest heads, and the keys of a map sorted by length and
+then by bytes. So a record has the same identifier wherever it is computed.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TypeAlias
 from bot.sandbox.bluesky.cids import Cid, Codec
 
 Data: TypeAlias = "bool | int | str | bytes | Cid | Sequence[Data] | Mapping[str, Data] | None"
-"""A value of the protocol's data model: JSON without fractions, and bytes and links besides."""
+"""A value of the protocol's data model: JSON without fractions, with bytes and links."""
 
 MOST = 2**53 - 1
-"""The greatest integer that every reader of JSON keeps whole."""
+"""The greatest integer that every JSON reader keeps exact."""
 
 _SIMPLE: Mapping[bool | None, bytes] = {False: b"\xf4", True: b"\xf5", None: b"\xf6"}
 _IN_HEAD = 24
@@ -25,7 +25,7 @@ _WIDTHS = ((24, 1), (25, 2), (26, 4), (27, 8))
 
 
 class Major(IntEnum):
-    """The kinds of things that CBOR writes."""
+    """The major types of CBOR."""
 
     WHOLE = 0
     NEGATIVE = 1
@@ -37,7 +37,7 @@ class Major(IntEnum):
 
 
 def encode(value: Data) -> bytes:
-    """Return the encoding of a value; ValueError for an integer beyond `MOST`, either way."""
+    """Return the encoding of a value. Raises ValueError for an integer beyond ±`MOST`."""
     if isinstance(value, bool) or value is None:
         return _SIMPLE[value]
     if isinstance(value, int):
@@ -45,7 +45,7 @@ def encode(value: Data) -> bytes:
     if isinstance(value, str | bytes):
         return _string(value)
     if isinstance(value, Cid):
-        # The byte of nought before it says "as it is, in no base".
+        # the zero byte means that the identifier is binary, in no text base
         return _head(Major.TAG, _LINK) + _string(b"\0" + bytes(value))
     if isinstance(value, Mapping):
         pairs = sorted((_string(key), encode(each)) for key, each in value.items())
@@ -59,7 +59,7 @@ def cid_of(value: Data) -> Cid:
 
 
 def order(key: str) -> tuple[int, bytes]:
-    """Return what the keys of a map are sorted by."""
+    """Return the sort key of a map's key."""
     data = key.encode()
     return len(data), data
 

@@ -1,6 +1,6 @@
-"""Content identifiers, https://atproto.com/specs/data-model: a hash that says what it is a hash of.
+"""Content identifiers, https://atproto.com/specs/data-model: hashes that name their content's kind.
 
-Only what the protocol makes of them: version 1, SHA-256, written in base32.
+Only the form that the protocol uses: version 1, SHA-256, written in base32.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz234567")
 
 
 class Codec(IntEnum):
-    """What was hashed: the bytes of a file, or a value encoded in DAG-CBOR."""
+    """The hashed content: the bytes of a file, or a value encoded as DAG-CBOR."""
 
     RAW = 0x55
     DAG_CBOR = 0x71
@@ -27,7 +27,7 @@ class Codec(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cid:
-    """One content identifier; `str` writes it, as `bafyrei...` or, for files, `bafkrei...`."""
+    """One content identifier. `str` returns `bafyrei...`, or for files `bafkrei...`."""
 
     codec: Codec
     digest: bytes
@@ -39,11 +39,11 @@ class Cid:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the identifier that is written there; ValueError where none is."""
+        """Return the identifier in a text. Raises ValueError if the text is no identifier."""
         if len(text) == _WRITTEN and _LETTERS.issuperset(text):
             whole = b32decode(text[1:].upper() + "======")
             for codec in Codec:
-                # Written anew it must be the same: the head, and no bits left over at the end.
+                # comparing the texts also checks the head and the unused bits at the end
                 cid = cls(codec, whole[_HEAD:])
                 if str(cid) == text:
                     return cid

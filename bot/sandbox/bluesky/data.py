@@ -1,4 +1,4 @@
-"""JSON and the protocol's data model: links as `{"$link": ...}`, bytes as `{"$bytes": ...}`."""
+"""Convert between JSON and the protocol's data model: `{"$link": ...}` and `{"$bytes": ...}`."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ from bot.sandbox.wire import Json
 _LINK, _BYTES, _TYPE = "$link", "$bytes", "$type"
 _BLOB = {_TYPE, "ref", "mimeType", "size"}
 _LEGACY = {"cid", "mimeType"}
-_DEEPEST = 100  # no record is nearly as deep, and what follows goes through it by recursion
+_DEEPEST = 100  # records are not nearly as deep, and the code below is recursive
 
 
 class NotJson(Exception):
-    """Raised for bytes that are no JSON."""
+    """Raised for bytes that are not JSON."""
 
 
 class NotData(Exception):
-    """Raised for JSON that holds what the data model has no place for, a fraction; says where."""
+    """Raised for JSON with a fraction, which the data model does not have. Names the place."""
 
 
 def read(body: bytes) -> Data:
-    """Return the value that a body of JSON holds.
+    """Return the value of a JSON body.
 
-    `NotJson` where it is none or nested too deeply, `NotData` where a number in it is not
-    whole. What looks like a link or like bytes and is neither stays the map it is, as servers leave
-    it.
+    Raises NotJson if it is no JSON or nested too deeply, and NotData if a number is not whole. A
+    map that only looks like a link or like bytes stays a map, as with real servers.
     """
     try:
         value: object = json.loads(body, parse_constant=_refuse)
@@ -39,7 +38,7 @@ def read(body: bytes) -> Data:
 
 
 def shown(value: Data) -> Json:
-    """Return the value as a server gives it back in JSON: keys in the order they are stored."""
+    """Return the value in JSON as a server does, with the keys in stored order."""
     if isinstance(value, Cid):
         return {_LINK: str(value)}
     if isinstance(value, bytes):
@@ -52,12 +51,12 @@ def shown(value: Data) -> Json:
 
 
 def step(path: str, key: str | int) -> str:
-    """Return the way to what lies under `key`, as error messages write it: `$.facets[0]`."""
+    """Return the path of `key`, as error messages write it: `$.facets[0]`."""
     return f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}"
 
 
 def blob_of(value: Data) -> tuple[Cid, str, int] | None:
-    """Return the file's identifier, type and size where the value refers to a file."""
+    """Return a file's identifier, type and size if the value refers to a file, or None."""
     if not isinstance(value, Mapping) or value.get(_TYPE) != "blob" or set(value) != _BLOB:
         return None
     cid, mime, size = value["ref"], value["mimeType"], value["size"]
@@ -69,14 +68,14 @@ def blob_of(value: Data) -> tuple[Cid, str, int] | None:
 
 
 def legacy_of(value: Data) -> Cid | None:
-    """Return the file's identifier where the value refers to one as was done before 2023."""
+    """Return a file's identifier if the value refers to it in the form used before 2023."""
     if not isinstance(value, Mapping) or set(value) != _LEGACY:
         return None
     return _cid(value["cid"]) if isinstance(value["mimeType"], str) else None
 
 
 def inside(value: Data) -> Iterator[Data]:
-    """Give the value and every value in it."""
+    """Yield the value and every value in it."""
     yield value
     below: Sequence[Data] = ()
     if isinstance(value, Mapping):
@@ -138,7 +137,7 @@ def _integer(number: float, path: str) -> int:
 
 
 def _whole(text: str) -> str:
-    """Return the text with U+FFFD for halves of characters, which no UTF-8 can hold."""
+    """Return the text with U+FFFD for lone surrogates, which UTF-8 cannot hold."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

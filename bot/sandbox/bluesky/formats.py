@@ -1,6 +1,6 @@
-"""The formats of strings that the protocol knows, https://atproto.com/specs/lexicon#string-formats.
+"""Check the protocol's string formats, https://atproto.com/specs/lexicon#string-formats.
 
-Each is a function that tells whether a text is one.
+Each function tells whether a text has one format.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TIME = re.compile(
 )
 _MOST = {"handle": 253, "did": 2048, "nsid": 317, "at-uri": 8192, "datetime": 64}
 
-# BCP 47. Its grandfathered tags follow no rule.
+# BCP 47. Its grandfathered tags do not follow the pattern.
 _GRANDFATHERED = frozenset(
     [
         "en-GB-oed",
@@ -78,7 +78,7 @@ def is_did(text: str) -> bool:
 
 
 def is_identifier(text: str) -> bool:
-    """Tell whether the text names an account, either way."""
+    """Tell whether the text is a handle or a DID."""
     return is_did(text) if text.startswith("did:") else is_handle(text)
 
 
@@ -93,7 +93,7 @@ def is_key(text: str) -> bool:
 
 
 def is_tid(text: str) -> bool:
-    """Tell whether the text is a TID: 13 letters, the first of them one of the lower sixteen."""
+    """Tell whether the text is a TID: 13 characters, the first of them one of the lower sixteen."""
     return _TID.fullmatch(text) is not None
 
 
@@ -117,7 +117,7 @@ def is_cid(text: str) -> bool:
 
 
 def is_datetime(text: str) -> bool:
-    """Tell whether the text is a time with seconds and an offset; a UTC of -00:00 is none."""
+    """Tell whether the text is a time with seconds and an offset. -00:00 is not allowed."""
     found = _TIME.fullmatch(text) if len(text) <= _MOST["datetime"] else None
     if found is None or text.endswith("-00:00"):
         return False
@@ -129,7 +129,7 @@ def is_datetime(text: str) -> bool:
 
 
 def is_language(text: str) -> bool:
-    """Tell whether the text is a language tag of BCP 47, with nothing in it twice."""
+    """Tell whether the text is a language tag of BCP 47, without repeated subtags."""
     if text in _GRANDFATHERED or _PRIVATE.fullmatch(text):
         return True
     found = _LANGUAGE.fullmatch(text)
@@ -140,7 +140,7 @@ def is_language(text: str) -> bool:
 
 
 def is_uri(text: str) -> bool:
-    """Tell whether the text has a scheme and something behind it, without white space."""
+    """Tell whether the text has a scheme and more after it, without white space."""
     return _URI.fullmatch(text) is not None
 
 
@@ -173,4 +173,4 @@ CALLED: Mapping[str, str] = MappingProxyType(
         "tid": "TID string",
     }
 )
-"""What messages call a format, where it is not by its name."""
+"""The names of formats in messages, if they differ from the format."""

@@ -1,4 +1,4 @@
-"""The kinds of values that lexicons speak of, https://atproto.com/specs/lexicon."""
+"""The kinds of values in lexicons, https://atproto.com/specs/lexicon."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.sandbox.bluesky.cbor import MOST
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string: at most so many bytes of UTF-8 and so many graphemes, in a format."""
+    """A string with at most `most` UTF-8 bytes and `graphemes` graphemes, in a format."""
 
     format: str = ""
     most: int | None = None
@@ -33,12 +33,12 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Anything:
-    """A map of which nothing is known."""
+    """A map with any content."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlobKind:
-    """A reference to a file of such types (`image/*`), of at most so many bytes."""
+    """A reference to a file of the types `accept` (`image/*`), with at most `most` bytes."""
 
     accept: tuple[str, ...] = ()
     most: int | None = None
@@ -46,7 +46,7 @@ class BlobKind:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A list, at most so long."""
+    """A list with at most `most` items."""
 
     each: Kind
     most: int | None = None
@@ -54,7 +54,7 @@ class Many:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A map with such fields; they are looked at in this order."""
+    """A map with these fields. They are checked in this order."""
 
     kinds: Mapping[str, Kind]
     required: tuple[str, ...] = ()
@@ -63,14 +63,14 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What `name` stands for in the table of definitions."""
+    """The kind that `name` has in the table of definitions."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """A map whose `$type` says what it is; one of an unknown type passes unless `closed`."""
+    """A map whose `$type` names its kind. An unknown type is allowed unless `closed`."""
 
     names: tuple[str, ...]
     closed: bool = False

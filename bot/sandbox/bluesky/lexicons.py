@@ -1,8 +1,7 @@
-"""The lexicons of records that this server knows: what a post and a profile must be.
+"""The lexicons that this server knows, for posts and profiles.
 
-The figures are those of https://github.com/bluesky-social/atproto/tree/main/lexicons, read in
-August 2026. Records of every other kind are taken as they come, as a PDS does with a lexicon it
-does not have.
+The limits are from https://github.com/bluesky-social/atproto/tree/main/lexicons, read in August
+2026. Records of other kinds are not checked, as a PDS does with a lexicon that it does not have.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a server lets one account and one address do in a time, and the headers that say so."""
+"""The rate limits of one account and one address, and their headers."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _FEW_MINUTES, _HOUR, _DAY = timedelta(minutes=5), timedelta(hours=1), timedelta(
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a call takes of one limit."""
+    """The points that a call uses of one limit."""
 
     limit: RateLimit
     points: int = 1
 
 
 def costs(call: Call, limits: BlueskyLimits) -> list[Cost]:
-    """Return what a call costs: what it takes of its own limits, and one request."""
+    """Return what a call costs: points of its own limits, and one request."""
     return [*_own_costs(call, limits), Cost(RateLimit("requests", limits.requests, _FEW_MINUTES))]
 
 
@@ -58,22 +58,23 @@ def _writing(points: int, limits: BlueskyLimits) -> list[Cost]:
 
 
 class Meter:
-    """What was used of each limit."""
+    """Counts what is used of each limit."""
 
     def __init__(self) -> None:
         self._windows = RateWindows()
 
     def spend(self, costs: Iterable[Cost], now: datetime) -> Pairs:
-        """Take what a call costs and return the headers that tell of the tightest limit.
+        """Count what a call costs, and return the headers of the limit with the least left.
 
-        Every limit is charged, also where one refuses the call; that one is then told of.
+        Raises RefusedRequest if a limit is exceeded, with the headers of that limit. Every limit is
+        charged even then.
         """
-        standing = [self._spend(cost, now) for cost in costs if cost.points]
-        for window, over in standing:
+        windows = [self._spend(cost, now) for cost in costs if cost.points]
+        for window, over in windows:
             if over:
                 wait = math.ceil((window.reset - now).total_seconds())
                 raise RefusedRequest(TOO_MANY.having(*_headers(window), ("Retry-After", str(wait))))
-        tightest, _ = min(standing, key=lambda each: each[0].remaining)
+        tightest, _ = min(windows, key=lambda each: each[0].remaining)
         return _headers(tightest)
 
     def _spend(self, cost: Cost, now: datetime) -> tuple[RateWindow, bool]:

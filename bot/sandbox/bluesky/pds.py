@@ -1,4 +1,4 @@
-"""What a server holds: an account, its passwords and sessions, its records and files. No calls."""
+"""The data of a server: an account, its app password, sessions, records and files. No calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.sandbox.bluesky import answers as says
+from bot.sandbox.bluesky import answers
 from bot.sandbox.bluesky.behaviour import BlueskyBehaviour, Standing
 from bot.sandbox.bluesky.blobs import Blobs
 from bot.sandbox.bluesky.lexicons import POST
@@ -18,12 +18,12 @@ from bot.sandbox.wire import Json, RefusedRequest
 
 SERVICE = "did:web:pds.example.org"
 _CLOCK = 7
-_REFUSED = {Standing.TAKENDOWN: says.TAKEN_DOWN, Standing.DEACTIVATED: says.DEACTIVATED}
+_REFUSED = {Standing.TAKENDOWN: answers.TAKEN_DOWN, Standing.DEACTIVATED: answers.DEACTIVATED}
 
 
 @dataclass(slots=True)
 class Pds:
-    """A server with one account of ours; others may have written records here too.
+    """A server with one account. Other accounts may have records here too.
 
     `changes` counts how often a post was made, overwritten or deleted.
     """
@@ -39,37 +39,37 @@ class Pds:
     changes: int = 0
 
     def repo(self, name: str) -> str | None:
-        """Return the DID of an account here, by its handle or DID; None where there is none."""
+        """Return the DID of an account here, by its handle or DID, or None."""
         if name.lower() in (self.account, self.handle):
             return self.account
         return name if self.records.holds(name) else None
 
     def readable(self, name: str) -> str | None:
-        """Return the DID of an account whose records may be read."""
+        """Return the DID of an account whose records may be read, or None."""
         did = self.repo(name)
         active = self.behaviour.standing is Standing.ACTIVE or did != self.account
         return did if active else None
 
     def writable(self, name: str) -> str:
-        """Return the DID of the account, where it is the one of the token and may write."""
+        """Return the DID of the token's account. Raises RefusedRequest if it may not write."""
         did = self.repo(name)
         if did is None:
-            raise RefusedRequest(says.NO_ACCOUNT)
+            raise RefusedRequest(answers.NO_ACCOUNT)
         if did != self.account:
-            raise RefusedRequest(says.NOT_YOURS)
+            raise RefusedRequest(answers.NOT_YOURS)
         self.check_standing()
         return did
 
     def check_standing(self, *but: Standing) -> None:
-        """Refuse where the account is not active, `but` let one that stands so pass."""
+        """Raise RefusedRequest if the account is not active, unless its state is in `but`."""
         standing = self.behaviour.standing
         if standing in _REFUSED and standing not in but:
             raise RefusedRequest(_REFUSED[standing])
 
     def commit(self, repo: str, writes: Sequence[Write], now: datetime) -> RepositoryCommit:
-        """Carry writes out, all or none, and return the commit.
+        """Carry out all writes or none, and return the commit.
 
-        `Conflict` where one cannot be; refused where a file is not here that one refers to.
+        Raises Conflict for a write that is not possible, and RefusedRequest for a missing file.
         """
         self.records.check(writes)
         self.blobs.drop(now, self.behaviour.blobs_last)
@@ -83,7 +83,7 @@ class Pds:
         return commit
 
     def delete(self, uri: str, now: datetime) -> RepositoryCommit:
-        """Delete a record that is there."""
+        """Delete a record that exists."""
         return self.commit(uri.split("/")[2], [Write(Action.DELETE, uri)], now)
 
     def document(self, base: str) -> dict[str, Json]:

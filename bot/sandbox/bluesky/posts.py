@@ -1,4 +1,4 @@
-"""Posts as the tests of every network look at them, and the records that they are here. Pure."""
+"""Convert between a network's `Stored` posts and Bluesky's records. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LENGTH = 24
 
 
 def stored(record: StoredRecord) -> Stored:
-    """Return a record of a post as a post: its address is the id, its key the key."""
+    """Return a record as a post. Its id is the record's address, its key the record's key."""
     langs = record.value.get("langs")
     return Stored(
         id=record.uri,
@@ -34,11 +34,11 @@ def stored(record: StoredRecord) -> Stored:
 
 
 def value_of(post: Stored, parent: StoredRecord | None) -> Mapping[str, Data]:
-    """Return the record that a person's post is; `parent` is what it answers, if it is here."""
+    """Return the record of a person's post. `parent` is the record it replies to, if it exists."""
     value: dict[str, Data] = {"$type": POST, "text": post.text, "createdAt": stamp(post.created)}
     if post.reply_to is None:
         return value
-    # An answer to what is gone, or elsewhere, needs an identifier of the right form.
+    # a reply to a record that does not exist here needs any identifier of the right form
     cid = parent.cid if parent else cid_of(post.reply_to)
     ref: Data = {"uri": post.reply_to, "cid": str(cid)}
     above = parent.value.get("reply") if parent else None
@@ -47,7 +47,7 @@ def value_of(post: Stored, parent: StoredRecord | None) -> Mapping[str, Data]:
 
 
 def did_of(name: str) -> str:
-    """Return a stranger's DID: the name itself, or one that always belongs to it."""
+    """Return the DID of another account: the name itself, or a DID computed from the name."""
     if name.startswith("did:"):
         return name
     digest = b32encode(sha256(name.encode()).digest()).decode().lower()
@@ -55,7 +55,7 @@ def did_of(name: str) -> str:
 
 
 def stamp(when: datetime) -> str:
-    """Return a time as records hold it, to the millisecond."""
+    """Return a time in the form of records, to the millisecond."""
     return f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03}Z"
 
 

@@ -1,11 +1,11 @@
-"""The calls that only read: records, files, who is who, and what the server says of itself. Pure.
+"""The calls that read: records, files, handles, profiles and the server's description. Pure.
 
-What a server does not know itself it asks of Bluesky's AppView, where there is one.
+A server asks Bluesky's AppView for what it does not know itself, if it has one.
 """
 
 from __future__ import annotations
 
-from bot.sandbox.bluesky import answers as says
+from bot.sandbox.bluesky import answers
 from bot.sandbox.bluesky.behaviour import Standing
 from bot.sandbox.bluesky.calls import Call
 from bot.sandbox.bluesky.cids import Cid
@@ -24,81 +24,83 @@ _UNREADABLE = {Standing.TAKENDOWN: "takendown", Standing.DEACTIVATED: "deactivat
 
 
 def get_record(pds: Pds, call: Call) -> Response:
-    """Return one record, of one version if `cid` is given. What was written is seen at once."""
+    """Return one record, or one version of it if `cid` is given. Reads see writes at once."""
     repo = pds.readable(call.text("repo"))
     if repo is None and not pds.behaviour.appview:
-        return says.NO_UPSTREAM
+        return answers.NO_UPSTREAM
     uri = f"at://{repo or call.text('repo')}/{call.text('collection')}/{call.text('rkey')}"
     record = pds.records.seen(uri) if repo else None
     if record is None or call.text("cid") not in ("", str(record.cid)):
-        raise RefusedRequest(says.no_record(uri))
-    return reply(200, _told(record))
+        raise RefusedRequest(answers.no_record(uri))
+    return reply(200, _record(record))
 
 
 def list_records(pds: Pds, call: Call) -> Response:
-    """Return a page of a collection, newest key first; `cursor` is the last key of a page."""
+    """Return a page of a collection, newest key first. `cursor` is the last key of a page."""
     repo = pds.readable(call.text("repo"))
     if repo is None:
-        raise RefusedRequest(says.no_repo(call.text("repo")))
+        raise RefusedRequest(answers.no_repo(call.text("repo")))
     found = pds.records.collection(repo, call.text("collection"))
     cursor, limit = call.text("cursor"), int(str(call.values.get("limit", _USUAL)))
     if call.flag("reverse"):
         page = [each for each in found if each.rkey > cursor][:limit]
     else:
         page = [each for each in found[::-1] if not cursor or each.rkey < cursor][:limit]
-    records: list[Json] = [_told(each) for each in page]
-    told: dict[str, Json] = {"records": records}
-    return reply(200, told | ({"cursor": page[-1].rkey} if page else {}))
+    records: list[Json] = [_record(each) for each in page]
+    answer: dict[str, Json] = {"records": records}
+    return reply(200, answer | ({"cursor": page[-1].rkey} if page else {}))
 
 
 def get_blob(pds: Pds, call: Call) -> Response:
     """Return a file that a record refers to."""
     did, cid = call.text("did"), Cid.parse(call.text("cid"))
     if did != pds.account:
-        raise RefusedRequest(says.error(400, "RepoNotFound", f"Could not find repo for DID: {did}"))
+        raise RefusedRequest(
+            answers.error(400, "RepoNotFound", f"Could not find repo for DID: {did}")
+        )
     if how := _UNREADABLE.get(pds.behaviour.standing):
         name = f"Repo{how.title()}"
-        raise RefusedRequest(says.error(400, name, f"Repo has been {how}: {did}"))
+        raise RefusedRequest(answers.error(400, name, f"Repo has been {how}: {did}"))
     blob = pds.blobs.get(cid)
     if blob is None or not blob.kept:
-        raise RefusedRequest(says.invalid("Blob not found"))
+        raise RefusedRequest(answers.invalid("Blob not found"))
     named = ("content-disposition", f'attachment; filename="{cid}"')
     return Response(200, blob.data, (("content-type", blob.mime), named, *_SAFE))
 
 
 def resolve_handle(pds: Pds, call: Call) -> Response:
-    """Return the DID behind a handle; only the account's own is known."""
+    """Return the DID of a handle. Only the account's own handle is known."""
     did = pds.readable(call.text("handle").lower())
     if did is None:
-        raise RefusedRequest(says.error(400, "HandleNotFound", "Unable to resolve handle"))
+        raise RefusedRequest(answers.error(400, "HandleNotFound", "Unable to resolve handle"))
     return reply(200, {"did": did})
 
 
 def describe_server(_: Pds, __: Call) -> Response:
-    """Return what the server says of itself."""
-    told: dict[str, Json] = {
+    """Return the server's description of itself."""
+    description: dict[str, Json] = {
         "did": SERVICE,
         "availableUserDomains": [".example.org"],
         "inviteCodeRequired": True,
         "links": {},
         "contact": {},
     }
-    return reply(200, told)
+    return reply(200, description)
 
 
 def get_profile(pds: Pds, call: Call) -> Response:
-    """Return an account as the AppView shows it: its profile, its labels, how much it posted."""
+    """Return an account as the AppView shows it: profile, labels, number of posts."""
     if not pds.behaviour.appview:
-        return says.NO_UPSTREAM
+        return answers.NO_UPSTREAM
     if pds.repo(call.text("actor")) != pds.account:
-        raise RefusedRequest(says.invalid("Profile not found"))
+        raise RefusedRequest(answers.invalid("Profile not found"))
     if pds.behaviour.standing is Standing.TAKENDOWN:
-        raise RefusedRequest(says.error(400, "AccountTakedown", "Account has been suspended"))
+        raise RefusedRequest(answers.error(400, "AccountTakedown", "Account has been suspended"))
     if pds.behaviour.standing is Standing.DEACTIVATED:
-        raise RefusedRequest(says.error(400, "AccountDeactivated", "Account is deactivated"))
+        raise RefusedRequest(answers.error(400, "AccountDeactivated", "Account is deactivated"))
     posts = len(pds.records.collection(pds.account, POST))
     profile = pds.records.seen(f"at://{pds.account}/{PROFILE}/self")
-    told: dict[str, Json] = {
+    answer: dict[str, Json] = {
         "did": pds.account,
         "handle": pds.handle,
         "followersCount": 0,
@@ -108,13 +110,13 @@ def get_profile(pds: Pds, call: Call) -> Response:
     }
     names = ("displayName", "description") if profile else ()
     value = profile.value if profile else {}
-    return reply(200, told | {name: shown(value[name]) for name in names if name in value})
+    return reply(200, answer | {name: shown(value[name]) for name in names if name in value})
 
 
 def _labels(profile: StoredRecord) -> list[Json]:
-    """Return the labels that a profile gives itself, in the form of labels that others give."""
-    given = profile.value.get("labels")
-    values = given.get("values") if isinstance(given, dict) else None
+    """Return the labels that a profile gives itself, in the form of labels from others."""
+    own = profile.value.get("labels")
+    values = own.get("values") if isinstance(own, dict) else None
     labels: list[Json] = [
         {
             "src": profile.repo,
@@ -129,5 +131,5 @@ def _labels(profile: StoredRecord) -> list[Json]:
     return labels
 
 
-def _told(record: StoredRecord) -> dict[str, Json]:
+def _record(record: StoredRecord) -> dict[str, Json]:
     return {"uri": record.uri, "cid": str(record.cid), "value": shown(record.value)}

@@ -1,7 +1,7 @@
-"""The repositories of a server: records by address, every version of them, and their commits.
+"""The repositories of a server: records by address, all their versions, and the commits.
 
-No Merkle tree is kept and nothing is signed: a commit's identifier is a hash of the one before it
-and of what was changed, of the right form and never twice the same.
+There is no Merkle tree and no signature. A commit's identifier is a hash of the commit before it
+and of the changes, so it has the right form and is unique.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bot.sandbox.bluesky.tids import tid, tids
 
 
 class Action(StrEnum):
-    """What a write does; the value is what applyWrites calls it."""
+    """What a write does, by the names of applyWrites."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -26,7 +26,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """One version of a record, and when it was written and went: deleted, or overwritten."""
+    """One version of a record, and when it was written and deleted or overwritten."""
 
     uri: str
     cid: Cid
@@ -36,7 +36,7 @@ class StoredRecord:
 
     @property
     def repo(self) -> str:
-        """The DID of the account whose record it is."""
+        """The DID of the record's account."""
         return self.uri.split("/")[2]
 
     @property
@@ -52,7 +52,7 @@ class StoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A change of one record; a deletion has no `value`. `status` is what validation said."""
+    """A change of one record. A deletion has no `value`. `status` is the result of validation."""
 
     action: Action
     uri: str
@@ -63,18 +63,18 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryCommit:
-    """Where a repository stands."""
+    """A commit of a repository: its identifier and revision."""
 
     cid: Cid
     rev: str
 
 
 class Conflict(Exception):
-    """Raised for a write that cannot be: a create of what is there, a change of what is not."""
+    """Raised for a create of a record that exists, or a change of a record that does not."""
 
 
 class Records:
-    """Every record of every account that the server holds."""
+    """All records of all accounts of the server."""
 
     def __init__(self) -> None:
         self._versions: list[StoredRecord] = []
@@ -93,11 +93,11 @@ class Records:
         return None if index is None else self._versions[index]
 
     def seen(self, uri: str) -> StoredRecord | None:
-        """Return the record at an address as a reader gets it."""
+        """Return the record at an address, or None if it is hidden from readers."""
         return None if uri in self.hidden else self.get(uri)
 
     def collection(self, repo: str, name: str) -> Sequence[StoredRecord]:
-        """Return the records of a collection that readers get, by key."""
+        """Return the records of a collection that are not hidden, sorted by key."""
         prefix = f"at://{repo}/{name}/"
         uris = sorted(uri for uri in self._current if uri.startswith(prefix))
         return [self._versions[self._current[uri]] for uri in uris if uri not in self.hidden]
@@ -111,7 +111,7 @@ class Records:
         return self._heads.get(repo) or RepositoryCommit(cid_of({"did": repo}), tid(0))
 
     def check(self, writes: Sequence[Write]) -> None:
-        """Let writes through that can be carried out one after the other; `Conflict` for others."""
+        """Raise Conflict unless the writes can be carried out one after the other."""
         there = set(self._current)
         for write in writes:
             if (write.uri in there) is (write.action is Action.CREATE):
@@ -119,7 +119,7 @@ class Records:
             (there.discard if write.action is Action.DELETE else there.add)(write.uri)
 
     def apply(self, repo: str, writes: Sequence[Write], now: datetime) -> RepositoryCommit:
-        """Carry out writes that were checked, and return the commit."""
+        """Carry out checked writes, and return the commit."""
         for write in writes:
             self._carry_out(write, now)
         return self._commit(repo, writes, now)

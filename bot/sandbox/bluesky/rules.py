@@ -1,7 +1,7 @@
-"""Bluesky's rules: what a PDS answers to XRPC, https://docs.bsky.app/docs/api/at-protocol-xrpc-api.
+"""Bluesky's rules: answer XRPC as a PDS, https://docs.bsky.app/docs/api/at-protocol-xrpc-api.
 
-Sessions; records put, made, deleted, read and listed by their keys; files; and of Bluesky itself
-the profile. A post's id is its address, `at://did:.../app.bsky.feed.post/3k...`.
+They open sessions, put, create, delete, read and list records, and store files. Of Bluesky itself
+they only know the profile. A post's id is its address, `at://did:.../app.bsky.feed.post/3k...`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from bot.sandbox.bluesky import answers as says
-from bot.sandbox.bluesky import logins, reading, writing
+from bot.sandbox.bluesky import answers, logins, reading, writing
 from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour, Standing
 from bot.sandbox.bluesky.calls import METHODS, Auth, Call, body, mime_of, params
 from bot.sandbox.bluesky.cbor import Data, cid_of
@@ -55,9 +54,9 @@ _HANDLERS: Mapping[str, Handler] = MappingProxyType(
 
 
 class BlueskyRules(NetworkService):
-    """A PDS as the holder of one account's app password sees it.
+    """A PDS, seen with one account's app password.
 
-    `pds` holds everything: `pds.records`, `pds.blobs`, `pds.sessions` to look at.
+    `pds` holds the data: `pds.records`, `pds.blobs` and `pds.sessions`.
     """
 
     def __init__(
@@ -75,43 +74,43 @@ class BlueskyRules(NetworkService):
 
     @property
     def behaviour(self) -> BlueskyBehaviour:
-        """How the server behaves; it may be changed at any time."""
+        """How the server behaves. It may be changed at any time."""
         return self.pds.behaviour
 
     @behaviour.setter
     def behaviour(self, behaviour: BlueskyBehaviour) -> None:
         self.pds.behaviour = behaviour
 
-    # -- what people do --------------------------------------------------------------------------
+    # -- changes by people -----------------------------------------------------------------------
 
     def every(self) -> tuple[Stored, ...]:
-        """Return every post ever made, those that went or were overwritten too, oldest first."""
+        """Return every post ever made, with the deleted and overwritten ones, oldest first."""
         self._catch_up()
         return tuple(stored(each) for each in self.pds.records.every() if each.collection == POST)
 
     def record(self, post_id: str) -> StoredRecord | None:
-        """Return the record of a post that is there, by its address or its key."""
+        """Return the record of a post by its address or its key, or None."""
         self._catch_up()
         return self.pds.records.get(self._uri(post_id))
 
     def place(self, collection: str, rkey: str, value: Mapping[str, Data]) -> StoredRecord:
-        """Write a record in the account's name as another of its apps would, unchecked."""
+        """Write a record of the account as another app would, without checks."""
         now = self._catch_up()
         return self._put(f"at://{self.account}/{collection}/{rkey}", value, now)
 
     def hide(self, post_id: str) -> None:
-        """Take a post down as a moderator does: nobody can read it, and its key stays taken."""
+        """Take a post down as a moderator does. It cannot be read, and its key stays in use."""
         self._catch_up()
         self.pds.records.hidden.add(self._uri(post_id))
 
     def revoke(self) -> None:
-        """Revoke the app password as its owner does: no login, no refresh from here on."""
+        """Revoke the app password as its owner does. Logins and refreshes fail afterwards."""
         self._catch_up()
         self.pds.password = ""
         self.pds.sessions.close_all()
 
     def settle(self) -> int:
-        """Carry out what is due, and return how often a post was made or deleted so far."""
+        """Carry out due requests, and return how often a post was made or deleted so far."""
         self._catch_up()
         return self.pds.changes
 
@@ -138,10 +137,10 @@ class BlueskyRules(NetworkService):
     def _uri(self, post_id: str) -> str:
         return post_id if "/" in post_id else f"at://{self.account}/{POST}/{post_id}"
 
-    # -- what clients ask ------------------------------------------------------------------------
+    # -- requests of clients ---------------------------------------------------------------------
 
     def defer(self, request: Request, seconds: float) -> None:
-        """Look at the request now; carry it out `seconds` from now if it is one to carry out."""
+        """Check the request now, and carry it out `seconds` from now if it is valid."""
         try:
             self._call(request, self._catch_up())
         except RefusedRequest:
@@ -162,22 +161,22 @@ class BlueskyRules(NetworkService):
             answer = self._answer(call)
         except RefusedRequest as refused:
             answer = refused.response
-        return answer.having(*says.usual_headers(now), *headers)
+        return answer.having(*answers.usual_headers(now), *headers)
 
     def _call(self, request: Request, now: datetime, *, late: bool = False) -> Call:
-        """Return the request as a call; a PDS counts it only after it has looked at all of this.
+        """Return the request as a checked call. A PDS counts a request only after these checks.
 
-        The token of a `late` one was looked at when it came, and may be over its date by now.
+        The token of a `late` request was checked when it arrived, and may have expired since.
         """
         if not request.path.startswith(_PATH):
-            raise RefusedRequest(says.NO_PAGE)
+            raise RefusedRequest(answers.NO_PAGE)
         name = request.path.removeprefix(_PATH)
         method = METHODS.get(name)
         if method is None:
             return Call(name, request, now)
         if request.method != method.verb:
             message = f"Incorrect HTTP method ({request.method}) expected {method.verb}"
-            raise RefusedRequest(says.invalid(message))
+            raise RefusedRequest(answers.invalid(message))
         values = params(request, name, method)
         session = self._authorize(request, method.auth, name, now, late=late)
         if method.verb == "POST":
@@ -187,7 +186,7 @@ class BlueskyRules(NetworkService):
     def _authorize(
         self, request: Request, auth: Auth, name: str, now: datetime, *, late: bool
     ) -> str:
-        """Return the id in a refresh token. Refused where the token is not the one needed."""
+        """Return the id in a refresh token, or "". Raises RefusedRequest for a wrong token."""
         if auth is Auth.NONE:
             return ""
         use = Use.ACCESS if auth is Auth.ACCESS else Use.REFRESH
@@ -202,7 +201,7 @@ class BlueskyRules(NetworkService):
         if handler:
             return handler(self.pds, call)
         self._authorize(call.request, Auth.ACCESS, call.name, call.now, late=False)
-        return says.NO_METHOD if self.behaviour.appview else says.NO_UPSTREAM
+        return answers.NO_METHOD if self.behaviour.appview else answers.NO_UPSTREAM
 
     def _spend(self, call: Call) -> Pairs:
         limits = self.behaviour.limits

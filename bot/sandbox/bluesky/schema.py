@@ -1,7 +1,7 @@
-"""The check of a value by its kind, https://atproto.com/specs/lexicon.
+"""Check a value by its kind, https://atproto.com/specs/lexicon.
 
-A check ends at the first thing that is wrong, and words it as @atproto/lex-schema does. Fields
-that no kind speaks of are let through.
+A check stops at the first error, with the message of @atproto/lex-schema. Unknown fields are
+allowed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _FEW = 2
 
 
 class Invalid(Exception):
-    """Raised for a value that is not what it must be: `reason`, and `where` in it (`$.text`)."""
+    """Raised for a value of the wrong kind. `where` is the path in the value, such as `$.text`."""
 
     def __init__(self, reason: str, where: str) -> None:
         super().__init__(f"{reason} at {where}")
@@ -44,12 +44,12 @@ class Invalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The definitions that kinds may name, and the check by them."""
+    """The definitions of named kinds, and the check of values."""
 
     definitions: Mapping[str, Kind] = field(default_factory=dict)
 
     def check(self, value: Data, kind: Kind, where: str = "$") -> None:
-        """Let a value through that is of this kind; `Invalid` for any other."""
+        """Raise Invalid unless the value is of this kind."""
         match kind:
             case Text():
                 _check_text(value, kind, where)
@@ -170,7 +170,7 @@ def _one_of(names: Sequence[str]) -> str:
 
 
 def _word(value: Data) -> str:
-    """Return a value as messages show it: in JSON, cut short."""
+    """Return a value as messages show it, in shortened JSON."""
     if isinstance(value, Cid):
         return "cid"
     if isinstance(value, bytes):

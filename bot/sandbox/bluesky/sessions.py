@@ -1,8 +1,8 @@
-"""Sessions: two tokens each, made and read back as JSON Web Tokens (RFC 7519), HMAC-SHA256.
+"""Make and read the two tokens of a session, as JSON Web Tokens (RFC 7519) with HMAC-SHA256.
 
-The access token is good for what its date says, whatever becomes of the session: a server looks
-only at its signature. The refresh token is good once, and a little longer for a client that lost
-the answer: it then gets the same successor.
+An access token is valid until it expires, even if the session is closed, since a server checks only
+its signature. A refresh token is valid once. For a client that lost the answer it is valid a little
+longer, and returns the same successor.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SCOPE = "com.atproto"
 
 
 class Use(StrEnum):
-    """What a token is for; the value stands in its header."""
+    """The use of a token. Its header holds the value."""
 
     ACCESS = "at+jwt"
     REFRESH = "refresh+jwt"
@@ -32,7 +32,7 @@ class Use(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The two tokens of a session, as a client gets them."""
+    """The two tokens of a session."""
 
     access: str
     refresh: str
@@ -40,7 +40,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class IssuedSession:
-    """A refresh token that is known: its id, when it ends, and the id of the one after it."""
+    """A known refresh token: its id, when it expires, and the id of its successor."""
 
     id: str
     expires: datetime
@@ -48,7 +48,7 @@ class IssuedSession:
 
 
 class Sessions:
-    """The refresh tokens of one account, and the key that signs. `audience` is the server's DID."""
+    """The refresh tokens of one account, and the signing key. `audience` is the server's DID."""
 
     def __init__(self, account: str, audience: str) -> None:
         self._account = account
@@ -58,7 +58,7 @@ class Sessions:
         self._keys = 0
 
     def known(self) -> tuple[IssuedSession, ...]:
-        """Return the refresh tokens that are good, or were until lately."""
+        """Return the refresh tokens that are valid, or were lately."""
         return tuple(self._known.values())
 
     def open(self, now: datetime, behaviour: BlueskyBehaviour) -> Tokens:
@@ -66,7 +66,7 @@ class Sessions:
         return self._tokens(self._new_id(), now, behaviour)
 
     def rotate(self, session_id: str, now: datetime, behaviour: BlueskyBehaviour) -> Tokens | None:
-        """Return new tokens for a refresh token, None where it was revoked or used too long ago."""
+        """Return new tokens for a refresh token, or None if it is revoked or no longer valid."""
         self._known = {name: each for name, each in self._known.items() if each.expires > now}
         session = self._known.get(session_id)
         if session is None:
@@ -77,21 +77,21 @@ class Sessions:
         return self._tokens(after, now, behaviour)
 
     def close(self, session_id: str) -> None:
-        """Forget a refresh token; nothing happens where it is not known."""
+        """Forget a refresh token, if it is known."""
         self._known.pop(session_id, None)
 
     def close_all(self) -> None:
-        """Forget every refresh token. Access tokens live on, as they do at a real server."""
+        """Forget every refresh token. Access tokens stay valid, as at a real server."""
         self._known.clear()
 
     def change_key(self) -> None:
-        """Sign with another key from here on: no token made before can be verified."""
+        """Sign with another key from now on. Earlier tokens cannot be verified any more."""
         self._keys += 1
 
     def read(self, token: str, use: Use, now: datetime, *, late: bool) -> str:
-        """Return the id in a token, empty for access; `late` lets it be over its date.
+        """Return the id in a token, empty for an access token. With `late` it may have expired.
 
-        Refused where it is not signed by this server for this use, or has expired.
+        Raises RefusedRequest if this server did not sign it for this use, or if it has expired.
         """
         head, _, rest = token.partition(".")
         body, _, signature = rest.partition(".")
@@ -105,7 +105,7 @@ class Sessions:
 
     def _tokens(self, session_id: str, now: datetime, behaviour: BlueskyBehaviour) -> Tokens:
         expires = now + behaviour.refresh_lasts
-        # A successor that is asked for again keeps the date it had.
+        # a successor that is requested again keeps its expiry
         self._known.setdefault(session_id, IssuedSession(session_id, expires))
         common: dict[str, Json] = {"aud": self._audience, "sub": self._account}
         times: dict[str, Json] = {"iat": _seconds(now), "exp": _seconds(now, behaviour)}
@@ -129,7 +129,7 @@ class Sessions:
 
 
 def bearer(request: Request) -> str:
-    """Return the token a request came with; refused where it came with none, or something else."""
+    """Return the request's bearer token. Raises RefusedRequest if there is none."""
     written = request.header("authorization")
     if not written:
         raise RefusedRequest(NO_TOKEN)
@@ -153,6 +153,6 @@ def _encoded(value: Mapping[str, Json]) -> str:
 
 
 def _decoded(text: str) -> Mapping[str, object]:
-    """Return what a part of a token says; only called for what this server signed."""
+    """Decode a part of a token that this server signed."""
     value: dict[str, object] = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     return value

@@ -1,4 +1,4 @@
-"""TIDs, the keys of records, https://atproto.com/specs/tid: a time in 13 letters that sort."""
+"""TIDs, the keys of records, https://atproto.com/specs/tid: a time in 13 sortable characters."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def tid(micros: int, clock: int = 0) -> str:
-    """Return the TID of a time, in microseconds since 1970, by the clock of this number."""
+    """Return the TID of a time in microseconds since 1970, for the clock number `clock`."""
     number = micros << _CLOCK_BITS | clock
     return "".join(LETTERS[number >> 5 * place & 31] for place in reversed(range(LENGTH)))
 
 
 def tids(clock: int = 0) -> Ids:
-    """Return TIDs that grow with the time and never go back with it."""
+    """Return TIDs that grow with the time, and still grow if the clock goes back."""
     last = -1
 
     def make(now: datetime) -> str:

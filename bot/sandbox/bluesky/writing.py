@@ -1,10 +1,10 @@
-"""The calls that change a repository: put, create, delete, several at once, and files. Pure."""
+"""The calls that change a repository: put, create, delete, apply several writes, upload. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.sandbox.bluesky import answers as says
+from bot.sandbox.bluesky import answers
 from bot.sandbox.bluesky.calls import Call
 from bot.sandbox.bluesky.cbor import Data, cid_of
 from bot.sandbox.bluesky.data import inside, legacy_of
@@ -22,9 +22,9 @@ _LEFT_OUT = object()
 
 
 def put_record(pds: Pds, call: Call) -> Response:
-    """Write a record, over the one that is there.
+    """Create or replace a record. An equal record changes nothing.
 
-    The very same record again is no change. `swapRecord` says what must be there, null nothing.
+    `swapRecord` is the version that must exist, or null if none may exist.
     """
     repo = pds.writable(call.text("repo"))
     uri = _uri(repo, call.text("collection"), call.text("rkey"))
@@ -37,12 +37,12 @@ def put_record(pds: Pds, call: Call) -> Response:
     _check_commit_swap(pds, repo, call)
     swap = call.values.get("swapRecord", _LEFT_OUT)
     if swap is not _LEFT_OUT and swap != (None if at is None else str(at)):
-        raise RefusedRequest(says.bad_swap("Record", at))
+        raise RefusedRequest(answers.bad_swap("Record", at))
     return reply(200, _written(write, _commit(pds, repo, [write], call)))
 
 
 def create_record(pds: Pds, call: Call) -> Response:
-    """Write a record where none is. A key that is taken breaks the server, as the real one."""
+    """Create a record. A key that is in use gives a 500, as at the real server."""
     repo = pds.writable(call.text("repo"))
     uri = _new_uri(pds, repo, call.values, call)
     write = _write(Action.CREATE, uri, call.values["record"], call)
@@ -51,7 +51,7 @@ def create_record(pds: Pds, call: Call) -> Response:
 
 
 def delete_record(pds: Pds, call: Call) -> Response:
-    """Delete a record; one that is not there is no trouble."""
+    """Delete a record. A record that does not exist is no error."""
     repo = pds.writable(call.text("repo"))
     uri = _uri(repo, call.text("collection"), call.text("rkey"))
     current = pds.records.get(uri)
@@ -59,17 +59,17 @@ def delete_record(pds: Pds, call: Call) -> Response:
         return reply(200, {})
     _check_commit_swap(pds, repo, call)
     if call.values.get("swapRecord", str(current.cid)) != str(current.cid):
-        raise RefusedRequest(says.bad_swap("Record", current.cid))
+        raise RefusedRequest(answers.bad_swap("Record", current.cid))
     commit = _commit(pds, repo, [Write(Action.DELETE, uri)], call)
     return reply(200, {"commit": _meta(commit)})
 
 
 def apply_writes(pds: Pds, call: Call) -> Response:
-    """Carry out several writes, all or none."""
+    """Carry out all of several writes, or none."""
     repo = pds.writable(call.text("repo"))
     asked = writes_of(call)
     if len(asked) > _MOST_WRITES:
-        raise RefusedRequest(says.invalid(f"Too many writes. Max: {_MOST_WRITES}"))
+        raise RefusedRequest(answers.invalid(f"Too many writes. Max: {_MOST_WRITES}"))
     writes = [
         _asked_write(pds, repo, each, call, f"$.writes[{index}].record")
         for index, each in enumerate(asked)
@@ -83,23 +83,23 @@ def apply_writes(pds: Pds, call: Call) -> Response:
 
 
 def upload_blob(pds: Pds, call: Call) -> Response:
-    """Take in a file. Its type is what its first bytes say, else what the request says."""
+    """Store a file. Its type is that of its first bytes, or the type in the request."""
     pds.blobs.drop(call.now, pds.behaviour.blobs_last)
     blob = pds.blobs.upload(call.request.body, call.mime, call.now)
     link: Json = {"$link": str(blob.cid)}
-    told: Json = {"$type": "blob", "ref": link, "mimeType": blob.mime, "size": len(blob.data)}
-    return reply(200, {"blob": told})
+    ref: Json = {"$type": "blob", "ref": link, "mimeType": blob.mime, "size": len(blob.data)}
+    return reply(200, {"blob": ref})
 
 
 def writes_of(call: Call) -> Sequence[Mapping[str, Data]]:
-    """Return the writes that applyWrites asks for, checked when the call was read."""
+    """Return the writes of an applyWrites call, which were checked when the call was read."""
     writes = call.values["writes"]
     assert isinstance(writes, Sequence)  # noqa: S101 - checked when the call was read
     return [each for each in writes if isinstance(each, Mapping)]
 
 
 def action_of(write: Mapping[str, Data]) -> Action:
-    """Return what one of the writes of applyWrites does."""
+    """Return the action of one write of applyWrites."""
     return Action(str(write["$type"]).removeprefix(_WRITES))
 
 
@@ -111,7 +111,7 @@ def _asked_write(pds: Pds, repo: str, asked: Mapping[str, Data], call: Call, whe
 
 
 def _new_uri(pds: Pds, repo: str, asked: Mapping[str, Data], call: Call) -> str:
-    """Return the address of a record whose key may be left to the server."""
+    """Return the address of a record. Without a key the server chooses one."""
     key = asked.get("rkey") or pds.keys(call.now)
     return _uri(repo, str(asked["collection"]), str(key))
 
@@ -121,30 +121,30 @@ def _uri(repo: str, collection: str, key: str) -> str:
 
 
 def _write(action: Action, uri: str, record: Data, call: Call, where: str = "$.record") -> Write:
-    """Return a write of this record; refused where it is not what its lexicon wants."""
+    """Return a write of this record. Raises RefusedRequest if it does not follow its lexicon."""
     assert isinstance(record, Mapping)  # noqa: S101 - checked when the call was read
     _, _, _, collection, key = uri.split("/")
     kind = record.get("$type", collection)
     if kind != collection:
         message = f"Invalid $type: expected {collection}, got {kind}"
-        raise RefusedRequest(says.invalid(message))
+        raise RefusedRequest(answers.invalid(message))
     value = {**record, "$type": collection}
     status = _validated(value, collection, key, call.values.get("validate"), where)
     for cid in filter(None, map(legacy_of, inside(value))):
-        raise RefusedRequest(says.invalid(f"Legacy blobs are not allowed ({cid})"))
+        raise RefusedRequest(answers.invalid(f"Legacy blobs are not allowed ({cid})"))
     try:
         return Write(action, uri, value, cid_of(value), status)
-    except ValueError:  # an integer too great for the encoder, which the lexicon let pass
-        raise RefusedRequest(says.BROKEN) from None
+    except ValueError:  # an integer that the lexicon allows, but is too great for the encoder
+        raise RefusedRequest(answers.BROKEN) from None
 
 
 def _validated(value: Data, collection: str, key: str, wished: Data, where: str) -> str | None:
-    """Return what validation says: valid, unknown, or nothing where it was not wanted."""
+    """Return the result of validation: "valid", "unknown", or None if it is switched off."""
     if wished is False:
         return None
     if collection not in (POST, PROFILE):
         if wished:
-            raise RefusedRequest(says.invalid(f"Unknown lexicon type: {collection}"))
+            raise RefusedRequest(answers.invalid(f"Unknown lexicon type: {collection}"))
         return "unknown"
     if collection == POST and not is_tid(key):
         raise RefusedRequest(_bad_key(collection, f'Invalid TID string (got "{key}")'))
@@ -153,33 +153,33 @@ def _validated(value: Data, collection: str, key: str, wished: Data, where: str)
     try:
         SCHEMA.check(value, SCHEMA.definitions[collection], where)
     except Invalid as error:
-        raise RefusedRequest(says.invalid(f"Invalid {collection} record: {error}")) from None
+        raise RefusedRequest(answers.invalid(f"Invalid {collection} record: {error}")) from None
     return "valid"
 
 
 def _bad_key(collection: str, reason: str) -> Response:
-    return says.invalid(f"Invalid record key for {collection}: {reason} at $")
+    return answers.invalid(f"Invalid record key for {collection}: {reason} at $")
 
 
 def _check_commit_swap(pds: Pds, repo: str, call: Call) -> None:
     head = pds.records.head(repo)
     if call.text("swapCommit") not in ("", str(head.cid)):
-        raise RefusedRequest(says.bad_swap("Commit", head.cid))
+        raise RefusedRequest(answers.bad_swap("Commit", head.cid))
 
 
 def _commit(pds: Pds, repo: str, writes: Sequence[Write], call: Call) -> RepositoryCommit:
     try:
         return pds.commit(repo, writes, call.now)
     except Conflict:
-        raise RefusedRequest(says.BROKEN) from None
+        raise RefusedRequest(answers.BROKEN) from None
 
 
 def _written(write: Write, commit: RepositoryCommit | None = None) -> dict[str, Json]:
     if write.cid is None:
         return {}
-    told: dict[str, Json] = {"uri": write.uri, "cid": str(write.cid)}
-    told |= {"commit": _meta(commit)} if commit else {}
-    return told | ({"validationStatus": write.status} if write.status else {})
+    answer: dict[str, Json] = {"uri": write.uri, "cid": str(write.cid)}
+    answer |= {"commit": _meta(commit)} if commit else {}
+    return answer | ({"validationStatus": write.status} if write.status else {})
 
 
 def _meta(commit: RepositoryCommit) -> dict[str, Json]:

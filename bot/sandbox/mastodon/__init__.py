@@ -1,1 +1,1 @@
-"""Mastodon, and the servers that speak its API, as they answer: the rules, pure."""
+"""Simulate Mastodon, and other servers with its API. Pure."""

@@ -1,4 +1,4 @@
-"""Mastodon's refusals and headers. Its error texts are translated: nothing may depend on them."""
+"""Mastodon's refusals and headers. Servers translate the error texts, so do not match them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHALLENGE = 'Bearer realm="Doorkeeper", error="invalid_token"'
 
 
 def error(status: int, text: str) -> Response:
-    """Return a refusal as Mastodon writes it."""
+    """Return a refusal in Mastodon's form."""
     return reply(status, {"error": text})
 
 
@@ -39,7 +39,7 @@ UNDER_WAY = error(503, "There was a temporary problem serving your request, plea
 
 
 def invalid(reason: str, status: int = 422) -> Response:
-    """Return the refusal of a status that cannot be published as it is."""
+    """Return the refusal of a status that is not valid."""
     return error(status, f"Validation failed: {reason}")
 
 
@@ -49,7 +49,7 @@ def missing_media(media_id: str, status: int = 422) -> Response:
 
 
 def unreadable(status: int) -> Response:
-    """Return the refusal of a read that the token does not cover."""
+    """Return the refusal of a read that the token does not allow."""
     return error(status, "This action is outside the authorized scopes")
 
 
@@ -65,7 +65,7 @@ def limit_headers(window: RateWindow, now: datetime, behaviour: MastodonBehaviou
 
 
 def usual_headers(now: datetime) -> Pairs:
-    """Return what every answer carries."""
+    """Return the headers of every answer."""
     return (
         ("date", format_datetime(now.astimezone(UTC), usegmt=True)),
         ("server", "sandbox"),
@@ -92,4 +92,4 @@ REFUSALS: Mapping[str, Response] = MappingProxyType(
         "422 media": missing_media("1"),
     }
 )
-"""Every kind of refusal, by name, for tests that try each one."""
+"""Every kind of refusal by name, for tests that try each of them."""

@@ -1,4 +1,4 @@
-"""How servers with Mastodon's API behave: one frozen value, and the servers that were tried."""
+"""How servers with Mastodon's API behave, as one frozen value, and the servers that were tried."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.sandbox.rewrites import Rewrites, Stamps
 
 
 class Software(StrEnum):
-    """Which server this is, by the name it gives itself."""
+    """The server's software, by the name it gives itself."""
 
     MASTODON = "mastodon"
     GOTOSOCIAL = "gotosocial"
@@ -20,10 +20,10 @@ class Software(StrEnum):
 
 
 class Forms(StrEnum):
-    """What becomes of a status that is sent as a form instead of as JSON.
+    """What the server does with a status that is sent as a form instead of as JSON.
 
-    TAKEN: the same as of JSON. PARTLY: `sensitive` in it is a 422, and media in it are dropped.
-    EMPTY: that, and the text is dropped too, and an empty status published.
+    TAKEN: the same as with JSON. PARTLY: it answers 422 to `sensitive`, and drops media. EMPTY: it
+    also drops the text, and publishes an empty status.
     """
 
     TAKEN = "taken"
@@ -32,7 +32,7 @@ class Forms(StrEnum):
 
 
 class Markup(StrEnum):
-    """How the words of a status are read: as they are, as Markdown, or as snac2's own likeness."""
+    """How the text of a status is read: as it is, as Markdown, or as snac2's own markup."""
 
     NONE = "none"
     MARKDOWN = "markdown"
@@ -40,10 +40,10 @@ class Markup(StrEnum):
 
 
 class Orphans(StrEnum):
-    """What becomes of a reply to a status that is gone.
+    """What the server does with a reply to a deleted status.
 
-    REFUSED: 404. BREAKS: 500. ROOT: it is published as a reply to nothing. TAKEN: it is published
-    as a reply to what is gone, or to nothing where there never was such a status.
+    REFUSED: 404. BREAKS: 500. ROOT: it publishes the status without a parent. TAKEN: it publishes a
+    reply to the deleted status, or a status without a parent if the parent never existed.
     """
 
     REFUSED = "refused"
@@ -53,7 +53,7 @@ class Orphans(StrEnum):
 
 
 class BadToken(StrEnum):
-    """How a token is refused: 401 in JSON, a bare 422 (401 to a POST), a 400 in plain text."""
+    """How a token is refused: 401 in JSON, an empty 422 (401 to a POST), 400 in plain text."""
 
     SAID = "said"
     BARE = "bare"
@@ -61,11 +61,11 @@ class BadToken(StrEnum):
 
 
 class IdempotencyKeys(StrEnum):
-    """What an Idempotency-Key is worth.
+    """What the server does with an Idempotency-Key.
 
-    HONOURED: a replay within the hour gets the same status; while the first is still under way,
-    503. FAILS (4.6.0 and on, until mended): the replay gets a 500, and no second status. RACY (up
-    to 4.5): honoured, but what is still under way does not count. IGNORED: worth nothing.
+    HONOURED: a replay within the hour gets the same status, or a 503 while the first request is
+    not finished. FAILS (since 4.6.0): the replay gets a 500, and no second status is made. RACY
+    (up to 4.5): honoured, but not while the first request is not finished. IGNORED: nothing.
     """
 
     HONOURED = "honoured"
@@ -75,7 +75,7 @@ class IdempotencyKeys(StrEnum):
 
 
 class InstanceV2(StrEnum):
-    """The newer page about the server: there, missing (snac2), or an error (Takahe)."""
+    """The newer instance page: it exists, is missing (snac2), or is an error (Takahe)."""
 
     THERE = "there"
     MISSING = "missing"
@@ -83,7 +83,7 @@ class InstanceV2(StrEnum):
 
 
 class IdForm(StrEnum):
-    """What ids look like: Mastodon's numbers, GoToSocial's ULIDs, snac2's 42 hex digits, UUIDs."""
+    """The form of ids: Mastodon's numbers, GoToSocial's ULIDs, snac2's 42 hex digits, UUIDs."""
 
     SNOWFLAKE = "snowflake"
     ULID = "ulid"
@@ -92,7 +92,7 @@ class IdForm(StrEnum):
 
 
 class Resets(StrEnum):
-    """How the end of a rate limit is written; NONSENSE cannot be read, NONE sends no headers."""
+    """How the end of a rate limit is written. NONSENSE is unreadable, NONE sends no headers."""
 
     ISO = "iso"
     EPOCH = "epoch"
@@ -102,7 +102,7 @@ class Resets(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MastodonLimits:
-    """Requests in windows aligned to the epoch; with `shared` reads and writes are one limit."""
+    """Requests in windows that are aligned to the epoch. With `shared` all use one limit."""
 
     requests: int = 300
     statuses: int = 300
@@ -117,27 +117,28 @@ class MastodonLimits:
 
 @dataclass(frozen=True, slots=True)
 class MastodonBehaviour:
-    """What a server does where servers differ, or where one can be told to.
+    """How a server behaves, where servers or their settings differ.
 
-    `forms`, `orphans` and `bad_token` are explained there. `markup` is how text is read, unless the
-    request says that it is plain and `plain_on_request` heeds that. `application` of False names
-    none. `private_listed` and `private_at_home` list the account's private and direct statuses with
-    its others, and in its home timeline. `slash` of False knows the addresses about the server
-    without one at their end only. A limit is refused for `overtime` longer than its header says.
-    `hangs_up` answers a second request on a connection with a reset. `rewrites` and `stamps` alter
-    the words and times of what is read. `too_long` is the status for a text over `max_characters`,
-    in graphemes with links at 23, or with `plain_count` in code points with links in full.
-    `parent_forgotten`: replies to a deleted status name no parent. `context_survives`: a thread
-    with a deleted status still shows the rest. `unreadable` is the status for reading the account's
-    statuses, 403 for a token without it; `writes` of False refuses to publish. `lag`: how late a
-    status is listed. `drops`: a text with this in it is answered 200 and never kept. `loses_media`:
-    published without what it came with. `uploads` of False takes no files, as for a token without
-    write:media; `media_limit` is in bytes, `description_limit` in characters. `processing`: how
-    long a file is worked on before a status may take it; `breaks_media`: that work fails.
-    `missing_media` is the status for a file that is unknown, or another's already; 200 publishes
-    without it. `languages_checked` refuses a bad language tag, `language_fixed` ignores any.
-    `deprecates` marks the old instance page as such. `web_visibility` is what the web shows of an
-    account, empty where nobody can choose.
+    `forms`, `orphans`, `keys` and `bad_token`: see their types. `markup` is how text is read,
+    unless the request asks for plain text and `plain_on_request` allows that. `application`: a
+    status names its application. `private_listed` and `private_at_home`: private and direct
+    statuses are in the account's list, and in its home timeline. `slash`: the instance addresses
+    may end with a slash. `overtime`: a limit lasts this much longer than its header says.
+    `hangs_up`: a second request on a connection is answered with a reset. `rewrites` and `stamps`
+    change the texts and times that are read. `too_long` is the HTTP status for a text over
+    `max_characters`, counted in graphemes with links as 23, or with `plain_count` in code points
+    with complete links. `parent_forgotten`: a reply to a deleted status names no parent.
+    `context_survives`: the context of a thread with a deleted status shows the rest. `unreadable`
+    is the HTTP status for reading the account's statuses, such as 403 for a token without the
+    scope. `writes` of False refuses to publish. `lag`: how late a status is listed. `drops`: a text
+    that contains this is answered with 200 and not stored. `loses_media`: statuses are published
+    without their media. `uploads` of False takes no files, as for a token without write:media.
+    `media_limit` is in bytes, `description_limit` in characters. `processing`: how long a file is
+    processed before a status may use it. `breaks_media`: processing fails. `missing_media` is the
+    HTTP status for a file that is unknown or already used, and 200 publishes without it.
+    `languages_checked` refuses a bad language tag, `language_fixed` ignores any. `deprecates`: the
+    old instance page is marked as deprecated. `web_visibility` is what the web shows of an account,
+    empty if the account cannot choose.
     """
 
     version: str = "4.7.0"
@@ -278,4 +279,4 @@ SERVERS = (
     *(MASTODON, MASTODON_4_6, MASTODON_4_5, GOTOSOCIAL, GOTOSOCIAL_500, GOTOSOCIAL_MARKDOWN),
     *(SNAC2, TAKAHE, HOLLO, HOLLO_0_6),
 )
-"""Those that were tried, for tests that must hold on each."""
+"""The servers that were tried, for tests that run on each of them."""

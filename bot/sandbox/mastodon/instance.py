@@ -1,4 +1,4 @@
-"""What a server with Mastodon's API says of itself: its limits, its rules for who posts."""
+"""The instance pages of a server with Mastodon's API: its limits and its rules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _POLLS: Mapping[str, Json] = {
 
 
 def instance(place: Place, domain: str) -> dict[str, Json]:
-    """Return GET /api/v2/instance: what the server is, allows and asks of those who post."""
+    """Return GET /api/v2/instance: what the server is, its limits, and its rules."""
     return {
         "domain": domain,
         "title": "Sandbox",

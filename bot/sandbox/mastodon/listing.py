@@ -1,4 +1,4 @@
-"""Paging through statuses as Mastodon does it: limit, max_id, min_id, since_id. Pure."""
+"""Page through statuses as Mastodon does: limit, max_id, min_id, since_id. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TRUE = frozenset({"1", "true", "t", "on", "True"})
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """What a listing asks for. Ids are kept as text; `order` of `page` says which is newer."""
+    """The parameters of a listing. Ids are texts, and `order` of `page` says which is newer."""
 
     limit: int = _USUAL
     max_id: str = ""
@@ -27,7 +27,7 @@ class PageRequest:
 
     @classmethod
     def asked(cls, params: Mapping[str, str], behaviour: MastodonBehaviour) -> PageRequest:
-        """Return what the query asks for, without what this server does not look at."""
+        """Return the parameters of a query, without those that this server ignores."""
         limit = params.get("limit", "")
         return cls(
             min(int(limit), _MOST) if limit.isdecimal() and int(limit) else _USUAL,
@@ -41,9 +41,9 @@ class PageRequest:
 def page(
     posts: Sequence[Stored], listing: PageRequest, order: Callable[[str], int]
 ) -> Sequence[Stored]:
-    """Return a page, newest first, of `posts`, oldest first.
+    """Return a page, newest first. `posts` are oldest first.
 
-    With min_id it is the page just above that id, without it the newest below max_id.
+    With min_id it is the page just above that id, otherwise the newest page below max_id.
     """
     below = order(listing.max_id) if listing.max_id else None
     above = order(listing.min_id or listing.since_id) if listing.min_id or listing.since_id else -1
@@ -57,7 +57,7 @@ def page(
 
 
 def links(url: str, params: Mapping[str, str], limit: int, found: Sequence[Stored]) -> Pairs:
-    """Return the Link header that leads to the pages around `found`, none for an empty one."""
+    """Return the Link header with the pages before and after `found`, or none for an empty page."""
     if not found:
         return ()
     kept = {name: params[name] for name in _KEPT_IN_LINKS if name in params}

@@ -1,7 +1,7 @@
-"""Logging in to a server with Mastodon's API: applications, codes, tokens, and what a token may do.
+"""Log in to a server with Mastodon's API: applications, codes, tokens, and a token's scopes.
 
-https://docs.joinmastodon.org/methods/apps and .../methods/oauth, with the code carried by hand. The
-page that a person sees is not here: `authorize` does what that person would do on it.
+https://docs.joinmastodon.org/methods/apps and .../methods/oauth, where a person copies the code.
+There is no page: `authorize` does what a person would do on it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from urllib.parse import parse_qsl, urlsplit
 
-from bot.sandbox.mastodon import answers as says
+from bot.sandbox.mastodon import answers
 from bot.sandbox.mastodon.login_behaviours import LoginBehaviour
 from bot.sandbox.mastodon.reading import HOME, LISTING, STATUS, STATUSES, path_of
 from bot.sandbox.rate_limits import RateLimit
@@ -40,7 +40,7 @@ _SCOPES = (
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An application that was registered; `redirects` are where its codes may go."""
+    """A registered application. Its codes may go to `redirects`."""
 
     id: str
     secret: str = field(repr=False)
@@ -51,7 +51,7 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code that a person was shown. `challenge` is that of PKCE, empty where there was none."""
+    """A code that was shown to a person. `challenge` is that of PKCE, empty without PKCE."""
 
     app: App
     redirect: str
@@ -62,20 +62,20 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a code was traded for: whose application holds it, and what it may do."""
+    """A token that was given for a code: its application, and its scopes."""
 
     app: App
     scopes: tuple[str, ...]
 
 
 class MastodonLogins:
-    """Applications, codes and tokens of one account. `mint` makes keys of a kind, each a new one.
+    """The applications, codes and tokens of one account. `mint` makes a new key of a kind.
 
-    `apps` and `tokens` are by their keys, and only those that are good now.
+    `apps` and `tokens` hold the valid ones by their keys.
     """
 
-    def __init__(self, ways: LoginBehaviour) -> None:
-        self.ways = ways
+    def __init__(self, behaviour: LoginBehaviour) -> None:
+        self.behaviour = behaviour
         self.apps: dict[str, App] = {}
         self.tokens: dict[str, Token] = {}
         self.mint = _minting()
@@ -83,8 +83,8 @@ class MastodonLogins:
 
     @property
     def routes(self) -> Mapping[tuple[str, str], Handler]:
-        """The endpoints that ask for no token, by method and path."""
-        described = {("GET", METADATA): self._describe} if self.ways.metadata else {}
+        """The endpoints that need no token, by method and path."""
+        described = {("GET", METADATA): self._describe} if self.behaviour.metadata else {}
         return {
             ("POST", APPS): self._register,
             ("POST", TOKEN): self._trade,
@@ -93,9 +93,9 @@ class MastodonLogins:
         }
 
     def authorize(self, url: str, now: datetime) -> str:
-        """Do what a person would on the page at `url`, and return the code shown there.
+        """Authorize the app as a person would on the page at `url`, and return the code.
 
-        ValueError where the page would say that something is wrong with the address.
+        Raises ValueError if the page would say that the address is wrong.
         """
         parts = urlsplit(url)
         asked = dict(parse_qsl(parts.query))
@@ -112,26 +112,26 @@ class MastodonLogins:
         return code
 
     def allows(self, token: str, request: Request) -> bool:
-        """Tell whether a token of ours may make a request; False for one that is unknown.
+        """Tell whether a token may make a request. An unknown token may not.
 
-        Refused where it is known and its scopes do not cover the request.
+        Raises RefusedRequest if the token's scopes do not allow the request.
         """
-        held = self.tokens.get(token)
-        if held is None:
+        known = self.tokens.get(token)
+        if known is None:
             return False
         needed = self._needed(request)
-        if self.ways.enforces and needed and not needed & {*held.scopes}:
-            coarse = self.ways.whole_read
-            raise RefusedRequest(says.OUT_OF_SCOPE_IN_CODE if coarse else says.OUT_OF_SCOPE)
+        if self.behaviour.enforces and needed and not needed & {*known.scopes}:
+            coarse = self.behaviour.whole_read
+            raise RefusedRequest(answers.OUT_OF_SCOPE_IN_CODE if coarse else answers.OUT_OF_SCOPE)
         return True
 
     def _needed(self, request: Request) -> frozenset[str]:
-        """Return the scopes any of which covers a request; none where every token may make it."""
+        """Return the scopes that allow a request, or none if every token may make it."""
         path = path_of(request)
-        if path == _ME and self.ways.whole_read:
+        if path == _ME and self.behaviour.whole_read:
             return frozenset({"read"})
         if path == _ME:
-            profile = {"profile"} if self.ways.profile else ()
+            profile = {"profile"} if self.behaviour.profile else ()
             return frozenset({"read", "read:accounts", *profile})
         if STATUS.fullmatch(path) or LISTING.fullmatch(path) or path in {HOME, STATUSES}:
             kind = "read" if request.method == "GET" else "write"
@@ -140,7 +140,7 @@ class MastodonLogins:
 
     @property
     def _known(self) -> tuple[str, ...]:
-        return (*_SCOPES, "profile") if self.ways.profile else _SCOPES
+        return (*_SCOPES, "profile") if self.behaviour.profile else _SCOPES
 
     def _describe(self, request: Request, _: datetime) -> Response:
         base = f"http://{request.header('host')}"
@@ -164,14 +164,14 @@ class MastodonLogins:
         )
 
     def _register(self, request: Request, _: datetime) -> Response:
-        given = _fields(request)
-        redirects = tuple(given.get("redirect_uris", "").split())
-        scopes = tuple(given.get("scopes", _USUAL).split())
-        if not given.get("client_name") or not redirects:
-            return says.invalid("Application name and redirect URI can't be blank")
-        if self.ways.checks and not {*scopes} <= {*self._known}:
-            return says.invalid("Scopes doesn't match configured on the server.")
-        app = App(self.mint("id"), self.mint("secret"), given["client_name"], redirects, scopes)
+        fields = _fields(request)
+        redirects = tuple(fields.get("redirect_uris", "").split())
+        scopes = tuple(fields.get("scopes", _USUAL).split())
+        if not fields.get("client_name") or not redirects:
+            return answers.invalid("Application name and redirect URI can't be blank")
+        if self.behaviour.checks and not {*scopes} <= {*self._known}:
+            return answers.invalid("Scopes doesn't match configured on the server.")
+        app = App(self.mint("id"), self.mint("secret"), fields["client_name"], redirects, scopes)
         self.apps[app.id] = app
         return reply(200, self._application(app))
 
@@ -189,23 +189,23 @@ class MastodonLogins:
             "client_id": app.id,
             "client_secret": app.secret,
             "vapid_key": "none",
-            **(newer if self.ways.metadata else {}),
+            **(newer if self.behaviour.metadata else {}),
         }
 
-    def _client(self, given: Mapping[str, str]) -> App | None:
-        app = self.apps.get(given.get("client_id", ""))
-        return app if app and app.secret == given.get("client_secret") else None
+    def _client(self, fields: Mapping[str, str]) -> App | None:
+        app = self.apps.get(fields.get("client_id", ""))
+        return app if app and app.secret == fields.get("client_secret") else None
 
     def _trade(self, request: Request, now: datetime) -> Response:
-        given = _fields(request)
-        app, code = self._client(given), self._codes.get(given.get("code", ""))
+        fields = _fields(request)
+        app, code = self._client(fields), self._codes.get(fields.get("code", ""))
         if app is None:
             return _oauth_error(401, "invalid_client", "Client authentication failed.")
-        if given.get("grant_type") != "authorization_code":
+        if fields.get("grant_type") != "authorization_code":
             return _oauth_error(400, "unsupported_grant_type", "Not supported by this server.")
-        if code is None or not _fits(code, app, given, now):
+        if code is None or not _fits(code, app, fields, now):
             return _oauth_error(400, "invalid_grant", "The grant is invalid, expired or revoked.")
-        del self._codes[given["code"]]  # each is good for one token
+        del self._codes[fields["code"]]  # a code is valid for one token
         token = self.mint("token")
         self.tokens[token] = Token(app, code.scopes)
         return reply(200, self._token(token, code.scopes, now))
@@ -216,37 +216,37 @@ class MastodonLogins:
             "token_type": "Bearer",
             "created_at": int(now.timestamp()),
         }
-        if self.ways.granted is not None:
-            answer["scope"] = self.ways.granted or " ".join(scopes)
-        if self.ways.expires_in is not None:
-            answer["expires_in"] = self.ways.expires_in
+        if self.behaviour.granted is not None:
+            answer["scope"] = self.behaviour.granted or " ".join(scopes)
+        if self.behaviour.expires_in is not None:
+            answer["expires_in"] = self.behaviour.expires_in
         return answer
 
     def _revoke(self, request: Request, _: datetime) -> Response:
-        given = _fields(request)
-        app, token = self._client(given), given.get("token", "")
-        held = self.tokens.get(token)
-        if app is None or (held and held.app != app):
+        fields = _fields(request)
+        app, token = self._client(fields), fields.get("token", "")
+        known = self.tokens.get(token)
+        if app is None or (known and known.app != app):
             return _oauth_error(403, "unauthorized_client", "You may not revoke this token.")
         self.tokens.pop(token, None)
         return reply(200, {})
 
 
-def _fits(code: Code, app: App, given: Mapping[str, str], now: datetime) -> bool:
-    verifier = given.get("code_verifier", "").encode()
+def _fits(code: Code, app: App, fields: Mapping[str, str], now: datetime) -> bool:
+    verifier = fields.get("code_verifier", "").encode()
     challenge = urlsafe_b64encode(hashlib.sha256(verifier).digest()).decode().rstrip("=")
     return (
         code.app == app
-        and code.redirect == given.get("redirect_uri")
+        and code.redirect == fields.get("redirect_uri")
         and now - code.made < _CODE_LASTS
         and code.challenge in ("", challenge)
     )
 
 
 def _fields(request: Request) -> Mapping[str, str]:
-    """Return what a request says, in a form or in JSON; a list as its items, on a line each."""
-    said = request.fields() or {}
-    listed = {name: value if isinstance(value, list) else [value] for name, value in said.items()}
+    """Return the fields of a form or of a JSON object. The items of a list become lines."""
+    value = request.fields() or {}
+    listed = {name: item if isinstance(item, list) else [item] for name, item in value.items()}
     named = {name: "\n".join(map(str, items)) for name, items in listed.items()}
     return named | dict(request.form())
 

@@ -1,4 +1,4 @@
-"""How servers with Mastodon's API log people in: one frozen value, and the servers known so far."""
+"""How servers with Mastodon's API log people in, as one frozen value, and the known servers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _FIRST_WITH_PROFILE = (4, 3)
 
 @dataclass(frozen=True, slots=True)
 class LoginBehaviour:
-    """What servers do differently about logins.
+    """How a server's logins work.
 
-    `metadata`: they describe them (RFC 8414). `profile`: they know that scope, Mastodon since 4.3.
-    `checks`: they refuse to register a scope they do not know; others keep it, and it opens
-    nothing. `whole_read`: only a token with all of `read` may ask who the account is. `enforces`:
-    a token may do what its scopes say; with others it may do everything. `granted` is what each
-    token is said to be good for, empty for what was asked; of None nothing is said. `expires_in`
-    is in seconds, None for a token that lasts.
+    `metadata`: the server describes its endpoints (RFC 8414). `profile`: it knows that scope, as
+    Mastodon does since 4.3. `checks`: it refuses to register an unknown scope. Others register it
+    without effect. `whole_read`: only a token with the complete scope `read` may ask for the
+    account. `enforces`: a token may do only what its scopes allow. `granted` is the scope that the
+    answer names, empty for the requested scope, None for none. `expires_in` is in seconds, None for
+    a token that does not expire.
     """
 
     metadata: bool = True
@@ -36,12 +36,12 @@ GOTOSOCIAL = LoginBehaviour(metadata=False)
 PLEROMA = LoginBehaviour(metadata=False, profile=False, checks=False, expires_in=3_153_600_000)
 SNAC2 = LoginBehaviour(metadata=False, profile=False, checks=False, enforces=False, granted=None)
 TAKAHE = LoginBehaviour(metadata=False, profile=False, checks=False, whole_read=True)
-WAYS = (MAINLINE, BEFORE_4_3, GOTOSOCIAL, PLEROMA, SNAC2, TAKAHE)
-"""Those that are known, for tests that must hold with each."""
+BEHAVIOURS = (MAINLINE, BEFORE_4_3, GOTOSOCIAL, PLEROMA, SNAC2, TAKAHE)
+"""The known behaviours, for tests that run with each of them."""
 
 
-def ways_of(behaviour: MastodonBehaviour) -> LoginBehaviour:
-    """Return how a server that behaves so logs people in."""
+def login_behaviour(behaviour: MastodonBehaviour) -> LoginBehaviour:
+    """Return how the logins of a server work."""
     own = {Software.GOTOSOCIAL: GOTOSOCIAL, Software.SNAC: SNAC2, Software.TAKAHE: TAKAHE}
     if behaviour.software is not Software.MASTODON:
         return own.get(behaviour.software, MAINLINE)

@@ -1,4 +1,4 @@
-"""Uploads to a server with Mastodon's API: https://docs.joinmastodon.org/methods/media."""
+"""Upload files to a server with Mastodon's API: https://docs.joinmastodon.org/methods/media."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import unquote
 
-from bot.sandbox.mastodon import answers as says
+from bot.sandbox.mastodon import answers
 from bot.sandbox.mastodon.pages import attachment
 from bot.sandbox.mastodon.reading import MastodonReading, path_of
 from bot.sandbox.multipart import parts
@@ -24,7 +24,7 @@ class MastodonMedia(MastodonReading):
 
     def _upload(self, request: Request, now: datetime) -> Response:
         if not self.behaviour.uploads:
-            raise RefusedRequest(says.OUT_OF_SCOPE)
+            raise RefusedRequest(answers.OUT_OF_SCOPE)
         medium = self._received(request, now)
         self.uploads[medium.id] = medium
         self.media.add(medium.id)
@@ -36,24 +36,24 @@ class MastodonMedia(MastodonReading):
         file, words = fields.get("file"), fields.get("description")
         alt = words.text.strip() if words else ""
         if file is None:
-            raise RefusedRequest(says.invalid("File can't be blank"))
+            raise RefusedRequest(answers.invalid("File can't be blank"))
         if len(file.data) > self.behaviour.media_limit:
-            raise RefusedRequest(says.invalid("File is too large"))
+            raise RefusedRequest(answers.invalid("File is too large"))
         if not is_image(file.data, file.type):
-            raise RefusedRequest(says.invalid("File content type is invalid"))
+            raise RefusedRequest(answers.invalid("File content type is invalid"))
         if len(alt) > self.behaviour.description_limit:
-            raise RefusedRequest(says.invalid("Description is too long"))
+            raise RefusedRequest(answers.invalid("Description is too long"))
         return Medium(self._ids(now), file.data, file.type, now, alt)
 
     def _ask_for_upload(self, request: Request, now: datetime) -> Response:
         found = MEDIUM.fullmatch(path_of(request))
         media_id = unquote(found[1]) if found else ""
         if media_id not in self.media or media_id in self._attached():
-            raise RefusedRequest(says.NOT_FOUND)
+            raise RefusedRequest(answers.NOT_FOUND)
         if not self._is_processed(media_id, now):
             return self._shown(media_id, HTTPStatus.PARTIAL_CONTENT, request)
         if self.behaviour.breaks_media:
-            raise RefusedRequest(says.BROKEN_MEDIA)
+            raise RefusedRequest(answers.BROKEN_MEDIA)
         return self._shown(media_id, HTTPStatus.OK, request)
 
     def _shown(self, media_id: str, status: HTTPStatus, request: Request) -> Response:
@@ -61,17 +61,17 @@ class MastodonMedia(MastodonReading):
         return reply(status, shown if status is HTTPStatus.OK else {**shown, "url": None})
 
     def _attachable(self, wanted: Iterable[str], now: datetime) -> tuple[str, ...]:
-        """Return which uploads a status gets, where its server does not refuse it for one of them.
+        """Return the uploads that a status gets.
 
-        Refused is what is unknown, belongs to another status, or is not processed yet.
+        Raises RefusedRequest for a file that is unknown, used by another status, or not processed.
         """
         attached, kept = self._attached(), []
         for media_id in wanted:
             known = media_id in self.media and media_id not in attached
             if known and not self._is_processed(media_id, now):
-                raise RefusedRequest(says.UNFINISHED_MEDIA)
+                raise RefusedRequest(answers.UNFINISHED_MEDIA)
             if not known and self.behaviour.missing_media != HTTPStatus.OK:
-                raise RefusedRequest(says.missing_media(media_id, self.behaviour.missing_media))
+                raise RefusedRequest(answers.missing_media(media_id, self.behaviour.missing_media))
             kept += [media_id] if known else []
         return tuple(kept)
 

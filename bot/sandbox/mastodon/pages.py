@@ -1,4 +1,4 @@
-"""The objects of Mastodon's API, in the shape of 4.6: accounts and statuses."""
+"""The objects of Mastodon's API, as in version 4.6: accounts, statuses and files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ROLE: Mapping[str, Json] = {
 
 @dataclass(frozen=True, slots=True)
 class ProfilePage:
-    """The account, as its owner set it up: `fields` are the name and value pairs of its page."""
+    """The account's profile. `fields` are the pairs of name and value on its page."""
 
     username: str = "sandbox"
     display_name: str = "Sandbox"
@@ -38,7 +38,7 @@ class ProfilePage:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the server is (`base`, its URL), how it behaves, whose account it is, and its files."""
+    """The server's URL (`base`) and behaviour, its account, and its uploaded files."""
 
     base: str
     behaviour: MastodonBehaviour
@@ -53,7 +53,7 @@ def stamp(when: datetime) -> str:
 
 
 def status(place: Place, post: Stored, parent: Stored | None, replies: int) -> dict[str, Json]:
-    """Return a status' object. `parent` is what it replies to, there or deleted."""
+    """Return a status' object. `parent` is the status it replies to, even if that is deleted."""
     behaviour = place.behaviour
     forgotten = parent is None or (parent.deleted is not None and behaviour.parent_forgotten)
     author = account(place, post.author)
@@ -101,7 +101,7 @@ def _application(post: Stored) -> dict[str, Json]:
 
 
 def account(place: Place, account_id: str) -> dict[str, Json]:
-    """Return an account's object: ours as its profile says, a stranger's with nothing to say."""
+    """Return an account's object, with the profile of the server's own account."""
     ours = account_id == place.account
     profile = place.profile if ours else ProfilePage(account_id, account_id, bot=False, note="")
     missing = f"{place.base}/avatars/original/missing.png"
@@ -137,7 +137,7 @@ def account(place: Place, account_id: str) -> dict[str, Json]:
 
 
 def credentials(place: Place) -> dict[str, Json]:
-    """Return the account's own object for its owner, with what it is posted by default."""
+    """Return the account's object for its owner, with the defaults of its posts."""
     profile = place.profile
     ours = account(place, place.account)
     source: dict[str, Json] = {
@@ -167,7 +167,7 @@ def credentials(place: Place) -> dict[str, Json]:
 
 
 def _content_type(behaviour: MastodonBehaviour) -> dict[str, Json]:
-    """Return how the account's words are read, where the server says it."""
+    """Return how the account's texts are read, if the server says so."""
     if behaviour.software is not Software.GOTOSOCIAL:
         return {}
     markdown = behaviour.markup is Markup.MARKDOWN
@@ -175,7 +175,7 @@ def _content_type(behaviour: MastodonBehaviour) -> dict[str, Json]:
 
 
 def attachment(place: Place, media_id: str) -> dict[str, Json]:
-    """Return a file's object, with what it shows in words where that is known."""
+    """Return a file's object, with its description if there is one."""
     medium = place.uploads.get(media_id)
     url = f"{place.base}/media/{media_id}.png"
     return {

@@ -1,4 +1,4 @@
-"""What Mastodon makes of a status it is asked to publish: reads it and lets it through. Pure."""
+"""Read and check a status that a request publishes, as Mastodon does. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.formatter.limits import mastodon_length
-from bot.sandbox.mastodon import answers as says
+from bot.sandbox.mastodon import answers
 from bot.sandbox.mastodon.behaviour import Forms, MastodonBehaviour
 from bot.sandbox.wire import RefusedRequest, Request
 
@@ -17,7 +17,7 @@ _VISIBILITIES = ("public", "unlisted", "private", "direct")
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of POST /api/v1/statuses; empty where they are left out."""
+    """The fields of POST /api/v1/statuses. A missing field is empty."""
 
     text: str = ""
     parent: str = ""
@@ -29,12 +29,12 @@ class Form:
 
 
 def form(request: Request, behaviour: MastodonBehaviour) -> Form:
-    """Return what the request asks to publish, from JSON or, as far as the server can, a form."""
+    """Return the status in a request, from JSON or, as far as the server reads it, from a form."""
     fields = request.fields() or {}
     if not fields and behaviour.forms is not Forms.TAKEN:
         sent = dict(request.form())
         if "sensitive" in sent:
-            raise RefusedRequest(says.BAD_REQUEST)
+            raise RefusedRequest(answers.BAD_REQUEST)
         if behaviour.forms is Forms.EMPTY:
             return Form()
         return _form({}, [(name, value) for name, value in sent.items() if "media" not in name])
@@ -59,26 +59,26 @@ def _form(fields: Mapping[str, object], sent: Sequence[tuple[str, str]]) -> Form
 
 
 def check(new: Form, behaviour: MastodonBehaviour) -> None:
-    """Let a status through that has something to say, and not too much of it."""
+    """Raise RefusedRequest for a status that is empty, too long, or has a bad field."""
     if not (new.text.strip() or new.media or behaviour.forms is Forms.EMPTY):
-        raise RefusedRequest(says.invalid("Text can't be blank"))
+        raise RefusedRequest(answers.invalid("Text can't be blank"))
     if new.visibility and new.visibility not in _VISIBILITIES:
-        raise RefusedRequest(says.invalid(f"'{new.visibility}' is not a valid visibility"))
+        raise RefusedRequest(answers.invalid(f"'{new.visibility}' is not a valid visibility"))
     if length(new, behaviour) > behaviour.max_characters:
         words = behaviour.too_long_words.format(limit=behaviour.max_characters)
-        raise RefusedRequest(says.error(behaviour.too_long, words))
+        raise RefusedRequest(answers.error(behaviour.too_long, words))
     if behaviour.languages_checked and not _LANGUAGE.fullmatch(new.language or "en"):
-        raise RefusedRequest(says.invalid(f"language {new.language} is not valid", 400))
+        raise RefusedRequest(answers.invalid(f"language {new.language} is not valid", 400))
 
 
 def length(new: Form, behaviour: MastodonBehaviour) -> int:
-    """Return a status' length as the server counts it, its content warning included."""
+    """Return a status' length as the server counts it, with the content warning."""
     text = new.spoiler + new.text
     return len(text) if behaviour.plain_count else mastodon_length(text)
 
 
 def language(new: Form, behaviour: MastodonBehaviour, own: str) -> str:
-    """Return the language a status is marked with; `own` is the account's."""
+    """Return the language of a status. `own` is the account's language."""
     if behaviour.language_fixed or not _LANGUAGE.fullmatch(new.language):
         return own
     return new.language

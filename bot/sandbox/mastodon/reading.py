@@ -1,4 +1,4 @@
-"""What a server with Mastodon's API shows: statuses, their context and source, itself."""
+"""Answer reads as a server with Mastodon's API: statuses, contexts, sources, instance pages."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from datetime import datetime
 from urllib.parse import unquote
 
 from bot.sandbox.ids import hex_ids, mastodon_ids, ulids, uuids
-from bot.sandbox.mastodon import answers as says
+from bot.sandbox.mastodon import answers, pages
 from bot.sandbox.mastodon import instance as instances
-from bot.sandbox.mastodon import pages
 from bot.sandbox.mastodon.behaviour import IdForm, InstanceV2, MastodonBehaviour
 from bot.sandbox.mastodon.listing import PageRequest, links, page
 from bot.sandbox.mastodon.pages import Place, ProfilePage
@@ -35,12 +34,12 @@ _DEPRECATED = ("deprecation", "@1668384000")
 
 
 def path_of(request: Request) -> str:
-    """Return the path without the slash that clients put at its end."""
+    """Return the path without a slash at its end, which some clients add."""
     return request.path.rstrip("/")
 
 
 class MastodonReading(NetworkService):
-    """The reading half of the rules: one method an endpoint, each (request, time) to an answer."""
+    """The rules for reads. Each endpoint has a method, from (request, time) to an answer."""
 
     def __init__(
         self, clock: Callable[[], datetime], behaviour: MastodonBehaviour, profile: ProfilePage
@@ -66,16 +65,16 @@ class MastodonReading(NetworkService):
 
     def _list(self, request: Request, now: datetime) -> Response:
         if self.behaviour.unreadable:
-            raise RefusedRequest(says.unreadable(self.behaviour.unreadable))
+            raise RefusedRequest(answers.unreadable(self.behaviour.unreadable))
         account = LISTING.fullmatch(path_of(request))
         if account is None or account[1] != self.account:
-            raise RefusedRequest(says.NOT_FOUND)
+            raise RefusedRequest(answers.NOT_FOUND)
         return self._page(request, now, private=self.behaviour.private_listed)
 
     def _home(self, request: Request, now: datetime) -> Response:
-        """The home timeline of an account that follows nobody: what it posts itself."""
+        """Return the home timeline. The account follows no one, so it holds its own statuses."""
         if self.behaviour.unreadable:
-            raise RefusedRequest(says.unreadable(self.behaviour.unreadable))
+            raise RefusedRequest(answers.unreadable(self.behaviour.unreadable))
         return self._page(request, now, private=self.behaviour.private_at_home)
 
     def _page(self, request: Request, now: datetime, *, private: bool) -> Response:
@@ -99,7 +98,7 @@ class MastodonReading(NetworkService):
         ]
 
     def _answers_another(self, post: Stored) -> bool:
-        # Replies to oneself are no replies to Mastodon's exclude_replies.
+        # Mastodon's exclude_replies keeps replies to oneself
         parent = self._posts.get(post.reply_to or "")
         return parent is not None and parent.author != self.account
 
@@ -113,7 +112,7 @@ class MastodonReading(NetworkService):
         return reply(200, {"ancestors": ancestors, "descendants": descendants})
 
     def _above(self, post: Stored) -> tuple[list[Stored], bool]:
-        """Return what the post replies to, the nearest first, and whether that leads to a root."""
+        """Return the post's ancestors, the nearest first, and whether they are complete."""
         above: list[Stored] = []
         while parent := self._find(post.reply_to):
             above.append(parent)
@@ -137,9 +136,9 @@ class MastodonReading(NetworkService):
 
     def _instance(self, request: Request, _: datetime) -> Response:
         if self.behaviour.instance_v2 is InstanceV2.BREAKS:
-            return says.BROKEN
+            return answers.BROKEN
         if self.behaviour.instance_v2 is InstanceV2.MISSING:
-            return says.NO_PAGE_HTML
+            return answers.NO_PAGE_HTML
         return reply(200, instances.instance(self._place(request), request.header("host")))
 
     def _instance_v1(self, request: Request, _: datetime) -> Response:
@@ -151,7 +150,7 @@ class MastodonReading(NetworkService):
         match = STATUS.fullmatch(path_of(request))
         post = self._find(unquote(match[1])) if match else None
         if post is None:
-            raise RefusedRequest(says.NOT_FOUND)
+            raise RefusedRequest(answers.NOT_FOUND)
         return post
 
     def _object(self, post: Stored, request: Request) -> dict[str, Json]:
@@ -168,7 +167,7 @@ class MastodonReading(NetworkService):
         return Place(base, self.behaviour, self.profile, self.account, self.uploads)
 
     def _order(self, post_id: str) -> int:
-        """Return a number that is greater for a newer id, as this server compares them."""
+        """Return a number that is greater for a newer id, as this server compares ids."""
         if self.behaviour.ids is IdForm.SNOWFLAKE:
             return int(post_id) if post_id.isdecimal() else 0
         if self.behaviour.ids is IdForm.ULID:

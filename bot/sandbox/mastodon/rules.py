@@ -1,8 +1,8 @@
-"""Mastodon's rules: what the API of https://docs.joinmastodon.org answers, for one account.
+"""Mastodon's rules: answer the API of https://docs.joinmastodon.org for one account.
 
-Publishing with and without an Idempotency-Key, deleting, listing, one status with its context and
-source, the account and the server. Other servers with the same API are other behaviours. Media
-are uploaded (`media`); ids that a test adds to `media` count as uploaded.
+They publish with and without an Idempotency-Key, delete, list, and return a status with its context
+and source, the account and the instance. Other servers with this API are other behaviours. Files
+are uploaded, and ids that a test adds to `media` count as uploaded.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from bot.sandbox.mastodon import answers as says
+from bot.sandbox.mastodon import answers
 from bot.sandbox.mastodon.behaviour import (
     MASTODON,
     BadToken,
@@ -21,7 +21,7 @@ from bot.sandbox.mastodon.behaviour import (
     Resets,
 )
 from bot.sandbox.mastodon.login import APPS, REGISTRATIONS, MastodonLogins
-from bot.sandbox.mastodon.login_behaviours import ways_of
+from bot.sandbox.mastodon.login_behaviours import login_behaviour
 from bot.sandbox.mastodon.media import MEDIUM, UPLOAD, MastodonMedia
 from bot.sandbox.mastodon.pages import ProfilePage
 from bot.sandbox.mastodon.posting import Form, check, form, language
@@ -37,9 +37,9 @@ Handler = Callable[[Request, datetime], Response]
 
 
 class MastodonRules(MastodonMedia):
-    """A server with Mastodon's API, as the holder of one account's token sees it.
+    """A server with Mastodon's API, seen with one account's token.
 
-    `token` may do everything; more of them come from `logins`, each for what it was asked for.
+    `token` may do everything. `logins` makes other tokens, each with the requested scopes.
     """
 
     def __init__(
@@ -53,22 +53,22 @@ class MastodonRules(MastodonMedia):
         super().__init__(clock, behaviour, profile or ProfilePage())
         self.token = token
         self.application = application
-        self.logins = MastodonLogins(ways_of(behaviour))
+        self.logins = MastodonLogins(login_behaviour(behaviour))
         self._windows = RateWindows()
         self._keys: dict[str, tuple[datetime, str]] = {}
         self._under_way: list[str] = []
 
     def authorize(self, url: str) -> str:
-        """Allow what the page at `url` asks for, as a person would, and return the code it shows.
+        """Authorize the app as a person would on the page at `url`, and return the code.
 
-        ValueError where the page would say that something is wrong with the address.
+        Raises ValueError if the page would say that the address is wrong.
         """
         return self.logins.authorize(url, self.now())
 
     def defer(self, request: Request, seconds: float) -> None:
-        """Begin the request now and finish it `seconds` from now; its key is under way till then.
+        """Begin the request now and finish it `seconds` from now. Its key is in use until then.
 
-        A server that locks keys drops a second request with a key that is under way.
+        A server that locks keys drops a second request with a key that is in use.
         """
         key = _key(request)
         if key and not self._known(key, self._catch_up()):
@@ -82,7 +82,7 @@ class MastodonRules(MastodonMedia):
         if key not in self._under_way:
             self._serve(request, due)
             return
-        # It found its key free when it arrived, and does not look again.
+        # the request found its key free when it arrived, and does not look again
         self._under_way.remove(key)
         known = self._keys.pop(key, None)
         self._serve(request, due)
@@ -99,12 +99,12 @@ class MastodonRules(MastodonMedia):
         except RefusedRequest as refused:
             answer = refused.response
         window = self._windows.look(limit, now)
-        counted = says.limit_headers(window, now, self.behaviour)
-        return answer.having(*says.usual_headers(now), *counted)
+        counted = answers.limit_headers(window, now, self.behaviour)
+        return answer.having(*answers.usual_headers(now), *counted)
 
     def _carry_out(self, request: Request, now: datetime, *, full: bool) -> Response:
         if full and self.behaviour.resets is not Resets.NONE:
-            raise RefusedRequest(says.TOO_MANY)
+            raise RefusedRequest(answers.TOO_MANY)
         handler = self._route(request)
         if handler not in (self._instance, self._instance_v1, *self.logins.routes.values()):
             self._authorize(request)
@@ -136,10 +136,10 @@ class MastodonRules(MastodonMedia):
             **self.logins.routes,
         }
         if request.path in {f"{_INSTANCE}/", f"{_INSTANCE_V2}/"} and not self.behaviour.slash:
-            raise RefusedRequest(says.NO_PAGE_HTML)
+            raise RefusedRequest(answers.NO_PAGE_HTML)
         handler = fixed.get((request.method, path_of(request))) or self._route_to_one(request)
         if handler is None:
-            raise RefusedRequest(says.NO_PAGE)
+            raise RefusedRequest(answers.NO_PAGE)
         return handler
 
     def _route_to_one(self, request: Request) -> Handler | None:
@@ -162,9 +162,9 @@ class MastodonRules(MastodonMedia):
             return
         bare = Response(401 if request.method == "POST" else 422)
         refusals: Mapping[BadToken, Response] = {
-            BadToken.SAID: says.UNAUTHORIZED,
+            BadToken.SAID: answers.UNAUTHORIZED,
             BadToken.BARE: bare,
-            BadToken.PLAIN: says.BAD_TOKEN_PLAIN,
+            BadToken.PLAIN: answers.BAD_TOKEN_PLAIN,
         }
         raise RefusedRequest(refusals[self.behaviour.bad_token])
 
@@ -174,7 +174,7 @@ class MastodonRules(MastodonMedia):
 
     def _create(self, request: Request, now: datetime) -> Response:
         if not self.behaviour.writes:
-            raise RefusedRequest(says.OUT_OF_SCOPE)
+            raise RefusedRequest(answers.OUT_OF_SCOPE)
         new, key = form(request, self.behaviour), _key(request)
         parent = self._parent(new)
         if key and (replayed := self._replay(key, request, now)):
@@ -188,23 +188,23 @@ class MastodonRules(MastodonMedia):
         if not new.parent or self._find(new.parent):
             return new.parent or None
         if self.behaviour.orphans is Orphans.REFUSED:
-            raise RefusedRequest(says.NO_PARENT)
+            raise RefusedRequest(answers.NO_PARENT)
         if self.behaviour.orphans is Orphans.BREAKS:
-            raise RefusedRequest(says.BROKEN)
+            raise RefusedRequest(answers.BROKEN)
         known = self.behaviour.orphans is Orphans.TAKEN and new.parent in self._posts
         return new.parent if known else None
 
     def _replay(self, key: str, request: Request, now: datetime) -> Response | None:
-        """Return the answer to a key that was used before, None where it counts as new."""
+        """Return the answer to a key that was used before, or None if it counts as new."""
         if key in self._under_way and self._locks:
-            return says.UNDER_WAY
+            return answers.UNDER_WAY
         known = self._known(key, now)
         if not known:
             return None
         if self.behaviour.keys is IdempotencyKeys.FAILS:
-            return says.BROKEN
+            return answers.BROKEN
         post = self._find(known)
-        return reply(200, self._object(post, request)) if post else says.NOT_FOUND
+        return reply(200, self._object(post, request)) if post else answers.NOT_FOUND
 
     @property
     def _locks(self) -> bool:
@@ -238,7 +238,7 @@ class MastodonRules(MastodonMedia):
             self._keys[draft.key] = (post.created, post.id)
         limits = self.behaviour.limits
         if not limits.shared:
-            # Only what was published counts: a refusal uses nothing of this limit.
+            # only published statuses count against this limit, refusals do not
             limit = RateLimit("statuses", limits.statuses, limits.statuses_in, aligned=True)
             self._windows.take(limit, post.created)
         return post
@@ -246,9 +246,9 @@ class MastodonRules(MastodonMedia):
     def _destroy(self, request: Request, now: datetime) -> Response:
         post = self._asked(request)
         if not self.behaviour.writes:
-            raise RefusedRequest(says.OUT_OF_SCOPE)
+            raise RefusedRequest(answers.OUT_OF_SCOPE)
         if post.author != self.account:
-            raise RefusedRequest(says.NOT_FOUND)
+            raise RefusedRequest(answers.NOT_FOUND)
         shown = self._object(post, request)
         del shown["content"]
         self._delete(post, now)

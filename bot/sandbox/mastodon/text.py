@@ -1,4 +1,4 @@
-"""A status' text as Mastodon shows it: HTML with paragraphs, line breaks, links and hashtags."""
+"""Return a status' text as Mastodon does: HTML with paragraphs, line breaks, links and hashtags."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def content(text: str, base: str, line_break: str, markup: Markup = Markup.NONE)
 
 
 def _snac(text: str) -> str:
-    """What snac2's own markup leaves: signs become styles, and what may be a tag is taken out."""
+    """Return a text after snac2's own markup: style signs and anything like a tag are removed."""
     text = re.sub(r"`([^`\n]+)`|\*\*?([^*\n]+)\*?\*|__([^_\n]+)__", _bare, text)
     return re.sub(r"<[^>\n]*(?:>|\n|\Z)", "", text)
 
 
 def _markdown(text: str, base: str) -> str:
-    """A block for each paragraph: lists, headings and quotations lose their signs and numbers."""
+    """Return a block for each paragraph. Lists, headings and quotations lose their signs."""
     blocks = ""
     for block in re.split(r"\n\n+", text):
         for sign, tag in _BLOCKS.items():
@@ -51,7 +51,7 @@ def _markdown(text: str, base: str) -> str:
 
 
 def _line(text: str, base: str) -> str:
-    """The words of one block: line breaks run together, signs of style and tags are gone."""
+    """Return the text of one block, without line breaks, style signs and tags."""
     text = re.sub(r"\*\*?([^*\n]+)\*\*?|\b__?([^_\n]+)__?\b|`([^`\n]+)`", _bare, text)
     text = re.sub(r"</?[A-Za-z][^>\n]*>", "", text)
     return _marked(text, base).replace("\n", " ")
@@ -79,7 +79,7 @@ def hashtags(text: str) -> tuple[str, ...]:
 
 
 def _linked(text: str) -> Iterator[Entity]:
-    # A URL needs a scheme here; without one it stays text.
+    # Mastodon links a URL only if it has a scheme
     for entity in entities(text):
         named = entity.kind is EntityKind.URL and entity.text.lower().startswith(
             ("http://", "https://")

@@ -1,4 +1,4 @@
-"""X's refusals, word for word where they are on record, and the headers of its every answer."""
+"""X's refusals, word for word where they are on record, and the headers of every answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PROBLEMS = "https://api.twitter.com/2/problems/"
 
 
 def problem(status: int, title: str, detail: str, kind: str = "about:blank") -> Response:
-    """Return a refusal in the shape of RFC 7807, as X writes it."""
+    """Return a refusal in X's form of RFC 7807."""
     return reply(status, {"title": title, "detail": detail, "type": kind, "status": status})
 
 
@@ -45,7 +45,7 @@ UNAVAILABLE = problem(503, "Service Unavailable", "Service Unavailable")
 
 
 def missing_parent(status: int) -> Response:
-    """Return the refusal of a reply to what is deleted, hidden, or not there yet."""
+    """Return the refusal of a reply to a post that is deleted, hidden, or not visible yet."""
     title = "Invalid Request" if status == 400 else "Forbidden"  # noqa: PLR2004 - HTTP's number
     detail = "You attempted to reply to a Tweet that is deleted or not visible to you."
     return problem(status, title, detail)
@@ -81,7 +81,7 @@ def unreadable(status: int) -> Response:
 
 
 def not_found(kind: str, parameter: str, value: str) -> Mapping[str, Json]:
-    """Return the entry of `errors` for one post or user that is not there."""
+    """Return the entry of `errors` for one post or user that does not exist."""
     return {
         "value": value,
         "detail": f"Could not find {kind} with {parameter}: [{value}].",
@@ -94,7 +94,7 @@ def not_found(kind: str, parameter: str, value: str) -> Mapping[str, Json]:
 
 
 def limit_headers(window: RateWindow) -> Pairs:
-    """Return the three headers that tell how a rate limit stands; the reset in unix seconds."""
+    """Return the three headers of a rate limit. The reset is in unix seconds."""
     return (
         ("x-rate-limit-limit", str(window.limit.most)),
         ("x-rate-limit-remaining", str(window.remaining)),
@@ -103,7 +103,7 @@ def limit_headers(window: RateWindow) -> Pairs:
 
 
 def usual_headers(now: datetime) -> Pairs:
-    """Return what every answer of X carries."""
+    """Return the headers of every answer."""
     return (
         ("date", format_datetime(now.astimezone(UTC), usegmt=True)),
         ("server", "sandbox"),
@@ -126,4 +126,4 @@ REFUSALS: Mapping[str, Response] = MappingProxyType(
         "404": NO_PAGE,
     }
 )
-"""Every kind of refusal, by name, for tests that try each one."""
+"""Every kind of refusal by name, for tests that try each of them."""

@@ -1,4 +1,4 @@
-"""How X behaves, as far as it can be told or is known to change: one frozen value.
+"""How X behaves, as one frozen value, where X may change or is not documented.
 
 The defaults are X for a new pay-per-use developer, as documented in August 2026.
 """
@@ -14,7 +14,7 @@ from bot.sandbox.rewrites import Rewrites, Stamps
 
 
 class Duplicates(StrEnum):
-    """Which posts are refused as repeating a text: none, the very same, or nearly the same."""
+    """Which texts are refused as duplicates: none, equal texts, or similar texts too."""
 
     NONE = "none"
     EXACT = "exact"
@@ -22,7 +22,7 @@ class Duplicates(StrEnum):
 
 
 class Replies(StrEnum):
-    """Which replies an app may make: under its own posts and mentions, none at all, or any."""
+    """Which replies an app may make: to its own posts and mentions, none, or any."""
 
     OWN = "own"
     NONE = "none"
@@ -32,7 +32,7 @@ class Replies(StrEnum):
 class Paging(StrEnum):
     """How the timeline is paged.
 
-    FULL: as documented. EMPTY_FIRST: the first page is empty and names a next one, which is a 503.
+    FULL: as documented. EMPTY_FIRST: the first page is empty, and the next one is a 503.
     """
 
     FULL = "full"
@@ -40,7 +40,7 @@ class Paging(StrEnum):
 
 
 class FieldNames(StrEnum):
-    """What fields are called: `referenced_tweets`, or `referenced_posts` as newly documented."""
+    """The names of fields: `referenced_tweets`, or `referenced_posts` as documented later."""
 
     TWEETS = "tweets"
     POSTS = "posts"
@@ -50,8 +50,8 @@ class FieldNames(StrEnum):
 class CallPrices:
     """US dollars a call, https://docs.x.com/x-api/getting-started/pricing, read 2026-08-22.
 
-    `read` is for each post returned of the account's own, `linked` for a post with a URL in it,
-    `metadata` for saying what an upload shows.
+    `read` is for each returned post of the account, `linked` for making a post with a URL,
+    `metadata` for setting an alt text.
     """
 
     post: Decimal = Decimal("0.015")
@@ -64,7 +64,7 @@ class CallPrices:
 
 @dataclass(frozen=True, slots=True)
 class XLimits:
-    """Requests in a window, for one user. The window begins with the first of them."""
+    """Requests in a window, for one user. The window begins with its first request."""
 
     create: int = 100
     timeline: int = 900
@@ -78,20 +78,19 @@ class XLimits:
 
 @dataclass(frozen=True, slots=True)
 class XBehaviour:
-    """What X does where it could do otherwise.
+    """How X behaves.
 
-    `duplicates` compares with what was posted within `duplicates_for`; with `duplicates_deleted`
-    also with posts that are gone. `missing_parent` and `delete_missing` are the status for a reply
-    to, and the deletion of, a post that is not there (both 400 and 403 are on record for the
-    first; for the second 404, or 200 with `deleted` false). `parent_lag`: a post cannot be
-    replied to at once. `timeline_lag`, `lookup_lag`: how late a post can be read, by timeline and
-    by id. `unreadable` is the status of every read of posts on a plan without it, 401 or 403.
-    `credits` of None never run out; `bills_refusals` bills a create that was refused as well.
-    `signed_for` are the addresses a signature may be made out to, beside the one it is sent to.
-    An upload has `media_limit` bytes and `alt_limit` characters at most, and is gone after
-    `media_expires`; `processing` is how long it is worked on first, `breaks_media` makes that fail,
-    `loses_media` publishes posts without the files they came with. `rewrites` and `stamps` alter
-    the words and times of what is read, `pages` how much of it comes.
+    `duplicates` compares with the posts of the last `duplicates_for`, and with `duplicates_deleted`
+    also with deleted posts. `missing_parent` is the HTTP status for a reply to a missing post (400
+    and 403 are on record), `delete_missing` for the deletion of one (404, or 200 with `deleted`
+    false). `parent_lag`: how long a post cannot be replied to. `timeline_lag` and `lookup_lag`: how
+    late a post can be read, by timeline and by id. `unreadable` is the HTTP status of every read of
+    posts on a plan without reads, 401 or 403. `credits` of None never run out. `bills_refusals`: a
+    refused create is billed too. `signed_for` are base URLs that a signature may be made for,
+    beside the server's own. An upload has at most `media_limit` bytes and `alt_limit` characters of
+    alt text, and expires after `media_expires`. `processing` is how long a file is processed,
+    `breaks_media` lets that fail, `loses_media` publishes posts without their files. `rewrites` and
+    `stamps` change the texts and times that are read, `pages` the pages of the timeline.
     """
 
     duplicates: Duplicates = Duplicates.EXACT

@@ -1,7 +1,7 @@
-"""Logging in to X with a PIN: request tokens, and the access tokens they are traded for.
+"""Log in to X with a PIN: request tokens, and the access tokens that are given for them.
 
-https://docs.x.com/fundamentals/authentication/oauth-1-0a, the PIN-based flow. The page that a
-person sees is not here: `authorize` does what that person would do on it.
+https://docs.x.com/fundamentals/authentication/oauth-1-0a, the PIN-based flow. There is no page:
+`authorize` does what a person would do on it.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ BAD_PIN = Response(
 
 
 class XLogins:
-    """The logins of one application and one user: `keys` are the application's, and say who it is.
+    """The logins of one application (`keys`) and one user.
 
-    `granted` are the keys that logins led to. `mint` makes tokens and secrets, each a new one.
-    `callbacks` are the addresses the application may send people to; `oob` shows them a PIN.
+    `granted` are the keys of completed logins. `mint` makes a new token or secret. `callbacks` are
+    the allowed callback addresses of the application. `oob` shows a PIN.
     """
 
     def __init__(self, keys: OAuthKeys, username: str) -> None:
@@ -57,18 +57,18 @@ class XLogins:
         self._numbers = count(_FIRST_PIN, 1_111)
 
     def answer(self, request: Request, bases: tuple[str, ...]) -> Response | None:
-        """Return the answer to a request of a login; None for one that is about something else.
+        """Return the answer to a login's request, or None for any other request.
 
-        `bases` are the beginnings of the addresses that a signature may be made out to.
+        `bases` are the base URLs that a signature may be made for.
         """
         handlers = {REQUEST_TOKEN: self._request_token, ACCESS_TOKEN: self._access_token}
         handler = handlers.get(request.path) if request.method == "POST" else None
         return handler(request, bases) if handler else None
 
     def authorize(self, url: str) -> str:
-        """Do what a person would on the page at `url`, and return the PIN shown there.
+        """Authorize the app as a person would on the page at `url`, and return the PIN.
 
-        ValueError where the page would say that something is wrong with the address.
+        Raises ValueError if the page would say that the address is wrong.
         """
         parts = urlsplit(url)
         token = dict(parse_qsl(parts.query)).get("oauth_token", "")
@@ -78,11 +78,11 @@ class XLogins:
         return self._pins[token]
 
     def _request_token(self, request: Request, bases: tuple[str, ...]) -> Response:
-        # Nobody's token stands in this request: it is the application alone that asks.
-        alone = replace(self._keys, access_token="", access_token_secret="")
-        if not signed(request, alone, bases):
+        # only the application signs this request, without a user's token
+        app_keys = replace(self._keys, access_token="", access_token_secret="")
+        if not signed(request, app_keys, bases):
             return NOT_SIGNED
-        if _said(request).get("oauth_callback") not in self.callbacks:
+        if _parameters(request).get("oauth_callback") not in self.callbacks:
             return NO_CALLBACK
         token, secret = self.mint("request"), self.mint("secret")
         self._pending[token] = replace(self._keys, access_token=token, access_token_secret=secret)
@@ -90,12 +90,12 @@ class XLogins:
         return _form({"oauth_token": token, "oauth_token_secret": secret} | confirmed)
 
     def _access_token(self, request: Request, bases: tuple[str, ...]) -> Response:
-        said = _said(request)
-        token = said.get("oauth_token", "")
+        parameters = _parameters(request)
+        token = parameters.get("oauth_token", "")
         pending = self._pending.get(token)
         if pending is None or not signed(request, pending, bases):
             return NOT_SIGNED
-        if token not in self._pins or self._pins[token] != said.get("oauth_verifier"):
+        if token not in self._pins or self._pins[token] != parameters.get("oauth_verifier"):
             return BAD_PIN
         del self._pending[token]
         user = self._keys.access_token.partition("-")[0]
@@ -105,12 +105,12 @@ class XLogins:
             access_token_secret=self.mint("secret"),
         )
         self.granted.append(keys)
-        given = {"oauth_token": keys.access_token, "oauth_token_secret": keys.access_token_secret}
-        return _form(given | {"user_id": user, "screen_name": self._username})
+        tokens = {"oauth_token": keys.access_token, "oauth_token_secret": keys.access_token_secret}
+        return _form(tokens | {"user_id": user, "screen_name": self._username})
 
 
-def _said(request: Request) -> dict[str, str]:
-    """Return the parameters of a request, wherever in it OAuth lets them stand."""
+def _parameters(request: Request) -> dict[str, str]:
+    """Return the parameters of a request from its query, its form and its header."""
     header = request.header("authorization").partition(" ")[2].replace('"', "")
     pairs = parse_qsl(header.replace(", ", "&").replace(",", "&"))
     return dict((*request.params(), *request.form(), *pairs))

@@ -1,4 +1,4 @@
-"""Uploads to X: https://docs.x.com/x-api/media. A file in one request, its words in another."""
+"""Upload files to X: https://docs.x.com/x-api/media. The alt text is a second request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.sandbox.multipart import parts
 from bot.sandbox.service import NetworkService
 from bot.sandbox.uploads import Medium, is_image
 from bot.sandbox.wire import Json, RefusedRequest, Request, Response, reply
-from bot.sandbox.x import answers as says
+from bot.sandbox.x import answers
 from bot.sandbox.x.behaviour import XBehaviour
 
 UPLOAD = "/2/media/upload"
@@ -22,9 +22,9 @@ _CATEGORY = "tweet_image"
 
 
 class XMedia(NetworkService):
-    """The uploading part of the rules. `media` are the ids that a post may take.
+    """The rules for uploads. `media` holds the ids that a post may use.
 
-    A test may add ids of its own to them; `uploads` holds what came over the wire.
+    A test may add its own ids to `media`. `uploads` holds the uploaded files.
     """
 
     behaviour: XBehaviour
@@ -35,7 +35,7 @@ class XMedia(NetworkService):
     def _upload(self, request: Request, now: datetime) -> Response:
         medium = _received(request, self._ids(now), now)
         if len(medium.data) > self.behaviour.media_limit:
-            raise RefusedRequest(says.invalid("media", "", "media: is too large"))
+            raise RefusedRequest(answers.invalid("media", "", "media: is too large"))
         self.uploads[medium.id] = medium
         self.media.add(medium.id)
         return reply(200, {"data": self._shown(medium, now)})
@@ -51,7 +51,7 @@ class XMedia(NetworkService):
         words = _words(fields.get("metadata"))
         if not 0 < len(words) <= self.behaviour.alt_limit:
             raise RefusedRequest(
-                says.invalid("metadata.alt_text.text", words, "text: is not valid")
+                answers.invalid("metadata.alt_text.text", words, "text: is not valid")
             )
         self.uploads[medium.id] = replace(medium, alt=words)
         kept: Json = {"alt_text": {"text": words}}
@@ -79,29 +79,29 @@ class XMedia(NetworkService):
     def _uploaded(self, media_id: str, now: datetime) -> Medium:
         medium = self.uploads.get(media_id)
         if medium is None or now - medium.uploaded >= self.behaviour.media_expires:
-            raise RefusedRequest(says.invalid("media_id", media_id, "BadRequest: Not found"))
+            raise RefusedRequest(answers.invalid("media_id", media_id, "BadRequest: Not found"))
         return medium
 
     def _check_media(self, wanted: Iterable[str], now: datetime) -> None:
-        """Let a post through whose files are there, ready, and not too old."""
+        """Raise RefusedRequest for a file that is unknown, not ready or expired."""
         for media_id in wanted:
             known = media_id in self.media
             if known and media_id in self.uploads:
                 known = self._state(self._uploaded(media_id, now), now) == "succeeded"
             if not known:
                 message = "Your media IDs are invalid."
-                raise RefusedRequest(says.invalid("media.media_ids", media_id, message))
+                raise RefusedRequest(answers.invalid("media.media_ids", media_id, message))
 
 
 def _received(request: Request, media_id: str, now: datetime) -> Medium:
-    """Return the file that a request brings, in JSON or in a form; refused if it is no image."""
+    """Return the file in a request of JSON or a form. Raises RefusedRequest if it is no image."""
     data, kind, category = _from_json(request) or _from_form(request)
     if category != _CATEGORY:
         raise RefusedRequest(
-            says.invalid("media_category", category, "media_category: is not valid")
+            answers.invalid("media_category", category, "media_category: is not valid")
         )
     if not is_image(data, kind):
-        raise RefusedRequest(says.invalid("media", "", "media type unrecognized."))
+        raise RefusedRequest(answers.invalid("media", "", "media type unrecognized."))
     return Medium(media_id, data, kind, now)
 
 
@@ -114,14 +114,14 @@ def _from_json(request: Request) -> tuple[bytes, str, str] | None:
     try:
         return b64decode(media, validate=True), kind, category
     except binascii.Error:
-        raise RefusedRequest(says.invalid("media", "", "media: is not base64")) from None
+        raise RefusedRequest(answers.invalid("media", "", "media: is not base64")) from None
 
 
 def _from_form(request: Request) -> tuple[bytes, str, str]:
     fields = parts(request)
     media, kind, category = map(fields.get, ("media", "media_type", "media_category"))
     if media is None:
-        raise RefusedRequest(says.invalid("media", "", "media: is missing but it is required"))
+        raise RefusedRequest(answers.invalid("media", "", "media: is missing but it is required"))
     return media.data, kind.text if kind else media.type, category.text if category else ""
 
 

@@ -1,4 +1,4 @@
-"""Checking an OAuth 1.0a signature, RFC 5849 section 3, HMAC-SHA1 only."""
+"""Check an OAuth 1.0a signature, RFC 5849 section 3, HMAC-SHA1 only."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ class OAuthKeys:
 
 
 def signed(request: Request, keys: OAuthKeys, bases: Iterable[str]) -> bool:
-    """Tell whether the request bears a signature of `keys` for one of the URLs' beginnings.
+    """Tell whether `keys` signed the request for one of the base URLs.
 
-    A client that is sent here by a rewritten address signs for the address it believes in, so
-    the bases are the network's own, `https://api.x.com`.
+    A client whose address is rewritten to this server still signs for the original address, such as
+    `https://api.x.com`.
     """
-    given = _header(request.header("authorization"))
-    if given.get("oauth_consumer_key") != keys.consumer_key:
+    header = _header(request.header("authorization"))
+    if header.get("oauth_consumer_key") != keys.consumer_key:
         return False
-    if given.get("oauth_token", "") != keys.access_token:
+    if header.get("oauth_token", "") != keys.access_token:
         return False
-    signature = given.pop("oauth_signature", "").encode()
-    params = (*given.items(), *request.params(), *request.form())
+    signature = header.pop("oauth_signature", "").encode()
+    params = (*header.items(), *request.params(), *request.form())
     wanted = (signature_of(request.method, base + request.path, params, keys) for base in bases)
     return any(hmac.compare_digest(signature, each.encode()) for each in wanted)
 
 
 def signature_of(method: str, url: str, params: Pairs, keys: OAuthKeys) -> str:
-    """Return the signature of a request; `url` has no query, `params` are all but the signature."""
+    """Return a request's signature. `url` has no query, `params` are all but the signature."""
     pairs = sorted((_quote(name), _quote(value)) for name, value in params)
     joined = "&".join(f"{name}={value}" for name, value in pairs)
     base = "&".join(map(_quote, (method.upper(), url, joined)))

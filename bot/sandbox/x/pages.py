@@ -1,4 +1,4 @@
-"""Reading X's timeline: what a request asks for, checked, and the page it gets. Pure."""
+"""Read and check the parameters of X's timeline, and return its pages. Pure."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _PAGING = frozenset(
 T = TypeVar("T")
 
 _FEWEST, _USUAL, _MOST = 5, 10, 100
-_TOKEN = "7140dib"  # noqa: S105 - how tokens of pages begin
+_TOKEN = "7140dib"  # noqa: S105 - the beginning of page tokens
 EMPTY_PAGE = f"{_TOKEN}0"
-"""The token of the page that follows an empty one."""
+"""The token of the page after an empty page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a timeline request asks for; ids as numbers, times in UTC."""
+    """The parameters of a timeline request. Ids are numbers, times are in UTC."""
 
     most: int = _USUAL
     below: int | None = None
@@ -43,7 +43,7 @@ class Wanted:
     exclude: frozenset[str] = frozenset()
 
     def has(self, post: Stored) -> bool:
-        """Tell whether the post is in the stretch of time and ids asked for, and not left out."""
+        """Tell whether the post is within the times and ids, and not excluded."""
         return (
             self.above < int(post.id)
             and (self.below is None or int(post.id) < self.below)
@@ -54,7 +54,7 @@ class Wanted:
 
 
 def checked(request: Request, allowed: Iterable[str]) -> Mapping[str, str]:
-    """Return the query. An unknown parameter is refused, as X does."""
+    """Return the query. Raises RefusedRequest for an unknown parameter, as X refuses it."""
     params = dict(request.params())
     for name in params.keys() - FIELDS - set(allowed):
         raise RefusedRequest(
@@ -64,13 +64,13 @@ def checked(request: Request, allowed: Iterable[str]) -> Mapping[str, str]:
 
 
 def fields(params: Mapping[str, str]) -> frozenset[str]:
-    """Return the fields of a post asked for, by either name of the parameter."""
+    """Return the requested fields of a post, from either name of the parameter."""
     text = params.get("post.fields") or params.get("tweet.fields") or ""
     return frozenset(text.split(",")) - {""}
 
 
 def wanted(request: Request) -> Wanted:
-    """Return what a timeline request asks for; anything out of bounds is refused with 400."""
+    """Return the parameters of a timeline request. Raises RefusedRequest if one is not valid."""
     params = checked(request, _PAGING)
     token = _parsed(params, "pagination_token", _page)
     until = _parsed(params, "until_id", _number)
@@ -86,7 +86,7 @@ def wanted(request: Request) -> Wanted:
 
 
 def page(posts: Sequence[Stored], most: int) -> tuple[Sequence[Stored], Mapping[str, Json]]:
-    """Return the first `most` posts and the page's meta; `posts` newest first."""
+    """Return the first `most` posts and the page's meta. `posts` are newest first."""
     found = posts[:most]
     if not found:
         return found, {"result_count": 0}

@@ -1,8 +1,8 @@
-"""X's rules: what the API of https://docs.x.com/x-api answers, for one application and one user.
+"""X's rules: answer the API of https://docs.x.com/x-api for one application and one user.
 
-Posting, deleting, reading the account's own timeline and posts by id. Every call costs what X bills
-(`spent`), and every answer tells how its rate limit stands. Media are uploaded (`media`), and ids
-that a test adds to `media` count as uploaded.
+They publish, delete, and read the account's timeline and posts by id. `spent` adds up what X bills,
+and every answer has the headers of its rate limit. Files are uploaded, and ids that a test adds to
+`media` count as uploaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bot.sandbox.rate_limits import RateLimit, RateWindows
 from bot.sandbox.rewrites import rewritten, stamped
 from bot.sandbox.service import Stored
 from bot.sandbox.wire import Json, Pairs, RefusedRequest, Request, Response, reply
-from bot.sandbox.x import answers as says
+from bot.sandbox.x import answers
 from bot.sandbox.x.behaviour import Paging, XBehaviour
 from bot.sandbox.x.login import XLogins
 from bot.sandbox.x.media import METADATA, UPLOAD, XMedia
@@ -36,7 +36,7 @@ Handler = Callable[[Request, datetime], Response]
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What carries a request out, and the rate limit it falls under."""
+    """The function that carries a request out, and its rate limit."""
 
     limit: str
     most: int
@@ -44,10 +44,10 @@ class _Call:
 
 
 class XRules(XMedia):
-    """X, as one application with one user's tokens sees it.
+    """X, seen by one application with one user's tokens.
 
-    `clock` gives the network's time. The account's id is the beginning of its access token. `keys`
-    are good from the start; more of them come from `logins`.
+    `clock` returns the network's time. The access token begins with the account's id. `keys` are
+    valid from the start. `logins` makes others.
     """
 
     def __init__(
@@ -69,30 +69,30 @@ class XRules(XMedia):
         self._read: set[tuple[date, str]] = set()
 
     def authorize(self, url: str) -> str:
-        """Let the application in on the page at `url`, as a person would, and return the PIN shown.
+        """Authorize the app as a person would on the page at `url`, and return the PIN.
 
-        ValueError where the page would say that something is wrong with the address.
+        Raises ValueError if the page would say that the address is wrong.
         """
         return self.logins.authorize(url)
 
     def _serve(self, request: Request, now: datetime) -> Response:
         if answer := self.logins.answer(request, self._bases(request)):
-            return answer.having(*says.usual_headers(now))
+            return answer.having(*answers.usual_headers(now))
         try:
             call = self._authorized(request)
             headers = self._count(call, now)
         except RefusedRequest as refused:
-            return refused.response.having(*says.usual_headers(now))
+            return refused.response.having(*answers.usual_headers(now))
         try:
             answer = self._run(call, now)
         except RefusedRequest as refused:
             answer = refused.response
-        return answer.having(*says.usual_headers(now), *headers)
+        return answer.having(*answers.usual_headers(now), *headers)
 
     def _authorized(self, request: Request) -> _Call:
         known = (self.keys, *self.logins.granted)
         if not any(signed(request, keys, self._bases(request)) for keys in known):
-            raise RefusedRequest(says.UNAUTHORIZED)
+            raise RefusedRequest(answers.UNAUTHORIZED)
         return self._route(request)
 
     def _bases(self, request: Request) -> tuple[str, ...]:
@@ -125,20 +125,20 @@ class XRules(XMedia):
         if post and request.method == "DELETE":
             known = post[1]
             return _Call("delete", limits.delete, lambda now: self._destroy(known, now))
-        raise RefusedRequest(says.NO_PAGE)
+        raise RefusedRequest(answers.NO_PAGE)
 
     def _count(self, call: _Call, now: datetime) -> Pairs:
         limit = RateLimit(call.limit, call.most, self.behaviour.limits.window)
         full = self._windows.look(limit, now).full
-        headers = says.limit_headers(self._windows.take(limit, now))
+        headers = answers.limit_headers(self._windows.take(limit, now))
         if full:
-            raise RefusedRequest(says.TOO_MANY.having(*headers))
+            raise RefusedRequest(answers.TOO_MANY.having(*headers))
         return headers
 
     def _run(self, call: _Call, now: datetime) -> Response:
         credit = self.behaviour.credits
         if credit is not None and self.spent >= credit:
-            raise RefusedRequest(says.NO_CREDITS)
+            raise RefusedRequest(answers.NO_CREDITS)
         return call.run(now)
 
     # -- writing -------------------------------------------------------------------------------
@@ -168,12 +168,12 @@ class XRules(XMedia):
         self.spent += self.behaviour.prices.delete
         post = self._find(post_id)
         if post and post.author != self.account:
-            return says.FORBIDDEN
+            return answers.FORBIDDEN
         if post:
             self._delete(post, now)
             return reply(200, {"data": {"deleted": True}})
-        if self.behaviour.delete_missing == says.NO_PAGE.status:
-            return says.NO_PAGE
+        if self.behaviour.delete_missing == answers.NO_PAGE.status:
+            return answers.NO_PAGE
         return reply(self.behaviour.delete_missing, {"data": {"deleted": False}})
 
     # -- reading -------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class XRules(XMedia):
         self._check_readable()
         want = wanted(request)
         if user != self.account:
-            return reply(200, {"errors": [says.not_found("user", "id", user)]})
+            return reply(200, {"errors": [answers.not_found("user", "id", user)]})
         if self.behaviour.pages is Paging.EMPTY_FIRST:
             return self._empty_first(request)
         kept = [post for post in self._timeline(now, want.exclude) if want.has(post)]
@@ -199,7 +199,7 @@ class XRules(XMedia):
 
     def _empty_first(self, request: Request) -> Response:
         if "pagination_token" in dict(request.params()):
-            raise RefusedRequest(says.UNAVAILABLE)
+            raise RefusedRequest(answers.UNAVAILABLE)
         return reply(200, {"meta": {"result_count": 0, "next_token": EMPTY_PAGE}})
 
     def _timeline(self, now: datetime, exclude: frozenset[str]) -> Sequence[Stored]:
@@ -212,7 +212,7 @@ class XRules(XMedia):
             and post.deleted is None
             and post.created + behaviour.timeline_lag <= now
         ]
-        # The reach counts what is left out, too, as the documents describe it.
+        # excluded replies count for the depth too, as documented
         reach = behaviour.depth_without_replies if "replies" in exclude else behaviour.depth
         return seen[:reach]
 
@@ -220,12 +220,12 @@ class XRules(XMedia):
         self._check_readable()
         ids = list(dict.fromkeys(checked(request, {"ids"}).get("ids", "").split(",")))
         if len(ids) > _MOST_IDS or not all(each.isascii() and each.isdigit() for each in ids):
-            raise RefusedRequest(says.invalid("ids", ",".join(ids), "ids is not valid"))
+            raise RefusedRequest(answers.invalid("ids", ",".join(ids), "ids is not valid"))
         found = [post for each in ids if (post := self._readable(each, now))]
         missing = [each for each in ids if not self._readable(each, now)]
         self._bill_reads(found, now)
         data: dict[str, Json] = {"data": self._objects(found, request)} if found else {}
-        errors = [says.not_found("tweet", "ids", each) for each in missing]
+        errors = [answers.not_found("tweet", "ids", each) for each in missing]
         return reply(200, data | ({"errors": errors} if errors else {}))
 
     def _get(self, request: Request, post_id: str, now: datetime) -> Response:
@@ -233,7 +233,7 @@ class XRules(XMedia):
         checked(request, ())
         post = self._readable(post_id, now)
         if post is None:
-            return reply(200, {"errors": [says.not_found("tweet", "id", post_id)]})
+            return reply(200, {"errors": [answers.not_found("tweet", "id", post_id)]})
         self._bill_reads([post], now)
         return reply(200, {"data": self._objects([post], request)[0]})
 
@@ -243,7 +243,7 @@ class XRules(XMedia):
 
     def _check_readable(self) -> None:
         if self.behaviour.unreadable is not None:
-            raise RefusedRequest(says.unreadable(self.behaviour.unreadable))
+            raise RefusedRequest(answers.unreadable(self.behaviour.unreadable))
 
     def _objects(self, posts: Sequence[Stored], request: Request) -> Sequence[Mapping[str, Json]]:
         wished, behaviour = fields(dict(request.params())), self.behaviour
@@ -264,7 +264,7 @@ class XRules(XMedia):
         return Setting(root.id, parent.author if parent else None)
 
     def _bill_reads(self, posts: Sequence[Stored], now: datetime) -> None:
-        # A post is billed once a day of UTC, however often it is read.
+        # X bills a post once a day (UTC), however often it is read
         for seen in {(now.date(), post.id) for post in posts} - self._read:
             self._read.add(seen)
             self.spent += self.behaviour.prices.read

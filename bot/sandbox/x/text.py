@@ -1,4 +1,4 @@
-"""How X gives a post back: links behind t.co, `&`, `<` and `>` escaped, fields on request."""
+"""Return a post as X does: links as t.co, `&`, `<` and `>` escaped, fields on request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DISPLAYED = 26
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A text as X gives it back, and its links (positions in that text, in code points)."""
+    """A text as X returns it, and its links, with positions in that text in code points."""
 
     text: str
     urls: tuple[Mapping[str, Json], ...]
@@ -27,7 +27,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a post's object says beyond the post: its conversation, and whom it answers."""
+    """What a post's object says beside the post: its conversation, and whom it replies to."""
 
     conversation: str
     answers: str | None
@@ -39,7 +39,7 @@ def trimmed(text: str) -> str:
 
 
 def shown(post: Stored) -> Shown:
-    """Return the post's text and links as X gives them back, its media's link at the end."""
+    """Return the post's text and links as X does, with the link of its media at the end."""
     text, at = "", 0
     links: list[Mapping[str, Json]] = []
     whole = trimmed(post.text)
@@ -56,9 +56,9 @@ def shown(post: Stored) -> Shown:
 def post_object(
     post: Stored, setting: Setting, names: FieldNames, fields: Collection[str]
 ) -> Mapping[str, Json]:
-    """Return a post as the API's object: id and text, and of the rest what `fields` asks for.
+    """Return a post as the API's object: id, text, and the fields in `fields`.
 
-    Fields may be asked for by their old names or their new ones; the answer uses `names`.
+    A request may use the old or the new names of fields. The answer uses `names`.
     """
     asked = {field.replace("_tweets", "_posts") for field in fields}
     look = shown(post)
