@@ -1,4 +1,4 @@
-"""`python -m bot`: the same program as `bot`."""
+"""Run `bot` as `python -m bot`."""
 
 from bot.cli import main
 

@@ -1,30 +1,30 @@
-"""The ways to fail, and what each one asks of the person who reads it.
+"""The errors of the program.
 
-    BotError                 anything we can name
-    ├─ SettingsError         a setting, an option or a template of the operator's cannot work
+    BotError                 every error that has a name here
+    ├─ SettingsError         a setting, an option or a template of the operator cannot work
     │  └─ TemplateError      ... a template: its file and line
-    ├─ DoesNotFit            a post that cannot be made short enough
-    ├─ DigestError           a digest could not be had
-    │  ├─ NoDigest           the source answers, and what was asked for is not there
-    │  │  └─ Nowhere         ... nor is the place where digests were to be
-    │  ├─ Malformed          it is there and is not a digest: its file, line and what was expected
-    │  └─ Unreachable        the source does not answer now; trying again later may help
+    ├─ DoesNotFit            a post cannot be made short enough
+    ├─ DigestError           a digest could not be read
+    │  ├─ NoDigest           the source answers, and does not have the digest
+    │  │  └─ Nowhere         ... nor the page, file, folder or repository where it should be
+    │  ├─ Malformed          a text is not a digest: its file, line and what was expected
+    │  └─ Unreachable        the source does not answer now; a later try may succeed
     ├─ LedgerError           the ledger cannot be used, or cannot do what was asked of it
-    │  ├─ Locked             another process holds it; trying again later helps
-    │  │  └─ Busy            ... the lock of one account, for which it sends
-    │  ├─ Replaced           its file was moved or replaced while it was in use
+    │  ├─ Locked             another process holds the ledger; a later try helps
+    │  │  └─ Busy            ... holds the lock of one account, since it sends for it
+    │  ├─ Replaced           the ledger's file was moved or replaced while it was in use
     │  └─ WrongState         a post is in no state that allows the change
     └─ CannotRead            (bot/posters/poster.py) an account's posts cannot be read
 
-Foreign exceptions end where they arise: they are chained as the cause of one of these. The core
-knows no exit statuses; the command line maps them.
+Exceptions of libraries are caught where they arise and chained as the cause of one of these. Only
+the command line knows exit statuses.
 """
 
 from __future__ import annotations
 
 
 class BotError(Exception):
-    """Something that went wrong: `message` says what and where, `fix` what to do about it."""
+    """An error: `message` says what went wrong and where, `fix` what to do about it."""
 
     def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(message)
@@ -44,23 +44,23 @@ class TemplateError(SettingsError):
 
 
 class DoesNotFit(BotError):
-    """A post is over the network's limit though all that may be shortened was shortened."""
+    """A post is over the network's limit, though everything that may be shortened was shortened."""
 
 
 class DigestError(BotError):
-    """A digest could not be had."""
+    """A digest could not be read."""
 
 
 class NoDigest(DigestError):
-    """The source answered, and holds no such digest."""
+    """The source answered, and does not have the digest."""
 
 
 class Nowhere(NoDigest):
-    """There is no such page, file, folder or repository: it is mistyped, was moved or is hidden."""
+    """The page, file, folder or repository does not exist, or is hidden."""
 
 
 class Malformed(DigestError):
-    """Text that is no digest: where it stands, the line (from 1), and what was expected there."""
+    """A text is not a digest: its file or URL, the line (from 1), and what was expected there."""
 
     def __init__(self, where: str, line: int, expected: str, fix: str = "") -> None:
         super().__init__(f"{where}:{line}: {expected}", fix)
@@ -70,19 +70,19 @@ class Malformed(DigestError):
 
 
 class Unreachable(DigestError):
-    """The source did not answer, or with an error of its own; a later try may succeed."""
+    """The source did not answer, or answered with an error; a later try may succeed."""
 
 
 class LedgerError(BotError):
-    """The ledger cannot be used, or cannot do what was asked: read it again to know its state."""
+    """The ledger cannot be used, or cannot do what was asked; read it again to know its state."""
 
 
 class Locked(LedgerError):
-    """Another process holds the ledger; trying again later helps."""
+    """Another process holds the ledger; a later try helps."""
 
 
 class Busy(Locked):
-    """Another process, or another thread of this one, sends for the account: `sender` says who."""
+    """Another process, or another thread of this one, sends for the account; `sender` names it."""
 
     def __init__(self, account: str, sender: str) -> None:
         super().__init__(
@@ -93,8 +93,8 @@ class Busy(Locked):
 
 
 class Replaced(LedgerError):
-    """The ledger's file was moved or replaced while it was in use: it must be opened anew."""
+    """The ledger's file was moved or replaced while it was in use; it must be opened again."""
 
 
 class WrongState(LedgerError):
-    """A post is in no state that allows the change: somebody else changed it meanwhile."""
+    """A post is in no state that allows the change, since someone else changed it meanwhile."""

@@ -1,8 +1,8 @@
-"""The words of the project: what a digest holds, what a thread is made of.
+"""Define the values that every module uses: digests, papers, accounts, threads, posts.
 
-Everything here is a frozen value. Text from a digest is kept as the publisher wrote it (tidying is
-the formatter's work), datetimes are aware and in UTC, counts are whole numbers. This module imports
-nothing of the project, and every other one may import it.
+All are frozen. Text from a digest is kept as the publisher wrote it; the formatter tidies it.
+Datetimes are aware and in UTC. This module imports nothing of the project, and every other module
+may import it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 class Network(StrEnum):
-    """The kinds of service a thread can be published on."""
+    """The networks that a thread can be published on."""
 
     TWITTER = "twitter"
     MASTODON = "mastodon"
@@ -23,7 +23,7 @@ class Network(StrEnum):
 
 
 class State(StrEnum):
-    """What is known of a post."""
+    """What the ledger knows about a post."""
 
     PLANNED = "planned"
     SENDING = "sending"
@@ -34,14 +34,14 @@ class State(StrEnum):
 
 
 class Style(StrEnum):
-    """One post a paper, or the whole digest packed into one post."""
+    """One post for each paper, or one post for the digest."""
 
     THREAD = "thread"
     SINGLE = "single"
 
 
 class Links(StrEnum):
-    """Which posts carry a link: each one, only the closing, or none."""
+    """Which posts carry a link: every post, only the closing, or none."""
 
     EVERY = "every"
     CLOSING = "closing"
@@ -49,21 +49,21 @@ class Links(StrEnum):
 
 
 class Syntax(StrEnum):
-    """How a server reads the words of a post: as they are, or as Markdown."""
+    """How a server reads the text of a post."""
 
     PLAIN = "plain"
     MARKDOWN = "markdown"
 
 
 class ReplyListing(StrEnum):
-    """How the other posts of a public Mastodon thread are listed."""
+    """Whether the replies of a public Mastodon thread are public or unlisted."""
 
     UNLISTED = "unlisted"
     PUBLIC = "public"
 
 
 class Visibility(StrEnum):
-    """Who sees the first post of a Mastodon thread, in Mastodon's own words."""
+    """Who sees the first post of a Mastodon thread, in Mastodon's terms."""
 
     PUBLIC = "public"
     UNLISTED = "unlisted"
@@ -72,13 +72,13 @@ class Visibility(StrEnum):
 
     @property
     def is_private(self) -> bool:
-        """Whether only followers see it, or only those it names."""
+        """Whether only followers, or only the people it mentions, see the post."""
         return self in {Visibility.PRIVATE, Visibility.DIRECT}
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """How often a paper was shared and liked, as counted at `as_of` (UTC; None where not said)."""
+    """How often a paper was shared and liked, as counted at `as_of` (UTC; None if not known)."""
 
     retweets: int
     favorites: int
@@ -90,7 +90,7 @@ class Mention:
     """A tweet about a paper, embedded in the digest.
 
     `text` is plain: tags removed, entities decoded, a line break for each `<br>`. `handle` has no
-    `@`. `date` is as the tweet shows it, a day without a time; None where it cannot be read.
+    `@`. `date` is the day that the tweet shows, None where it cannot be read.
     """
 
     author: str
@@ -103,7 +103,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One section of a digest. `arxiv_id` carries no version; `abstract` may be empty."""
+    """One paper of a digest. `arxiv_id` has no version; `abstract` may be empty."""
 
     rank: int
     title: str
@@ -121,8 +121,8 @@ class Paper:
 class Digest:
     """The papers of a day, or of the days from `day` to `last_day`, both included.
 
-    `published` is when the digest came out (UTC), usually the day after. `url` is the digest's page
-    for readers, empty where none is known.
+    `published` is when the digest was published (UTC), usually the day after. `url` is the digest's
+    page for readers, empty where none is known.
     """
 
     slug: str
@@ -140,9 +140,9 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A file that travels with a post: its media type, and what it shows in words.
+    """A file of a post: its media type, and its content in words (`alt`).
 
-    `data` are its bytes, where they were made; a dry run does without.
+    `data` are its bytes, empty in a dry run.
     """
 
     alt: str
@@ -155,9 +155,9 @@ EVERY_HALF_HOUR = "*/30 * * * *"
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A piece of a post's text, from `start` to before `end` in code points, that leads somewhere.
+    """A link in a post's text, from code point `start` to before `end`.
 
-    To the address `uri`, or to the posts with the hashtag `tag`, which has no `#`; never to both.
+    It leads to the address `uri`, or to the posts with the hashtag `tag` (without `#`), never both.
     """
 
     start: int
@@ -168,7 +168,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a network shows below a post of the page that it links to."""
+    """The preview of a linked page that a network shows below a post."""
 
     uri: str
     title: str
@@ -177,15 +177,15 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account of ours on a network, and the taste its threads are written to.
+    """An account that the bot publishes on, and how its threads are written.
 
-    `top` is how many papers a thread holds, 0 for all. `max_characters` is the limit its posts are
-    rendered to, in the network's own count. `replies` is how those of a public thread are listed,
-    `dialect` is how its server reads them. `templates` is
-    a folder of the operator's, searched first. `categories` lets only papers through that have one
-    of them; `exclude` (arXiv ids, authors, words) keeps papers out. `hashtags` of None takes them
-    from the digest's tags. `schedule` is the cron line by which the worker looks for a new digest.
-    `picture` says whether the opening post carries a picture of the ranking.
+    `top` is the number of papers in a thread, 0 for all. `max_characters` is the limit of a post,
+    in the network's own count. `replies` is how the replies of a public thread are listed,
+    `dialect` how the account's server reads text. `templates` is a folder of the operator, searched
+    first. Only papers with one of `categories` are published, if there are any; `exclude` (arXiv
+    ids, authors, words) leaves papers out. With `hashtags` None they are made of the digest's tags.
+    `schedule` is the cron line by which the worker looks for a new digest. `picture` says whether
+    the opening post carries a picture of the ranking.
     """
 
     name: str
@@ -209,14 +209,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One post of a thread, worded for good.
+    """One post of a thread, with its final text.
 
-    `part` names what it is about: `opening`, `closing`, or a paper's arXiv id; it never depends on
-    wording or position. `token` is the piece of `text` by which it is recognised when read back.
-    `length` and `limit` are in the network's own count; `spare` of the length is the abstract's,
-    which takes what room is left. `shortened` names what had to give way (`authors`, `title`) so
-    that the post fits. `spans` are its links and hashtags, and `card` what is shown of a page,
-    where the network does not find these in the text by itself.
+    `part` is `opening`, `closing`, or a paper's arXiv id; it never depends on wording or position.
+    `token` is the part of `text` by which the post is recognised when it is read back. `length` and
+    `limit` are in the network's own count; `spare` is the abstract's share of the length, which
+    fills the room that is left. `shortened` names what was shortened (`authors`, `title`) so that
+    the post fits. `spans` are its links and hashtags and `card` its preview of a page, where the
+    network does not find them in the text by itself.
     """
 
     position: int
@@ -233,16 +233,16 @@ class Post:
 
     @property
     def number(self) -> int:
-        """Which post of its thread it is, counted from 1 as people do."""
+        """The post's place in its thread, counted from 1."""
         return self.position + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """What one account publishes of one digest: each post a reply to the one before.
+    """The posts that one account publishes for one digest, each a reply to the one before.
 
-    `papers` are the ids of the papers that the account publishes of the digest, those included
-    that are left out because they went out lately.
+    `papers` are the ids of the digest's papers that the account publishes, with those that are left
+    out because the account published them lately.
     """
 
     account: Account

@@ -1,4 +1,4 @@
-"""Taking secrets out of text, in whatever form a stranger repeats them. Pure."""
+"""Take secrets out of text, in every form in which a server or library may repeat them. Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 SHORTEST_SECRET = 8
-"""Characters. Shorter text is left alone: it also stands where it is no secret, and no token of a
-network is that short."""
+"""Characters. Shorter text is kept: it may occur where it is no secret, and no network has tokens
+that short."""
 
 _MASK = b"***"
 _SHORTEST_PLAIN = 4
 _SHORTEST_CUT = 10
 _CUTTABLE = 16
-"""A secret of so many characters is also known by its first `_SHORTEST_CUT`, where it was cut."""
+"""Of a secret this long the first `_SHORTEST_CUT` characters are found too, where it was cut."""
 _MOST_PASSING = 64
 _DEPTH = 4
-"""How often text may be escaped, in any mixture of ways."""
+"""How many times text may be escaped, by any mixture of methods."""
 _SURE_PART = 16
 _BETWEEN = re.compile(r"[\s,;/?&=@:#]+")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://[^\s,;]+")
@@ -35,19 +35,20 @@ _ESCAPE = re.compile(
     rb"|(?P<entity>&#?[0-9A-Za-z]{1,31};)"
     rb"|(?P<wrap>\r?\n[ \t]*)"
 )
-# What a search does not tell apart: capitals (hosts are in lower case), the two alphabets of
-# base64, and a blank and the plus that stands for it in a form.
+# A search treats these as equal: upper and lower case (hosts become lower case), the two alphabets
+# of base64, and a blank and the plus that a form writes for it.
 _ALIKE = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ-_ ", b"abcdefghijklmnopqrstuvwxyz+/+")
 
 
 class Redact:
-    """Puts `***` in the place of every secret that it knows, in text or bytes.
+    """Replace every known secret in text or bytes by `***`.
 
-    Each is found as it is, in any case, in base64 (either alphabet, with or without padding,
-    also amid other data) and in hexadecimal; and each of these also percent-encoded, escaped as
-    in JSON, Python or HTML, or broken into lines, one in the other up to four times. A long one is
-    found cut at its end, too. Of an address (a webhook) the parts that may be its token are
-    secrets of their own, since errors quote a path without its host. Work is linear in the text.
+    A secret is found in upper or lower case, in base64 (either alphabet, with or without padding,
+    also within other data) and in hexadecimal. Each of these forms is also found percent-encoded,
+    escaped as in JSON, Python or HTML, or broken into lines, up to four times over. A long secret
+    is also found where its end is cut off. The parts of an address (a webhook) that may be its
+    token are secrets too, since errors quote a path without its host. The work is linear in the
+    text.
     """
 
     __slots__ = ("_forms", "_searched", "_sessions")
@@ -62,15 +63,15 @@ class Redact:
         return "Redact(***)"
 
     def add(self, *secrets: str) -> None:
-        """Know these, too; what is shorter than `SHORTEST_SECRET` is no secret. Any thread may."""
-        # another thread may be going through the old ones
+        """Add secrets, except those shorter than `SHORTEST_SECRET`. Any thread may call this."""
+        # a new dict, since another thread may be reading the old one
         self._forms = self._forms | {
             form: mark for secret in secrets for form, mark in _known_by(secret).items()
         }
         self._prepare()
 
     def add_passing(self, *secrets: str) -> None:
-        """Know these, too, until `_MOST_PASSING` others came: the tokens of sessions."""
+        """Add the tokens of sessions, each until `_MOST_PASSING` later ones were added."""
         new = {secret: _known_by(secret) for secret in secrets if secret not in self._sessions}
         if new:
             known = [*self._sessions.items(), *new.items()]
@@ -95,10 +96,9 @@ class Redact:
         return text if clean is data else clean.decode("utf-8", "backslashreplace")
 
     def data(self, data: bytes) -> bytes:
-        """Return `data`, text in UTF-8 or anything else, without secrets; itself where it has none.
+        """Return `data` (text in UTF-8 or any bytes) without secrets; `data` itself if it has none.
 
-        JSON stays JSON: what is replaced lies within its texts, and begins and ends with whole
-        characters.
+        JSON stays JSON: only whole characters within its texts are replaced.
         """
         searched, view = self._searched, data
         maps: list[tuple[Sequence[int], Sequence[int]]] = []
@@ -132,7 +132,7 @@ def _known_by(secret: str) -> dict[bytes, bool]:
 
 
 def _parts(secret: str) -> Iterator[tuple[str, bool]]:
-    """A secret and its parts, and whether each is known by its beginning."""
+    """Return a secret and its parts, and for each whether its first characters identify it."""
     owned = _OWNED.fullmatch(secret)
     addresses = _ADDRESS.findall(secret)
     yield secret, not (owned or addresses)
@@ -147,24 +147,23 @@ def _parts(secret: str) -> Iterator[tuple[str, bool]]:
         yield rest, False
         user = (web[1] if web else "") or ""
         for piece in _BETWEEN.split(f"{user} {rest}"):
-            # a word is no token: `services` and `webhooks` stand in many a line
+            # a word is no token: `services` and `webhooks` occur in many texts
             if len(piece) >= _SURE_PART or any(map(str.isdigit, piece)):
                 yield piece, True
 
 
 def _forms(secret: bytes) -> Iterator[bytes]:
     plain = secret
-    for _ in range(
-        _DEPTH + 1
-    ):  # it may itself hold what looks escaped, and is undone with the rest
+    # a secret may itself look escaped, and the search undoes that along with the other escapes
+    for _ in range(_DEPTH + 1):
         if len(plain) >= _SHORTEST_PLAIN:
             yield plain.translate(_ALIKE)
         plain, *_ = _unescaped(plain)
     yield secret.hex().encode()
     for before in range(3):
-        # the characters that depend on the secret alone, with so many bytes before it
-        whole = (before + len(secret)) * 8 // 6
-        yield b64encode(bytes(before) + secret)[before + bool(before) : whole].translate(_ALIKE)
+        # with `before` bytes in front, these characters depend on the secret alone
+        end = (before + len(secret)) * 8 // 6
+        yield b64encode(bytes(before) + secret)[before + bool(before) : end].translate(_ALIKE)
 
 
 def _found(view: bytes, head: bytes, rest: bytes) -> Iterator[tuple[int, int]]:
@@ -173,7 +172,7 @@ def _found(view: bytes, head: bytes, rest: bytes) -> Iterator[tuple[int, int]]:
         end = start + len(head)
         pairs = zip(rest, view[end : end + len(rest)], strict=False)
         more = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-        # one that goes on differently is another word
+        # if other letters follow, the text is another word
         if more == len(rest) or not view[end + more : end + more + 1].isalnum():
             yield start, end + more
             start = end + more - 1
@@ -181,7 +180,7 @@ def _found(view: bytes, head: bytes, rest: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _unescaped(data: bytes) -> tuple[bytes, Sequence[int], Sequence[int]]:
-    """Undo every escape once; `data` with where each of its pieces begins, there and in `data`."""
+    """Undo every escape once; also return where each piece begins, in the result and in `data`."""
     pieces, starts, sources, size, end = list[bytes](), [0], [0], 0, 0
     for escape in _ESCAPE.finditer(data):
         plain, sign = data[end : escape.start()], _sign(escape)
@@ -214,7 +213,7 @@ def _sign(escape: re.Match[bytes]) -> bytes:
 def _origin(
     span: tuple[int, int], maps: Sequence[tuple[Sequence[int], Sequence[int]]]
 ) -> tuple[int, int]:
-    """Where in the text as it came a span of the unescaped text lies, whole escapes included."""
+    """Return the span of the original text, with complete escapes, for one of the unescaped."""
     start, end = span
     for starts, sources in reversed(maps):
         first, last = bisect_right(starts, start) - 1, bisect_left(starts, end)
