@@ -173,7 +173,7 @@ def test_a_page_address_from_the_settings_reaches_the_closing(bot: Bot) -> None:
         (["post", "--dry-run"], {"BOT_DIGESTS": "/nowhere"}, 2, "/nowhere"),
         (["post", "--dry-run"], {"HTTPS_PROXY": "http://me:planted@:1"}, 2, '"http://***@:1"'),
         (["post", "--dry-run"], {"REQUESTS_CA_BUNDLE": "/nowhere"}, 2, "REQUESTS_CA_BUNDLE"),
-        (["post", "--dry-run"], {"MASTODON_ACCESS_TOKEN": "'planted'"}, 2, "stands in quotes"),
+        (["post", "--dry-run"], {"MASTODON_ACCESS_TOKEN": "'planted'"}, 2, "is in quotes"),
         (["post", "--dry-run", "2021-06-31"], {}, 2, "2021-06-31 is not a day of the calendar"),
         (["post", "--dry-run", "1999-01-01"], {}, 1, "1999-01-01"),
         (["post", "--dry-run", "no-such-slug"], {}, 1, "no-such-slug"),
@@ -310,8 +310,14 @@ def test_check_names_what_requests_could_not_use(bot: Bot) -> None:
     wrong = {"https_proxy": "http://me:planted@:1", "CURL_CA_BUNDLE": "/nowhere.pem"}
     status, out, _ = bot("check", "--offline", **wrong)
     assert status == 2
-    assert 'error    settings   CURL_CA_BUNDLE: "/nowhere.pem" is not there' in out
-    assert 'error    settings   https_proxy: "http://***@:1" is no proxy' in out
+    assert (
+        'error    settings   CURL_CA_BUNDLE must be a file of certificates, but "/nowhere.pem" is missing'
+        in out
+    )
+    assert (
+        'error    settings   https_proxy must be a proxy such as http://host:3128, not "http://'
+        in out
+    )
     assert "planted" not in out
 
 

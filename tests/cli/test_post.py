@@ -151,13 +151,11 @@ def test_a_held_post_is_1_and_names_the_next_step(bot: CliWorld) -> None:
         status, out, _ = bot("post", networks=[TOOTS])
         assert status == 1
         assert (
-            "mastodon: held, 2 of 4 posts are left: post 3 is held, because Mastodon answers 422"
-            in out
+            "mastodon: held, 2 of 4 posts are left. "
+            "Post 3 is held, because Mastodon answers 422" in out
         )
-        assert (
-            f"Decide with bot settle, or take it back with bot retract; see bot status {SLUG}\n"
-            in out
-        )
+        assert "Decide with bot settle, or delete the thread with bot retract. " in out
+        assert f"See bot status {SLUG}\n" in out
     assert len(bot.live(TOOTS)) == 2
 
 

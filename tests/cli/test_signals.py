@@ -152,8 +152,8 @@ def test_two_sigterms_in_the_middle_of_a_thread_lose_no_post(
 
     bot.sandbox.script(server_error(500), network="mastodon", when=press)
     status, out, err = bot("post", networks=[Network.MASTODON])
-    assert (status, err) == (75, "Stopping after the request in flight.\n")
-    assert "stopped before the thread was finished" in out
+    assert (status, err) == (75, "Stopping after the current request.\n")
+    assert "Stopped before the thread was finished" in out
     assert len(bot.live(Network.MASTODON)) == 3, "the request in flight was not let end"
     assert bot("post", networks=[Network.MASTODON])[0] == 0
     assert len(bot.live(Network.MASTODON)) == 4

@@ -95,7 +95,7 @@ def test_two_accounts_that_turn_out_to_be_one_get_a_thread_once(tmp_path: Path) 
             served = publish(world, settings, digest(2))
             assert sorted(one.end for one in served.values()) == ["done", "failed"]
             (refused,) = [one for one in served.values() if one.end == "failed"]
-            assert "accounts one and two are one" in refused.reason.replace(
+            assert "accounts one and two are the same account" in refused.reason.replace(
                 "two and one", "one and two"
             )
             assert "would get everything twice" in refused.reason
