@@ -311,8 +311,8 @@ def test_check_names_what_requests_could_not_use(bot: Bot) -> None:
     status, out, _ = bot("check", "--offline", **wrong)
     assert status == 2
     assert (
-        'error    settings   CURL_CA_BUNDLE must be a file of certificates, but "/nowhere.pem" is missing'
-        in out
+        "error    settings   CURL_CA_BUNDLE must be a file of certificates, "
+        'but "/nowhere.pem" is missing' in out
     )
     assert (
         'error    settings   https_proxy must be a proxy such as http://host:3128, not "http://'
