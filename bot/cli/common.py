@@ -19,7 +19,7 @@ from bot.redact import Redact
 from bot.terminal import each_text, visible, visible_json
 
 if TYPE_CHECKING:
-    from bot.delivery.publish import AccountResult
+    from bot.delivery.types import AccountResult
     from bot.settings import Settings
 
 FAILED = 1

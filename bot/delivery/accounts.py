@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bot.delivery.publish import (
     AccountPublisher,
-    AccountResult,
     PublishOptions,
     keeper,
     known_profile,
     note_refusal,
 )
 from bot.delivery.reconcile import LOGIN
-from bot.delivery.types import End, RunTools, end_of
+from bot.delivery.types import AccountResult, End, RunTools, cannot_read
 from bot.errors import BotError, Busy
 from bot.ledger.rows import StoredLimit
 from bot.model import Account, Digest, Network, Thread
@@ -150,17 +149,39 @@ class Publisher:
     def serve(
         self, account: Account, work: Callable[[AccountPublisher], AccountResult]
     ) -> AccountResult:
-        """Do `work` under the account's lock; return its errors as the account's result."""
-        settings, ledger, now = self.settings, self.ledger, self.around.clock()
+        """Do `work` under the account's lock; return its errors as the account's result.
+
+        Nothing is done while the network allows no logins, which is stored.
+        """
+        settings, ledger, around = self.settings, self.ledger, self.around
+        now = around.clock()
         try:
             for limit in ledger.limits(account.name, now):
                 if limit.kind == LOGIN:
-                    return AccountResult(
-                        account, End.LATER, reason=limit.reason, until=limit.until, named=True
-                    )
+                    reason, until = limit.reason, limit.until
+                    return AccountResult(account, End.LATER, None, reason, until, named=True)
             with ledger.sending(account.name, now):
-                served = self._read(account, work)
-                note_refusal(settings, ledger, served, self.around.clock())
+                try:
+                    known = known_profile(settings, ledger, account)
+                    poster = open_poster(
+                        account,
+                        settings.credentials[account.name],
+                        settings.http_timeout,
+                        around.clock,
+                        known.id if known else "",
+                        keeper(settings, ledger, account),
+                        known.server if known else "",
+                        settings.redact,
+                    )
+                    with closing(poster):
+                        publisher = AccountPublisher(settings, ledger, around, account, poster)
+                        served = work(publisher)
+                except CannotRead as error:
+                    if error.login and error.until:
+                        until, reason = error.until, error.message
+                        ledger.limit(StoredLimit(account.name, LOGIN, until, reason))
+                    served = cannot_read(account, error)
+                note_refusal(settings, ledger, served, around.clock())
                 return served
         except Busy as error:
             reason = f"{error.sender} is already posting to this account"
@@ -168,52 +189,13 @@ class Publisher:
         except BotError as error:
             return AccountResult(account, End.FAILED, reason=str(error))
 
-    def _read(
-        self, account: Account, work: Callable[[AccountPublisher], AccountResult]
-    ) -> AccountResult:
-        """Do `work`; return CannotRead as the account's result, and store a limit of logins."""
-        try:
-            return self._with_poster(account, work)
-        except CannotRead as error:
-            if error.login and error.until:
-                self.ledger.limit(StoredLimit(account.name, LOGIN, error.until, error.message))
-            return AccountResult(
-                account,
-                end_of(error),
-                reason=str(error),
-                until=error.until,
-                stops=error.stops,
-                named=error.until is not None and error.named,
-            )
-
-    def _with_poster(
-        self, account: Account, work: Callable[[AccountPublisher], AccountResult]
-    ) -> AccountResult:
-        settings, ledger, around = self.settings, self.ledger, self.around
-        known = known_profile(settings, ledger, account)
-        poster = open_poster(
-            account,
-            settings.credentials[account.name],
-            settings.http_timeout,
-            around.clock,
-            known.id if known else "",
-            keeper(settings, ledger, account),
-            known.server if known else "",
-            settings.redact,
-        )
-        with closing(poster):
-            return work(AccountPublisher(settings, ledger, around, account, poster))
-
 
 def side_by_side(serve: Callable[[T], R], each: Sequence[T]) -> tuple[R, ...]:
     """Call `serve` for each item in a thread of its own; return the results in the same order."""
     if not each:
         return ()
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    with ThreadPoolExecutor(max_workers=len(each), initializer=_block_signals) as pool:
+    # signals are left to the main thread: a signal to another thread does not wake it
+    block = partial(signal.pthread_sigmask, signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    with ThreadPoolExecutor(max_workers=len(each), initializer=block) as pool:
         return tuple(pool.map(serve, each))
-
-
-def _block_signals() -> None:
-    """Leave signals to the main thread: a signal to another thread does not wake it."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))

@@ -6,6 +6,7 @@ next run can continue wherever this one ends.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from bot.delivery.decide import (
@@ -22,8 +23,7 @@ from bot.delivery.decide import (
 from bot.delivery.journal import Journal
 from bot.delivery.reconcile import Reconciler
 from bot.delivery.send import Sender
-from bot.delivery.types import AccountTerms, End, Result, RunEnded, RunTools
-from bot.delivery.uploads import Uploads
+from bot.delivery.types import AccountResult, AccountTerms, End, RunEnded, RunTools
 from bot.ledger.rows import StoredThread
 from bot.posters.poster import Poster
 
@@ -31,85 +31,55 @@ if TYPE_CHECKING:
     from bot.ledger.store import Ledger
 
 
-def deliver(
+def deliver(  # noqa: C901, PLR0912 - an arm for each action
     ledger: Ledger, poster: Poster, thread: StoredThread, terms: AccountTerms, around: RunTools
-) -> Result:
+) -> AccountResult:
     """Deliver as much of `thread` as is possible now; the caller holds the account's lock.
 
     Raises LedgerError, and Replan. A network or a server causes no other exception.
     """
-    return _Run(ledger, poster, thread, terms, around).run()
-
-
-class _Run:
-    def __init__(
-        self,
-        ledger: Ledger,
-        poster: Poster,
-        thread: StoredThread,
-        terms: AccountTerms,
-        around: RunTools,
-    ) -> None:
-        self._journal = Journal(ledger, terms, around, thread)
-        self._reconciler = Reconciler(self._journal, poster)
-        self._sender = Sender(self._journal, poster, Uploads(self._journal, poster))
-        self._looked = terms.unsent
-        self._new = self._journal.is_new and not terms.unsent
-
-    def run(self) -> Result:
-        """Do step after step until a step raises RunEnded."""
-        self._journal.resume()
-        try:
-            while True:
-                self._step()
-        except RunEnded as ended:
-            return Result(
-                ended.end,
-                self._journal.thread,
-                ended.reason,
-                ended.until,
-                stops=ended.stops,
-                named=ended.named,
+    journal = Journal(ledger, terms, around, thread)
+    reconciler, sender = Reconciler(journal, poster), Sender(journal, poster)
+    looked, new = terms.unsent, journal.is_new and not terms.unsent
+    journal.resume()
+    try:
+        while not around.stopping():
+            action = decide(
+                journal.thread,
+                journal.policy,
+                looked=looked,
+                gone=journal.gone,
+                idle=journal.idle,
+                backoff=journal.backoff,
+                new=new and not journal.begun,
             )
-
-    def _step(self) -> None:  # noqa: C901, PLR0912 - an arm for each action
-        journal = self._journal
-        if journal.around.stopping():
-            raise RunEnded(End.LATER, "stopped before the thread was finished")
-        action = decide(
-            journal.thread,
-            journal.policy,
-            looked=self._looked,
-            gone=journal.gone,
-            idle=journal.idle,
-            backoff=journal.backoff,
-            new=self._new and not journal.begun,
-        )
-        match action:
-            case ReadTimeline():
-                journal.rest()  # the shorter the time from the read to the post, the less it misses
-                if not journal.around.stopping():
-                    self._looked = self._reconciler.look()
-            case Send():
-                if journal.failures > 1 and not self._reconciler.confirm():
-                    self._looked = False
-                    return
-                if self._sender.send(action.position, absent=action.absent):
-                    # two senders that began at the same moment find each other before a second post
-                    terms = journal.terms
-                    self._looked = action.position > 0 or terms.unsent or terms.policy.keyed
-            case FindPost():
-                self._reconciler.read(journal.thread.posts[action.position])
-            case Wait():
-                journal.wait(action.seconds, action.reason)
-            case Hold():
-                journal.hold(action.position, action.reason)
-            case CheckThread():
-                self._reconciler.check()
-            case Finished():
-                raise RunEnded(End.DONE)
-            case Stopped():
-                held = f"post {action.position + 1} is held, because {action.reason}"
-                raise RunEnded(End.HELD, held)
-            case _:
-                assert_never(action)
+            match action:
+                case ReadTimeline():
+                    journal.rest()  # the sooner the post follows the read, the less is missed
+                    if not around.stopping():
+                        looked = reconciler.look()
+                case Send():
+                    if journal.failures > 1 and not reconciler.confirm():
+                        looked = False
+                    elif sender.send(action.position, absent=action.absent):
+                        # two senders that began at once find each other before a second post
+                        looked = action.position > 0 or terms.unsent or terms.policy.keyed
+                case FindPost():
+                    reconciler.read(journal.thread.posts[action.position])
+                case Wait():
+                    journal.wait(action.seconds, action.reason)
+                case Hold():
+                    journal.hold(action.position, action.reason)
+                case CheckThread():
+                    reconciler.check()
+                case Finished():
+                    return AccountResult(terms.account, End.DONE, journal.thread)
+                case Stopped():
+                    held = f"post {action.position + 1} is held, because {action.reason}"
+                    return AccountResult(terms.account, End.HELD, journal.thread, held)
+                case _:
+                    assert_never(action)
+    except RunEnded as ended:
+        return replace(ended.result, thread=journal.thread)
+    stopped = "stopped before the thread was finished"
+    return AccountResult(terms.account, End.LATER, journal.thread, stopped)

@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NoReturn
 
 from bot.delivery.decide import LONGEST_BACKOFF, Policy
-from bot.delivery.types import AccountTerms, End, Event, RunEnded, RunTools
-from bot.ledger.rows import Attempt, Spending, StoredPost, StoredThread
+from bot.delivery.types import AccountResult, AccountTerms, End, Event, RunEnded, RunTools
+from bot.ledger.rows import Attempt, Spending, StoredLimit, StoredPost, StoredThread
 from bot.model import State
 from bot.posters.poster import OutcomeKind, RemotePost
 
@@ -30,7 +30,8 @@ class Journal:
     """A thread in the ledger, and the changes that this run makes to it.
 
     `unreadable` says why the account cannot be read, and is empty where it can. `tail` is the id of
-    the chain's last post where this ledger has no post of that id.
+    the chain's last post where this ledger has no post of that id. `limits` are the limits that the
+    network named, as this run knows them.
     """
 
     ledger: Ledger
@@ -38,6 +39,7 @@ class Journal:
     around: RunTools
     thread: StoredThread
     unreadable: str = field(default="", init=False)
+    limits: list[StoredLimit] = field(default_factory=list, init=False)
     tail: str = field(default="", init=False)
     _waited: float = field(default=0.0, init=False)
     _passed_before: float = field(default=0.0, init=False)
@@ -93,56 +95,74 @@ class Journal:
         self.count_from(post.missed_after if post else 0.0)
         for attempt in self.ledger.attempts(self.thread.number):
             self._count(attempt)
+        self.limits = list(self.ledger.limits(self.thread.account, self.now))
+
+    def ended(
+        self,
+        end: End,
+        reason: str = "",
+        until: datetime | None = None,
+        *,
+        stops: bool = False,
+        named: bool = True,
+    ) -> RunEnded:
+        """Return the exception that ends the run; `named` is False where the run chose `until`."""
+        named = named and until is not None
+        account, thread = self.terms.account, self.thread
+        return RunEnded(AccountResult(account, end, thread, reason, until, stops, named))
 
     # Changes of a post ---------------------------------------------------------------------------
 
+    def _put(self, post: StoredPost) -> None:
+        """Replace the post in the thread with what the ledger now has."""
+        at, posts = post.position, self.thread.posts
+        self.thread = replace(self.thread, posts=(*posts[:at], post, *posts[at + 1 :]))
+
     def begin(self, position: int) -> None:
         """Record that a request for this post is about to be sent. Raises RunEnded without lock."""
-        number = self.thread.number
-        if not self.ledger.begin(number, position, self.now):
+        post = self.ledger.begin(self.thread.number, position, self.now)
+        if post is None:
             lost = "the account's lock is lost, and another process may be posting to the account"
-            raise RunEnded(End.LATER, lost)
-        self.thread = self.ledger.refresh(number)
+            raise self.ended(End.LATER, lost)
+        self._put(post)
         self.count_from(0.0)
 
     def sent(self, position: int, post_id: str, url: str) -> None:
         """Record that the network confirmed the post."""
-        self.thread = self.ledger.sent(self.thread.number, position, post_id, url, self.now)
+        self._put(self.ledger.sent(self.thread.number, position, post_id, url, self.now))
         self.tail = ""
         self._note_published()
 
     def mark_unknown(self, position: int, reason: str) -> None:
         """Record that it is not known whether the post is published."""
-        self.thread = self.ledger.mark_unknown(self.thread.number, position, reason, self.now)
+        self._put(self.ledger.mark_unknown(self.thread.number, position, reason, self.now))
 
     def mark_maybe_sent(self, position: int, reason: str) -> None:
         """Record that another sender may have published the post, or may be publishing it."""
-        self.thread = self.ledger.mark_maybe_sent(self.thread.number, position, reason, self.now)
+        self._put(self.ledger.mark_maybe_sent(self.thread.number, position, reason, self.now))
         self.count_from(0.0)
 
     def duplicate(self, position: int, reason: str) -> None:
         """Record that the network refused the try because it has such a post already."""
-        number = self.thread.number
-        self.thread = self.ledger.duplicate(number, position, reason, self.now)
+        self._put(self.ledger.duplicate(self.thread.number, position, reason, self.now))
 
     def unsent(self, position: int, reason: str) -> None:
         """Record that the last try did not publish the post."""
-        self.thread = self.ledger.unsent(self.thread.number, position, reason, self.now)
+        self._put(self.ledger.unsent(self.thread.number, position, reason, self.now))
 
     def record_miss(self, position: int) -> None:
         """Record that a read did not find the post."""
-        number, gone = self.thread.number, self.gone
-        self.thread = self.ledger.record_miss(number, position, gone, self.now)
+        self._put(self.ledger.record_miss(self.thread.number, position, self.gone, self.now))
         self.emit("not seen yet", position)
 
     def mark_not_sent(self, position: int) -> None:
         """Record that the post is proven not to be published."""
-        self.thread = self.ledger.mark_not_sent(self.thread.number, position, self.now)
+        self._put(self.ledger.mark_not_sent(self.thread.number, position, self.now))
 
     def adopt(self, position: int, seen: RemotePost) -> None:
         """Record that the post was found on the network."""
         number = self.thread.number
-        self.thread = self.ledger.adopt(number, position, seen.id, seen.url, seen.created)
+        self._put(self.ledger.adopt(number, position, seen.id, seen.url, seen.created))
         self._note_published()
         self.emit("found", position, seen.url, seen.id)
         if self.thread.posts[position].media and not seen.media:
@@ -150,21 +170,21 @@ class Journal:
 
     def skip(self, position: int, reason: str) -> None:
         """Record that the post is not sent: the published thread continues without it."""
-        self.thread = self.ledger.skip(self.thread.number, position, reason, self.now)
+        self._put(self.ledger.skip(self.thread.number, position, reason, self.now))
 
     def hold(self, position: int, reason: str) -> None:
         """Hold the post for a person."""
-        self.thread = self.ledger.hold(self.thread.number, position, reason, self.now)
+        self._put(self.ledger.hold(self.thread.number, position, reason, self.now))
         self.emit("held", position, reason)
 
     def hold_and_stop(self, position: int, reason: str) -> NoReturn:
         """Hold the post for a person, and end the run."""
         self.hold(position, reason)
-        raise RunEnded(End.HELD, f"post {position + 1} is held, because {reason}")
+        raise self.ended(End.HELD, f"post {position + 1} is held, because {reason}")
 
     def retracted(self, position: int) -> None:
         """Record that the post was deleted, or will never be published."""
-        self.thread = self.ledger.retracted(self.thread.number, position, self.now)
+        self._put(self.ledger.retracted(self.thread.number, position, self.now))
         self.emit("retracted", position)
 
     def looked(self) -> None:
@@ -211,6 +231,12 @@ class Journal:
         """Add to what the account spent, in US dollars."""
         if amount:
             self.ledger.spend(Spending(self.thread.account, self.now, kind, amount))
+
+    def limit(self, kind: str, until: datetime, reason: str) -> None:
+        """Store a limit that the network named."""
+        limit = StoredLimit(self.thread.account, kind, until, reason)
+        self.ledger.limit(limit)
+        self.limits.append(limit)
 
     def emit(
         self,
@@ -259,6 +285,10 @@ class Journal:
         """Seconds since this run last read the account or published a post."""
         return self.around.monotonic() - self._contact
 
+    def must_not_send(self) -> bool:
+        """Tell whether the program is to stop, or the account must be read before a post."""
+        return self.around.stopping() or self.policy.is_stale(self.idle)
+
     def rest(self) -> None:
         """Sleep until BOT_PAUSE has passed since the last post."""
         if self._last_published is None:
@@ -279,7 +309,7 @@ class Journal:
         """Wait. Raises RunEnded where this run may not wait for so long."""
         if self._waited + seconds > self.terms.patience:
             again = until or self.now + timedelta(seconds=seconds)
-            raise RunEnded(End.LATER, reason, again, named=named and until is not None)
+            raise self.ended(End.LATER, reason, again, named=named and until is not None)
         self.emit("waiting", None, f"{reason}; next try in {seconds:.0f} s")
         self._waited += seconds
         if not self.around.stopping():

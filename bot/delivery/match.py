@@ -276,9 +276,7 @@ class ThreadMatcher:
 
     def _follow(self, root: str, adopted: dict[int, RemotePost]) -> Recognised:
         """Follow the chain from its root to its last post."""
-        sent = sorted(
-            (post for post in self.thread.posts if post.state is State.SENT), key=place_of
-        )
+        sent = self.thread.chain
         chain: list[str | None] = [post.part for post in sent if post.position]
         passed = {root, *(post.id for post in sent)}
         tail = sent[-1].id if sent else root
@@ -432,16 +430,6 @@ class ThreadMatcher:
         top = self._tops[post.id]
         ours = top.id == self.thread.posts[0].id or self._is_opening(top)
         return top is not post and not top.parent and not ours
-
-
-def chain_of(thread: StoredThread) -> list[StoredPost]:
-    """Return the published posts, in the order of the chain."""
-    return sorted((post for post in thread.posts if post.state is State.SENT), key=place_of)
-
-
-def place_of(post: StoredPost) -> int:
-    """Return the place of a post in its published chain, which may differ from its position."""
-    return post.position if post.place is None else post.place
 
 
 def _is_entry(post: StoredPost) -> bool:

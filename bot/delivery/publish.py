@@ -23,10 +23,17 @@ from bot.delivery.identity import (
     record_key,
 )
 from bot.delivery.retract import retract
-from bot.delivery.types import AccountTerms, End, Replan, Result, RunEnded, RunTools, end_of
+from bot.delivery.types import (
+    AccountResult,
+    AccountTerms,
+    End,
+    Replan,
+    RunEnded,
+    RunTools,
+    cannot_read,
+)
 from bot.errors import BotError
-from bot.ledger.columns import time_of
-from bot.ledger.rows import PlannedPost, PlannedThread, Spending, StoredPost, StoredThread
+from bot.ledger.rows import PlannedPost, PlannedThread, Spending, StoredPost, StoredThread, time_of
 from bot.model import Account, Digest, Network, State, Thread
 from bot.posters.plain_text import normal
 from bot.posters.poster import AccountProfile, CannotRead, Poster, RemotePost
@@ -51,23 +58,6 @@ class PublishOptions:
 
     again: bool = False
     unsent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AccountResult:
-    """The result of one account's run. `thread` is None where no thread was planned.
-
-    `named` says that the network or the budget named the time `until`. `stops` says that the
-    account cannot be used until its credentials or address are corrected.
-    """
-
-    account: Account
-    end: End
-    thread: StoredThread | None = None
-    reason: str = ""
-    until: datetime | None = None
-    stops: bool = False
-    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +95,20 @@ class AccountPublisher:
                 if refused := self._reason_not_to_begin(thread):
                     return refused
             except RunEnded as ended:
-                return AccountResult(
-                    self.account,
-                    ended.end,
-                    None,
-                    ended.reason,
-                    ended.until,
-                    stops=ended.stops,
-                    named=ended.named,
-                )
+                return ended.result
             stored = self._plan(digest, thread, stored.generation + 1 if stored else 0)
             if alike and not options.unsent:
-                return self._held_as_alike(stored, alike, share)
-        if options.unsent:
-            stored = self._release_opening(stored)
+                where = alike.posts[0].url or alike.digest
+                reason = (
+                    f"{share:.0%} of its papers are in the thread of {alike.digest} ({where}). If "
+                    "this is another digest, publish it with bot post --assume-unsent"
+                )
+                return self._hold(stored.number, 0, reason)
+        opening = stored.posts[0]
+        if options.unsent and opening.state is State.HELD and not opening.id:
+            # a person has looked at the account
+            self.ledger.settle(stored.number, 0, None, "", self._now())
+            stored = self.ledger.refresh(stored.number)
         if stored.digest == digest.slug:
             return self._deliver(stored, options, digest, reorder)
         served = self._deliver(stored, options)
@@ -149,18 +139,6 @@ class AccountPublisher:
             return self._half_retracted(thread)
         return self._deliver(thread, PublishOptions())
 
-    def _held_as_alike(
-        self, stored: StoredThread, other: StoredThread, share: float
-    ) -> AccountResult:
-        """Hold a thread before its first post: a person must say whether the digest is another."""
-        where = other.posts[0].url or other.digest
-        reason = (
-            f"{share:.0%} of its papers are in the thread of {other.digest} ({where}). If this is "
-            "another digest, publish it with bot post --assume-unsent"
-        )
-        held = self.ledger.hold(stored.number, 0, reason, self._now())
-        return AccountResult(self.account, End.HELD, held, reason)
-
     def _half_retracted(self, thread: StoredThread) -> AccountResult:
         reason = (
             "only a part of this thread was retracted. Delete the rest with bot retract "
@@ -174,15 +152,19 @@ class AccountPublisher:
         closed = (State.SENT, State.RETRACTED, State.HELD)
         post = next((post for post in thread.posts if post.state not in closed), None)
         if post is not None:
-            thread = self.ledger.hold(number, post.position, reason, self._now())
+            return self._hold(number, post.position, reason)
         return AccountResult(self.account, End.HELD, thread, reason)
+
+    def _hold(self, number: int, position: int, reason: str) -> AccountResult:
+        self.ledger.hold(number, position, reason, self._now())
+        return AccountResult(self.account, End.HELD, self.ledger.refresh(number), reason)
 
     def settle(self, number: int, position: int, post_id: str) -> AccountResult:
         """Record that a post is published under this id, which is read where reads are free.
 
         Raises CannotRead, and BotError where no such post exists or another account owns it.
         """
-        thread, url = self.ledger.refresh(number), ""
+        url = ""
         if reads_for_free(self.account.network):
             self._profile()
             seen = self.poster.read(post_id)
@@ -193,8 +175,8 @@ class AccountPublisher:
                     "Give the id or the URL of a post of this account.",
                 )
             url = seen.url
-        thread = self.ledger.settle(number, position, post_id, url, self._now())
-        return AccountResult(self.account, End.DONE, thread)
+        self.ledger.settle(number, position, post_id, url, self._now())
+        return AccountResult(self.account, End.DONE, self.ledger.refresh(number))
 
     def try_credentials(self) -> AccountResult:
         """Make a request that needs valid credentials, without billed posts. Raises CannotRead."""
@@ -220,8 +202,7 @@ class AccountPublisher:
         self._profile()
         if wrong := self._wrong_owner(stored):
             return AccountResult(self.account, End.FAILED, stored, wrong, stops=True)
-        result = retract(self.ledger, self.poster, stored, self._terms(), self.around)
-        return _account_result(self.account, result)
+        return retract(self.ledger, self.poster, stored, self._terms(), self.around)
 
     def _deliver(
         self,
@@ -239,13 +220,12 @@ class AccountPublisher:
         if digest is None or reorder is None:
             terms = as_planned
         try:
-            result = deliver(self.ledger, self.poster, thread, terms, self.around)
+            return deliver(self.ledger, self.poster, thread, terms, self.around)
         except Replan as found:
             assert digest is not None and reorder is not None  # noqa: S101, PT018 - see above
             posts = self._posts(digest, reorder(found.order), thread.generation, thread.posts)
             thread = self.ledger.replan(thread.number, posts, self._now())
-            result = deliver(self.ledger, self.poster, thread, as_planned, self.around)
-        return _account_result(self.account, result)
+            return deliver(self.ledger, self.poster, thread, as_planned, self.around)
 
     def _wrong_owner(self, thread: StoredThread) -> str:
         """Say why a begun thread may not continue: the tokens are another account's; else empty."""
@@ -265,13 +245,6 @@ class AccountPublisher:
         tokens = self.settings.credentials[self.account.name].secrets
         user = tokens["access_token"].reveal().partition("-")[0]
         return user if user.isdecimal() else ""
-
-    def _release_opening(self, thread: StoredThread) -> StoredThread:
-        """Plan a held opening again, since a person has looked at the account."""
-        first = thread.posts[0]
-        if first.state is State.HELD and not first.id:
-            return self.ledger.settle(thread.number, 0, None, "", self._now())
-        return thread
 
     def _reason_not_to_begin(self, thread: Thread) -> AccountResult | None:
         """Return a result where a post is longer than the server allows; else None.
@@ -304,14 +277,15 @@ class AccountPublisher:
             reason = f"this month's spending cannot be counted, because {error.message}"
             if error.final:
                 reason += ". If your plan of X does not allow reads, set TWITTER_READ_BACK=off"
-            raise RunEnded(end_of(error), reason, error.until, stops=error.stops) from error
+            raise RunEnded(cannot_read(self.account, error, reason)) from error
 
     def _allows(self, posts: Sequence[Priced]) -> None:
         """Raise RunEnded for a thread that would exceed the month's budget."""
         self._counted()
         refusal = over_budget(self.ledger, self.poster, self.account, posts, self._now())
         if refusal:
-            raise RunEnded(End.LATER, refusal.reason, refusal.until)
+            reason, until = refusal.reason, refusal.until
+            raise RunEnded(AccountResult(self.account, End.LATER, None, reason, until, named=True))
 
     def _reads(self) -> bool:
         return self.settings.twitter_reads or self.account.network is not Network.TWITTER
@@ -350,18 +324,15 @@ class AccountPublisher:
             "server": profile.server,
             "asked as": identity(self.settings, self.account),
         }
-        if twin := self.ledger.introduce(self.account.name, facts, self._others()):
-            wrong = one_account(self.account, twin, f"{profile.handle} ({profile.url})")
-            raise CannotRead(wrong.message, wrong.fix, final=True, stops=True)
-        return profile
-
-    def _others(self) -> dict[str, str]:
-        """Return the identities of the other accounts of this network, by name."""
-        return {
+        others = {
             other.name: identity(self.settings, other)
             for other in self.settings.accounts
             if other.network is self.account.network and other.name != self.account.name
         }
+        if twin := self.ledger.introduce(self.account.name, facts, others):
+            wrong = one_account(self.account, twin, f"{profile.handle} ({profile.url})")
+            raise CannotRead(wrong.message, wrong.fix, final=True, stops=True)
+        return profile
 
     def _plan(self, digest: Digest, thread: Thread, generation: int) -> StoredThread:
         account = self.account
@@ -391,11 +362,15 @@ class AccountPublisher:
     ) -> tuple[PlannedPost, ...]:
         """Return the posts to be stored; opening and closing keep their `planned` texts."""
         frame = {post.part: post for post in planned if post.part not in papers_of(planned)}
+        name, slug, network = self.account.name, digest.slug, self.account.network
+        keys = {post.part: key(name, slug, generation, post.part) for post in thread.posts}
+        if network is Network.BLUESKY:
+            keys = {part: record_key(each, slug) for part, each in keys.items()}
         return tuple(
             PlannedPost(
                 position=post.position,
                 part=post.part,
-                key=self._key(digest, generation, post.part),
+                key=keys[post.part],
                 text=worded.text,
                 token=worded.token,
                 media=worded.media,
@@ -405,12 +380,6 @@ class AccountPublisher:
             for post in thread.posts
             for worded in [frame.get(post.part, post)]
         )
-
-    def _key(self, digest: Digest, generation: int, part: str) -> str:
-        name = key(self.account.name, digest.slug, generation, part)
-        if self.account.network is not Network.BLUESKY:
-            return name
-        return record_key(name, digest.slug)
 
     def _terms(self, *, unsent: bool = False) -> AccountTerms:
         settings, network = self.settings, self.account.network
@@ -424,6 +393,7 @@ class AccountPublisher:
             checks=reads_for_free(network),
         )
         return AccountTerms(
+            account=self.account,
             policy=policy,
             patience=settings.patience.total_seconds(),
             pause=settings.pause.total_seconds(),
@@ -436,18 +406,6 @@ class AccountPublisher:
 
     def _now(self) -> datetime:
         return self.around.clock()
-
-
-def _account_result(account: Account, result: Result) -> AccountResult:
-    return AccountResult(
-        account,
-        result.end,
-        result.thread,
-        result.reason,
-        result.until,
-        stops=result.stops,
-        named=result.named,
-    )
 
 
 def identity(settings: Settings, account: Account) -> str:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, time, timedelta
 
 from bot.delivery.decide import LONGEST_BACKOFF, LONGEST_DOUBT
 from bot.delivery.journal import Journal
-from bot.delivery.match import ThreadMatcher, chain_of
-from bot.delivery.types import CLOCKS_APART, End, Replan, RunEnded, end_of
-from bot.ledger.rows import StoredLimit, StoredPost
+from bot.delivery.match import ThreadMatcher
+from bot.delivery.types import CLOCKS_APART, End, Replan, RunEnded, cannot_read
+from bot.ledger.rows import StoredPost
 from bot.model import State
 from bot.posters.poster import CannotRead, Poster, RemotePost, Timeline
 
@@ -123,7 +123,7 @@ class Reconciler:
         be read again. Raises RunEnded where the parent is gone, or is published and not shown.
         """
         journal, first = self.journal, self.journal.waiting
-        sent = chain_of(journal.thread)
+        sent = journal.thread.chain
         if first is None or not sent or not (journal.policy.checks and journal.policy.reads):
             return True
         last = journal.tail or sent[-1].id
@@ -141,7 +141,7 @@ class Reconciler:
         if tried and journal.now - tried >= LONGEST_DOUBT:
             journal.hold_and_stop(first.position, f"{_UNKNOWN_TOO_LONG}; {_NOT_SHOWN}")
         until = journal.now + timedelta(seconds=LONGEST_BACKOFF)
-        raise RunEnded(End.LATER, _NOT_SHOWN, until, named=False)
+        raise journal.ended(End.LATER, _NOT_SHOWN, until, named=False)
 
     def check(self) -> None:
         """Read the finished thread once more, and hold posts that are gone or published twice.
@@ -180,7 +180,7 @@ class Reconciler:
                 journal.attempt("read", None, "failed", error.message)
                 reason = f"the thread is sent and not checked yet, because {error.message}"
                 if error.final or journal.around.stopping():
-                    raise RunEnded(end_of(error), reason, error.until, stops=error.stops) from error
+                    raise RunEnded(cannot_read(journal.terms.account, error, reason)) from error
                 self._pause(error, reason)
         journal.attempt(
             "read", None, "answered", f"{len(sent) - len(gone)} of {len(sent)} are there"
@@ -194,7 +194,7 @@ class Reconciler:
         published an opening at the same moment. None where the account could not be read.
         """
         journal, since = self.journal, self._since()
-        sent = chain_of(journal.thread)
+        sent = journal.thread.chain
         if len(sent) > 1 and not whole:
             after = sent[-1].id
         else:
@@ -233,7 +233,8 @@ class Reconciler:
         """Wait before the next read. Raises RunEnded where another read cannot help."""
         journal = self.journal
         if error.stops:
-            raise RunEnded(end_of(error), f"{error.message}. {error.fix}", stops=True) from error
+            reason = f"{error.message}. {error.fix}"
+            raise RunEnded(cannot_read(journal.terms.account, error, reason)) from error
         if error.blind:
             journal.unreadable = error.message
             return
@@ -255,30 +256,27 @@ class Reconciler:
             journal.wait(grown, reason)
             return
         if error.login:
-            journal.ledger.limit(StoredLimit(journal.thread.account, LOGIN, until, error.message))
+            journal.limit(LOGIN, until, error.message)
         if self._failures > 1:
             until = max(until, journal.now + timedelta(seconds=grown))
         journal.wait_until(until, reason, named=error.named)
 
     def _reading(self, posts: Timeline, first: StoredPost | None) -> ThreadMatcher:
-        journal, thread = self.journal, self.journal.thread
+        journal, thread, now = self.journal, self.journal.thread, self.journal.now
         ids = [each.id for each in posts.posts]
+        # when the unknown post was tried, by the network's clock
+        since = (first.doubted_at or first.tried_at) if first else None
+        if since:  # it is later than now if the clock was set back
+            since = None if since > now else since + ((posts.clock or now) - now) - CLOCKS_APART
         return ThreadMatcher(
             thread,
             posts.posts,
             others=journal.ledger.known_ids(thread.account, thread.number, ids),
             application=journal.terms.application,
             older=self._older,
-            since=self._tried(first, posts.clock) if first else None,
+            since=since,
             as_planned=journal.terms.as_planned,
         )
-
-    def _tried(self, post: StoredPost, network: datetime | None) -> datetime | None:
-        """Return when the unknown post was tried, by the network's clock; None if not known."""
-        tried, now = post.doubted_at or post.tried_at, self.journal.now
-        if tried is None or tried > now:  # the clock was set back since
-            return None
-        return tried + ((network or now) - now) - CLOCKS_APART
 
     def take_stock(self) -> tuple[Sequence[tuple[int, RemotePost]], str]:
         """Read the complete thread and adopt its posts, before they are deleted.

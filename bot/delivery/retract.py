@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.delivery.decide import FindPost, Send, Wait, decide
 from bot.delivery.journal import Journal
-from bot.delivery.match import place_of
 from bot.delivery.reconcile import Reconciler
-from bot.delivery.types import AccountTerms, End, Result, RunEnded, RunTools
+from bot.delivery.types import AccountResult, AccountTerms, End, RunEnded, RunTools
 from bot.ledger.rows import StoredThread
 from bot.model import State
 from bot.posters.poster import CannotRead, OutcomeKind, Poster
@@ -21,7 +21,7 @@ _MOST_ROUNDS = 10  # of reading and deleting, while another sender still publish
 
 def retract(
     ledger: Ledger, poster: Poster, thread: StoredThread, terms: AccountTerms, around: RunTools
-) -> Result:
+) -> AccountResult:
     """Delete the published posts of `thread`; the caller holds the account's lock.
 
     The account is read before and after the deletions. Only posts that this ledger sent, or that
@@ -33,11 +33,11 @@ def retract(
     try:
         _delete_posts(journal, poster, reconciler, deleted)
     except RunEnded as ended:
-        return Result(ended.end, journal.thread, ended.reason, ended.until, named=ended.named)
+        return replace(ended.result, thread=journal.thread, stops=False)
     # a network also confirms a deletion where there was nothing to delete
     count = len(deleted & reconciler.shown if journal.policy.reads else deleted)
     many = "1 post is" if count == 1 else f"{count} posts are" if count else "no post had to be"
-    return Result(End.DONE, journal.thread, f"{many} deleted")
+    return AccountResult(terms.account, End.DONE, journal.thread, f"{many} deleted")
 
 
 def _delete_posts(
@@ -51,7 +51,9 @@ def _delete_posts(
         doubles = [(position, one) for position, one in found if one.id not in deleted]
         there = [
             post
-            for post in sorted(journal.thread.posts, key=place_of, reverse=True)
+            for post in sorted(
+                journal.thread.posts, key=lambda post: post.chain_place, reverse=True
+            )
             if post.state is not State.RETRACTED
         ]
         if deleted and not doubles and not any(post.id for post in there):
@@ -68,7 +70,9 @@ def _delete_posts(
         if not deleted:
             break
     if left:
-        raise RunEnded(End.HELD, f"{left}. bot did not delete it; delete it by hand if bot sent it")
+        raise journal.ended(
+            End.HELD, f"{left}. bot did not delete it; delete it by hand if bot sent it"
+        )
 
 
 def _settle(journal: Journal, reconciler: Reconciler) -> None:
@@ -85,7 +89,7 @@ def _settle(journal: Journal, reconciler: Reconciler) -> None:
                 journal.mark_not_sent(post.position)
             case _:
                 reason = f"post {post.number} may be published. Settle it first with bot settle"
-                raise RunEnded(End.HELD, reason)
+                raise journal.ended(End.HELD, reason)
 
 
 def _delete(
@@ -93,7 +97,7 @@ def _delete(
 ) -> None:
     """Delete one post; after an unknown outcome, read whether the post still exists."""
     if journal.around.stopping():
-        raise RunEnded(End.LATER, "stopped before all posts were deleted")
+        raise journal.ended(End.LATER, "stopped before all posts were deleted")
     outcome = poster.delete(post_id)
     journal.attempt("delete", position, outcome.sort.value, outcome.reason)
     journal.spend("delete", outcome.cost)
@@ -101,13 +105,13 @@ def _delete(
         case OutcomeKind.SENT:
             return
         case OutcomeKind.LATER:
-            raise RunEnded(End.LATER, outcome.reason, outcome.until)
+            raise journal.ended(End.LATER, outcome.reason, outcome.until)
         case OutcomeKind.REFUSED:
-            raise RunEnded(End.FAILED, f"{what} is not deleted, because {outcome.reason}")
+            raise journal.ended(End.FAILED, f"{what} is not deleted, because {outcome.reason}")
         case OutcomeKind.UNKNOWN:
             try:
                 there = poster.read(post_id)
             except CannotRead as error:
-                raise RunEnded(End.LATER, error.message, error.until) from error
+                raise journal.ended(End.LATER, error.message, error.until) from error
             if there:
-                raise RunEnded(End.LATER, f"{what} is still there; {outcome.reason}")
+                raise journal.ended(End.LATER, f"{what} is still there; {outcome.reason}")

@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bot.delivery.journal import LIMITED, Journal
-from bot.delivery.match import chain_of
-from bot.delivery.types import End, RunEnded
+from bot.delivery.types import End
 from bot.delivery.uploads import Uploads, is_for_content
-from bot.ledger.rows import StoredLimit, StoredPost
 from bot.model import State
 from bot.posters.poster import Outcome, OutcomeKind, Poster, PostRequest, Refusal
 
@@ -32,8 +30,11 @@ class Sender:
 
     journal: Journal
     poster: Poster
-    uploads: Uploads
+    uploads: Uploads = field(init=False)
     _ready: tuple[int, tuple[str, ...]] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.uploads = Uploads(self.journal, self.poster)
 
     def send(self, position: int, *, absent: bool) -> bool:
         """Publish a post, as a reply to the last post of the chain; True if it is published.
@@ -44,34 +45,32 @@ class Sender:
         journal = self.journal
         if not journal.begun:
             journal.terms.allows(journal.thread)
-        for limit in journal.ledger.limits(journal.thread.account, journal.now):
+        for limit in journal.limits:
             journal.wait_until(limit.until, limit.reason)
         journal.rest()
-        if journal.around.stopping() or self._is_stale():
+        if journal.must_not_send():
             return False
-        if self._ready is None or self._ready[0] != position:
-            self._ready = position, self.uploads.ids(journal.thread.posts[position])
-        if journal.around.stopping() or self._is_stale():
-            return False
-        media, self._ready = self._ready[1], None
+        media: tuple[str, ...] = ()
+        if (post := journal.thread.posts[position]).media:
+            if self._ready is None or self._ready[0] != position:
+                self._ready = position, self.uploads.ids(post)
+            if journal.must_not_send():  # an upload takes time
+                return False
+            media, self._ready = self._ready[1], None
         if absent:
             journal.mark_not_sent(position)
         journal.begin(position)
-        post = journal.thread.posts[position]
         journal.emit("sending", position)
         begun = journal.around.monotonic()
-        outcome = self.poster.publish(self._outgoing(post, media))
-        outcome = self.uploads.judge(position, media, outcome, absent=absent)
-        self._record(post, outcome, media, journal.around.monotonic() - begun)
+        outcome = self.poster.publish(self._request(position, media))
+        if media:
+            outcome = self.uploads.judge(position, media, outcome, absent=absent)
+        self._record(position, outcome, media, journal.around.monotonic() - begun)
         return outcome.sort is OutcomeKind.SENT
 
-    def _is_stale(self) -> bool:
-        """Tell whether the last read is so old that the account must be read before a post."""
-        return self.journal.policy.is_stale(self.journal.idle)
-
-    def _outgoing(self, post: StoredPost, media: tuple[str, ...]) -> PostRequest:
+    def _request(self, position: int, media: tuple[str, ...]) -> PostRequest:
         thread = self.journal.thread
-        before = chain_of(thread)
+        post, before = thread.posts[position], thread.chain
         parent = self.journal.tail or (before[-1].id if before else "")
         # replies are unlisted by default, so that a public thread is one post in a timeline
         is_public = thread.visibility == "public"
@@ -92,59 +91,55 @@ class Sender:
         )
 
     def _record(
-        self, post: StoredPost, outcome: Outcome, media: tuple[str, ...], seconds: float
+        self, position: int, outcome: Outcome, media: tuple[str, ...], seconds: float
     ) -> None:
-        """Record the outcome of a try in one transaction, then act on it."""
-        journal, position = self.journal, post.position
+        """Record the outcome of a try in one transaction, then report it and act on it."""
+        journal, sort, reason = self.journal, outcome.sort, outcome.reason
+        post, until = journal.thread.posts[position], outcome.until
+        limited = until is not None and sort is OutcomeKind.LATER
         with journal.ledger.together():
-            self._store(post, outcome)
-        # events follow when the outcome is on the disk: a closed terminal must undo nothing
-        match outcome.sort:
-            case OutcomeKind.SENT:
-                journal.emit("sent", position, outcome.url, outcome.id, seconds)
-                if outcome.bare:
-                    journal.emit("picture lost", position, outcome.bare)
-                if not media and (why := self.uploads.reason(position)):
-                    journal.emit("picture left out", position, why)
-                if outcome.flaw:
-                    journal.hold(position, outcome.flaw)
-            case OutcomeKind.LATER:
-                self._limited(outcome)
-            case OutcomeKind.REFUSED:
-                if not (media and is_for_content(outcome)):  # else the next try has another picture
-                    self._refused(position, outcome)
-            case OutcomeKind.UNKNOWN:
-                journal.emit("unknown", position, outcome.reason, seconds=seconds)
-
-    def _store(self, post: StoredPost, outcome: Outcome) -> None:
-        journal, position = self.journal, post.position
-        detail = outcome.reason or outcome.flaw or outcome.bare
-        limited = outcome.sort is OutcomeKind.LATER and outcome.until
-        journal.attempt("send", position, LIMITED if limited else outcome.sort.value, detail)
-        if outcome.sort in (OutcomeKind.SENT, OutcomeKind.UNKNOWN):
-            # an unknown try may be billed, so it counts: no budget is exceeded on a guess
-            journal.spend("post", self.poster.cost(post.text))
-        match outcome.sort:
-            case OutcomeKind.SENT:
+            detail = reason or outcome.flaw or outcome.bare
+            journal.attempt("send", position, LIMITED if limited else sort.value, detail)
+            if sort in (OutcomeKind.SENT, OutcomeKind.UNKNOWN):
+                # an unknown try may be billed, so it counts: no budget is exceeded on a guess
+                journal.spend("post", self.poster.cost(post.text))
+            if sort is OutcomeKind.SENT:
                 journal.sent(position, outcome.id, outcome.url)
-            case OutcomeKind.UNKNOWN if outcome.duplicate:
-                journal.duplicate(position, outcome.reason)
-            case OutcomeKind.UNKNOWN:
-                journal.mark_unknown(position, outcome.reason)
-            case OutcomeKind.LATER | OutcomeKind.REFUSED:
-                journal.unsent(position, outcome.reason)
+            elif sort is not OutcomeKind.UNKNOWN:
+                journal.unsent(position, reason)
+            elif outcome.duplicate:
+                journal.duplicate(position, reason)
+            else:
+                journal.mark_unknown(position, reason)
+        # events follow when the outcome is on the disk: a closed terminal must undo nothing
+        if sort is OutcomeKind.SENT:
+            journal.emit("sent", position, outcome.url, outcome.id, seconds)
+            self._report_flaws(position, outcome, media)
+        elif sort is OutcomeKind.UNKNOWN:
+            journal.emit("unknown", position, reason, seconds=seconds)
+        elif sort is OutcomeKind.LATER and until:
+            journal.limit("send", until, reason)
+            journal.emit("limited", None, f"until {until:%Y-%m-%d %H:%M:%S} UTC: {reason}")
+        elif sort is OutcomeKind.REFUSED and not (media and is_for_content(outcome)):
+            self._refused(position, outcome)
 
-    def _limited(self, outcome: Outcome) -> None:
-        journal, until = self.journal, outcome.until
-        if until:
-            journal.ledger.limit(StoredLimit(journal.thread.account, "send", until, outcome.reason))
-            journal.emit("limited", None, f"until {until:%Y-%m-%d %H:%M:%S} UTC: {outcome.reason}")
+    def _report_flaws(self, position: int, outcome: Outcome, media: tuple[str, ...]) -> None:
+        """Report what is wrong with a published post, and hold it where it has a wrong parent."""
+        journal = self.journal
+        if outcome.bare:
+            journal.emit("picture lost", position, outcome.bare)
+        has_media = journal.thread.posts[position].media
+        if has_media and not media and (why := self.uploads.reason(position)):
+            journal.emit("picture left out", position, why)
+        if outcome.flaw:
+            journal.hold(position, outcome.flaw)
 
     def _refused(self, position: int, outcome: Outcome) -> None:
+        """Hold a post that is refused for good; raise RunEnded where the account is refused."""
         journal = self.journal
         if outcome.refusal in (Refusal.CREDENTIALS, Refusal.SCOPE, Refusal.ADDRESS):
             end = End.WRONG if outcome.refusal is Refusal.ADDRESS else End.FAILED
-            raise RunEnded(end, f"{outcome.reason}. {outcome.fix}", stops=True)
+            raise journal.ended(end, f"{outcome.reason}. {outcome.fix}", stops=True)
         if journal.thread.posts[position].state is State.PLANNED:
             what_now = _WHAT_NOW[outcome.refusal or Refusal.CONTENT]
             journal.hold(position, what_now.format(outcome.reason))

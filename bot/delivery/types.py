@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from bot.delivery.decide import Policy
 from bot.ledger.rows import StoredThread
+from bot.model import Account
 from bot.posters.poster import CannotRead
 
 CLOCKS_APART = timedelta(hours=1)
@@ -26,27 +27,34 @@ class End(StrEnum):
     """A setting is wrong, such as the address of the account's server."""
 
 
-def end_of(error: CannotRead) -> End:
-    """Return how a run ends after this error."""
-    if error.wrong:
-        return End.WRONG
-    return End.FAILED if error.final else End.LATER
-
-
 @dataclass(frozen=True, slots=True)
-class Result:
-    """How a run of a thread ended; `until` is when to run again, where that is known.
+class AccountResult:
+    """How a run for one account ended. `thread` is None where no thread was planned.
 
-    `named` says that the network or the budget named that time. `stops` says that the account
-    cannot be used until its credentials or its address are corrected.
+    `until` is when to run again, where that is known. `named` says that the network or the budget
+    named that time. `stops` says that the account cannot be used until its credentials or address
+    are corrected.
     """
 
+    account: Account
     end: End
-    thread: StoredThread
+    thread: StoredThread | None = None
     reason: str = ""
     until: datetime | None = None
     stops: bool = False
     named: bool = False
+
+
+def cannot_read(account: Account, error: CannotRead, reason: str = "") -> AccountResult:
+    """Return how a run ends after this error; `reason` replaces the error's own message."""
+    return AccountResult(
+        account,
+        End.WRONG if error.wrong else End.FAILED if error.final else End.LATER,
+        reason=reason or str(error),
+        until=error.until,
+        stops=error.stops,
+        named=error.until is not None and error.named,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +75,6 @@ class Event:
     seconds: float | None = None
 
 
-def _silent(event: Event) -> None:
-    del event
-
-
 @dataclass(frozen=True, slots=True)
 class RunTools:
     """The functions that a run takes from outside.
@@ -84,11 +88,7 @@ class RunTools:
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
     stopping: Callable[[], bool] = lambda: False
-    tell: Callable[[Event], None] = _silent
-
-
-def _allow(thread: StoredThread) -> None:
-    del thread
+    tell: Callable[[Event], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,7 @@ class AccountTerms:
     says that the thread already has the order of the chain that was found.
     """
 
+    account: Account
     policy: Policy
     patience: float
     pause: float
@@ -110,7 +111,7 @@ class AccountTerms:
     application: str = ""
     identity: str = ""
     replies: str = "unlisted"
-    allows: Callable[[StoredThread], None] = _allow
+    allows: Callable[[StoredThread], None] = lambda _: None
     as_planned: bool = False
 
 
@@ -127,20 +128,8 @@ class Replan(Exception):
 
 
 class RunEnded(Exception):  # it ends the loop of a run, and is not an error
-    """Raised by a step that ends the run. `named` is False where the run itself chose `until`."""
+    """Raised by a step after which the run cannot continue; success is returned instead."""
 
-    def __init__(
-        self,
-        end: End,
-        reason: str = "",
-        until: datetime | None = None,
-        *,
-        stops: bool = False,
-        named: bool = True,
-    ) -> None:
-        super().__init__(reason)
-        self.end = end
-        self.reason = reason
-        self.until = until
-        self.stops = stops
-        self.named = named and until is not None
+    def __init__(self, result: AccountResult) -> None:
+        super().__init__(result.reason)
+        self.result = result

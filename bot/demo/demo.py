@@ -32,8 +32,7 @@ from bot.sandbox.server import Sandbox
 from bot.settings import Settings, load
 
 if TYPE_CHECKING:
-    from bot.delivery.publish import AccountResult
-    from bot.delivery.types import Event
+    from bot.delivery.types import AccountResult, Event
     from bot.ledger.store import Ledger
     from bot.model import Thread
 

@@ -6,15 +6,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from bot.ledger.base import Base
-from bot.ledger.columns import dollars, micros, stamp, time_of, words
-from bot.ledger.rows import Spending, StoredLimit, StoredThread
+from bot.ledger.file import LedgerFile
+from bot.ledger.rows import Spending, StoredLimit, StoredThread, dollars, micros, time_of
 
 LONGEST_LIMIT = timedelta(days=31)
 """How long a network's limit lasts at most. X's longest limit lasts a month."""
 
 
-class Accounts(Base):
+class Accounts(LedgerFile):
     """The part of the ledger about accounts and digests."""
 
     def limit(self, limit: StoredLimit) -> None:
@@ -24,8 +23,8 @@ class Accounts(Base):
             " ON CONFLICT (account, kind) DO UPDATE SET until = :until, reason = :reason",
             account=limit.account,
             kind=limit.kind,
-            until=stamp(limit.until),
-            reason=words(limit.reason),
+            until=limit.until,
+            reason=limit.reason,
         )
 
     def limits(self, account: str, at: datetime) -> tuple[StoredLimit, ...]:
@@ -38,8 +37,8 @@ class Accounts(Base):
             "SELECT * FROM limits WHERE account = :account AND until > :at AND until <= :latest"
             " ORDER BY kind",
             account=account,
-            at=stamp(at),
-            latest=stamp(at + LONGEST_LIMIT),
+            at=at,
+            latest=at + LONGEST_LIMIT,
         )
         return tuple(
             StoredLimit(account, row["kind"], time_of(row["until"]), row["reason"]) for row in rows
@@ -47,21 +46,20 @@ class Accounts(Base):
 
     def spend(self, spending: Spending) -> None:
         """Add to what the account spent, rounded up to a millionth of a dollar."""
-        with self._writing() as db:
-            row = {
-                "account": spending.account,
-                "at": stamp(spending.at),
-                "kind": spending.kind,
-                "micros": micros(spending.amount),
-            }
-            db.table("spending").insert(row)
+        self._insert(
+            "spending",
+            account=spending.account,
+            at=spending.at,
+            kind=spending.kind,
+            micros=micros(spending.amount),
+        )
 
     def spent(self, account: str, since: datetime) -> Decimal:
         """Return the US dollars that the account spent at `since` and later."""
         rows = self._fetch(
             "SELECT coalesce(sum(micros), 0) FROM spending WHERE account = :account AND at >= :at",
             account=account,
-            at=stamp(since),
+            at=since,
         )
         return dollars(rows[0][0])
 
@@ -81,7 +79,7 @@ class Accounts(Base):
             " ON CONFLICT (account, name) DO UPDATE SET value = :value",
             account=account,
             name=name,
-            value=words(value),
+            value=value,
         )
 
     def introduce(self, account: str, facts: Mapping[str, str], others: Mapping[str, str]) -> str:
@@ -90,7 +88,7 @@ class Accounts(Base):
         `facts` has "who" and "asked as". `others` are names of accounts, each with the "asked as"
         for which its stored facts are valid. Two calls at the same time see each other.
         """
-        with self._writing():
+        with self.together():
             for name, asked_as in others.items():
                 known = self.get_fact(name, "asked as") == asked_as
                 if known and facts["who"] and self.get_fact(name, "who") == facts["who"]:
@@ -111,7 +109,7 @@ class Accounts(Base):
             "INSERT INTO sessions VALUES (:account, :session)"
             " ON CONFLICT (account) DO UPDATE SET session = :session",
             account=account,
-            session=words(session),
+            session=session,
         )
 
     def last_known(self, account: str, before: int | None = None) -> tuple[str, datetime] | None:
@@ -144,7 +142,7 @@ class Accounts(Base):
             "SELECT part FROM posts WHERE account = :account AND state = 'sent'"
             " AND sent_at >= :since AND part NOT IN ('opening', 'closing')",
             account=account,
-            since=stamp(since),
+            since=since,
         )
         return frozenset(row["part"] for row in rows)
 
@@ -158,7 +156,7 @@ class Accounts(Base):
                 slug=slug,
                 fingerprint=fingerprint,
                 title=title,
-                at=stamp(at),
+                at=at,
             )
 
     def fingerprint(self, slug: str) -> str | None:

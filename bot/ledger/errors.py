@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.errors import Busy, LedgerError, Locked, Replaced, WrongState
 
-__all__ = ["Busy", "LedgerError", "Locked", "Replaced", "WrongState", "border"]
+__all__ = ["Busy", "LedgerError", "Locked", "Replaced", "WrongState", "border", "explain"]
 
 _ELSEWHERE = "Set BOT_DATABASE to another file, or move this one away."
 _DAMAGED = (
@@ -33,22 +33,12 @@ _REASONS = {
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
-@contextmanager
-def border(path: Path) -> Iterator[None]:
-    """Raise what SQLite and the file system raise about `path` as LedgerError."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _explain(error, path) from error
-    except OSError as error:
+def explain(error: sqlite3.Error | OSError, path: Path) -> LedgerError:
+    """Return the LedgerError that says what SQLite or the file system reports about `path`."""
+    if isinstance(error, OSError):
         reason = error.strerror or type(error).__name__
-        raise LedgerError(
-            f"the ledger {path} cannot be used: {reason}",
-            "Set BOT_DATABASE to a file that this program may read and write.",
-        ) from error
-
-
-def _explain(error: sqlite3.Error, path: Path) -> LedgerError:
+        fix = "Set BOT_DATABASE to a file that this program may read and write."
+        return LedgerError(f"the ledger {path} cannot be used: {reason}", fix)
     # the low byte is the primary code; the higher bytes give more detail than a person needs
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _LOCKED:
@@ -57,3 +47,12 @@ def _explain(error: sqlite3.Error, path: Path) -> LedgerError:
     unknown = ("SQLite reports an error", "Run `bot check`, then run again.")
     reason, fix = _REASONS.get(code, unknown)
     return LedgerError(f"the ledger {path} cannot be used: {reason} ({error})", fix)
+
+
+@contextmanager
+def border(path: Path) -> Iterator[None]:
+    """Raise what SQLite and the file system raise about `path` as LedgerError."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise explain(error, path) from error

@@ -8,7 +8,10 @@ importing sqlite-utils.
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,7 +114,7 @@ def _create_problems(db: Database) -> None:
 
 def _add_links_and_sessions(db: Database) -> None:
     db.table("posts").add_column("rich", str, not_null_default="")
-    _permit(db, "words_stay")
+    db.execute("DROP TRIGGER words_stay")
     _forbid(db, "words_stay", "UPDATE OF part, key, text, token, media, rich ON posts")
     _create(db, "sessions", {"account": str, "session": str}, "account")
 
@@ -141,15 +144,66 @@ STEPS: tuple[Callable[[Database], None], ...] = (
 LATEST = len(STEPS)
 
 
-def migrate(db: Database, path: Path) -> None:
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the ledger to the latest step, each step in its own transaction.
 
     One transaction reads the version and takes the step: of two processes that open a ledger at the
-    same time, one takes the step and the other finds it taken. Raises LedgerError for a newer
-    ledger, and sqlite3.Error for one that cannot be written.
+    same time, one takes the step and the other finds it taken. A new ledger takes all steps at
+    once, so that no reader ever finds it half made. Before an older ledger changes, it is copied.
+    Raises LedgerError for a newer ledger, and OSError and sqlite3.Error for one that cannot be
+    copied or written.
     """
-    while (version := _step(db, path)) < LATEST:
-        check_version(version, path)
+    version, copied = 0, False
+    while version < LATEST:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            check_version(version, path)
+            steps = STEPS[version : version + 1 if version else LATEST]
+            if steps and version and not copied:
+                _copy(path, version)
+                copied = True
+            if steps:
+                from sqlite_utils import Database
+
+                db = Database(connection, recursive_triggers=False, execute_plugins=False)
+                for step in steps:
+                    step(db)
+            version += len(steps)
+            # without steps this write is undone: only a write shows whether the file is writable
+            connection.execute(f"PRAGMA user_version = {version}")
+            connection.execute("COMMIT" if steps else "ROLLBACK")
+        except BaseException:
+            connection.rollback()
+            raise
+
+
+def _copy(path: Path, version: int) -> None:
+    """Copy the ledger to `bot.db.version-5` beside it, for its owner only, and log the name.
+
+    The copy lets an operator return to the earlier release. A copy of the same version is replaced.
+    The caller's transaction keeps other processes from writing meanwhile.
+    """
+    import logging
+
+    copy = path.with_name(f"{path.name}.version-{version}")
+    part = path.with_name(f"{copy.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        made = os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        os.fchmod(made, 0o600)  # a umask may have narrowed the mode, even for the owner
+        os.close(made)
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
+            source.backup(target)
+        part.replace(copy)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    logging.getLogger(__name__).warning(
+        "the ledger %s of an earlier release is updated; a copy of it as it was is kept as %s",
+        path,
+        copy,
+    )
 
 
 def check_version(version: int, path: Path) -> None:
@@ -164,31 +218,6 @@ def check_version(version: int, path: Path) -> None:
             f"the ledger {path} has version {version}, and this release reads {LATEST} at most",
             "Install the release of bot that wrote it, or a later one.",
         )
-
-
-def _step(db: Database, path: Path) -> int:
-    """Take the next step, if there is one, and return the version reached.
-
-    A new ledger takes all steps at once, so that no reader ever finds it half made.
-    """
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        version: int = db.execute("PRAGMA user_version").fetchone()[0]
-        check_version(version, path)
-        steps = STEPS[version : version + 1 if version else LATEST]
-        for step in steps:
-            step(db)
-        version += len(steps)
-        # without steps this write is rolled back: only a write shows whether the file is writable
-        db.execute(f"PRAGMA user_version = {version}")
-        if steps:
-            db.commit()
-        else:
-            db.rollback()
-    except BaseException:
-        db.rollback()
-        raise
-    return version
 
 
 def _create(
@@ -212,8 +241,3 @@ def _create(
 def _forbid(db: Database, name: str, change: str) -> None:
     """Create a trigger that makes this change fail, whatever code tries it."""
     db.execute(f"CREATE TRIGGER {name} BEFORE {change} BEGIN SELECT RAISE(ABORT, '{name}'); END")
-
-
-def _permit(db: Database, name: str) -> None:
-    """Drop the trigger of this name."""
-    db.execute(f"DROP TRIGGER {name}")

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-from bot.ledger.columns import stamp, words
 from bot.ledger.errors import LedgerError, WrongState
-from bot.ledger.reader import Value
-from bot.ledger.rows import StoredThread
+from bot.ledger.file import Value
+from bot.ledger.rows import Attempt, StoredPost, read_attempt, read_post
 from bot.ledger.senders import Senders
 from bot.ledger.threads import Threads
 from bot.model import State
@@ -101,28 +100,27 @@ _OVER = frozenset({"sent", "adopt", "settle sent", "skip", "retracted"})
 """The moves after which the picture of a post is not uploaded again, so its bytes are deleted."""
 
 
-def _statement(move: Move) -> str:
-    states = ", ".join(f"'{state}'" for state in sorted(move.sources))
-    return (
-        f"UPDATE posts SET {move.sets}, changed_at = :at"  # noqa: S608 - constants of this module
-        f" WHERE thread = :number AND position = :position AND state IN ({states}) AND {move.only}"
-    )
-
-
-_STATEMENTS = {name: _statement(move) for name, move in MOVES.items()}
+_STATEMENTS = {
+    name: f"UPDATE posts SET {move.sets}, changed_at = :at"  # noqa: S608 - constants of this module
+    f" WHERE thread = :number AND position = :position AND {move.only}"
+    f" AND state IN ({', '.join(f'{state.value!r}' for state in sorted(move.sources))}) RETURNING *"
+    for name, move in MOVES.items()
+}
 
 
 class Posts(Threads, Senders):
-    """The part of the ledger about single posts.
+    """The part of the ledger about single posts, and the log of the requests for each thread.
 
-    Each method but `begin` returns the changed thread, and raises WrongState where `MOVES` does not
-    allow the change.
+    Each change of a post returns the changed post. All but `begin` raise WrongState where `MOVES`
+    does not allow the change.
     """
 
-    def begin(self, number: int, position: int, at: datetime, *, absent: bool = False) -> bool:
-        """Record before a request that the post is `sending`.
+    def begin(
+        self, number: int, position: int, at: datetime, *, absent: bool = False
+    ) -> StoredPost | None:
+        """Record before a request that the post is `sending`, and return the post.
 
-        Return False and change nothing unless the post is planned and this process holds the
+        Return None and change nothing unless the post is planned and this process holds the
         account's lock, whose file may have been deleted or replaced. With `absent` an unknown post
         that was not found may be begun too; it counts as unknown until it is found or
         `mark_not_sent` is called. The change is on the disk when this returns, so this may not be
@@ -131,11 +129,14 @@ class Posts(Threads, Senders):
         with self._turn:
             if self._file.inside:
                 raise RuntimeError("begin may not be called within together()")
-            with self._writing():
-                move = "begin absent" if absent else "begin"
-                rows = self._fetch("SELECT account FROM threads WHERE number = :n", n=number)
-                held = any(self._holds(row["account"]) for row in rows)
-                return held and self._moved(move, number, position, at) == 1
+            with self.together():
+                for row in self._fetch("SELECT account FROM threads WHERE number = :n", n=number):
+                    lock = self._locks.get(row["account"])
+                    if lock and lock.held:
+                        sql = _STATEMENTS["begin absent" if absent else "begin"]
+                        rows = self._fetch(sql, number=number, position=position, at=at)
+                        return read_post(rows[0]) if rows else None
+        return None
 
     def sent(
         self,
@@ -144,45 +145,43 @@ class Posts(Threads, Senders):
         id: str,  # noqa: A002 - the contract's name for what a network calls it
         url: str,
         at: datetime,
-    ) -> StoredThread:
+    ) -> StoredPost:
         """Record that the network answered with an id; refused if the post has another id."""
-        return self._move("sent", number, position, at, id=id, url=words(url))
+        return self._move("sent", number, position, at, id=id, url=url)
 
-    def mark_unknown(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
+    def mark_unknown(self, number: int, position: int, reason: str, at: datetime) -> StoredPost:
         """Record that it is not known whether the last try published the post."""
-        return self._move("mark unknown", number, position, at, reason=words(reason))
+        return self._move("mark unknown", number, position, at, reason=reason)
 
-    def mark_maybe_sent(
-        self, number: int, position: int, reason: str, at: datetime
-    ) -> StoredThread:
+    def mark_maybe_sent(self, number: int, position: int, reason: str, at: datetime) -> StoredPost:
         """Record that another sender may have published the post, or may be publishing it.
 
         Earlier reads that did not find the post no longer count.
         """
-        return self._move("mark maybe sent", number, position, at, reason=words(reason))
+        return self._move("mark maybe sent", number, position, at, reason=reason)
 
-    def duplicate(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
+    def duplicate(self, number: int, position: int, reason: str, at: datetime) -> StoredPost:
         """Record that the network refused this try because it has such a post already."""
-        return self._move("duplicate", number, position, at, reason=words(reason))
+        return self._move("duplicate", number, position, at, reason=reason)
 
-    def record_miss(self, number: int, position: int, after: float, at: datetime) -> StoredThread:
+    def record_miss(self, number: int, position: int, after: float, at: datetime) -> StoredPost:
         """Record that a read, `after` seconds after the last try, did not find an unknown post."""
         return self._move("record miss", number, position, at, after=after)
 
-    def mark_not_sent(self, number: int, position: int, at: datetime) -> StoredThread:
+    def mark_not_sent(self, number: int, position: int, at: datetime) -> StoredPost:
         """Record that an unknown post is proven not to be published."""
         return self._move("mark not sent", number, position, at)
 
-    def unsent(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
+    def unsent(self, number: int, position: int, reason: str, at: datetime) -> StoredPost:
         """Record that this try did not publish the post; if an earlier try may have, it is unknown.
 
         A post without such an earlier try is planned again.
         """
-        return self._move("unsent", number, position, at, reason=words(reason))
+        return self._move("unsent", number, position, at, reason=reason)
 
-    def hold(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
+    def hold(self, number: int, position: int, reason: str, at: datetime) -> StoredPost:
         """Hold a post that a person must decide about, or that was refused for good."""
-        return self._move("hold", number, position, at, reason=words(reason))
+        return self._move("hold", number, position, at, reason=reason)
 
     def adopt(
         self,
@@ -191,15 +190,15 @@ class Posts(Threads, Senders):
         id: str,  # noqa: A002 - the contract's name for what a network calls it
         url: str,
         at: datetime,
-    ) -> StoredThread:
+    ) -> StoredPost:
         """Record that the post was found on the network, where it was created at `at`."""
-        return self._move("adopt", number, position, at, id=id, url=words(url))
+        return self._move("adopt", number, position, at, id=id, url=url)
 
-    def skip(self, number: int, position: int, reason: str, at: datetime) -> StoredThread:
+    def skip(self, number: int, position: int, reason: str, at: datetime) -> StoredPost:
         """Record that the post will not be published: the thread continues without it."""
-        return self._move("skip", number, position, at, reason=words(reason))
+        return self._move("skip", number, position, at, reason=reason)
 
-    def retracted(self, number: int, position: int, at: datetime) -> StoredThread:
+    def retracted(self, number: int, position: int, at: datetime) -> StoredPost:
         """Record that the post was deleted from the network, or its whole thread is retracted."""
         return self._move("retracted", number, position, at)
 
@@ -210,41 +209,50 @@ class Posts(Threads, Senders):
         id: str | None,  # noqa: A002 - the contract's name for what a network calls it
         url: str,
         at: datetime,
-    ) -> StoredThread:
+    ) -> StoredPost:
         """Record a person's decision: the post is published under `id`, or for None is planned."""
         if id is not None:
-            return self._move("settle sent", number, position, at, id=id, url=words(url))
+            return self._move("settle sent", number, position, at, id=id, url=url)
         with self.together():
             # posts that are sent from now on are not in the last complete read of the thread
-            self._change("UPDATE threads SET checked_at = NULL WHERE number = :n", n=number)
+            self._fetch("UPDATE threads SET checked_at = NULL WHERE number = :n", n=number)
             return self._move("settle unsent", number, position, at)
+
+    def attempt(self, number: int, attempt: Attempt) -> None:
+        """Add a request to the log of a thread; entries of the log never change."""
+        self._insert(
+            "attempts",
+            thread=number,
+            at=attempt.at,
+            kind=attempt.kind,
+            position=attempt.position,
+            outcome=attempt.outcome,
+            detail=attempt.detail,
+        )
+
+    def attempts(self, number: int) -> tuple[Attempt, ...]:
+        """Return the log of a thread, oldest entry first."""
+        sql = "SELECT * FROM attempts WHERE thread = :number ORDER BY number"
+        return tuple(map(read_attempt, self._fetch(sql, number=number)))
 
     def _move(
         self, name: str, number: int, position: int, at: datetime, **values: Value
-    ) -> StoredThread:
-        with self._writing():
-            if self._moved(name, number, position, at, **values) != 1:
-                raise self._refusal(name, number, position)
-            if name in _OVER:
-                self._change(
-                    "DELETE FROM pictures WHERE thread = :number AND position = :position",
-                    number=number,
-                    position=position,
-                )
-            return self.refresh(number)
-
-    def _moved(self, name: str, number: int, position: int, at: datetime, **values: Value) -> int:
-        sql = _STATEMENTS[name]
-        return self._change(sql, number=number, position=position, at=stamp(at), **values)
-
-    def _refusal(self, name: str, number: int, position: int) -> LedgerError:
-        thread = self.refresh(number)
-        posts = {post.position: post for post in thread.posts}
+    ) -> StoredPost:
+        with self.together():
+            rows = self._fetch(_STATEMENTS[name], number=number, position=position, at=at, **values)
+            if rows:
+                post = read_post(rows[0])
+                if post.media and name in _OVER:
+                    sql = "DELETE FROM pictures WHERE thread = :number AND position = :position"
+                    self._fetch(sql, number=number, position=position)
+                return post
+            thread = self.refresh(number)
+        state = next((post.state for post in thread.posts if post.position == position), None)
         which = f"post {position + 1} of {thread.digest} on {thread.account}"
-        see = f"Another run may have changed it. See bot status {argument(thread.digest)}"
-        if position not in posts:
-            return LedgerError(f"the ledger has no {which}")
-        state = posts[position].state
+        if state is None:
+            raise LedgerError(f"the ledger has no {which}")
+        why = f'{which} is {state}, which does not allow "{name}"'
         if state in MOVES[name].sources:
-            return WrongState(f"{which} has another id, or another post has that id", see)
-        return WrongState(f'{which} is {state}, which does not allow "{name}"', see)
+            why = f"{which} has another id, or another post has that id"
+        see = f"Another run may have changed it. See bot status {argument(thread.digest)}"
+        raise WrongState(why, see)

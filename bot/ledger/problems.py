@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 
-from bot.ledger.base import Base
-from bot.ledger.columns import moment, stamp, time_of, words
-from bot.ledger.rows import StoredProblem
+from bot.ledger.file import LedgerFile
+from bot.ledger.rows import StoredProblem, moment, time_of
 
 
-class Problems(Base):
+class Problems(LedgerFile):
     """The part of the ledger about problems. A problem whose end was reported is deleted."""
 
     def problems(self) -> tuple[StoredProblem, ...]:
         """Return the open problems and those whose end was not reported yet; oldest first."""
-        return tuple(map(_read, self._fetch("SELECT * FROM troubles ORDER BY raised_at, key")))
+        return tuple(
+            StoredProblem(
+                key=row["key"],
+                account=row["account"],
+                what=row["what"],
+                subject=row["subject"],
+                message=row["message"],
+                fix=row["mend"],
+                raised_at=time_of(row["raised_at"]),
+                told_at=moment(row["told_at"]),
+                over_at=moment(row["over_at"]),
+            )
+            for row in self._fetch("SELECT * FROM troubles ORDER BY raised_at, key")
+        )
 
     def raise_problem(self, problem: StoredProblem) -> None:
         """Store a problem as new and not reported, in place of one with the same key.
@@ -27,40 +38,26 @@ class Problems(Base):
             "INSERT OR REPLACE INTO troubles"
             " (key, account, what, subject, message, mend, raised_at)"
             " VALUES (:key, :account, :what, :subject, :message, :mend, :raised_at)",
-            key=words(problem.key),
-            account=words(problem.account),
-            what=words(problem.what),
-            subject=words(problem.subject),
-            message=words(problem.message),
-            mend=words(problem.fix),
-            raised_at=stamp(problem.raised_at),
+            key=problem.key,
+            account=problem.account,
+            what=problem.what,
+            subject=problem.subject,
+            message=problem.message,
+            mend=problem.fix,
+            raised_at=problem.raised_at,
         )
 
     def told(self, key: str, at: datetime) -> None:
         """Record when the operator was told of the problem; the first time is kept."""
         sql = "UPDATE troubles SET told_at = coalesce(told_at, :at) WHERE key = :key"
-        self._change(sql, key=words(key), at=stamp(at))
+        self._change(sql, key=key, at=at)
 
     def over(self, key: str, at: datetime) -> None:
         """Record when the problem ended; the first time is kept."""
         sql = "UPDATE troubles SET over_at = coalesce(over_at, :at) WHERE key = :key"
-        self._change(sql, key=words(key), at=stamp(at))
+        self._change(sql, key=key, at=at)
 
     def forget(self, key: str) -> None:
         """Delete a problem that is over; an open problem is kept."""
         sql = "DELETE FROM troubles WHERE key = :key AND over_at IS NOT NULL"
-        self._change(sql, key=words(key))
-
-
-def _read(row: sqlite3.Row) -> StoredProblem:
-    return StoredProblem(
-        key=row["key"],
-        account=row["account"],
-        what=row["what"],
-        subject=row["subject"],
-        message=row["message"],
-        fix=row["mend"],
-        raised_at=time_of(row["raised_at"]),
-        told_at=moment(row["told_at"]),
-        over_at=moment(row["over_at"]),
-    )
+        self._change(sql, key=key)

@@ -1,12 +1,24 @@
-"""The values that the ledger stores and returns. Times are aware and in UTC."""
+"""The values that the ledger stores and returns, and how they are read from its rows.
+
+Times are aware and in UTC; in a column they are text that sorts by time. Money is a whole number of
+millionths of a dollar.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
+from bot.errors import LedgerError
 from bot.model import Card, Media, Network, Span, State
+
+if TYPE_CHECKING:
+    import sqlite3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,11 @@ class StoredPost:
         """The post's number in its thread, counted from 1."""
         return self.position + 1
 
+    @property
+    def chain_place(self) -> int:
+        """Its place in the published chain, or in the planned one where it has none there."""
+        return self.position if self.place is None else self.place
+
 
 @dataclass(frozen=True, slots=True)
 class StoredThread:
@@ -113,6 +130,12 @@ class StoredThread:
     posts: tuple[StoredPost, ...]
     papers: tuple[str, ...] = ()
     owner: str = ""
+
+    @property
+    def chain(self) -> list[StoredPost]:
+        """The published posts, in the order of the published chain."""
+        sent = (post for post in self.posts if post.state is State.SENT)
+        return sorted(sent, key=lambda post: post.chain_place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +188,111 @@ class StoredProblem:
     raised_at: datetime
     told_at: datetime | None = None
     over_at: datetime | None = None
+
+
+_MILLIONTH = Decimal("0.000001")
+
+
+def time_of(text: str) -> datetime:
+    """Return the time of a column. Raises LedgerError for any other text."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = datetime.min  # noqa: DTZ901 - a time without a zone is refused below
+    if found.tzinfo is None:
+        fix = "Restore a backup of the ledger, or move it away: bot finds published posts again."
+        raise LedgerError(f"the ledger holds a time that bot did not write: {text[:40]!r}", fix)
+    return found
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return the time of a column; None for NULL. Raises LedgerError."""
+    return None if text is None else time_of(text)
+
+
+def words(text: str) -> str:
+    """Replace the lone surrogates of a text: a JSON answer can hold them and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def micros(amount: Decimal) -> int:
+    """Convert US dollars to millionths, rounded away from zero so that no spending is lost."""
+    return int(amount.quantize(_MILLIONTH, ROUND_UP).scaleb(6))
+
+
+def dollars(millionths: int) -> Decimal:
+    """Convert millionths to US dollars."""
+    return Decimal(millionths).scaleb(-6)
+
+
+def write_media(media: Sequence[Media]) -> str:
+    """Return the files of a post as JSON."""
+    return json.dumps([{"alt": one.alt, "type": one.type} for one in media])
+
+
+def write_rich(spans: Sequence[Span], card: Card | None) -> str:
+    """Return the links, hashtags and card of a post as JSON; empty where it has none."""
+    if not spans and card is None:
+        return ""
+    links = [[span.start, span.end, span.uri, span.tag] for span in spans]
+    shown = None if card is None else [card.uri, card.title, card.description]
+    return json.dumps({"spans": links, "card": shown})
+
+
+@lru_cache(maxsize=512)
+def read_post(row: sqlite3.Row) -> StoredPost:
+    """Convert a row of `posts`. Raises ValueError for values that no release of bot wrote.
+
+    The cache helps where a thread is read again.
+    """
+    rich = json.loads(row["rich"] or '{"spans": [], "card": null}')
+    return StoredPost(
+        position=row["position"],
+        part=row["part"],
+        key=row["key"],
+        text=row["text"],
+        token=row["token"],
+        media=tuple(Media(one["alt"], one["type"]) for one in json.loads(row["media"])),
+        state=State(row["state"]),
+        id=row["id"],
+        url=row["url"],
+        tries=row["tries"],
+        tried_at=moment(row["tried_at"]),
+        doubted_at=moment(row["doubted_at"]),
+        misses=row["misses"],
+        missed_after=row["missed_after"],
+        reason=row["reason"],
+        spans=tuple(Span(*each) for each in rich["spans"]),
+        card=Card(*rich["card"]) if rich["card"] else None,
+        refusals=row["refusals"],
+        place=row["place"],
+    )
+
+
+def read_thread(row: sqlite3.Row, posts: Sequence[sqlite3.Row]) -> StoredThread:
+    """Convert a row of `threads` and its rows of `posts`. Raises ValueError as `read_post` does."""
+    return StoredThread(
+        number=row["number"],
+        account=row["account"],
+        network=Network(row["network"]),
+        digest=row["digest"],
+        day=date.fromisoformat(row["day"]),
+        generation=row["generation"],
+        title=row["title"],
+        published=time_of(row["published"]),
+        fingerprint=row["fingerprint"],
+        language=row["language"],
+        visibility=row["visibility"],
+        planned_at=time_of(row["planned_at"]),
+        looked_at=moment(row["looked_at"]),
+        checked_at=moment(row["checked_at"]),
+        posts=tuple(map(read_post, posts)),
+        papers=tuple(row["papers"].split()),
+        owner=row["owner"],
+    )
+
+
+def read_attempt(row: sqlite3.Row) -> Attempt:
+    """Convert a row of `attempts`."""
+    at = time_of(row["at"])
+    return Attempt(at, row["kind"], row["position"], row["outcome"], row["detail"])

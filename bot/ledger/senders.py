@@ -12,18 +12,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from bot.ledger import locks
-from bot.ledger.base import Base
-from bot.ledger.columns import stamp
 from bot.ledger.errors import Busy
-from bot.ledger.reader import Reader
-from bot.ledger.writer import Writer
+from bot.ledger.file import LedgerFile, Reader, Writer
 
 _PROC = Path("/proc")
 _DEAD = ("Z", "X")
 _LONGEST_LEASE = timedelta(seconds=8 * 600 + 30)  # the longest lease of any earlier release
 
 
-class Senders(Base):
+class Senders(LedgerFile):
     """The part of the ledger that says who may send.
 
     Earlier releases wrote leases, rows that expire, where this one takes a lock. Their leases still
@@ -58,11 +55,6 @@ class Senders(Base):
         found = text if text and is_alive(text) else self._leased(account, at)
         return describe(found) if found else ""
 
-    def _holds(self, account: str) -> bool:
-        """Tell whether this ledger took the account's lock, and the locked file still exists."""
-        lock = self._locks.get(account)
-        return lock is not None and lock.held
-
     def _lock_file(self, account: str) -> Path:
         # two paths of one ledger must use one lock
         path = self._path.resolve()
@@ -70,7 +62,7 @@ class Senders(Base):
 
     def _drop_lease(self, account: str, at: datetime) -> None:
         """Delete a lease that expired or whose process has ended. Raises Busy for any other."""
-        with self._writing():
+        with self.together():
             found = self._leased(account, at)
             if not found:
                 self._change("DELETE FROM leases WHERE account = :account", account=account)
@@ -79,14 +71,14 @@ class Senders(Base):
             self._change(
                 "UPDATE leases SET expires_at = min(expires_at, :latest) WHERE account = :account",
                 account=account,
-                latest=stamp(at + _LONGEST_LEASE),
+                latest=at + _LONGEST_LEASE,
             )
         raise Busy(account, describe(found))
 
     def _leased(self, account: str, at: datetime) -> str:
         """Return the holder of a lease that is in force at `at`; empty where there is none."""
         sql = "SELECT holder FROM leases WHERE account = :account AND expires_at > :at"
-        rows = self._fetch(sql, account=account, at=stamp(at))
+        rows = self._fetch(sql, account=account, at=at)
         return next((row["holder"] for row in rows if is_alive(row["holder"])), "")
 
 

@@ -13,19 +13,17 @@ from typing import Self
 
 from bot.ledger.accounts import Accounts
 from bot.ledger.errors import LedgerError, border
+from bot.ledger.file import Reader, Writer, version
 from bot.ledger.migrations import LATEST
-from bot.ledger.pictures import Pictures
 from bot.ledger.posts import Posts
 from bot.ledger.problems import Problems
-from bot.ledger.reader import Reader, version
-from bot.ledger.writer import Writer
 
 __all__ = ["Ledger", "LedgerError"]
 
 _WAIT = 10.0
 
 
-class Ledger(Posts, Accounts, Problems, Pictures):
+class Ledger(Posts, Accounts, Problems):
     """An open ledger; use it in a `with` statement. Threads may share one.
 
     Every method raises LedgerError where the file cannot be used, and its subclass Locked where
@@ -63,8 +61,15 @@ class Ledger(Posts, Accounts, Problems, Pictures):
             except FileNotFoundError:
                 return None
             _require_file(path)
-            if not _readable(reader, path):
+            reached = version(reader, path)
+            if not reached:  # it may be created and not yet written to
                 return None
+            if reached < LATEST:
+                raise LedgerError(
+                    f"the ledger {path} has version {reached} of an earlier release, and {LATEST} "
+                    "is needed",
+                    "`bot post` or `bot run` updates it.",
+                )
             undo.pop_all()
             return cls(path, reader)
 
@@ -84,15 +89,3 @@ def _require_file(path: Path) -> None:
     """Raise LedgerError for a path that is not a file: opening a pipe would wait for ever."""
     if path.exists() and not path.is_file():
         raise LedgerError(f"the ledger {path} is not a file", "Set BOT_DATABASE to a file.")
-
-
-def _readable(reader: Reader, path: Path) -> bool:
-    """Tell whether the file holds a ledger; it may be created and not yet written to."""
-    reached = version(reader, path)
-    if reached and reached < LATEST:
-        raise LedgerError(
-            f"the ledger {path} has version {reached} of an earlier release, and {LATEST} is "
-            "needed",
-            "`bot post` or `bot run` updates it.",
-        )
-    return bool(reached)

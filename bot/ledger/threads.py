@@ -5,17 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
 
-from bot.ledger.base import Base
-from bot.ledger.columns import read_attempt, read_thread, stamp, words, write_media, write_rich
 from bot.ledger.errors import LedgerError
-from bot.ledger.reader import Value
-from bot.ledger.rows import Attempt, PlannedPost, PlannedThread, StoredThread
-from bot.model import Network, State
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
+from bot.ledger.file import LedgerFile, Value
+from bot.ledger.rows import (
+    PlannedPost,
+    PlannedThread,
+    StoredThread,
+    read_thread,
+    write_media,
+    write_rich,
+)
+from bot.model import State
 
 # CROSS JOIN makes SQLite begin with the few open threads, whatever the other conditions are
 _OPEN = (
@@ -24,7 +25,7 @@ _OPEN = (
 )
 
 
-class Threads(Base):
+class Threads(LedgerFile):
     """The part of the ledger about threads, and the log of the requests for each thread."""
 
     def plan(self, thread: PlannedThread, at: datetime) -> StoredThread:
@@ -33,32 +34,56 @@ class Threads(Base):
         Raises LedgerError where the account was on another network before: its threads would be
         continued with texts and ids of the wrong network.
         """
-        with self._writing() as db:
-            stored = self.thread(thread.account, thread.digest, thread.generation)
-            if stored is None:
-                self._register(db, thread.account, thread.network)
-                number = _insert_thread(db, thread, at)
-                _insert_posts(db, number, thread.account, thread.posts, at)
-                _insert_pictures(db, number, thread.posts)
-                stored = self.refresh(number)
-            return stored
+        account, network = thread.account, thread.network
+        with self.together():
+            if stored := self.thread(account, thread.digest, thread.generation):
+                return stored
+            self._fetch(
+                "INSERT INTO accounts VALUES (:name, :network) ON CONFLICT DO NOTHING",
+                name=account,
+                network=network.value,
+            )
+            (row,) = self._fetch("SELECT network FROM accounts WHERE name = :name", name=account)
+            if row["network"] != network:
+                raise LedgerError(
+                    f"the account {account} is on {row['network']} in the ledger {self._path}, and "
+                    f"on {network} in the settings",
+                    f"Give the account on {network} another name.",
+                )
+            number = self._insert(
+                "threads",
+                account=account,
+                network=network.value,
+                digest=thread.digest,
+                day=thread.day.isoformat(),
+                generation=thread.generation,
+                title=thread.title,
+                published=thread.published,
+                fingerprint=thread.fingerprint,
+                language=thread.language,
+                visibility=thread.visibility,
+                planned_at=at,
+                papers=" ".join(thread.papers),
+                owner=thread.owner,
+            )
+            self._insert_posts(number, account, thread.posts, at)
+            return self.refresh(number)
 
     def replan(self, number: int, posts: Sequence[PlannedPost], at: datetime) -> StoredThread:
         """Replace the posts of a thread that was never tried, to match a chain that was found.
 
         Raises LedgerError where a post of the thread was tried or is published.
         """
-        with self._writing() as db:
+        with self.together():
             old = self.refresh(number)
             if any(post.state is not State.PLANNED or post.tries for post in old.posts):
                 raise LedgerError(
                     f"the thread of {old.digest} on {old.account} was begun, so its posts cannot "
                     "change"
                 )
-            for table in ("pictures", "posts"):
-                self._change(f"DELETE FROM {table} WHERE thread = :number", number=number)  # noqa: S608 - names of ours
-            _insert_posts(db, number, old.account, posts, at)
-            _insert_pictures(db, number, posts)
+            self._fetch("DELETE FROM pictures WHERE thread = :number", number=number)
+            self._fetch("DELETE FROM posts WHERE thread = :number", number=number)
+            self._insert_posts(number, old.account, posts, at)
             return self.refresh(number)
 
     def neighbours(self, account: str, day: date) -> tuple[StoredThread, ...]:
@@ -124,32 +149,20 @@ class Threads(Base):
     def looked(self, number: int, at: datetime) -> StoredThread:
         """Record when the account was read for this thread; the first time is kept."""
         sql = "UPDATE threads SET looked_at = coalesce(looked_at, :at) WHERE number = :number"
-        self._change(sql, number=number, at=stamp(at))
+        self._change(sql, number=number, at=at)
         return self.refresh(number)
 
     def checked(self, number: int, at: datetime) -> StoredThread:
         """Record when the finished thread was read completely."""
         sql = "UPDATE threads SET checked_at = :at WHERE number = :number"
-        self._change(sql, number=number, at=stamp(at))
+        self._change(sql, number=number, at=at)
         return self.refresh(number)
 
-    def attempt(self, number: int, attempt: Attempt) -> None:
-        """Add a request to the log of a thread; entries of the log never change."""
-        self._change(
-            "INSERT INTO attempts (thread, at, kind, position, outcome, detail)"
-            " VALUES (:thread, :at, :kind, :position, :outcome, :detail)",
-            thread=number,
-            at=stamp(attempt.at),
-            kind=attempt.kind,
-            position=attempt.position,
-            outcome=attempt.outcome,
-            detail=words(attempt.detail),
-        )
-
-    def attempts(self, number: int) -> tuple[Attempt, ...]:
-        """Return the log of a thread, oldest entry first."""
-        sql = "SELECT * FROM attempts WHERE thread = :number ORDER BY number"
-        return tuple(map(read_attempt, self._fetch(sql, number=number)))
+    def picture(self, number: int, position: int) -> bytes:
+        """Return the bytes of a post's picture; empty where it has none, or they are deleted."""
+        sql = "SELECT data FROM pictures WHERE thread = :number AND position = :position"
+        rows = self._fetch(sql, number=number, position=position)
+        return bytes(rows[0][0]) if rows else b""
 
     def _read(self, row: sqlite3.Row) -> StoredThread:
         sql = "SELECT * FROM posts WHERE thread = :number ORDER BY position"
@@ -163,18 +176,35 @@ class Threads(Base):
                 "Restore a backup of the ledger.",
             ) from error
 
-    def _register(self, db: Database, account: str, network: Network) -> None:
-        db.execute(
-            "INSERT INTO accounts VALUES (:name, :network) ON CONFLICT DO NOTHING",
-            {"name": account, "network": network.value},
-        )
-        known = self._fetch("SELECT network FROM accounts WHERE name = :name", name=account)[0][0]
-        if known != network:
-            raise LedgerError(
-                f"the account {account} is on {known} in the ledger {self._path}, and on {network} "
-                "in the settings",
-                f"Give the account on {network} another name.",
+    def _insert_posts(
+        self, number: int, account: str, posts: Sequence[PlannedPost], at: datetime
+    ) -> None:
+        """Insert the posts of a thread, and the bytes of their pictures."""
+        for post in posts:
+            self._insert(
+                "posts",
+                thread=number,
+                position=post.position,
+                account=account,
+                part=post.part,
+                key=post.key,
+                text=post.text,
+                token=post.token,
+                media=write_media(post.media),
+                rich=write_rich(post.spans, post.card),
+                state=State.PLANNED.value,
+                id="",
+                url="",
+                tries=0,
+                misses=0,
+                missed_after=0.0,
+                reason="",
+                changed_at=at,
+                refusals=0,
             )
+            for media in post.media[:1]:
+                if media.data:
+                    self._insert("pictures", thread=number, position=post.position, data=media.data)
 
 
 def _near(day: date, days: int) -> str:
@@ -183,59 +213,3 @@ def _near(day: date, days: int) -> str:
         return (day + timedelta(days=days)).isoformat()
     except OverflowError:
         return day.isoformat()
-
-
-def _insert_thread(db: Database, thread: PlannedThread, at: datetime) -> int:
-    row = {
-        "account": thread.account,
-        "network": thread.network.value,
-        "digest": thread.digest,
-        "day": thread.day.isoformat(),
-        "generation": thread.generation,
-        "title": thread.title,
-        "published": stamp(thread.published),
-        "fingerprint": thread.fingerprint,
-        "language": thread.language,
-        "visibility": thread.visibility,
-        "planned_at": stamp(at),
-        "papers": " ".join(thread.papers),
-        "owner": thread.owner,
-    }
-    return int(db.table("threads").insert(row).last_rowid or 0)
-
-
-def _insert_posts(
-    db: Database, number: int, account: str, posts: Sequence[PlannedPost], at: datetime
-) -> None:
-    db.table("posts").insert_all(
-        {
-            "thread": number,
-            "position": post.position,
-            "account": account,
-            "part": post.part,
-            "key": post.key,
-            "text": post.text,
-            "token": post.token,
-            "media": write_media(post.media),
-            "rich": write_rich(post.spans, post.card),
-            "state": State.PLANNED.value,
-            "id": "",
-            "url": "",
-            "tries": 0,
-            "misses": 0,
-            "missed_after": 0.0,
-            "reason": "",
-            "changed_at": stamp(at),
-            "refusals": 0,
-        }
-        for post in posts
-    )
-
-
-def _insert_pictures(db: Database, number: int, posts: Sequence[PlannedPost]) -> None:
-    db.table("pictures").insert_all(
-        {"thread": number, "position": post.position, "data": media.data}
-        for post in posts
-        for media in post.media[:1]
-        if media.data
-    )

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from bot.ledger.columns import words
-from bot.ledger.rows import StoredProblem
+from bot.ledger.rows import StoredProblem, words
 from bot.monitoring.problem import Problem, changes
 
 

@@ -17,7 +17,7 @@ from bot.output.status import minute
 from bot.terminal import argument
 
 if TYPE_CHECKING:
-    from bot.delivery.publish import AccountResult
+    from bot.delivery.types import AccountResult
     from bot.ledger.rows import StoredThread
 
 _dim = partial(style, dim=True)

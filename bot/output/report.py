@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from bot.delivery.budget import month_of
 from bot.delivery.publish import refused
-from bot.ledger.columns import time_of
 from bot.ledger.find import find_threads
+from bot.ledger.rows import time_of
 from bot.model import Account, Network, State
 from bot.output.status import AccountStatus, ThreadStatus, WorkerStatus
 from bot.settings import Settings

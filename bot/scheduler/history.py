@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from bot.digests.result import SourceResult
-from bot.ledger.columns import time_of
+from bot.ledger.rows import time_of
 from bot.model import Digest, State
 from bot.scheduler.decide import DAY, AccountHistory
 

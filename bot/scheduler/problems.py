@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.delivery.publish import AccountResult
-from bot.delivery.types import End
+from bot.delivery.types import AccountResult, End
 from bot.digests.result import SourceOutcome, SourceResult
 from bot.ledger.rows import StoredThread
 from bot.model import Account, State

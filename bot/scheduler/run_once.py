@@ -17,12 +17,12 @@ from pathlib import Path
 from bot import plan
 from bot.delivery.accounts import Publisher, side_by_side
 from bot.delivery.identity import fingerprint
-from bot.delivery.publish import AccountPublisher, AccountResult, PublishOptions, identity, refused
-from bot.delivery.types import End
+from bot.delivery.publish import AccountPublisher, PublishOptions, identity, refused
+from bot.delivery.types import AccountResult, End
 from bot.digests.result import SourceOutcome, SourceResult
 from bot.errors import BotError, Replaced
 from bot.http.urls import shown
-from bot.ledger.columns import time_of
+from bot.ledger.rows import time_of
 from bot.model import Account, Digest, Network
 from bot.scheduler.decide import (
     AccountPlan,

@@ -20,8 +20,7 @@ import requests
 
 from bot.cli import ProcessContext, run
 from bot.cli.signals import until_signal
-from bot.delivery.publish import AccountResult
-from bot.delivery.types import End, Event
+from bot.delivery.types import AccountResult, End, Event
 from bot.demo import demo
 from bot.demo.serve import listen
 from bot.demo.switches import kinds

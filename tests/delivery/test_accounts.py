@@ -15,7 +15,8 @@ import pytest
 from bot import plan
 from bot.delivery.accounts import side_by_side
 from bot.delivery.identity import fingerprint
-from bot.delivery.publish import AccountPublisher, AccountResult, PublishOptions
+from bot.delivery.publish import AccountPublisher, PublishOptions
+from bot.delivery.types import AccountResult
 from bot.errors import Busy
 from bot.ledger.store import Ledger
 from bot.model import Digest, Network, State

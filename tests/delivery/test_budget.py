@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.delivery.budget import month_of, next_month
-from bot.delivery.publish import AccountResult
+from bot.delivery.types import AccountResult
 from bot.formatter.x.prices import thread_price
 from bot.ledger.rows import Spending
 from bot.model import Digest, Network, State

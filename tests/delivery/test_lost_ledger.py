@@ -12,8 +12,8 @@ from threading import Thread as Worker
 
 import pytest
 
-from bot.delivery.publish import AccountResult, PublishOptions
-from bot.delivery.types import End, Event
+from bot.delivery.publish import PublishOptions
+from bot.delivery.types import AccountResult, End, Event
 from bot.formatter.limits import twitter_length
 from bot.model import Network, Post, State, Thread
 from bot.sandbox import script

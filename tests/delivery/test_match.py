@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.delivery.match import Recognised, ThreadMatcher, chain_of
+from bot.delivery.match import Recognised, ThreadMatcher
 from bot.ledger.rows import StoredPost, StoredThread
 from bot.model import Account, Digest, Network, State
 from bot.posters.mastodon import answers as mastodon_answers
@@ -293,4 +293,4 @@ def test_the_chain_is_what_is_out_in_the_order_that_it_stands_in() -> None:
     thread = stored(source, M, sent=4)
     places = {0: 0, 1: 3, 2: 1, 3: 2}
     posts = tuple(replace(post, place=places.get(post.position)) for post in thread.posts)
-    assert [post.position for post in chain_of(replace(thread, posts=posts))] == [0, 2, 3, 1]
+    assert [post.position for post in replace(thread, posts=posts).chain] == [0, 2, 3, 1]

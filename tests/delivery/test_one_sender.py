@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.delivery.publish import AccountPublisher, AccountResult
+from bot.delivery.publish import AccountPublisher
+from bot.delivery.types import AccountResult
 from bot.ledger.store import Ledger
 from bot.model import Network, State
 from bot.sandbox.faults import HUNG_BEFORE

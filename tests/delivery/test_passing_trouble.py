@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import pytest
 
-from bot.delivery.publish import AccountResult, PublishOptions
-from bot.delivery.types import End, Event
+from bot.delivery.publish import PublishOptions
+from bot.delivery.types import AccountResult, End, Event
 from bot.model import Network, State
 from bot.sandbox.bluesky import answers as sky_answers
 from bot.sandbox.faults import CLOSED_AFTER, Fault, changed, refusal, server_error, too_many

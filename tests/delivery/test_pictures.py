@@ -16,8 +16,8 @@ import pytest
 
 from bot import plan
 from bot.delivery.budget import month_of
-from bot.delivery.publish import AccountResult, PublishOptions
-from bot.delivery.types import End, Event
+from bot.delivery.publish import PublishOptions
+from bot.delivery.types import AccountResult, End, Event
 from bot.delivery.uploads import MOST_LOOKS, MOST_TRIES
 from bot.formatter.x.prices import PRICES, thread_price
 from bot.ledger.rows import Spending
@@ -925,7 +925,7 @@ def test_the_bytes_of_what_a_person_settled_are_gone() -> None:
             ledger.hold(number, 0, "look", now)
             assert ledger.picture(number, 0) == PNG
             stored = ledger.settle(number, 0, "123", "", now)
-            assert stored.posts[0].state is State.SENT
+            assert stored.state is State.SENT
             assert ledger.picture(number, 0) == b""
 
 

@@ -15,7 +15,8 @@ import pytest
 from bot import plan
 from bot.delivery.budget import month_of
 from bot.delivery.identity import record_key
-from bot.delivery.publish import AccountResult, PublishOptions
+from bot.delivery.publish import PublishOptions
+from bot.delivery.types import AccountResult
 from bot.errors import NoDigest
 from bot.model import Digest, Network, State, Thread
 from bot.sandbox.bluesky import answers as sky_answers

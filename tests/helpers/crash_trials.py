@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bot.delivery.publish import AccountResult, PublishOptions
+from bot.delivery.publish import PublishOptions
+from bot.delivery.types import AccountResult
 from bot.ledger.store import Ledger
 from bot.model import Digest, Network, State, Thread
 from bot.posters.api_session import ApiSession

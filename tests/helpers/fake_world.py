@@ -16,8 +16,8 @@ from pathlib import Path
 
 from bot import plan
 from bot.delivery.accounts import Publisher
-from bot.delivery.publish import AccountResult, PublishOptions
-from bot.delivery.types import Event, RunTools
+from bot.delivery.publish import PublishOptions
+from bot.delivery.types import AccountResult, Event, RunTools
 from bot.ledger.rows import PlannedPost, PlannedThread
 from bot.ledger.store import Ledger
 from bot.model import Account, Digest, Network, Paper, Thread

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bot import plan
 from bot.delivery.accounts import Publisher
-from bot.delivery.publish import AccountResult, PublishOptions
-from bot.delivery.types import End, Event, RunTools
+from bot.delivery.publish import PublishOptions
+from bot.delivery.types import AccountResult, End, Event, RunTools
 from bot.formatter.render import render
 from bot.formatter.select import tidied
 from bot.formatter.templates import Templates
@@ -46,9 +45,6 @@ from tests.helpers.fake_world import (
 )
 from tests.helpers.paths import memory_disk
 from tests.helpers.process_killed import ProcessKilled
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 NETWORKS = (Network.TWITTER, Network.MASTODON, Network.BLUESKY)
 SETTLE = timedelta(minutes=2)
@@ -90,14 +86,14 @@ class CrashingLedger(Ledger):
     crash = Crash()
 
     @contextmanager
-    def _writing(self) -> Iterator[Database]:
+    def together(self) -> Iterator[None]:
         if self._file.inside:
-            with super()._writing() as db:
-                yield db
+            with super().together():
+                yield
             return
         self.crash.before()
-        with super()._writing() as db:
-            yield db
+        with super().together():
+            yield
         self.crash.after()
 
 

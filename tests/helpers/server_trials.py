@@ -17,8 +17,7 @@ from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bot.delivery.publish import AccountResult
-from bot.delivery.types import Event
+from bot.delivery.types import AccountResult, Event
 from bot.model import Digest, Network, Thread
 from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL
 from bot.sandbox.faults import CLOSED_AFTER

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ledger.columns import dollars, micros
-from bot.ledger.rows import Spending, StoredLimit
+from bot.ledger.rows import Spending, StoredLimit, dollars, micros
 from bot.ledger.store import Ledger
 from tests.helpers.ledger_setup import MINUTE, T0, opened_ledger, planned_thread
 

@@ -15,13 +15,11 @@ import pytest
 from sqlite_utils import Database
 
 from bot.ledger import migrations
-from bot.ledger.columns import time_of
 from bot.ledger.errors import LedgerError, Locked, Replaced, border
+from bot.ledger.file import Reader, Writer
 from bot.ledger.migrations import APPLICATION_ID, LATEST
-from bot.ledger.reader import Reader
-from bot.ledger.rows import Attempt
+from bot.ledger.rows import Attempt, time_of
 from bot.ledger.store import Ledger
-from bot.ledger.writer import Writer
 from bot.model import State
 from tests.helpers.ledger_setup import (
     MINUTE,
@@ -169,7 +167,11 @@ def refill(old: Path, new: Path) -> None:
 
 @pytest.mark.parametrize("version", range(1, LATEST))
 def test_an_older_ledger_is_brought_up_to_date_and_keeps_what_it_holds(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
+    path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    version: int,
 ) -> None:
     with opened_ledger(tmp_path / "new.db") as (_, thread):
         assert thread.posts
@@ -184,10 +186,38 @@ def test_an_older_ledger_is_brought_up_to_date_and_keeps_what_it_holds(
     ):
         Ledger.peek(path)
     assert (path.read_bytes(), file_names(path.parent)) == (before, {"bot.db"})
+    caplog.set_level("WARNING")
     with Ledger.open(path) as ledger:
         assert ledger.refresh(thread.number) == thread
         ledger.set_fact("twitter", "id", "1")
         assert ledger.problems() == ()
+    copy = path.with_name(f"bot.db.version-{version}")
+    assert file_names(path.parent) == {"bot.db", copy.name}
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert [str(copy) in record.getMessage() for record in caplog.records] == [True]
+    with closing(connect(path)) as ledger, closing(connect(copy)) as kept:
+        assert kept.execute("PRAGMA user_version").fetchone()[0] == version
+        for table, columns in table_columns(kept).items():
+            rows = f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 - our own names
+            if table != "facts":
+                assert kept.execute(rows).fetchall() == ledger.execute(rows).fetchall()
+    caplog.clear()
+    Ledger.open(path).close()
+    assert caplog.records == []
+
+
+def test_an_older_ledger_that_cannot_be_copied_is_not_changed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(migrations, "LATEST", LATEST - 1)
+        older.setattr(migrations, "STEPS", migrations.STEPS[:-1])
+        Ledger.open(path).close()
+    path.with_name(f"bot.db.version-{LATEST - 1}").mkdir()
+    with pytest.raises(LedgerError, match="cannot be used"):
+        Ledger.open(path)
+    assert found(path)[0] == LATEST - 1
+    assert file_names(path.parent) == {"bot.db", f"bot.db.version-{LATEST - 1}"}
 
 
 def steps(monkeypatch: pytest.MonkeyPatch, *more: Callable[[Database], None]) -> None:
@@ -263,13 +293,13 @@ def test_who_meets_another_at_the_making_asks_again(path: Path) -> None:
             path, factory=RefusingConnection, isolation_level=None
         )
         meeting.refusals = 3
-        assert writer._log_ahead() == "wal"
+        writer._prepare()
         meeting.refusals = 99
         with pytest.raises(Locked, match="other processes are creating the ledger"):
-            writer._log_ahead()
+            writer._prepare()
         meeting.code = sqlite3.SQLITE_FULL
         with pytest.raises(sqlite3.OperationalError):
-            writer._log_ahead()
+            writer._prepare()
 
 
 def test_a_newer_ledger_is_refused_and_not_touched(path: Path) -> None:

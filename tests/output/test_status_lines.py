@@ -9,8 +9,7 @@ from decimal import Decimal
 import pytest
 from click import unstyle
 
-from bot.delivery.publish import AccountResult
-from bot.delivery.types import End, Event
+from bot.delivery.types import AccountResult, End, Event
 from bot.ledger.rows import StoredLimit, StoredPost, StoredThread
 from bot.model import Account, Digest, Media, Network, Post, State, Thread
 from bot.output import progress
