@@ -277,6 +277,13 @@ GITHUB_API_URL = Option(
     "`https://api.github.com`",
     "another base URL, for GitHub Enterprise and tests",
 )
+HUGGINGFACE_URL = Option(
+    "BOT_HUGGINGFACE_URL",
+    _URL,
+    "https://huggingface.co",
+    "`https://huggingface.co`",
+    "another base URL of the source `huggingface`, for mirrors and tests",
+)
 
 TWITTER_API_URL = Option(
     "TWITTER_API_URL",
@@ -381,7 +388,7 @@ TABLE: tuple[Option[object], ...] = (
     *(DIGESTS, DATABASE, CONFIG, TEMPLATES, TOP, SCHEDULE, TIMEZONE, MAX_AGE, CATCH_UP),
     *(HTTP_TIMEOUT, RETRY_WAIT, PATIENCE, SETTLE, PAUSE, SKIP, REPEAT_DAYS, DIGEST_URL, PICTURE),
     *(NOTIFY_URLS, LOG_FORMAT, HEARTBEAT_URL, PORT, BIND),
-    *(GITHUB_TOKEN, GITHUB_API_URL),
+    *(GITHUB_TOKEN, GITHUB_API_URL, HUGGINGFACE_URL),
     _token("TWITTER_CONSUMER_KEY", "OAuth 1.0a user context: the app's key"),
     _token("TWITTER_CONSUMER_SECRET", "the app's secret"),
     _token("TWITTER_ACCESS_TOKEN", "the account's token; `bot login twitter` obtains it"),

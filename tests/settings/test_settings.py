@@ -112,6 +112,7 @@ def test_nothing_set_gives_the_defaults(tmp_path: Path) -> None:
         digest_url=None,
         github_token=None,
         github_api_url="https://api.github.com",
+        huggingface_url="https://huggingface.co",
         notify_urls=None,
         log_format=None,
         heartbeat_url=None,
@@ -626,7 +627,7 @@ def test_the_table_names_every_variable_once() -> None:
     assert lines[:2] == ["| variable | default | meaning |", "| --- | --- | --- |"]
     assert [line.split(" | ")[0] for line in lines[2:]] == [f"| `{name}`" for name in NAMES]
     assert all(line.count("|") == 4 for line in lines)
-    assert len({*NAMES}) == len(NAMES) == 43
+    assert len({*NAMES}) == len(NAMES) == 44
 
 
 def test_the_defaults_in_the_table_are_the_defaults(tmp_path: Path) -> None:
