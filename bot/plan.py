@@ -36,6 +36,7 @@ def source(settings: Settings) -> Source:
         github_token=token.reveal() if token else "",
         github_api_url=settings.github_api_url,
         huggingface_url=settings.huggingface_url,
+        arxiv_rss_url=settings.arxiv_rss_url,
     )
 
 

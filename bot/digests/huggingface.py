@@ -26,6 +26,7 @@ from bot.digests.result import (
     failed,
     held,
 )
+from bot.digests.write import author_name, one_line
 from bot.errors import Malformed, NoDigest, Unreachable
 from bot.http.fetch import Web
 from bot.http.json_body import read_json
@@ -214,9 +215,11 @@ def _paper(entry: object, where: str, warnings: list[str]) -> Iterator[Paper]:
         return
     authors = found.get("authors")
     names = [
-        _text(author.get("name"))
+        author_name(name)
         for author in (authors if isinstance(authors, list) else [])
-        if isinstance(author, Mapping) and author.get("hidden") is not True
+        if isinstance(author, Mapping)
+        and author.get("hidden") is not True
+        and isinstance(name := author.get("name"), str)
     ]
     counts = (("upvotes", found.get("upvotes")), ("comments", entry.get("numComments")))
     yield Paper(
@@ -248,4 +251,4 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 
 def _text(value: object) -> str:
-    return " ".join(value.split()) if isinstance(value, str) else ""
+    return one_line(value) if isinstance(value, str) else ""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.digests.result import (
     FAILURES,
@@ -25,6 +26,9 @@ from bot.digests.result import (
 from bot.errors import SettingsError
 from bot.http.page import CacheValidators
 
+if TYPE_CHECKING:
+    from bot.digests.arxiv import Pace
+
 __all__ = (
     "CacheValidators",
     "Source",
@@ -38,9 +42,11 @@ __all__ = (
 
 GITHUB = "https://api.github.com"
 HUGGINGFACE = "https://huggingface.co"
+ARXIV_RSS = "https://rss.arxiv.org"
 _ALLOWED = (
     "It is a folder or a file that is there, https://.../digest.md, the https URL of an RSS or Atom"
-    " feed, github:owner/repo/folder@ref (folder and @ref may be left out), or huggingface."
+    " feed, github:owner/repo/folder@ref (folder and @ref may be left out), huggingface, or"
+    " arxiv:cs.CL+cs.LG."
 )
 
 
@@ -54,6 +60,8 @@ class _Access:
     github_token: str = field(repr=False)
     github_api_url: str
     huggingface_url: str
+    arxiv_rss_url: str
+    pace: Pace | None
 
 
 def open_source(  # noqa: PLR0913 - a setting each, all with a default
@@ -63,16 +71,28 @@ def open_source(  # noqa: PLR0913 - a setting each, all with a default
     github_token: str = "",
     github_api_url: str = GITHUB,
     huggingface_url: str = HUGGINGFACE,
+    arxiv_rss_url: str = ARXIV_RSS,
+    pace: Pace | None = None,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Source:
     """Open the source that BOT_DIGESTS names; nothing is read yet.
 
     `timeout` is in seconds and bounds each answer as a whole; `clock` counts seconds and never goes
-    back, `now` gives the time in UTC. Raises SettingsError, which names the setting, its value and
+    back, `now` gives the time in UTC. `pace` keeps the requests to arXiv apart, by default those of
+    the whole process. Raises SettingsError, which names the setting, its value and
     what is allowed.
     """
-    access = _Access(timeout, clock, now, github_token, github_api_url, huggingface_url)
+    access = _Access(
+        timeout,
+        clock,
+        now,
+        github_token,
+        github_api_url,
+        huggingface_url,
+        arxiv_rss_url,
+        pace,
+    )
     spec = spec.strip()
     if not spec:
         raise SettingsError("BOT_DIGESTS is not set", _ALLOWED)
@@ -171,6 +191,21 @@ def _huggingface(spec: str, access: _Access) -> DigestFinder:
     return DailyPapers(Web(access.timeout, access.clock, own=host_of(url)), access.now, url)
 
 
+def _arxiv(spec: str, access: _Access) -> DigestFinder:
+    from bot.digests.arxiv import PACE, PREFIX, Mailing
+    from bot.http.fetch import Web
+    from bot.http.urls import host_of, refusal, shown
+
+    categories = spec[len(PREFIX) :].split("+")
+    if not all(re.fullmatch(r"[a-z-]+(?:\.[A-Za-z-]+)?", each) for each in categories):
+        raise _wrong(spec, "it is not of the form arxiv:cs.CL+cs.LG")
+    url = access.arxiv_rss_url
+    if problem := refusal(url):
+        raise SettingsError(f"BOT_ARXIV_RSS_URL is {shown(url)!r}: {problem}", f"Like {ARXIV_RSS}.")
+    web = Web(access.timeout, access.clock, own=host_of(url))
+    return Mailing(tuple(dict.fromkeys(categories)), web, access.now, access.pace or PACE, url)
+
+
 def _url(spec: str, access: _Access) -> DigestFinder:
     return _page(spec, access.timeout, access.clock)
 
@@ -212,6 +247,7 @@ def _wrong(value: str, reason: str, name: str = "BOT_DIGESTS") -> SettingsError:
 _KINDS: Sequence[tuple[str, Callable[[str, _Access], DigestFinder]]] = (
     (r"github:", _github),
     (r"huggingface$", _huggingface),
+    (r"arxiv:", _arxiv),
     (r"[a-z][a-z0-9+.-]+://", _url),
     (r"", _local),
 )

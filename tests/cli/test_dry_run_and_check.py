@@ -259,7 +259,7 @@ def test_check_tells_accounts_that_are_set_and_half_set(bot: Bot) -> None:
     assert "ok       mastodon   on mastodon, all secrets are set" in out
     assert "warning  twitter    not used, because these are not set: TWITTER_CONSUMER_SECRET" in out
     assert 'warning  settings   "BOT_TPO" is not a setting; did you mean' in out
-    assert "ok       source     the latest is Hot Papers 2021-08-06, 11 papers" in out
+    assert "ok       source     reached, 11 papers of 2021-08-06: Hot Papers 2021-08-06" in out
     assert "planted-secret" not in out
 
 

@@ -235,12 +235,13 @@ def test_a_day_is_found_by_its_date_and_by_its_slug(server: HttpServer) -> None:
         assert found
         assert found.day == THURSDAY
     asked = len(server.requests)
-    for other, message in {
+    refused: Mapping[date | str, str] = {
         date(2026, 8, 1): "2026-08-01 is a Saturday, and weekends have no digest",
         date(2026, 8, 7): "the list of 2026-08-07 is complete on 2026-08-08 06:00 UTC",
         "hot-papers-2026-08-06": "no digest has the slug hot-papers-2026-08-06",
         "papers": "no digest has the slug papers",
-    }.items():
+    }
+    for other, message in refused.items():
         reading = opened.find(other)
         assert (reading.outcome, message in str(reading.problem)) == (SourceOutcome.NONE, True)
     assert len(server.requests) == asked
