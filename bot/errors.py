@@ -70,7 +70,14 @@ class Malformed(DigestError):
 
 
 class Unreachable(DigestError):
-    """The source did not answer, or answered with an error; a later try may succeed."""
+    """The source did not answer, or answered with an error; a later try may succeed.
+
+    `wait` is for how many seconds the source asks not to be asked again, 0 if it does not say.
+    """
+
+    def __init__(self, message: str, fix: str = "", *, wait: int = 0) -> None:
+        super().__init__(message, fix)
+        self.wait = wait
 
 
 class LedgerError(BotError):

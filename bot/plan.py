@@ -35,6 +35,8 @@ def source(settings: Settings) -> Source:
         timeout=settings.http_timeout,
         github_token=token.reveal() if token else "",
         github_api_url=settings.github_api_url,
+        huggingface_url=settings.huggingface_url,
+        arxiv_rss_url=settings.arxiv_rss_url,
     )
 
 

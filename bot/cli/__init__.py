@@ -19,6 +19,7 @@ from bot import __version__
 from bot.cli.check import check
 from bot.cli.common import FAILED, LATER, ProcessContext, status_of
 from bot.cli.demo import demo
+from bot.cli.digest import digest
 from bot.cli.login import login
 from bot.cli.post import post
 from bot.cli.preview import preview
@@ -83,5 +84,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, login, post, preview, run_worker, sandbox, status, check, retract, settle):
+for command in (
+    *(demo, digest, login, post, preview, run_worker, sandbox, status, check, retract, settle),
+):
     cli.add_command(command)

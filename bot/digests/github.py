@@ -19,8 +19,9 @@ from urllib.parse import quote
 from bot.digests.file_names import SUFFIXES
 from bot.digests.file_store import FileListing
 from bot.digests.result import Memory
-from bot.errors import DigestError, NoDigest, Nowhere, SettingsError, Unreachable
+from bot.errors import DigestError, Malformed, NoDigest, Nowhere, SettingsError, Unreachable
 from bot.http.fetch import Web
+from bot.http.json_body import read_json
 from bot.http.page import CacheValidators
 from bot.http.streamed_answer import StreamedAnswer
 from bot.http.urls import printable
@@ -34,10 +35,6 @@ _SPEC = re.compile(
 # What neither a ref nor a path has (https://git-scm.com/docs/git-check-ref-format), or should have.
 _ODD = re.compile(r"[\x00-\x20\x7f\\~^:?*\[]|\.\.|@\{|(?:^|/)\.(?:/|$)")
 _HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-# A list of 10,000 files has 3 MB and 70,000 values; a list of empty lists would take far more
-# memory than bytes.
-_LIST_CAP = 4_000_000
-_MOST_VALUES = 150_000
 _FILES = ("100644", "100755", "100664")
 _LINK = "120000"
 _LISTING = "application/vnd.github+json"
@@ -121,16 +118,13 @@ class Repository:
                 return None
             self._insist(answer)
             kept[path] = answer.validators
-            body = answer.whole(most=_LIST_CAP)
-            if sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
-                raise Unreachable(
-                    f"{self.where}: GitHub's list of this folder is too long to be read",
-                    "Move old digests to another folder.",
-                )
             try:
-                read: object = json.loads(body)
-            except (ValueError, RecursionError):
-                read = None
+                read = read_json(answer)
+            except Malformed as error:
+                raise Unreachable(
+                    f"{self.where}: GitHub's list of this folder cannot be read: {error.expected}",
+                    "If the folder is large, move old digests to another one.",
+                ) from None
         if not isinstance(read, dict):
             raise Unreachable(f"{self.where}: GitHub answers something that is no Git tree")
         return read

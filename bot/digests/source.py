@@ -1,6 +1,6 @@
 """The front door: from the text of BOT_DIGESTS to a source, and from a source to a verdict.
 
-A new kind of source is a file with a Finder in it and a line in `_KINDS`.
+A new kind of source is a file with a DigestFinder in it and a line in `_KINDS`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.digests.result import (
     FAILURES,
@@ -25,6 +26,9 @@ from bot.digests.result import (
 from bot.errors import SettingsError
 from bot.http.page import CacheValidators
 
+if TYPE_CHECKING:
+    from bot.digests.arxiv import Pace
+
 __all__ = (
     "CacheValidators",
     "Source",
@@ -37,9 +41,12 @@ __all__ = (
 )
 
 GITHUB = "https://api.github.com"
+HUGGINGFACE = "https://huggingface.co"
+ARXIV_RSS = "https://rss.arxiv.org"
 _ALLOWED = (
     "It is a folder or a file that is there, https://.../digest.md, the https URL of an RSS or Atom"
-    " feed, or github:owner/repo/folder@ref (folder and @ref may be left out)."
+    " feed, github:owner/repo/folder@ref (folder and @ref may be left out), huggingface, or"
+    " arxiv:cs.CL+cs.LG."
 )
 
 
@@ -49,8 +56,12 @@ class _Access:
 
     timeout: float
     clock: Callable[[], float]
-    github_token: str = field(default="", repr=False)
-    github_api_url: str = GITHUB
+    now: Callable[[], datetime]
+    github_token: str = field(repr=False)
+    github_api_url: str
+    huggingface_url: str
+    arxiv_rss_url: str
+    pace: Pace | None
 
 
 def open_source(  # noqa: PLR0913 - a setting each, all with a default
@@ -59,17 +70,30 @@ def open_source(  # noqa: PLR0913 - a setting each, all with a default
     timeout: float = 30.0,
     github_token: str = "",
     github_api_url: str = GITHUB,
-    samples: Path | None = None,
+    huggingface_url: str = HUGGINGFACE,
+    arxiv_rss_url: str = ARXIV_RSS,
+    pace: Pace | None = None,
     clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Source:
     """Open the source that BOT_DIGESTS names; nothing is read yet.
 
     `timeout` is in seconds and bounds each answer as a whole; `clock` counts seconds and never goes
-    back. An empty `spec` opens the folder `samples`, where it is given. Raises SettingsError, which
-    names the setting, its value and what is allowed.
+    back, `now` gives the time in UTC. `pace` keeps the requests to arXiv apart, by default those of
+    the whole process. Raises SettingsError, which names the setting, its value and
+    what is allowed.
     """
-    access = _Access(timeout, clock, github_token, github_api_url)
-    spec = spec.strip() or str(samples or "")
+    access = _Access(
+        timeout,
+        clock,
+        now,
+        github_token,
+        github_api_url,
+        huggingface_url,
+        arxiv_rss_url,
+        pace,
+    )
+    spec = spec.strip()
     if not spec:
         raise SettingsError("BOT_DIGESTS is not set", _ALLOWED)
     kind = next(opener for shape, opener in _KINDS if re.match(shape, spec, re.IGNORECASE))
@@ -90,7 +114,7 @@ def read_url(
 
     Raises SettingsError for a URL that must not be fetched.
     """
-    return _Guarded(_page(url, _Access(timeout, clock), "The digest's URL")).latest()
+    return _Guarded(_page(url, timeout, clock, "The digest's URL")).latest()
 
 
 def judge(reading: SourceResult, now: datetime, max_age: timedelta | None) -> SourceResult:
@@ -153,14 +177,49 @@ def _github(spec: str, access: _Access) -> DigestFinder:
     return StoredDigests(shelf)
 
 
-def _page(spec: str, access: _Access, name: str = "BOT_DIGESTS") -> DigestFinder:
+def _huggingface(spec: str, access: _Access) -> DigestFinder:
+    from bot.digests.huggingface import DailyPapers
+    from bot.http.fetch import Web
+    from bot.http.urls import host_of, refusal, shown
+
+    del spec
+    url = access.huggingface_url
+    if problem := refusal(url):
+        raise SettingsError(
+            f"BOT_HUGGINGFACE_URL is {shown(url)!r}: {problem}", f"Like {HUGGINGFACE}."
+        )
+    return DailyPapers(Web(access.timeout, access.clock, own=host_of(url)), access.now, url)
+
+
+def _arxiv(spec: str, access: _Access) -> DigestFinder:
+    from bot.digests.arxiv import PACE, PREFIX, Mailing
+    from bot.http.fetch import Web
+    from bot.http.urls import host_of, refusal, shown
+
+    categories = spec[len(PREFIX) :].split("+")
+    if not all(re.fullmatch(r"[a-z-]+(?:\.[A-Za-z-]+)?", each) for each in categories):
+        raise _wrong(spec, "it is not of the form arxiv:cs.CL+cs.LG")
+    url = access.arxiv_rss_url
+    if problem := refusal(url):
+        raise SettingsError(f"BOT_ARXIV_RSS_URL is {shown(url)!r}: {problem}", f"Like {ARXIV_RSS}.")
+    web = Web(access.timeout, access.clock, own=host_of(url))
+    return Mailing(tuple(dict.fromkeys(categories)), web, access.now, access.pace or PACE, url)
+
+
+def _url(spec: str, access: _Access) -> DigestFinder:
+    return _page(spec, access.timeout, access.clock)
+
+
+def _page(
+    spec: str, timeout: float, clock: Callable[[], float], name: str = "BOT_DIGESTS"
+) -> DigestFinder:
     from bot.digests.url import UrlSource
     from bot.http.fetch import Web
     from bot.http.urls import host_of, refusal, shown
 
     if problem := refusal(spec):
         raise _wrong(shown(spec), problem, name)
-    return UrlSource(spec, Web(access.timeout, access.clock, own=host_of(spec)))
+    return UrlSource(spec, Web(timeout, clock, own=host_of(spec)))
 
 
 def _local(spec: str, access: _Access) -> DigestFinder:
@@ -187,6 +246,8 @@ def _wrong(value: str, reason: str, name: str = "BOT_DIGESTS") -> SettingsError:
 # The first shape that fits the beginning of the text (in any case) decides.
 _KINDS: Sequence[tuple[str, Callable[[str, _Access], DigestFinder]]] = (
     (r"github:", _github),
-    (r"[a-z][a-z0-9+.-]+://", _page),
+    (r"huggingface$", _huggingface),
+    (r"arxiv:", _arxiv),
+    (r"[a-z][a-z0-9+.-]+://", _url),
     (r"", _local),
 )

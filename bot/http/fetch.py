@@ -71,7 +71,7 @@ class Web:
             "Accept": accept,
             "Accept-Encoding": "gzip",
             "Connection": "close",  # urllib3 leaves the closing of its pools to the collector
-            "User-Agent": f"bot/{__version__}",
+            "User-Agent": f"bot/{__version__} (republishes digests of papers)",
             **_conditions(known or CacheValidators()),
         }
         for name in _TALKATIVE:

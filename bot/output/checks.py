@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -161,12 +162,12 @@ def _pictures(account: Account, samples: Sequence[Digest]) -> Iterator[Finding]:
 def _source(settings: Settings, *, offline: bool) -> Iterator[Finding]:
     if settings.digests is None:
         fix = (
-            "Set BOT_DIGESTS to the place of your digests: a folder, a file, an address, or "
-            "github:owner/repo/folder."
+            "Set BOT_DIGESTS to huggingface, or to the place of your digests: a folder, a file, an "
+            "address, github:owner/repo/folder, or arxiv:cs.CL+cs.LG."
         )
         yield Finding(Level.WARNING, "source", "BOT_DIGESTS is not set", fix)
         return
-    far = "://" in settings.digests or settings.digests.startswith("github:")
+    far = re.match(r"huggingface$|arxiv:|github:|.*://", settings.digests)
     if offline and far:
         message = f"{shown(settings.digests)} (not asked: --offline)"
         yield Finding(Level.OK, "source", message)
@@ -178,7 +179,10 @@ def _source(settings: Settings, *, offline: bool) -> Iterator[Finding]:
         yield _failed("source", reading.problem)
     elif reading.digest:
         size = len(reading.digest.papers)
-        message = f"the latest is {tidy(reading.digest.title)}, {size} papers ({reading.source})"
+        day = reading.digest.last_day
+        message = (
+            f"reached, {size} papers of {day}: {tidy(reading.digest.title)} ({reading.source})"
+        )
         yield Finding(Level.OK, "source", message)
 
 

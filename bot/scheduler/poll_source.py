@@ -8,13 +8,15 @@ from datetime import date, datetime, timedelta
 from threading import Lock
 
 from bot.digests.result import Memory, Source, SourceOutcome, SourceResult
-from bot.errors import Nowhere
+from bot.errors import Nowhere, Unreachable
 from bot.scheduler.decide import DAY, PassRules, is_to_come
 from bot.scheduler.problems import PATIENCE_WITH_SOURCE
 from bot.settings.options import CatchUp
 
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(minutes=30)
+LONGEST_WAIT = timedelta(hours=6)
+"""The longest wait that a source may ask for."""
 
 _PAGE = 20
 _PAGES = 25
@@ -46,6 +48,7 @@ class SourcePoller:
     latest: SourceResult | None = field(default=None, init=False)
     failing_since: datetime | None = field(default=None, init=False)
     _failures: int = field(default=0, init=False)
+    _wait: int = field(default=0, init=False)
     _turn: Lock = field(default_factory=Lock, init=False)
     _memory: Memory = field(default_factory=dict, init=False)
     _missed: dict[tuple[date, int], tuple[SourceResult, ...]] = field(
@@ -61,6 +64,8 @@ class SourcePoller:
             reading = self.latest
         if reading.outcome is SourceOutcome.UNREACHABLE:
             self._failures += 1
+            problem = reading.problem
+            self._wait = problem.wait if isinstance(problem, Unreachable) else 0
         else:
             self._failures = 0
             self.latest = reading
@@ -73,7 +78,10 @@ class SourcePoller:
 
     def retry(self) -> datetime | None:
         """When to ask again a source that did not answer; None where it did."""
-        return self.clock() + growing(self._failures) if self._failures else None
+        if not self._failures:
+            return None
+        asked = timedelta(seconds=self._wait)
+        return self.clock() + max(growing(self._failures), min(asked, LONGEST_WAIT))
 
     def candidates(self, reading: SourceResult, last_day: date | None) -> tuple[SourceResult, ...]:
         """The digests that an account may have which had its last one of `last_day`.

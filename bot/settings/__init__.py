@@ -80,6 +80,8 @@ class Settings:
     digest_url: str | None
     github_token: Secret | None
     github_api_url: str
+    huggingface_url: str
+    arxiv_rss_url: str
     notify_urls: Secret | None
     log_format: LogFormat | None
     heartbeat_url: Secret | None
@@ -142,6 +144,8 @@ def _gather(
         digest_url=sources.get(options.DIGEST_URL),
         github_token=sources.get(options.GITHUB_TOKEN),
         github_api_url=sources.get(options.GITHUB_API_URL),
+        huggingface_url=sources.get(options.HUGGINGFACE_URL),
+        arxiv_rss_url=sources.get(options.ARXIV_RSS_URL),
         notify_urls=sources.get(options.NOTIFY_URLS),
         log_format=sources.get(options.LOG_FORMAT),
         heartbeat_url=sources.get(options.HEARTBEAT_URL),

@@ -82,7 +82,7 @@ _URL = parsers.text(
 )
 _DIGESTS = (
     "a folder, a file, an https:// address without user or password (http:// only for this "
-    "machine), or github:owner/repo/folder[@ref]"
+    "machine), github:owner/repo/folder[@ref], huggingface, or arxiv:cs.CL+cs.LG"
 )
 _PAGE = "an https:// address with {slug} in it (http:// only for this machine)"
 
@@ -91,8 +91,8 @@ DIGESTS: Option[str | None] = Option(
     parsers.located(_DIGESTS, parsers.source),
     None,
     "none: `--dry-run` and `preview` use the samples in the package",
-    "where digests are: a folder, a file, `https://.../x.md`, the URL of an RSS or Atom feed, or "
-    "`github:owner/repo/folder[@ref]`",
+    "where digests are: a folder, a file, `https://.../x.md`, the URL of an RSS or Atom feed, "
+    "`github:owner/repo/folder[@ref]`, `huggingface`, or `arxiv:cs.CL+cs.LG`",
 )
 CONFIG: Option[Path | None] = Option(
     "BOT_CONFIG",
@@ -267,6 +267,13 @@ DIGEST_URL: Option[str | None] = Option(
     "the address of a digest's page for readers, with `{slug}` in it: the closing post links it "
     "if the source gives no page",
 )
+ARXIV_RSS_URL = Option(
+    "BOT_ARXIV_RSS_URL",
+    _URL,
+    "https://rss.arxiv.org",
+    "`https://rss.arxiv.org`",
+    "another base URL of the source `arxiv:...`, for mirrors and tests",
+)
 GITHUB_TOKEN = _token(
     "GITHUB_TOKEN", "for a `github:` source: allows private folders and more requests"
 )
@@ -276,6 +283,13 @@ GITHUB_API_URL = Option(
     "https://api.github.com",
     "`https://api.github.com`",
     "another base URL, for GitHub Enterprise and tests",
+)
+HUGGINGFACE_URL = Option(
+    "BOT_HUGGINGFACE_URL",
+    _URL,
+    "https://huggingface.co",
+    "`https://huggingface.co`",
+    "another base URL of the source `huggingface`, for mirrors and tests",
 )
 
 TWITTER_API_URL = Option(
@@ -381,7 +395,7 @@ TABLE: tuple[Option[object], ...] = (
     *(DIGESTS, DATABASE, CONFIG, TEMPLATES, TOP, SCHEDULE, TIMEZONE, MAX_AGE, CATCH_UP),
     *(HTTP_TIMEOUT, RETRY_WAIT, PATIENCE, SETTLE, PAUSE, SKIP, REPEAT_DAYS, DIGEST_URL, PICTURE),
     *(NOTIFY_URLS, LOG_FORMAT, HEARTBEAT_URL, PORT, BIND),
-    *(GITHUB_TOKEN, GITHUB_API_URL),
+    *(GITHUB_TOKEN, GITHUB_API_URL, HUGGINGFACE_URL, ARXIV_RSS_URL),
     _token("TWITTER_CONSUMER_KEY", "OAuth 1.0a user context: the app's key"),
     _token("TWITTER_CONSUMER_SECRET", "the app's secret"),
     _token("TWITTER_ACCESS_TOKEN", "the account's token; `bot login twitter` obtains it"),

@@ -32,6 +32,7 @@ _SWITCH = {"on": True, "yes": True, "true": True, "1": True} | dict.fromkeys(
     ("off", "no", "false", "0"), False
 )
 _HOST = re.compile(r"[\w:-]+(?:\.[\w:-]+)*\.?")
+_ARXIV = re.compile(r"arxiv:[a-z-]+(?:\.[A-Za-z-]+)?(?:\+[a-z-]+(?:\.[A-Za-z-]+)?)*")
 _GITHUB = re.compile(r"github:[\w.-]+/[\w.-]+(?:/[\w./-]*)?(?:@[\w./-]+)?")
 _CATEGORY = re.compile(r"[a-z][a-z-]*(?:\.[a-z][a-z-]+)?", re.ASCII | re.IGNORECASE)
 _HANDLE = re.compile(r"(?:[a-z0-9-]+\.)+[a-z0-9-]+|did:[a-z]+:[a-z0-9._:%-]+", re.ASCII)
@@ -256,9 +257,13 @@ def folder(written: str, base: Path) -> Path:
 
 
 def source(written: str, base: Path) -> str:
-    """Read the place of digests: an address, `github:...`, or the path of a folder or file."""
+    """Read the place of digests: an address, the name of a service, or a path."""
     if written.startswith("github:"):
         return matching(_GITHUB, "is not github:owner/repo/folder[@ref]")(written)
+    if written.startswith("arxiv:"):
+        return matching(_ARXIV, "is not arxiv:cs.CL+cs.LG")(written)
+    if written == "huggingface":
+        return written
     return address(written) if "://" in written else str(path(written, base))
 
 

@@ -227,14 +227,14 @@ def test_an_empty_digest_makes_no_thread_and_says_so(bot: Bot) -> None:
 
 def test_a_malformed_paper_is_left_out_with_a_warning_and_check_names_it(bot: Bot) -> None:
     path = bot.folder / "2021-02-11.md"
-    path.write_text(DIGEST.replace("- retweets", "- shares", 1), encoding="utf-8")
+    path.write_text(DIGEST.replace("- retweets:", "- retweets: many,", 1), encoding="utf-8")
     status, out, err = bot("post", "--dry-run", BOT_DIGESTS=str(path))
     assert status == 0
     assert "3 papers" in out
-    assert err.startswith(f"Warning: {path}:18: expected a line like `- retweets")
+    assert err.startswith(f"Warning: {path}:22: expected a line like `- retweets")
     status, out, _ = bot("check", BOT_DIGESTS=str(path))
     assert status == 0
-    assert f"warning  source     {path}:18: expected a line like" in out
+    assert f"warning  source     {path}:22: expected a line like" in out
 
 
 def test_check_finds_a_stranger_ready_for_a_dry_run(bot: Bot) -> None:
@@ -259,7 +259,7 @@ def test_check_tells_accounts_that_are_set_and_half_set(bot: Bot) -> None:
     assert "ok       mastodon   on mastodon, all secrets are set" in out
     assert "warning  twitter    not used, because these are not set: TWITTER_CONSUMER_SECRET" in out
     assert 'warning  settings   "BOT_TPO" is not a setting; did you mean' in out
-    assert "ok       source     the latest is Hot Papers 2021-08-06, 11 papers" in out
+    assert "ok       source     reached, 11 papers of 2021-08-06: Hot Papers 2021-08-06" in out
     assert "planted-secret" not in out
 
 

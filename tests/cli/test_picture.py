@@ -44,7 +44,7 @@ def test_json_names_the_picture_of_the_opening_and_counts_its_price(bot: CliWorl
             (media,) = posts[0]["media"]
             assert set(media) == {"alt", "type"}
             assert media["type"] == "image/png"
-            assert media["alt"].startswith("Hot Papers 2026-02-28: a chart of the 2 arXiv papers")
+            assert media["alt"].startswith("Hot Papers 2026-02-28. 2 papers, ranked by ")
             assert [post["media"] for post in posts[1:]] == [[]] * (len(posts) - 1)
             before, cost = bare[thread["network"]]["cost_usd"], thread["cost_usd"]
             assert isinstance(before, float)
@@ -69,7 +69,7 @@ def test_the_dry_run_says_what_the_picture_shows_and_costs_without_the_library(
     assert (status, err) == (0, "")
     text = unstyle(out)
     said = " ".join(line.strip().lstrip("│").strip() for line in text.splitlines())
-    assert "[image/png: Hot Papers 2026-02-28: a chart of the 2 arXiv papers" in said
+    assert "[image/png: Hot Papers 2026-02-28. 2 papers, ranked by" in said
     assert text.count("image/png") == 1
     assert "1 with a picture at $0.005" in text
     plain = unstyle(bot("post", "--dry-run", networks=[X])[1])

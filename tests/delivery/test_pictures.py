@@ -1020,7 +1020,7 @@ def test_the_worker_draws_and_sends_the_picture(tmp_path: Path) -> None:
         worker.run()
         for network in NETWORKS:
             ((_, alt),), *rest = shown(world, network)
-            assert alt.startswith("Hot Papers 2026-02-28: a chart")
+            assert alt.startswith("Hot Papers 2026-02-28. 2 papers, ranked by")
             assert rest == [WITHOUT] * 3
         assert not any("picture" in event for event in worker.events())
 

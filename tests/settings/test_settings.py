@@ -112,6 +112,8 @@ def test_nothing_set_gives_the_defaults(tmp_path: Path) -> None:
         digest_url=None,
         github_token=None,
         github_api_url="https://api.github.com",
+        huggingface_url="https://huggingface.co",
+        arxiv_rss_url="https://rss.arxiv.org",
         notify_urls=None,
         log_format=None,
         heartbeat_url=None,
@@ -224,7 +226,7 @@ ALLOWED = {
     "BOT_BIND": "an IP address of this machine, such as 127.0.0.1, 0.0.0.0, ::1 or ::",
     "BOT_HEARTBEAT_URL": "an https:// address (http:// only for this machine)",
     "BOT_DIGESTS": "a folder, a file, an https:// address without user or password (http:// only "
-    "for this machine), or github:owner/repo/folder[@ref]",
+    "for this machine), github:owner/repo/folder[@ref], huggingface, or arxiv:cs.CL+cs.LG",
     "BOT_TEMPLATES": "a folder that exists",
     "BOT_DIGEST_URL": "an https:// address with {slug} in it (http:// only for this machine)",
     "TWITTER_API_URL": HTTPS,
@@ -626,7 +628,7 @@ def test_the_table_names_every_variable_once() -> None:
     assert lines[:2] == ["| variable | default | meaning |", "| --- | --- | --- |"]
     assert [line.split(" | ")[0] for line in lines[2:]] == [f"| `{name}`" for name in NAMES]
     assert all(line.count("|") == 4 for line in lines)
-    assert len({*NAMES}) == len(NAMES) == 43
+    assert len({*NAMES}) == len(NAMES) == 45
 
 
 def test_the_defaults_in_the_table_are_the_defaults(tmp_path: Path) -> None:

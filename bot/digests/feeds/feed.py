@@ -13,16 +13,20 @@ from __future__ import annotations
 import re
 from bisect import insort
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder, lookup
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import chain
+from typing import Generic, Protocol, TypeVar
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
 from bot.digests.feeds.entry import LARGEST, MOST_ELEMENTS, FeedEntry, Item
 from bot.errors import Malformed
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _ROOTS = frozenset({"rss", "RDF", "feed"})
 _ITEMS = frozenset({"item", "entry"})
@@ -36,6 +40,7 @@ _NO_ENCODING = frozenset(
 _LONGEST_TAG = 262_144
 _DEEPEST = 200
 _MOST_NAMES = 2_000
+_LONGEST_TIME = 100
 _KEPT = 8_000_000  # bytes of the items that `later` keeps
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -135,7 +140,16 @@ def items(
 
     `notes` is told at the end how many items were too large to be read.
     """
-    target = _Target(base)
+    yield from read_items(pieces, where, FeedTarget(FeedEntry, base), notes)
+
+
+def read_items(
+    pieces: Iterable[bytes | str],
+    where: str,
+    target: FeedTarget[T],
+    notes: list[str] | None = None,
+) -> Iterator[T]:
+    """Give what `target` makes of each item, as soon as the item has arrived. Raises Malformed."""
     parser = DefusedXMLParser(target=target)
     parser.parser.StartDoctypeDeclHandler = target.declare
     fed = 0
@@ -156,19 +170,38 @@ def items(
         notes.append(f"{where}: items left out for their size ({limit}): {target.left_out}")
 
 
-class _Target:
-    """Takes what the parser finds, and keeps the items that are complete until they are taken."""
+class Entry(Protocol[T_co]):
+    """An item of a feed as its elements arrive: `end` tells whether the item's own end is there."""
 
-    def __init__(self, base: str) -> None:
+    too_large: bool
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None: ...  # noqa: D102
+    def data(self, text: str) -> None: ...  # noqa: D102
+    def end(self, tag: str) -> bool: ...  # noqa: D102
+    def item(self, base: str) -> T_co | None: ...  # noqa: D102
+
+
+class FeedTarget(Generic[T]):
+    """Takes what the parser finds, and keeps the items that are complete until they are taken.
+
+    `make` begins an item, whose links are relative to `base`. `published` is the time that the feed
+    says of itself, as text.
+    """
+
+    def __init__(self, make: Callable[[], Entry[T]], base: str = "") -> None:
+        self.published = ""
+        self._make = make
         self._base = base
         self._begun = False
-        self._entry: FeedEntry | None = None
-        self._items: list[Item] = []
+        self._field = ""
+        self._entry: Entry[T] | None = None
+        self._items: list[T] = []
         self._depth = 0
         self._names: set[str] = set()  # the parser keeps each for the whole of the feed
         self.left_out = 0
 
-    def take(self) -> Iterator[Item]:
+    def take(self) -> Iterator[T]:
+        """Give the complete items, each once."""
         while self._items:
             yield self._items.pop(0)
 
@@ -177,10 +210,12 @@ class _Target:
         raise ValueError(reason)
 
     def declare(self, _name: str, _system: str | None, _public: str | None, inside: bool) -> None:  # noqa: FBT001 - expat calls it so
+        """Refuse a document type with declarations."""
         if inside:  # attributes by default, for one, are many attributes in few bytes
             self.refuse("it declares entities or elements, and those are refused")
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        """Take a start tag."""
         name = tag.rpartition("}")[2]
         if not (self._begun or name in _ROOTS):
             self.refuse(f"found <{name[:40]}>")
@@ -192,9 +227,11 @@ class _Target:
         if self._entry:
             self._entry.start(tag, attributes)
         elif name in _ITEMS:
-            self._entry = FeedEntry()
+            self._entry = self._make()
+        self._field = name
 
     def start_ns(self, prefix: str, space: str) -> None:
+        """Take a namespace."""
         self._learn(f"{prefix} {space}")
 
     def _learn(self, *names: str) -> None:
@@ -203,10 +240,15 @@ class _Target:
             self.refuse(f"it has more than {_MOST_NAMES:,} different names of elements")
 
     def data(self, text: str) -> None:
+        """Take text."""
         if self._entry:
             self._entry.data(text)
+        elif self._field == "pubDate":
+            self.published = (self.published + text)[:_LONGEST_TIME]
 
     def end(self, tag: str) -> None:
+        """Take an end tag."""
+        self._field = ""
         self._depth -= 1
         if self._entry and self._entry.end(tag):
             self.left_out += self._entry.too_large

@@ -6,11 +6,10 @@ This is the only part of the page that uses the disk.
 from __future__ import annotations
 
 import os
-import secrets
-from contextlib import suppress
 from pathlib import Path
 
-from bot.errors import BotError, SettingsError
+from bot.errors import SettingsError
+from bot.output.files import write_whole
 from bot.output.page.render import GENERATOR
 
 _HEAD = 4096
@@ -23,19 +22,8 @@ def write(path: Path, html: str) -> None:
     Raises SettingsError for a path that cannot be right: a missing folder, a folder, or a file
     that is no page of bot preview. Raises BotError if the disk is full or writing is not allowed.
     """
-    target = Path(os.path.realpath(path))  # a symbolic link stays, and points to the new page
-    _check(path, target)
-    beside = target.with_name(f".bot-{secrets.token_hex(8)}")  # short: names have a maximum length
-    try:
-        try:
-            _fill(beside, html.encode())
-            os.replace(beside, target)  # noqa: PTH105 - used with os.fsync
-        finally:
-            with suppress(FileNotFoundError):
-                beside.unlink()
-    except OSError as error:
-        message = f"cannot write {path} ({error.strerror})"
-        raise BotError(message, "An earlier file of this name is unchanged.") from error
+    _check(path, Path(os.path.realpath(path)))
+    write_whole(path, html.encode())
 
 
 def _check(path: Path, target: Path) -> None:
@@ -55,10 +43,3 @@ def _check(path: Path, target: Path) -> None:
     except OSError as error:
         message = f"cannot use {path} ({error.strerror})"
         raise SettingsError(message, "Choose another file.") from error
-
-
-def _fill(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
