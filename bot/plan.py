@@ -85,8 +85,9 @@ def threads(  # noqa: PLR0913, PLR0917 - what a thread is made of
         every = selected(ready, account).papers[: account.top or None]
         thread = replace(thread, papers=tuple(paper.key for paper in every))
         if account.picture and thread.posts:
-            planned = ledger is not None and _is_planned(ledger, account, digest)
+            stored = ledger.thread(account.name, digest.slug) if ledger else None
             # a planned thread has its picture in the ledger, or published it
+            planned = stored and any(post.state is not State.RETRACTED for post in stored.posts)
             thread = _illustrated(thread, selected(own, account), None if planned else undrawn)
         made.append(thread)
     return tuple(made)
@@ -117,11 +118,6 @@ def in_order(
         replace(ready, papers=placed), every, Templates(account.network, account.templates)
     )
     return replace(thread, account=account, papers=tuple(paper.key for paper in placed))
-
-
-def _is_planned(ledger: Ledger, account: Account, digest: Digest) -> bool:
-    stored = ledger.thread(account.name, digest.slug)
-    return stored is not None and any(post.state is not State.RETRACTED for post in stored.posts)
 
 
 def _illustrated(thread: Thread, digest: Digest, undrawn: Callable[[str], None] | None) -> Thread:

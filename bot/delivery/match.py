@@ -118,12 +118,16 @@ class ThreadMatcher:
 
     def strays(self, known: Collection[str]) -> Iterator[tuple[int, RemotePost]]:
         """Yield posts that surely are the thread's, and neither `known` nor in another thread."""
+        opening = self.thread.posts[0]
         for post in self.seen:
             if post.id in known or post.id in self.others:
                 continue
             match, position = self._best(post, self.thread.posts)
             if position == 0 and not post.parent:
-                is_ours = self._is_opening(post) or self._is_nearly_opening(post)
+                # a root without replies may be a second opening that the network changed
+                bare = opening.id and not self._below.get(post.id) and not self._is_apart(post)
+                nearly = bool(bare) and _alike(post.text, opening.text)
+                is_ours = nearly or self._is_opening(post)
             else:
                 is_ours = match >= Match.NAMED and not self._hangs_elsewhere(post)
             if is_ours:
@@ -211,12 +215,6 @@ class ThreadMatcher:
         papers = [" ".join(_lines(post.text)) for post in self._entries]
         return all(any(line in words for words in papers) for line in ours ^ there)
 
-    def _is_nearly_opening(self, root: RemotePost) -> bool:
-        """Tell whether a root without replies may be a second opening that the network changed."""
-        opening = self.thread.posts[0]
-        bare = bool(opening.id) and not self._below.get(root.id) and not self._is_apart(root)
-        return bare and _alike(root.text, opening.text)
-
     def _holds_ours(self, root: RemotePost) -> bool:
         below = self._below.get(root.id, ())
         return any(self._best(each, self._entries)[0] for each in below)
@@ -248,7 +246,7 @@ class ThreadMatcher:
 
     @cached_property
     def _entries(self) -> Sequence[StoredPost]:
-        return [post for post in self.thread.posts if _is_entry(post)]
+        return [post for post in self.thread.posts if post.part not in (OPENING, CLOSING)]
 
     @cached_property
     def _tops(self) -> Mapping[str, RemotePost]:
@@ -293,7 +291,11 @@ class ThreadMatcher:
             chain.append(self.thread.posts[position].part if position > 0 else None)
             tail = post.id
             passed.add(tail)
-        if self._is_untried and not self.as_planned and (order := self._order(chain, adopted)):
+        untried = all(
+            post.state in (State.PLANNED, State.UNKNOWN) and not post.tries and not post.refusals
+            for post in self.thread.posts
+        )
+        if untried and not self.as_planned and (order := self._order(chain, adopted)):
             return self._unless_misplaced(Recognised(order=order), passed)
         skipped = self._surplus(chain, adopted)
         return self._unless_misplaced(Recognised(adopted, tail, skipped), passed)
@@ -344,14 +346,6 @@ class ThreadMatcher:
         )
 
     @property
-    def _is_untried(self) -> bool:
-        """Whether this ledger never tried a post of the thread, and knows none as published."""
-        return all(
-            post.state in (State.PLANNED, State.UNKNOWN) and not post.tries and not post.refusals
-            for post in self.thread.posts
-        )
-
-    @property
     def _may_be_older(self) -> bool:
         """Whether posts of the thread may be another sender's, with other words.
 
@@ -388,18 +382,17 @@ class ThreadMatcher:
             for post in self._entries
             if post.part not in chain and post.state is not State.RETRACTED
         ]
-        room = 0 if CLOSING in chain else self._total(adopted) - len(chain)
-        return tuple(missing[max(room, 0) :])
-
-    def _total(self, adopted: Mapping[int, RemotePost]) -> int:
-        """Return the number of papers that the found opening names, else the planned number."""
+        if CLOSING in chain:
+            return tuple(missing)
+        # the number of papers that the found opening names, else the planned number
+        total = len(self._entries)
         planned = _NUMBER.findall(self.thread.posts[0].text)
         found = _NUMBER.findall(adopted[0].text) if 0 in adopted else []
-        total = len(self._entries)
-        if len(found) != len(planned):
-            return total
-        totals = {there for ours, there in zip(planned, found, strict=True) if ours == str(total)}
-        return int(totals.pop()[:_DIGITS]) if len(totals) == 1 else total
+        if len(found) == len(planned):
+            pairs = zip(planned, found, strict=True)
+            totals = {there for ours, there in pairs if ours == str(total)}
+            total = int(totals.pop()[:_DIGITS]) if len(totals) == 1 else total
+        return tuple(missing[max(total - len(chain), 0) :])
 
     def _unless_misplaced(self, found: Recognised, passed: Collection[str]) -> Recognised:
         """Return `found`, or a doubt where a post of the thread is outside the chain.
@@ -430,10 +423,6 @@ class ThreadMatcher:
         top = self._tops[post.id]
         ours = top.id == self.thread.posts[0].id or self._is_opening(top)
         return top is not post and not top.parent and not ours
-
-
-def _is_entry(post: StoredPost) -> bool:
-    return post.part not in (OPENING, CLOSING)
 
 
 def _lines(text: str) -> set[str]:

@@ -20,6 +20,7 @@ MOST_REPEATS = 3
 how often a repeated post may be refused with it before the post gets another upload."""
 
 _BARRED = "no uploads as"
+"""The fact that holds the identity whose tokens allow no uploads."""
 _GONE = "the ledger no longer has the picture"
 
 
@@ -41,11 +42,15 @@ class Uploads:
 
     def ids(self, post: StoredPost) -> tuple[str, ...]:
         """Return the network's ids for the pictures of a post; none where it is sent without."""
-        position = post.position
+        position, ledger, thread = post.position, self.journal.ledger, self.journal.thread
         if not post.media or position in self._refused:
             return ()
-        if self._are_barred():
-            self._restore_reason(position)
+        if ledger.get_fact(thread.account, _BARRED) == self.journal.terms.identity:
+            # an earlier run of the thread may have logged why it left this picture out
+            refused = ("upload", position, OutcomeKind.REFUSED)
+            for each in ledger.attempts(thread.number):
+                if (each.kind, each.position, each.outcome) == refused:
+                    self._reasons.setdefault(position, f"uploads are not allowed: {each.detail}")
             return ()
         if position not in self._done:
             self._upload(post)
@@ -99,21 +104,6 @@ class Uploads:
             self._reasons[position] = f"uploads are not allowed: {reason}. {outcome.fix}"
         if outcome.sort is OutcomeKind.REFUSED and outcome.refusal is not Refusal.CREDENTIALS:
             self._refused.add(position)
-
-    def _are_barred(self) -> bool:
-        """Tell whether an earlier upload showed that the account's tokens allow no uploads."""
-        journal = self.journal
-        return journal.ledger.get_fact(journal.thread.account, _BARRED) == journal.terms.identity
-
-    def _restore_reason(self, position: int) -> None:
-        """Read from the log why an earlier run of the thread left this picture out."""
-        for each in self.journal.ledger.attempts(self.journal.thread.number):
-            if (each.kind, each.position, each.outcome) == (
-                "upload",
-                position,
-                OutcomeKind.REFUSED,
-            ):
-                self._reasons.setdefault(position, f"uploads are not allowed: {each.detail}")
 
     def _tried(self, position: int, upload: Upload) -> Outcome:
         """Upload until the upload works, is refused, or was tried `MOST_TRIES` times."""

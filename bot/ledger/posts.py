@@ -138,16 +138,9 @@ class Posts(Threads, Senders):
                         return read_post(rows[0]) if rows else None
         return None
 
-    def sent(
-        self,
-        number: int,
-        position: int,
-        id: str,  # noqa: A002 - the contract's name for what a network calls it
-        url: str,
-        at: datetime,
-    ) -> StoredPost:
+    def sent(self, number: int, position: int, post_id: str, url: str, at: datetime) -> StoredPost:
         """Record that the network answered with an id; refused if the post has another id."""
-        return self._move("sent", number, position, at, id=id, url=url)
+        return self._move("sent", number, position, at, id=post_id, url=url)
 
     def mark_unknown(self, number: int, position: int, reason: str, at: datetime) -> StoredPost:
         """Record that it is not known whether the last try published the post."""
@@ -183,16 +176,9 @@ class Posts(Threads, Senders):
         """Hold a post that a person must decide about, or that was refused for good."""
         return self._move("hold", number, position, at, reason=reason)
 
-    def adopt(
-        self,
-        number: int,
-        position: int,
-        id: str,  # noqa: A002 - the contract's name for what a network calls it
-        url: str,
-        at: datetime,
-    ) -> StoredPost:
+    def adopt(self, number: int, position: int, post_id: str, url: str, at: datetime) -> StoredPost:
         """Record that the post was found on the network, where it was created at `at`."""
-        return self._move("adopt", number, position, at, id=id, url=url)
+        return self._move("adopt", number, position, at, id=post_id, url=url)
 
     def skip(self, number: int, position: int, reason: str, at: datetime) -> StoredPost:
         """Record that the post will not be published: the thread continues without it."""
@@ -203,16 +189,11 @@ class Posts(Threads, Senders):
         return self._move("retracted", number, position, at)
 
     def settle(
-        self,
-        number: int,
-        position: int,
-        id: str | None,  # noqa: A002 - the contract's name for what a network calls it
-        url: str,
-        at: datetime,
+        self, number: int, position: int, post_id: str | None, url: str, at: datetime
     ) -> StoredPost:
-        """Record a person's decision: the post is published under `id`, or for None is planned."""
-        if id is not None:
-            return self._move("settle sent", number, position, at, id=id, url=url)
+        """Record a person's decision: the post has this id, or for None is planned."""
+        if post_id is not None:
+            return self._move("settle sent", number, position, at, id=post_id, url=url)
         with self.together():
             # posts that are sent from now on are not in the last complete read of the thread
             self._fetch("UPDATE threads SET checked_at = NULL WHERE number = :n", n=number)
