@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from bot.formatter.x.prices import PRICES
-from bot.ledger.rows import Spending
-from bot.model import Account, Media
+from bot.ledger.rows import Spending, StoredPost
+from bot.model import Account, Post
 from bot.posters.poster import Poster, RemotePost
 
 if TYPE_CHECKING:
@@ -27,22 +27,12 @@ class BudgetRefusal:
     until: datetime
 
 
-class Priced(Protocol):
-    """A planned or stored post, whose text and media decide what it costs."""
-
-    @property
-    def text(self) -> str:
-        """The text of the post."""
-        ...
-
-    @property
-    def media(self) -> tuple[Media, ...]:
-        """The pictures of the post."""
-        ...
-
-
 def over_budget(
-    ledger: Ledger, poster: Poster, account: Account, posts: Sequence[Priced], now: datetime
+    ledger: Ledger,
+    poster: Poster,
+    account: Account,
+    posts: Sequence[Post] | Sequence[StoredPost],
+    now: datetime,
 ) -> BudgetRefusal | None:
     """Return why a thread of these posts could exceed the account's budget; None if it cannot.
 

@@ -19,7 +19,7 @@ MOST_REFUSALS = 5
 LONGEST_BACKOFF = 3600.0
 """The longest wait between two tries of a post, in seconds."""
 
-LONGEST_DOUBT = timedelta(hours=24)
+LONGEST_UNKNOWN = timedelta(hours=24)
 """A post whose outcome is unknown, and that cannot be looked for, is held after this time."""
 
 SHORTEST_WAIT = 0.01

@@ -49,15 +49,15 @@ class Recognised:
     is no chain. `skipped` are the positions for which the chain has no room. `order` is set where
     the chain was never tried by this ledger and has its papers in another order than the thread: it
     lists the parts of the chain and then those that are to follow, with None for a paper that the
-    thread does not have. `doubtful` says in a sentence what only a person can decide. With `order`
-    or `doubtful` no post is adopted.
+    thread does not have. `unclear` says in a sentence what only a person can decide. With `order`
+    or `unclear` no post is adopted.
     """
 
     adopted: Mapping[int, RemotePost] = field(default_factory=dict)
     tail: str = ""
     skipped: tuple[int, ...] = ()
     order: tuple[str | None, ...] = ()
-    doubtful: str = ""
+    unclear: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,12 @@ class ThreadMatcher:
         roots = [post for post in self.seen if not post.parent and post.id not in self.others]
         ours = [post for post in roots if self._is_opening(post)]
         if len(ours) > 1:
-            return Recognised(doubtful=_several([(0, post) for post in ours]))
+            return Recognised(unclear=_several([(0, post) for post in ours]))
         if ours:
             return self._follow(ours[0].id, {0: ours[0]})
         for post in roots:
             if reason := self._resembles(post):
-                return Recognised(doubtful=reason)
+                return Recognised(unclear=reason)
         return self._unless_misplaced(Recognised(), set())
 
     def holds_wholes(self) -> bool:
@@ -202,9 +202,9 @@ class ThreadMatcher:
         if self._is_of_another_digest(post):
             return False
         alike = _alike(post.text, opening.text)
-        in_doubt = alike and opening.tries > 0 and not opening.id and self._is_young(post)
+        unknown = alike and opening.tries > 0 and not opening.id and self._is_young(post)
         named = match is Match.NAMED and self._holds_ours(post)
-        return match is Match.WHOLE or in_doubt or named or self._is_framed(post)
+        return match is Match.WHOLE or unknown or named or self._is_framed(post)
 
     def _is_framed(self, root: RemotePost) -> bool:
         """Tell whether a root has the lines of the opening, and else only lines about its papers.
@@ -282,7 +282,7 @@ class ThreadMatcher:
             replies = [each for each in self.seen if each.parent == tail and each.id not in passed]
             step = self._next([each for each in replies if each.id not in self.others], adopted)
             if isinstance(step, str):
-                return Recognised(doubtful=step)
+                return Recognised(unclear=step)
             if step is None:
                 break
             position, post = step
@@ -315,10 +315,10 @@ class ThreadMatcher:
         for surest in (Match.WHOLE, Match.NAMED):
             if sure := [(position, post) for match, position, post in found if match is surest]:
                 return sure[0] if len(sure) == 1 else _several(sure)
-        in_doubt = open_[0] if open_ and open_[0].state is State.UNKNOWN else None
+        unknown = open_[0] if open_ and open_[0].state is State.UNKNOWN else None
         older = self._may_be_older
         mine = [each for each in found if not self._is_apart(each[2])]
-        expected = [each for each in mine if older or (in_doubt and self._is_young(each[2]))]
+        expected = [each for each in mine if older or (unknown and self._is_young(each[2]))]
         likely = [
             (at, post)
             for match, at, post in mine
@@ -328,12 +328,12 @@ class ThreadMatcher:
         if likely:
             return likely[0] if len(likely) == 1 else _several(likely)
         papers = [post for post in replies if older and self._is_paper(post)]
-        if papers and not (in_doubt and in_doubt.tries):
+        if papers and not (unknown and unknown.tries):
             return -1, papers[0]
         unread = [post for _, _, post in expected if self._is_young(post)]
-        if in_doubt and unread:
+        if unknown and unread:
             return (
-                f"{_place(unread[0])} is in the place of post {in_doubt.number}, but its text "
+                f"{_place(unread[0])} is in the place of post {unknown.number}, but its text "
                 "differs; the network may have changed the text"
             )
         return (-1, papers[0]) if papers else None
@@ -395,7 +395,7 @@ class ThreadMatcher:
         return tuple(missing[max(total - len(chain), 0) :])
 
     def _unless_misplaced(self, found: Recognised, passed: Collection[str]) -> Recognised:
-        """Return `found`, or a doubt where a post of the thread is outside the chain.
+        """Return `found`, or a question where a post of the thread is outside the chain.
 
         A second opening that is younger than this thread's belongs to another sender, which finds
         this thread and stops. This thread continues, and its final check reports the other opening.
@@ -411,11 +411,11 @@ class ThreadMatcher:
             if planned.id:
                 places = f"{planned.url or planned.id} and {_place(post)}"
                 return Recognised(
-                    doubtful=f"post {planned.number} is published more than once, as {places}"
+                    unclear=f"post {planned.number} is published more than once, as {places}"
                 )
             what = f"{_place(post)} is post {planned.number} of this thread in a wrong place"
             why = "it is published twice, or the post that it replied to was deleted"
-            return Recognised(doubtful=f"{what}; {why}")
+            return Recognised(unclear=f"{what}; {why}")
         return found
 
     def _hangs_elsewhere(self, post: RemotePost) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.delivery.budget import Priced, count_month, over_budget
+from bot.delivery.budget import count_month, over_budget
 from bot.delivery.decide import Policy
 from bot.delivery.deliver import deliver
 from bot.delivery.identity import (
@@ -34,7 +34,7 @@ from bot.delivery.types import (
 )
 from bot.errors import BotError
 from bot.ledger.rows import PlannedPost, PlannedThread, Spending, StoredPost, StoredThread, time_of
-from bot.model import Account, Digest, Network, State, Thread
+from bot.model import Account, Digest, Network, Post, State, Thread
 from bot.posters.plain_text import normal
 from bot.posters.poster import AccountProfile, CannotRead, Poster, RemotePost
 from bot.posters.session_store import SessionStore
@@ -279,7 +279,7 @@ class AccountPublisher:
                 reason += ". If your plan of X does not allow reads, set TWITTER_READ_BACK=off"
             raise RunEnded(cannot_read(self.account, error, reason)) from error
 
-    def _allows(self, posts: Sequence[Priced]) -> None:
+    def _allows(self, posts: Sequence[Post] | Sequence[StoredPost]) -> None:
         """Raise RunEnded for a thread that would exceed the month's budget."""
         self._counted()
         refusal = over_budget(self.ledger, self.poster, self.account, posts, self._now())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 
-from bot.delivery.decide import LONGEST_BACKOFF, LONGEST_DOUBT
+from bot.delivery.decide import LONGEST_BACKOFF, LONGEST_UNKNOWN
 from bot.delivery.journal import Journal
 from bot.delivery.match import ThreadMatcher
 from bot.delivery.types import CLOCKS_APART, End, Replan, RunEnded, cannot_read
@@ -42,7 +42,7 @@ _NOT_SHOWN = (
     "the network does not show yet a post that is published, so a read cannot prove that another "
     "post is not"
 )
-_UNKNOWN_TOO_LONG = f"its outcome is unknown for {LONGEST_DOUBT.total_seconds() / 3600:.0f} hours"
+_UNKNOWN_TOO_LONG = f"its outcome is unknown for {LONGEST_UNKNOWN.total_seconds() / 3600:.0f} hours"
 _OTHER_SENDER = "another sender published the post before this one, and may be publishing this one"
 _NEW_LEDGER = "the ledger is new, and the network may show the posts of an earlier ledger late"
 
@@ -91,9 +91,9 @@ class Reconciler:
             return False
         reading = self._reading(posts, first)
         found = reading.recognise()
-        if found.doubtful:
+        if found.unclear:
             advice = _DELETE_AND_REPEAT if reading.holds_wholes() else _IF_OURS
-            journal.hold_and_stop(first.position, f"{found.doubtful}. {advice}")
+            journal.hold_and_stop(first.position, f"{found.unclear}. {advice}")
         if found.order:
             raise Replan(found.order)
         by_others = False
@@ -138,7 +138,7 @@ class Reconciler:
         if not is_published:
             journal.hold_and_stop(first.position, _PARENT_GONE)
         tried = first.doubted_at or first.tried_at
-        if tried and journal.now - tried >= LONGEST_DOUBT:
+        if tried and journal.now - tried >= LONGEST_UNKNOWN:
             journal.hold_and_stop(first.position, f"{_UNKNOWN_TOO_LONG}; {_NOT_SHOWN}")
         until = journal.now + timedelta(seconds=LONGEST_BACKOFF)
         raise journal.ended(End.LATER, _NOT_SHOWN, until, named=False)
@@ -242,7 +242,7 @@ class Reconciler:
             journal.hold_and_stop(
                 first.position, f"{error.message}. {_LOOK_YOURSELF}. {error.fix}".strip()
             )
-        if first.doubted_at and journal.now - first.doubted_at >= LONGEST_DOUBT:
+        if first.doubted_at and journal.now - first.doubted_at >= LONGEST_UNKNOWN:
             reason = f"{_UNKNOWN_TOO_LONG}, and the account cannot be read"
             journal.hold_and_stop(first.position, f"{reason}, because {error.message}")
         self._pause(error, error.message)
@@ -309,7 +309,7 @@ class Reconciler:
         doubles = [
             (wholes[one.id], one) for one in posts.posts if one.id in wholes and one.id not in known
         ]
-        return doubles, "" if doubles else found.doubtful
+        return doubles, "" if doubles else found.unclear
 
     def _keys(self) -> tuple[str, ...]:
         return tuple(post.key for post in self.journal.thread.posts)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.ledger.file import LedgerFile
-from bot.ledger.rows import Spending, StoredLimit, StoredThread, dollars, micros, time_of
+from bot.ledger.rows import Spending, StoredLimit, StoredThread, dollars, micros, read_row, time_of
 
 LONGEST_LIMIT = timedelta(days=31)
 """How long a network's limit lasts at most. X's longest limit lasts a month."""
@@ -40,9 +40,7 @@ class Accounts(LedgerFile):
             at=at,
             latest=at + LONGEST_LIMIT,
         )
-        return tuple(
-            StoredLimit(account, row["kind"], time_of(row["until"]), row["reason"]) for row in rows
-        )
+        return tuple(read_row(StoredLimit, row) for row in rows)
 
     def spend(self, spending: Spending) -> None:
         """Add to what the account spent, rounded up to a millionth of a dollar."""

@@ -88,7 +88,7 @@ class LedgerFile:
     def _insert(self, table: str, **row: Value) -> int:
         """Insert a row in a transaction, and return its number."""
         marks = ", ".join(f":{name}" for name in row)
-        sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}) RETURNING rowid"  # noqa: S608 - names of our own tables and columns
+        sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}) RETURNING rowid"  # noqa: S608 - names that this package defines
         return int(self._change(sql, **row)[0][0])
 
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from bot.ledger.errors import LedgerError, WrongState
 from bot.ledger.file import Value
-from bot.ledger.rows import Attempt, StoredPost, read_attempt, read_post
+from bot.ledger.rows import Attempt, StoredPost, read_post, read_row
 from bot.ledger.senders import Senders
 from bot.ledger.threads import Threads
 from bot.model import State
@@ -214,7 +214,7 @@ class Posts(Threads, Senders):
     def attempts(self, number: int) -> tuple[Attempt, ...]:
         """Return the log of a thread, oldest entry first."""
         sql = "SELECT * FROM attempts WHERE thread = :number ORDER BY number"
-        return tuple(map(read_attempt, self._fetch(sql, number=number)))
+        return tuple(read_row(Attempt, row) for row in self._fetch(sql, number=number))
 
     def _move(
         self, name: str, number: int, position: int, at: datetime, **values: Value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.ledger.file import LedgerFile
-from bot.ledger.rows import StoredProblem, moment, time_of
+from bot.ledger.rows import StoredProblem, read_row
 
 
 class Problems(LedgerFile):
@@ -13,26 +13,14 @@ class Problems(LedgerFile):
 
     def problems(self) -> tuple[StoredProblem, ...]:
         """Return the open problems and those whose end was not reported yet; oldest first."""
-        return tuple(
-            StoredProblem(
-                key=row["key"],
-                account=row["account"],
-                what=row["what"],
-                subject=row["subject"],
-                message=row["message"],
-                fix=row["mend"],
-                raised_at=time_of(row["raised_at"]),
-                told_at=moment(row["told_at"]),
-                over_at=moment(row["over_at"]),
-            )
-            for row in self._fetch("SELECT * FROM troubles ORDER BY raised_at, key")
-        )
+        rows = self._fetch("SELECT * FROM troubles ORDER BY raised_at, key")
+        return tuple(read_row(StoredProblem, row, fix=row["mend"]) for row in rows)
 
     def raise_problem(self, problem: StoredProblem) -> None:
         """Store a problem as new and not reported, in place of one with the same key.
 
         A problem that returns before the report of its end was confirmed is new too: the operator
-        may have received that report, and must be told that the problem exists again.
+        may have received that report, and must learn that the problem exists again.
         """
         self._change(
             "INSERT OR REPLACE INTO troubles"
@@ -48,7 +36,7 @@ class Problems(LedgerFile):
         )
 
     def told(self, key: str, at: datetime) -> None:
-        """Record when the operator was told of the problem; the first time is kept."""
+        """Record when the problem was reported to the operator; the first time is kept."""
         sql = "UPDATE troubles SET told_at = coalesce(told_at, :at) WHERE key = :key"
         self._change(sql, key=key, at=at)
 

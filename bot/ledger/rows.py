@@ -7,18 +7,22 @@ millionths of a dollar.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import ROUND_UP, Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bot.errors import LedgerError
 from bot.model import Card, Media, Network, Span, State
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +175,12 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class StoredProblem:
-    """A problem that the operator should know of, and whether they were told.
+    """A problem that the operator should know of, and whether it was reported to them.
 
     `key` stays the same as long as the problem is the same. `account` and `subject` (a digest's
     slug, or the source) are empty where the problem concerns none. `message` says what is wrong,
-    `fix` what to do. `told_at` is None until the operator is told of the problem, `over_at` is None
-    while it lasts. A problem that is over is stored until the operator is told that, too.
+    `fix` what to do. `told_at` is None until the problem is reported, `over_at` is None while it
+    lasts. A problem that is over is stored until its end is reported, too.
     """
 
     key: str
@@ -239,60 +243,36 @@ def write_rich(spans: Sequence[Span], card: Card | None) -> str:
     return json.dumps({"spans": links, "card": shown})
 
 
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "network": Network,
+    "state": State,
+    "day": date.fromisoformat,
+    "papers": lambda text: tuple(text.split()),
+    "media": lambda text: tuple(Media(one["alt"], one["type"]) for one in json.loads(text)),
+    **dict.fromkeys(("at", "until", "published", "planned_at", "raised_at"), time_of),
+    **dict.fromkeys(
+        ("looked_at", "checked_at", "tried_at", "doubted_at", "told_at", "over_at"), moment
+    ),
+}
+"""How a column is read whose value SQLite has no type for."""
+
+
+def read_row(kind: type[T], row: sqlite3.Row, **other: object) -> T:
+    """Make a value of `kind` from the columns of its fields' names, and from `other` fields.
+
+    Raises ValueError, TypeError and KeyError for values that no release of bot wrote.
+    """
+    values = {
+        each.name: _READERS[each.name](row[each.name]) if each.name in _READERS else row[each.name]
+        for each in fields(kind)
+        if each.name not in other
+    }
+    return kind(**values, **other)
+
+
 @lru_cache(maxsize=512)
 def read_post(row: sqlite3.Row) -> StoredPost:
-    """Convert a row of `posts`. Raises ValueError for values that no release of bot wrote.
-
-    The cache helps where a thread is read again.
-    """
+    """Convert a row of `posts`, as `read_row` does; a thread that is read again is in the cache."""
     rich = json.loads(row["rich"] or '{"spans": [], "card": null}')
-    return StoredPost(
-        position=row["position"],
-        part=row["part"],
-        key=row["key"],
-        text=row["text"],
-        token=row["token"],
-        media=tuple(Media(one["alt"], one["type"]) for one in json.loads(row["media"])),
-        state=State(row["state"]),
-        id=row["id"],
-        url=row["url"],
-        tries=row["tries"],
-        tried_at=moment(row["tried_at"]),
-        doubted_at=moment(row["doubted_at"]),
-        misses=row["misses"],
-        missed_after=row["missed_after"],
-        reason=row["reason"],
-        spans=tuple(Span(*each) for each in rich["spans"]),
-        card=Card(*rich["card"]) if rich["card"] else None,
-        refusals=row["refusals"],
-        place=row["place"],
-    )
-
-
-def read_thread(row: sqlite3.Row, posts: Sequence[sqlite3.Row]) -> StoredThread:
-    """Convert a row of `threads` and its rows of `posts`. Raises ValueError as `read_post` does."""
-    return StoredThread(
-        number=row["number"],
-        account=row["account"],
-        network=Network(row["network"]),
-        digest=row["digest"],
-        day=date.fromisoformat(row["day"]),
-        generation=row["generation"],
-        title=row["title"],
-        published=time_of(row["published"]),
-        fingerprint=row["fingerprint"],
-        language=row["language"],
-        visibility=row["visibility"],
-        planned_at=time_of(row["planned_at"]),
-        looked_at=moment(row["looked_at"]),
-        checked_at=moment(row["checked_at"]),
-        posts=tuple(map(read_post, posts)),
-        papers=tuple(row["papers"].split()),
-        owner=row["owner"],
-    )
-
-
-def read_attempt(row: sqlite3.Row) -> Attempt:
-    """Convert a row of `attempts`."""
-    at = time_of(row["at"])
-    return Attempt(at, row["kind"], row["position"], row["outcome"], row["detail"])
+    card = Card(*rich["card"]) if rich["card"] else None
+    return read_row(StoredPost, row, spans=tuple(Span(*each) for each in rich["spans"]), card=card)

@@ -12,7 +12,8 @@ from bot.ledger.rows import (
     PlannedPost,
     PlannedThread,
     StoredThread,
-    read_thread,
+    read_post,
+    read_row,
     write_media,
     write_rich,
 )
@@ -132,7 +133,7 @@ class Threads(LedgerFile):
         used = {name: value for name, value in filters.items() if value is not None}
         conditions = " AND ".join(["1", *(f"{name} = :{name}" for name in used)])
         rows = self._fetch(
-            f"SELECT threads.* FROM {_OPEN if unfinished else 'threads'} WHERE {conditions}"  # noqa: S608 - names of our own columns
+            f"SELECT threads.* FROM {_OPEN if unfinished else 'threads'} WHERE {conditions}"  # noqa: S608 - names that this package defines
             " ORDER BY number DESC LIMIT :most",
             most=-1 if most is None else most,
             **used,
@@ -169,7 +170,7 @@ class Threads(LedgerFile):
         number: int = row["number"]
         posts = self._fetch(sql, number=number)
         try:
-            return read_thread(row, posts)
+            return read_row(StoredThread, row, posts=tuple(map(read_post, posts)))
         except (ValueError, TypeError, KeyError) as error:
             raise LedgerError(
                 f"thread {number} in the ledger {self._path} cannot be read: {error}",

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.delivery.decide import (
-    LONGEST_DOUBT,
+    LONGEST_UNKNOWN,
     MOST_REFUSALS,
     READS_OF_ABSENCE,
     Action,
@@ -37,7 +37,7 @@ POLICY = Policy(settle=120.0, retry_wait=2.0)
 SETTLE = POLICY.settle
 OUT = (State.SENT, State.RETRACTED)
 IN_DOUBT = (State.SENDING, State.UNKNOWN)
-YOUNG = LONGEST_DOUBT - timedelta(seconds=1)
+YOUNG = LONGEST_UNKNOWN - timedelta(seconds=1)
 BOTH = (False, True)
 
 
@@ -47,7 +47,7 @@ def histories() -> Iterator[StoredPost]:
         range(MOST_REFUSALS + 1),
         range(4),
         (0.0, SETTLE - 0.5, SETTLE, 1.5 * SETTLE),
-        (None, timedelta(0), YOUNG, LONGEST_DOUBT),
+        (None, timedelta(0), YOUNG, LONGEST_UNKNOWN),
     ):
         since = None if age is None else NOW - age
         yield post(

@@ -120,7 +120,7 @@ def chain(thread: StoredThread, altered: Mapping[int, str] | None = None) -> lis
 
 def adopted(thread: StoredThread, seen: Sequence[RemotePost]) -> dict[int, str]:
     found = recognise(thread, seen, application=APPLICATION[thread.network])
-    assert not found.doubtful
+    assert not found.unclear
     return {position: one.id for position, one in found.adopted.items()}
 
 
@@ -276,7 +276,7 @@ def test_an_opening_that_is_there_twice_is_asked_about(network: Network) -> None
     thread = stored(digest(1), network)
     opening = thread.posts[0].text
     read = [AS[network](opening, "2", None), AS[network](opening, "1", None)]
-    assert "more than once" in recognise(thread, read, application=APPLICATION[network]).doubtful
+    assert "more than once" in recognise(thread, read, application=APPLICATION[network]).unclear
 
 
 @pytest.mark.parametrize("network", NETWORKS)
