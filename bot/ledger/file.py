@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +19,7 @@ from bot.ledger.rows import words
 
 Value = str | int | float | bytes | datetime | None
 Values = dict[str, Value]
+_Shape = tuple[str, int, int, int]
 
 _OLDEST_SQLITE = (3, 35)  # RETURNING
 _WAL_TRIES = 20
@@ -46,16 +46,14 @@ class LedgerFile:
         within another joins it. Raises LedgerError.
         """
         with self._turn:
-            try:
-                joins = self._file.inside
-                if not joins:
-                    self._file.begin()
-            except (sqlite3.Error, OSError) as error:
-                raise explain(error, self._path) from error
-            if joins:
+            if self._file.inside:
                 yield
                 return
             try:
+                try:
+                    self._file.begin()
+                except (sqlite3.Error, OSError) as error:
+                    raise explain(error, self._path) from error
                 yield
                 self._fetch("COMMIT")
             except BaseException:
@@ -138,8 +136,11 @@ class Writer:
 
     @property
     def inside(self) -> bool:
-        """Whether the connection is within a transaction."""
-        return self.connection.in_transaction
+        """Whether the connection is within a transaction; False where it is closed."""
+        try:
+            return self.connection.in_transaction
+        except sqlite3.ProgrammingError:
+            return False
 
     def fetch(self, sql: str, values: Values) -> list[sqlite3.Row]:
         """Run a statement and return all its rows."""
@@ -194,16 +195,6 @@ class Writer:
                 "Set BOT_DATABASE to a file on a local disk.",
             )
         migrate(connection, self._path)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """How a file can be read (`kind`), and the values that change when it is written to."""
-
-    kind: str
-    node: int = 0
-    size: int = 0
-    changed: int = 0
 
 
 class Reader:
@@ -263,12 +254,12 @@ class Reader:
             return self._connection
         self.close()
         path = self._path
-        if shape.kind == "left":
+        if shape[0] == "left":
             self._copy = TemporaryDirectory(prefix="bot-ledger-")
             path = Path(self._copy.name) / path.name
             shutil.copyfile(self._path, path)
             shutil.copyfile(_beside(self._path, "-wal"), _beside(path, "-wal"))
-        query = "mode=ro&immutable=1" if shape.kind == "closed" else "mode=ro"
+        query = "mode=ro&immutable=1" if shape[0] == "closed" else "mode=ro"
         self._connection = sqlite3.connect(
             f"{path.as_uri()}?{query}",
             uri=True,
@@ -301,12 +292,13 @@ def version(reader: Reader, path: Path) -> int | None:
 
 
 def _shape(path: Path) -> _Shape:
+    """Return how a file can be read, then its node, size and time, which change when it does."""
     journaled = _beside(path, "-wal").exists()
     if journaled and _beside(path, "-shm").exists():
-        return _Shape("open")
+        return "open", 0, 0, 0
     now = path.stat()
     kind = "left" if journaled else "closed"
-    return _Shape(kind, now.st_ino, now.st_size, now.st_mtime_ns)
+    return kind, now.st_ino, now.st_size, now.st_mtime_ns
 
 
 def _beside(path: Path, ending: str) -> Path:
