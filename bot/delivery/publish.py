@@ -421,18 +421,17 @@ def identity(settings: Settings, account: Account) -> str:
 
 def known_profile(settings: Settings, ledger: Ledger, account: Account) -> AccountProfile | None:
     """Return the account's stored profile; None where it is missing, or for other tokens."""
-    if ledger.get_fact(account.name, "asked as") != identity(settings, account):
-        return None
-    limit, server = ledger.get_fact(account.name, "limit"), ledger.get_fact(account.name, "server")
-    if server is None:  # an earlier release did not store this fact
+    facts = ledger.facts(account.name)
+    # an earlier release did not store the fact "server"
+    if facts.get("asked as") != identity(settings, account) or "server" not in facts:
         return None
     return AccountProfile(
-        id=ledger.get_fact(account.name, "id") or "",
+        id=facts.get("id", ""),
         handle="",
-        url=ledger.get_fact(account.name, "url") or "",
-        limit=int(limit) if limit else None,
-        application=ledger.get_fact(account.name, "application") or "",
-        server=server,
+        url=facts.get("url", ""),
+        limit=int(facts["limit"]) if facts.get("limit") else None,
+        application=facts.get("application", ""),
+        server=facts["server"],
     )
 
 

@@ -18,9 +18,9 @@ class Accounts(LedgerFile):
 
     def limit(self, limit: StoredLimit) -> None:
         """Store a limit that a network named; it replaces the last one of its kind."""
-        self._change(
-            "INSERT INTO limits VALUES (:account, :kind, :until, :reason)"
-            " ON CONFLICT (account, kind) DO UPDATE SET until = :until, reason = :reason",
+        self._insert(
+            "limits",
+            replaces=True,
             account=limit.account,
             kind=limit.kind,
             until=limit.until,
@@ -63,22 +63,16 @@ class Accounts(LedgerFile):
 
     def get_fact(self, account: str, name: str) -> str | None:
         """Return the fact that is stored for the account under this name."""
-        rows = self._fetch(
-            "SELECT value FROM facts WHERE account = :account AND name = :name",
-            account=account,
-            name=name,
-        )
-        return str(rows[0][0]) if rows else None
+        return self.facts(account).get(name)
+
+    def facts(self, account: str) -> dict[str, str]:
+        """Return all facts that are stored for the account, by name."""
+        sql = "SELECT name, value FROM facts WHERE account = :account"
+        return {row["name"]: row["value"] for row in self._fetch(sql, account=account)}
 
     def set_fact(self, account: str, name: str, value: str) -> None:
         """Store a fact, such as the account's id on its network. Never a secret."""
-        self._change(
-            "INSERT INTO facts VALUES (:account, :name, :value)"
-            " ON CONFLICT (account, name) DO UPDATE SET value = :value",
-            account=account,
-            name=name,
-            value=value,
-        )
+        self._insert("facts", replaces=True, account=account, name=name, value=value)
 
     def introduce(self, account: str, facts: Mapping[str, str], others: Mapping[str, str]) -> str:
         """Store who an account is, or return which of `others` it is and store nothing.
@@ -103,12 +97,7 @@ class Accounts(LedgerFile):
 
     def keep_session(self, account: str, session: str) -> None:
         """Store the account's login session; only the owner of the ledger's file may read it."""
-        self._change(
-            "INSERT INTO sessions VALUES (:account, :session)"
-            " ON CONFLICT (account) DO UPDATE SET session = :session",
-            account=account,
-            session=session,
-        )
+        self._insert("sessions", replaces=True, account=account, session=session)
 
     def last_known(self, account: str, before: int | None = None) -> tuple[str, datetime] | None:
         """Return id and time of the newest published post of the account, over all threads.
@@ -147,14 +136,13 @@ class Accounts(LedgerFile):
     def digest_seen(self, slug: str, fingerprint: str, title: str, at: datetime) -> None:
         """Store a digest's fingerprint at the source; write nothing where it has not changed."""
         if self.fingerprint(slug) != fingerprint:
-            self._change(
-                "INSERT INTO digests VALUES (:slug, :fingerprint, :title, :at)"
-                " ON CONFLICT (slug) DO UPDATE SET fingerprint = :fingerprint, title = :title,"
-                " seen_at = :at",
+            self._insert(
+                "digests",
+                replaces=True,
                 slug=slug,
                 fingerprint=fingerprint,
                 title=title,
-                at=at,
+                seen_at=at,
             )
 
     def fingerprint(self, slug: str) -> str | None:

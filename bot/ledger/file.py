@@ -83,10 +83,13 @@ class LedgerFile:
         with self.together():
             return self._fetch(sql, **values)
 
-    def _insert(self, table: str, **row: Value) -> int:
-        """Insert a row in a transaction, and return its number."""
-        marks = ", ".join(f":{name}" for name in row)
-        sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}) RETURNING rowid"  # noqa: S608 - names that this package defines
+    def _insert(self, table: str, /, *, replaces: bool = False, **row: Value) -> int:
+        """Insert a row in a transaction, and return its number.
+
+        With `replaces` it takes the place of a row with the same key, which else is an error.
+        """
+        verb, marks = "REPLACE" if replaces else "INSERT", ", ".join(f":{name}" for name in row)
+        sql = f"{verb} INTO {table} ({', '.join(row)}) VALUES ({marks}) RETURNING rowid"
         return int(self._change(sql, **row)[0][0])
 
 

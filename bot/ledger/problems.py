@@ -22,10 +22,9 @@ class Problems(LedgerFile):
         A problem that returns before the report of its end was confirmed is new too: the operator
         may have received that report, and must learn that the problem exists again.
         """
-        self._change(
-            "INSERT OR REPLACE INTO troubles"
-            " (key, account, what, subject, message, mend, raised_at)"
-            " VALUES (:key, :account, :what, :subject, :message, :mend, :raised_at)",
+        self._insert(
+            "troubles",
+            replaces=True,
             key=problem.key,
             account=problem.account,
             what=problem.what,
