@@ -10,21 +10,53 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import MappingProxyType
 
-
-def area(code: str) -> str | None:
-    """Return the name of an arXiv category, None for a code that is not in the table."""
-    return AREAS.get(code)
+LONGEST = 22
+"""Characters of an area that a post shows."""
 
 
 def areas(codes: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of categories in their order, each name once, without unknown codes.
+    """Return the names of categories in their order, each name once.
 
-    Two codes may share a name: `cs.LG` and `stat.ML` are both "Machine Learning".
+    The names are those that people use, "NLP" for `cs.CL`. Unknown codes and long names are left
+    out. Two codes may share a name: `cs.LG` and `stat.ML` are both "Machine learning".
     """
-    names = (AREAS.get(code) for code in codes)
-    return tuple(dict.fromkeys(name for name in names if name is not None))
+    names = (SPOKEN.get(code) or AREAS.get(code, "") for code in codes)
+    return tuple(dict.fromkeys(name for name in names if 0 < len(name) <= LONGEST))
 
 
+SPOKEN = MappingProxyType(
+    {
+        "cs.AI": "AI",
+        "cs.CL": "NLP",
+        "cs.CR": "Security",
+        "cs.CV": "Computer vision",
+        "cs.CY": "Computers and society",
+        "cs.DC": "Distributed computing",
+        "cs.DS": "Algorithms",
+        "cs.GT": "Game theory",
+        "cs.HC": "HCI",
+        "cs.IR": "Information retrieval",
+        "cs.LG": "Machine learning",
+        "cs.LO": "Logic",
+        "cs.NE": "Neural computing",
+        "cs.NI": "Networks",
+        "cs.PL": "Programming languages",
+        "cs.RO": "Robotics",
+        "cs.SD": "Audio",
+        "cs.SE": "Software engineering",
+        "cs.SI": "Social networks",
+        "cs.SY": "Control",
+        "cmp-lg": "NLP",
+        "eess.AS": "Audio",
+        "eess.IV": "Image processing",
+        "eess.SP": "Signal processing",
+        "eess.SY": "Control",
+        "physics.data-an": "Data analysis",
+        "physics.soc-ph": "Physics and society",
+        "q-bio.NC": "Neuroscience",
+        "stat.ML": "Machine learning",
+    }
+)
 AREAS = MappingProxyType(
     {
         # Computer science

@@ -1,4 +1,4 @@
-"""Shorten a post until it fits: the authors first, then the summary, the areas and the title.
+"""Shorten a post until it fits: the summary and the areas first, then the authors and the title.
 
 The functions know no network and no template: the caller passes a way to render and to measure.
 """
@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from bot.formatter.views import PaperView
 
+_LISTED = 120
+"""Characters up to which a list of authors comes before the summary."""
 SHORTEST_TITLE = 20
 """A title is not cut to fewer characters than this; a post that would need it does not fit."""
 
@@ -50,20 +53,67 @@ def fit_paper(
     """Return the text of a paper's post; None where no wording fits.
 
     `authors` holds the ways to write the authors, longest first; `sentences` returns the sentences
-    of the abstract. The summary gets as many complete sentences as the remaining room holds; where
-    there is no room for one, the authors are shortened.
+    that say what the paper does, the best first. What gives way is, in this order: the further
+    sentences, the areas, the best sentence, the authors, the title. A list of more than
+    `_LISTED` characters of authors gives way before the best sentence.
     """
-    first: Fitted | None = None
+    summary = next(iter(sentences()), "")
+    best = _fitting(view, authors, summary, render, measure) if summary else None
+    best = best or _fitting(view, authors, "", render, measure)
+    if best is None:
+        short = replace(view, authors=authors[-1], areas=())
+        cut = fit_title(view.title, lambda title: render(replace(short, title=title)), measure)
+        return Fitted(cut, ("authors", "areas", "title")) if cut else None
+    named = ("authors",) if best.authors != view.authors else ()
+    shortened = (*named, "areas") if best.areas != view.areas else named
+    text = render(best)
+    bare = measure.length(render(replace(best, summary="")))
+    if best.summary:
+        text = _with_more(best, text, sentences, render, measure)
+    return Fitted(text, shortened, measure.length(text) - bare)
+
+
+def _fitting(
+    view: PaperView,
+    authors: Sequence[str],
+    summary: str,
+    render: Callable[[PaperView], str],
+    measure: Measure,
+) -> PaperView | None:
+    """Return the view with this summary, the most authors and the most areas that fit.
+
+    Areas stand only beside all authors. None where nothing fits; with a summary, also where it
+    would cost names of a list that is no longer than `_LISTED`.
+    """
+    bare = replace(view, summary=summary, authors="", areas=())
+    room = measure.limit - measure.length(render(bare))
     for names in authors:
-        form = replace(view, authors=names)
-        text = render(form)
-        if measure.fits(text):
-            shortened = () if names == view.authors else ("authors",)
-            summed = _with_summary(form, text, sentences, render, measure)
-            if summed:
-                return Fitted(summed, shortened, measure.length(summed) - measure.length(text))
-            first = first or Fitted(text, shortened)
-    return first or _with_less(replace(view, authors=authors[-1]), render, measure)
+        most = len(view.areas) if names == authors[0] else 0
+        for kept in range(most, -1, -1) if measure.length(names) <= room else ():
+            form = replace(bare, authors=names, areas=view.areas[:kept])
+            if measure.fits(render(form)):
+                return form
+        if summary and len(names) <= _LISTED:
+            return None
+    return None
+
+
+def _with_more(
+    view: PaperView,
+    text: str,
+    sentences: Callable[[], Iterable[str]],
+    render: Callable[[PaperView], str],
+    measure: Measure,
+) -> str:
+    """Return the post with as many sentences as fit; it fits with the first."""
+    kept = [view.summary]
+    for sentence in islice(sentences(), 1, None):
+        kept.append(sentence)
+        longer = render(replace(view, summary=" ".join(kept)))
+        if longer == text or not measure.fits(longer):
+            break
+        text = longer
+    return text
 
 
 def fit_list(count: int, render: Callable[[int], str], measure: Measure) -> tuple[int, str] | None:
@@ -90,46 +140,3 @@ def fit_title(title: str, render: Callable[[str], str], measure: Measure) -> str
         measure,
     )
     return found[1] if found else None
-
-
-def _with_summary(
-    view: PaperView,
-    bare: str,
-    sentences: Callable[[], Iterable[str]],
-    render: Callable[[PaperView], str],
-    measure: Measure,
-) -> str | None:
-    """Return the post with as many sentences as fit, None if none fits.
-
-    Returns `bare` itself where there is no abstract, or the template shows no summary.
-    """
-    room = measure.limit - measure.length(bare) + 1  # the first sentence has no space before it
-    kept: list[str] = []
-    first = ""
-    for sentence in sentences():
-        first = first or sentence
-        room -= measure.length(sentence) + 1
-        if room < 0:
-            break
-        kept.append(sentence)
-    # the template may print more around a summary than the estimate counts
-    while kept:
-        text = render(replace(view, summary=" ".join(kept)))
-        if text == bare or measure.fits(text):
-            return text
-        kept.pop()
-    no_place = not first or render(replace(view, summary=first)) == bare
-    return bare if no_place else None
-
-
-def _with_less(
-    view: PaperView, render: Callable[[PaperView], str], measure: Measure
-) -> Fitted | None:
-    """Remove one area after the other from a paper's post, then cut its title too."""
-    for kept in range(len(view.areas) - 1, -1, -1):
-        text = render(replace(view, areas=view.areas[:kept]))
-        if measure.fits(text):
-            return Fitted(text, ("authors", "areas"))
-    short = replace(view, areas=())
-    cut = fit_title(view.title, lambda title: render(replace(short, title=title)), measure)
-    return Fitted(cut, ("authors", "areas", "title")) if cut else None

@@ -12,11 +12,12 @@ from functools import cache
 
 from bot.errors import DoesNotFit, TemplateError
 from bot.formatter.defuse import defuse
-from bot.formatter.fit import Fitted, Measure, fit_list, fit_paper, fit_title
+from bot.formatter.fit import Fitted, Measure, fit_list, fit_paper
 from bot.formatter.limits import length, within_bytes
 from bot.formatter.markdown import surviving
 from bot.formatter.rich import enrich, shorten
 from bot.formatter.select import selected
+from bot.formatter.summary import telling
 from bot.formatter.templates import Templates
 from bot.formatter.tidy import sentences
 from bot.formatter.views import (
@@ -84,19 +85,22 @@ class _ThreadWriter:
         return [self._opening(), *entries, *([self._closing(closing)] if closing else [])]
 
     def single(self) -> Post:
-        """Return one post with as many papers as fit; where none fits, with a shortened title."""
+        """Return one post with as many papers as fit; where one fits, with all about it."""
 
         def papers(kept: int) -> str:
             return self._single(self.views[:kept])
 
-        def title(words: str) -> str:
-            return self._single((replace(self.views[0], title=words),))
-
         best = fit_list(len(self.views), papers, self.measure)
-        if best and best[0]:
+        if best and best[0] > 1:
             return self._post("single", OPENING, Fitted(best[1]), self.digest.title)
-        text = fit_title(self.views[0].title, title, self.measure)
-        fitted = Fitted(text, ("title",)) if text else None
+        first = self.papers[0]
+        fitted = fit_paper(
+            self.views[0],
+            author_forms(first, self.account.network),
+            lambda: self._sentences(first),
+            lambda form: self._single((form,)),
+            self.measure,
+        )
         return self._post("single", OPENING, fitted, self.digest.title)
 
     def _single(self, papers: tuple[PaperView, ...]) -> str:
@@ -136,9 +140,9 @@ class _ThreadWriter:
         return replace(post, card=_card(paper, view))
 
     def _sentences(self, paper: Paper) -> Iterator[str]:
-        """Yield the sentences of the abstract; none where the template shows no summary."""
+        """Yield the sentences that say what the paper does, the best first."""
         if self.summaries:
-            for sentence in sentences(paper.abstract):
+            for sentence in telling(paper.title, paper.abstract):
                 yield defuse(sentence, self.account.network)
 
     def _closing(self, text: str) -> Post:

@@ -31,7 +31,7 @@ def tidy(text: str) -> str:
     for text in more than eight layers of escapes of different kinds. It never raises.
     """
     for _ in range(_LAYERS):
-        if _pattern(_CLEAN).fullmatch(text):
+        if _pattern(_CLEAN).fullmatch(text) and _typeset(text) == text:
             return text
         before, text = text, _once(text)
         if text == before:
@@ -147,7 +147,7 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 def _once(text: str) -> str:
     text = repair(_whole(text))
-    text = _quoted(_untied(latex_to_text(_decoded(text))))
+    text = _typeset(_quoted(_untied(latex_to_text(_decoded(text)))))
     text = " ".join(text.split())
     if text.isascii() and text.isprintable():
         return text
@@ -232,6 +232,28 @@ def _untied(text: str) -> str:
 def _quoted(text: str) -> str:
     """Replace TeX's quotation marks: ``so called'' becomes “so called”."""
     return _pattern(r"``([^`\"]*?)(?:''|\")").sub(r"“\1”", text) if "``" in text else text
+
+
+# What TeX's authors type, and what they mean: quotation marks, dashes, exponents, lone braces.
+_TYPED: tuple[tuple[str, str, str], ...] = (
+    ("`", r"(?<![\w`])`([^\s`'][^`']{0,60})'(?![\w'])", r"‘\1’"),
+    ("---", r"(?<=\w)---(?=\w)", " — "),
+    ("---", r"(?<=\w )---(?= \w)", "—"),
+    ("--", r"(?<=\w )--(?= \w)|(?<=\w)--(?=\w)", "–"),
+    ("^", r"(?<=[A-Za-z])\^2(?![0-9])", "²"),
+    ("^", r"(?<=[A-Za-z])\^3(?![0-9])", "³"),
+    (":", r"(?<=\w) ?: :(?= )|(?<=\w) :(?= \w)", ":"),
+    (":", r"(?<=[a-z]{4}):(?=[A-Z][a-z]{2})", ": "),
+    ("{", r"\{([A-Za-z\u00c0-\u024f][A-Za-z-]{0,40})\}", r"\1"),
+    ("\\", r"\\(?=[\u00c0-\u024f])", ""),
+)
+
+
+def _typeset(text: str) -> str:
+    for sign, pattern, meant in _TYPED:
+        if sign in text:
+            text = _pattern(pattern).sub(meant, text)
+    return text
 
 
 # --- Sentences ------------------------------------------------------------------------------------

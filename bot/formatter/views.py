@@ -7,7 +7,7 @@ them. docs/templates.md lists them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -18,8 +18,10 @@ from bot.model import COUNT_KINDS, Account, Digest, Links, Metrics, Network, Pap
 
 _NETWORK_NAMES = frozenset(("twitter", "x", "mastodon", "bluesky"))
 _MOST_HASHTAGS = 3
-_MOST_AREAS = 2
-_MOST_NAMES = 8
+_MOST_AREAS = 1
+_FEW_NAMES = 3
+_MOST_NAMES = 30
+_LONGEST_NAME = 40
 _LONGEST_TITLE = 60
 _BILLION = 1_000_000_000
 
@@ -104,7 +106,7 @@ def paper_view(paper: Paper, account: Account) -> PaperView:
     return PaperView(
         rank=paper.rank,
         title=defuse(paper.title, account.network),
-        authors=defuse(", ".join(paper.authors), account.network),
+        authors=author_forms(paper, account.network)[0],
         counts=counts_in_words(paper.metrics),
         retweets=paper.metrics.number("retweets"),
         favorites=paper.metrics.number("favorites"),
@@ -138,15 +140,27 @@ def counts_in_words(metrics: Metrics) -> str:
 def author_forms(paper: Paper, network: Network) -> tuple[str, ...]:
     """Return the ways to write the authors, longest first.
 
-    They are all names (up to eight), the first name with "et al.", and that name cut.
+    They are all names; fewer names with the last and the number of the others, such as `Ada, Bo, …
+    Zoë (+7)`; and the shortest: the first name, cut, or two or three family names.
     """
     names = paper.authors
-    if not names:
-        return ("",)
-    rest = " et al." if len(names) > 1 else ""
-    every = [", ".join(names)] if len(names) <= _MOST_NAMES else []
-    forms = (*every, names[0] + rest, cut_at_word(names[0], 40) + rest)
-    return tuple(dict.fromkeys(defuse(form, network) for form in forms))
+    if len(names) <= 1:
+        every = [*names, *(cut_at_word(name, _LONGEST_NAME) for name in names)] or [""]
+    elif len(names) <= _FEW_NAMES:
+        short = [cut_at_word(name.split()[-1], _LONGEST_NAME) for name in names]
+        every = [_joined(names), _joined(short)]
+    else:
+        every = [_joined(names)]
+        every += (
+            f"{', '.join(names[:shown])}, … {names[-1]} (+{len(names) - shown - 1})"
+            for shown in range(min(len(names) - 2, _MOST_NAMES), 0, -1)
+        )
+        every.append(f"{cut_at_word(names[0], _LONGEST_NAME)} (+{len(names) - 1})")
+    return tuple(dict.fromkeys(defuse(form, network) for form in every))
+
+
+def _joined(names: Sequence[str]) -> str:
+    return " & ".join(names) if len(names) == 2 else ", ".join(names)  # noqa: PLR2004 - a pair
 
 
 def hashtags(digest: Digest, account: Account) -> tuple[str, ...]:

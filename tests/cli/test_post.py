@@ -91,7 +91,7 @@ def test_json_is_the_plan_with_what_became_of_each_post(bot: CliWorld) -> None:
     for network, planned, thread in zip((X, TOOTS), dry["threads"], done["threads"], strict=True):
         posts, plan, live = thread.pop("posts"), planned.pop("posts"), bot.live(network)
         assert planned == thread
-        cost = 0.43 if network is X else 0.0
+        cost = 0.615 if network is X else 0.0
         assert thread == {"network": network.value, "account": network.value, "cost_usd": cost}
         assert isinstance(posts, list)
         assert isinstance(plan, list)
@@ -283,25 +283,25 @@ def test_without_a_source_nothing_of_the_samples_is_published(bot: CliWorld) -> 
 def test_a_thread_over_budget_can_be_made_cheaper_as_the_message_says(bot: CliWorld) -> None:
     status, out, _ = bot("post", networks=[X], TWITTER_MONTHLY_BUDGET="0.1")
     assert (status, bot.live(X)) == (75, [])
-    assert "the thread costs $0.43, and $0.00 of this month's $0.10 is spent" in out
+    assert "the thread costs $0.62, and $0.00 of this month's $0.10 is spent" in out
     assert "TWITTER_LINKS=closing to make threads cheaper" in out
     assert re.search(r"Run it again after \d{4}-\d\d-01 00:00 UTC", out)
     status, out, _ = bot("post", networks=[X], TWITTER_LINKS="none", TWITTER_MONTHLY_BUDGET="0.1")
     assert status == 0, out
-    assert len(bot.live(X)) == 4
+    assert len(bot.live(X)) == 3, "without links there is no closing"
 
 
 def test_with_history_too(bot: CliWorld) -> None:
     assert bot("post", networks=[X])[0] == 0
     bot.publish(recent_digest(day=DAY + timedelta(days=1), first=20, age_days=0))
-    status, out, _ = bot("post", networks=[X], TWITTER_MONTHLY_BUDGET="0.6")
+    status, out, _ = bot("post", networks=[X], TWITTER_MONTHLY_BUDGET="0.8")
     assert (status, len(bot.live(X))) == (75, 4)
     assert re.search(
-        r"the thread costs \$0\.43, and \$0\.4[34] of this month's \$0\.60 is spent", out
+        r"the thread costs \$0\.62, and \$0\.6[12] of this month's \$0\.80 is spent", out
     )
-    status, out, _ = bot("post", networks=[X], TWITTER_LINKS="none", TWITTER_MONTHLY_BUDGET="0.6")
+    status, out, _ = bot("post", networks=[X], TWITTER_LINKS="none", TWITTER_MONTHLY_BUDGET="0.8")
     assert status == 0, out
-    assert len(bot.live(X)) == 8
+    assert len(bot.live(X)) == 4 + 3
 
 
 def test_an_account_that_cannot_be_delivered_to_is_said(bot: CliWorld) -> None:
@@ -372,7 +372,7 @@ def test_a_dry_run_beside_a_ledger_shows_what_is_out_and_leaves_no_trace(bot: Cl
     assert (status, err) == (0, "")
     assert len(re.findall(rf"^   \d  \d+/280 · sent {URL}$", out, re.MULTILINE)) == 2
     assert len(re.findall(r"^   \d  \d+/280 · planned$", out, re.MULTILINE)) == 2
-    assert "  X would bill $0.215: 1 post at $0.20, 1 post at $0.015.\n" in out
+    assert "  X would bill $0.40: 2 posts at $0.20.\n" in out
     posts = bot.json("post", "--dry-run", networks=[X])["threads"][0]["posts"]
     assert isinstance(posts, list)
     assert [post["state"] for post in posts] == ["sent", "sent", "planned", "planned"]

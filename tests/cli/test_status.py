@@ -87,7 +87,7 @@ def test_json_is_the_contracts_to_the_letter(bot: CliWorld) -> None:
             "network": "twitter",
             "ready": True,
             "reason": None,
-            "spent_usd": 0.431,  # with one post that was read
+            "spent_usd": 0.616,  # with one post that was read
         },
         {
             "account": "mastodon",
@@ -222,7 +222,7 @@ def test_limits_and_what_is_in_doubt_are_shown(bot: CliWorld) -> None:
     assert re.search(
         r"\n  limited until \d{4}-\d\d-\d\d \d\d:\d\d.* UTC: Mastodon answers 429", out
     )
-    assert "    4 planned   That was Hot Papers" in out
+    assert "    4 planned   All papers of Hot Papers" in out
     bot.sandbox.script(CLOSED_AFTER, network="twitter", when=second_paper)
     unread = server_error(503)
     bot.sandbox.script(

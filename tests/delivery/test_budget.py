@@ -57,7 +57,7 @@ def forget(world: FakeWorld) -> None:
 def test_a_thread_that_fits_to_the_last_tenth_of_a_cent_goes_out(tmp_path: Path) -> None:
     with fake_world(tmp_path) as world:
         source = digest(3)
-        assert price(world, source) == 3 * LINK + 2 * PLAIN + 5 * MAY_READ
+        assert price(world, source) == 4 * LINK + PLAIN + 5 * MAY_READ
         served = post(world, source, **{BUDGET: str(price(world, source))})
         assert served.end == "done"
         check_once(world.live(X), world.planned(source, world.settings([X]))[X])
@@ -73,7 +73,7 @@ def test_a_thread_that_would_pass_the_budget_is_not_begun_before_next_month(
         assert served.end == "later"
         assert served.thread is None or {p.state for p in served.thread.posts} == {State.PLANNED}
         assert served.until == datetime(2026, 4, 1, tzinfo=UTC)
-        assert "the thread costs $0.64, and $0.00 of this month's $0.63 is spent" in served.reason
+        assert "the thread costs $0.82, and $0.00 of this month's $0.82 is spent" in served.reason
         assert BUDGET in served.reason
         assert world.live(X) == []
         assert post(world, source, **budget).end == "later"

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.formatter.fit import SHORTEST_TITLE, Fitted, Measure, fit_list, fit_paper, fit_title
-from bot.formatter.views import PaperView, cut_at_word
+from bot.formatter.views import PaperView, author_forms, cut_at_word
+from bot.model import Network
+from tests.helpers.sample_digests import PAPER
 
 VIEW = PaperView(
     rank=1,
@@ -53,22 +55,38 @@ def test_the_room_that_is_left_goes_to_whole_sentences() -> None:
         assert summary == max((o for o in options if bare + len(o) <= limit), key=len)
 
 
-def test_authors_give_way_before_the_summary_and_the_summary_before_the_title() -> None:
-    bare = len(with_summary(VIEW))
-    result = fitted(bare)
-    assert result == Fitted(
-        with_summary(replace(VIEW, authors=AUTHORS[1], summary=SENTENCES[0])),
-        ("authors",),
-        spare=len(SENTENCES[0]),
-    )
+def test_areas_give_way_then_the_summary_then_the_authors_then_the_title() -> None:
+    summed = replace(VIEW, summary=SENTENCES[0])
+    all_areas = len(with_summary(summed))
+    assert fitted(all_areas) == Fitted(with_summary(summed), spare=len(SENTENCES[0]))
+    no_area = with_summary(replace(summed, areas=()))
+    assert fitted(len(no_area)) == Fitted(no_area, ("areas",), spare=len(SENTENCES[0]))
+    bare = len(with_summary(replace(VIEW, areas=VIEW.areas[:1])))
+    result = fitted(min(bare, len(no_area) - 1))
+    assert result
+    assert VIEW.authors in result.text
+    assert SENTENCES[0] not in result.text
     shortest = len(with_summary(replace(VIEW, authors=AUTHORS[2], areas=())))
     result = fitted(shortest)
     assert result
-    assert result.text.startswith(VIEW.title + "\n")
+    assert (result.shortened, result.text.startswith(VIEW.title)) == (("authors", "areas"), True)
     result = fitted(shortest - 1)
     assert result
     assert result.shortened == ("authors", "areas", "title")
     assert result.text.startswith("A title of seven words in…\n")
+
+
+@given(st.integers(0, 300), st.integers(1, 40))
+def test_no_name_is_cut_while_an_area_or_a_sentence_beside_few_names_stands(
+    limit: int, count: int
+) -> None:
+    names = tuple(f"Name{number} Surname{number}" for number in range(count))
+    forms = author_forms(replace(PAPER, authors=names), Network.MASTODON)
+    view = replace(VIEW, authors=forms[0])
+    result = fit_paper(view, forms, lambda: SENTENCES, with_summary, plain(limit))
+    if result and "authors" in result.shortened:
+        assert not any(area in result.text for area in VIEW.areas)
+        assert len(forms[0]) > 120 or SENTENCES[0] not in result.text
 
 
 @pytest.mark.parametrize(
@@ -78,30 +96,14 @@ def test_authors_give_way_before_the_summary_and_the_summary_before_the_title() 
 def test_where_no_summary_has_a_place_the_fullest_authors_stay(
     render: Callable[[PaperView], str], sentences: tuple[str, ...]
 ) -> None:
-    measure = plain(len(with_summary(VIEW)))
+    measure = plain(len(with_summary(VIEW)) + 5)
     result = fit_paper(VIEW, AUTHORS, lambda: sentences, render, measure)
     assert result == Fitted(with_summary(VIEW))
-
-
-def test_areas_go_one_by_one_before_the_title_is_cut() -> None:
-    one = with_summary(replace(VIEW, authors=AUTHORS[2], areas=VIEW.areas[:1]))
-    assert fitted(len(one)) == Fitted(one, ("authors", "areas"))
 
 
 def test_nothing_fits_where_even_the_shortest_title_does_not() -> None:
     shortest = len(with_summary(replace(VIEW, title="", authors=AUTHORS[2], areas=())))
     assert fitted(shortest + 5) is None
-
-
-def test_the_estimate_is_corrected_where_a_template_adds_more_around_a_summary() -> None:
-    def wide(view: PaperView) -> str:
-        return with_summary(view) + ("-" * 30 if view.summary else "")
-
-    bare = len(with_summary(VIEW))
-    result = fit_paper(VIEW, AUTHORS, lambda: SENTENCES, wide, plain(bare + 50))
-    assert result
-    assert SENTENCES[0] in result.text
-    assert SENTENCES[1] not in result.text
 
 
 @given(st.integers(0, 40), st.integers(0, 60))

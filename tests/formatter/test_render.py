@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bot.digests.parse import parse
 from bot.errors import DoesNotFit, TemplateError
 from bot.formatter.select import selected, tidied
-from bot.formatter.views import counts_in_words, in_words, titled
+from bot.formatter.views import counts_in_words, digest_view, in_words, titled
 from bot.formatter.x.entities import EntityKind, entities
 from bot.formatter.x.prices import thread_price
 from bot.model import Digest, Links, Network, Paper, Post, Style, Thread
@@ -135,18 +135,19 @@ def test_an_empty_digest_makes_no_thread() -> None:
 
 def test_papers_go_out_by_rank_and_top_leaves_out_the_rest() -> None:
     made = thread(digest(paper(3), paper(1), paper(2)), account(top=2))
-    assert [post.part for post in made.posts] == ["opening", "2106.10001", "2106.10002", "closing"]
-    assert "2 papers of 3, ranked by retweets and likes on Twitter." in made.posts[0].text
+    assert [post.part for post in made.posts] == ["opening", "2106.10001", "2106.10002"]
+    frame = "2 of 3 papers of 22 June 2021, ranked by retweets and likes on Twitter. Hot Papers"
+    assert frame in made.posts[0].text
 
 
 @pytest.mark.parametrize(
     ("links", "page", "cost"),
     [
         (Links.EVERY, "https://example.org/p", "0.615"),
-        (Links.EVERY, "", "0.430"),
+        (Links.EVERY, "", "0.415"),
         (Links.CLOSING, "https://example.org/p", "0.245"),
-        (Links.CLOSING, "", "0.060"),
-        (Links.NONE, "https://example.org/p", "0.060"),
+        (Links.CLOSING, "", "0.045"),
+        (Links.NONE, "https://example.org/p", "0.045"),
     ],
 )
 def test_links_are_where_the_account_wants_them_and_the_price_follows(
@@ -207,10 +208,12 @@ def test_authors_are_shortened_first_and_said_to_be() -> None:
     assert ", ".join(many) in post.text
     assert post.shortened == ()
     post = thread(digest(paper(authors=many, title="T" * 150)), account()).posts[1]
-    assert "\nFirstname Lastname0 et al.\n" in post.text
-    assert post.shortened == ("authors",)
+    assert "\nFirstname Lastname0, Firstname Lastname1, … Firstname Lastname7 (+5)\n" in post.text
+    assert post.shortened == ("authors", "areas")
     post = thread(digest(paper(authors=(*many, "Ninth"))), account()).posts[1]
-    assert "\nFirstname Lastname0 et al.\n" in post.text
+    assert f"\n{', '.join(many)}, Ninth\n" in post.text
+    post = thread(digest(paper(authors=("Ada Oswald", "Jo Bright"))), account()).posts[1]
+    assert "\nAda Oswald & Jo Bright\n" in post.text
     assert "\n\n1,234" in thread(digest(paper(authors=())), account()).posts[1].text
 
 
@@ -237,7 +240,7 @@ def test_hostile_sizes_cost_nothing_but_themselves() -> None:
     source = digest(paper(title=huge, authors=(huge,), abstract=huge), paper(2), title=huge)
     for network in Network:
         made = thread(source, account(network))
-        assert len(made.posts) == 4
+        assert len(made.posts) == 3
         assert made.posts[0].token == "x" * 59 + "… 2021-06-22"
 
 
@@ -276,7 +279,7 @@ def test_a_single_post_takes_the_page_or_the_ids_and_shortens_a_long_title() -> 
     assert post.text.endswith("\n\nAll 8: https://example.org/p")
     assert "arXiv:" not in post.text
     (post,) = thread(digest(paper(title="word " * 60)), single).posts
-    assert post.shortened == ("title",)
+    assert post.shortened == ("authors", "areas", "title")
     assert post.part == "opening"
 
 
@@ -294,7 +297,6 @@ def test_a_title_that_names_no_day_gets_it_and_days_have_words() -> None:
 
 
 def test_a_digest_that_was_never_counted_does_not_say_when() -> None:
-    counted = thread(digest(paper()), account()).posts[-1].text
-    assert counted.endswith("on Twitter, counted 23 June 2021, 10:32 UTC.")
-    uncounted = thread(digest(paper(metrics=tweeted(1, 2))), account()).posts[-1].text
-    assert uncounted.endswith("on Twitter.")
+    counted, uncounted = digest(paper()), digest(paper(metrics=tweeted(1, 2)))
+    assert digest_view(counted, account(), 1).counted == "23 June 2021, 10:32 UTC"
+    assert digest_view(uncounted, account(), 1).counted == ""

@@ -81,6 +81,7 @@ def digest(papers: int = 3, day: date = DAY, **fields: object) -> Digest:
         published=MORNING - timedelta(hours=1),
         papers=tuple(paper(rank, day) for rank in range(1, papers + 1)),
         ranked_by="retweets and likes on Twitter",
+        url=f"https://example.org/{day}",
     )
     return replace(made, **fields)  # type: ignore[arg-type] # each test knows the fields
 
