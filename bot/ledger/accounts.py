@@ -7,7 +7,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.ledger.file import LedgerFile
-from bot.ledger.rows import Spending, StoredLimit, StoredThread, dollars, micros, read_row, time_of
+from bot.ledger.rows import (
+    Spending,
+    StoredLimit,
+    StoredThread,
+    columns,
+    dollars,
+    micros,
+    read_row,
+    time_of,
+)
 
 LONGEST_LIMIT = timedelta(days=31)
 """How long a network's limit lasts at most. X's longest limit lasts a month."""
@@ -18,14 +27,7 @@ class Accounts(LedgerFile):
 
     def limit(self, limit: StoredLimit) -> None:
         """Store a limit that a network named; it replaces the last one of its kind."""
-        self._insert(
-            "limits",
-            replaces=True,
-            account=limit.account,
-            kind=limit.kind,
-            until=limit.until,
-            reason=limit.reason,
-        )
+        self._insert("limits", replaces=True, **columns(limit))
 
     def limits(self, account: str, at: datetime) -> tuple[StoredLimit, ...]:
         """Return the account's limits that are in force at `at`.
@@ -44,13 +46,8 @@ class Accounts(LedgerFile):
 
     def spend(self, spending: Spending) -> None:
         """Add to what the account spent, rounded up to a millionth of a dollar."""
-        self._insert(
-            "spending",
-            account=spending.account,
-            at=spending.at,
-            kind=spending.kind,
-            micros=micros(spending.amount),
-        )
+        amount = micros(spending.amount)
+        self._insert("spending", micros=amount, **columns(spending, "amount"))
 
     def spent(self, account: str, since: datetime) -> Decimal:
         """Return the US dollars that the account spent at `since` and later."""

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
@@ -17,7 +17,7 @@ from bot.ledger.errors import LedgerError, Locked, Replaced, border, explain
 from bot.ledger.migrations import APPLICATION_ID, check_version, migrate
 from bot.ledger.rows import words
 
-Value = str | int | float | bytes | datetime | None
+Value = str | int | float | bytes | date | None
 Values = dict[str, Value]
 _Shape = tuple[str, int, int, int]
 
@@ -29,7 +29,8 @@ _OTHERS = 0o077
 class LedgerFile:
     """The ledger's file; the parts of the ledger inherit from it. Threads that share it take turns.
 
-    A time among the values is stored as UTC text. Characters that UTF-8 cannot hold become `?`.
+    A time among the values is stored as UTC text, a day as text. Characters that UTF-8 cannot hold
+    become `?`.
     """
 
     def __init__(self, path: Path, file: Reader | Writer) -> None:
@@ -70,6 +71,8 @@ class LedgerFile:
         for name, value in values.items():
             if isinstance(value, datetime):
                 values[name] = stamp(value)
+            elif isinstance(value, date):
+                values[name] = value.isoformat()
             elif isinstance(value, str) and not value.isascii():
                 values[name] = words(value)
         try:

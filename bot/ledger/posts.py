@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from bot.ledger.errors import LedgerError, WrongState
 from bot.ledger.file import Value
-from bot.ledger.rows import Attempt, StoredPost, read_post, read_row
+from bot.ledger.rows import Attempt, StoredPost, columns, read_post, read_row
 from bot.ledger.senders import Senders
 from bot.ledger.threads import Threads
 from bot.model import State
@@ -201,15 +201,7 @@ class Posts(Threads, Senders):
 
     def attempt(self, number: int, attempt: Attempt) -> None:
         """Add a request to the log of a thread; entries of the log never change."""
-        self._insert(
-            "attempts",
-            thread=number,
-            at=attempt.at,
-            kind=attempt.kind,
-            position=attempt.position,
-            outcome=attempt.outcome,
-            detail=attempt.detail,
-        )
+        self._insert("attempts", thread=number, **columns(attempt))
 
     def attempts(self, number: int) -> tuple[Attempt, ...]:
         """Return the log of a thread, oldest entry first."""

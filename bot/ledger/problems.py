@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.ledger.file import LedgerFile
-from bot.ledger.rows import StoredProblem, read_row
+from bot.ledger.rows import StoredProblem, columns, read_row
 
 
 class Problems(LedgerFile):
@@ -22,17 +22,8 @@ class Problems(LedgerFile):
         A problem that returns before the report of its end was confirmed is new too: the operator
         may have received that report, and must learn that the problem exists again.
         """
-        self._insert(
-            "troubles",
-            replaces=True,
-            key=problem.key,
-            account=problem.account,
-            what=problem.what,
-            subject=problem.subject,
-            message=problem.message,
-            mend=problem.fix,
-            raised_at=problem.raised_at,
-        )
+        row = columns(problem, "fix", "told_at", "over_at")
+        self._insert("troubles", replaces=True, mend=problem.fix, **row)
 
     def told(self, key: str, at: datetime) -> None:
         """Record when the problem was reported to the operator; the first time is kept."""

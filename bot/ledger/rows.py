@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import ROUND_UP, Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.errors import LedgerError
 from bot.model import Card, Media, Network, Span, State
@@ -268,6 +268,12 @@ def read_row(kind: type[T], row: sqlite3.Row, **other: object) -> T:
         if each.name not in other
     }
     return kind(**values, **other)
+
+
+def columns(value: DataclassInstance, *without: str) -> dict[str, Any]:
+    """Return the columns of a value by the names of its fields, but for the fields `without`."""
+    names = (each.name for each in fields(value))
+    return {name: getattr(value, name) for name in names if name not in without}
 
 
 @lru_cache(maxsize=512)

@@ -12,6 +12,7 @@ from bot.ledger.rows import (
     PlannedPost,
     PlannedThread,
     StoredThread,
+    columns,
     read_post,
     read_row,
     write_media,
@@ -53,19 +54,9 @@ class Threads(LedgerFile):
                 )
             number = self._insert(
                 "threads",
-                account=account,
-                network=network.value,
-                digest=thread.digest,
-                day=thread.day.isoformat(),
-                generation=thread.generation,
-                title=thread.title,
-                published=thread.published,
-                fingerprint=thread.fingerprint,
-                language=thread.language,
-                visibility=thread.visibility,
-                planned_at=at,
+                **columns(thread, "posts", "papers"),
                 papers=" ".join(thread.papers),
-                owner=thread.owner,
+                planned_at=at,
             )
             self._insert_posts(number, account, thread.posts, at)
             return self.refresh(number)
@@ -184,13 +175,9 @@ class Threads(LedgerFile):
         for post in posts:
             self._insert(
                 "posts",
+                **columns(post, "media", "spans", "card"),
                 thread=number,
-                position=post.position,
                 account=account,
-                part=post.part,
-                key=post.key,
-                text=post.text,
-                token=post.token,
                 media=write_media(post.media),
                 rich=write_rich(post.spans, post.card),
                 state=State.PLANNED.value,
