@@ -449,6 +449,13 @@ def test_a_connection_that_may_not_write_is_refused(path: Path) -> None:
             ledger._file._prepare()
 
 
+def test_an_sqlite_that_is_too_old_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(LedgerError, match=r"needs SQLite 3\.35"):
+        Ledger.open(path)
+    assert not path.exists()
+
+
 def test_a_folder_in_the_way_of_the_log_is_named(path: Path) -> None:
     with opened_ledger(path):
         pass
