@@ -86,7 +86,7 @@ def follow(network: str) -> list[str]:
             )
         finally:
             threading.setprofile(None)
-        assert len(calls.sends) == PAPERS + 2, result.reason
+        assert len(calls.sends) == PAPERS + 1, result.reason
     return calls.between()
 
 

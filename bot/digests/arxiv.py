@@ -46,7 +46,7 @@ _SATURDAY = 5
 
 
 @dataclass(slots=True)
-class Pace:
+class RequestPace:
     """Lets requests leave `SECONDS_BETWEEN` apart, whichever thread makes them."""
 
     clock: Callable[[], float]
@@ -63,7 +63,7 @@ class Pace:
             self._next = max(self._next, now) + SECONDS_BETWEEN
 
 
-PACE = Pace(time.monotonic, time.sleep)
+PACE = RequestPace(time.monotonic, time.sleep)
 """That of the whole process."""
 
 
@@ -74,7 +74,7 @@ class Mailing:
     categories: tuple[str, ...]
     web: Web
     now: Callable[[], datetime]
-    pace: Pace
+    pace: RequestPace
     rss: str = RSS
 
     @property

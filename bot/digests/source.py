@@ -27,7 +27,7 @@ from bot.errors import SettingsError
 from bot.http.page import CacheValidators
 
 if TYPE_CHECKING:
-    from bot.digests.arxiv import Pace
+    from bot.digests.arxiv import RequestPace
 
 __all__ = (
     "CacheValidators",
@@ -61,7 +61,7 @@ class _Access:
     github_api_url: str
     huggingface_url: str
     arxiv_rss_url: str
-    pace: Pace | None
+    pace: RequestPace | None
 
 
 def open_source(  # noqa: PLR0913 - a setting each, all with a default
@@ -72,7 +72,7 @@ def open_source(  # noqa: PLR0913 - a setting each, all with a default
     github_api_url: str = GITHUB,
     huggingface_url: str = HUGGINGFACE,
     arxiv_rss_url: str = ARXIV_RSS,
-    pace: Pace | None = None,
+    pace: RequestPace | None = None,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Source:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from bot.digests.arxiv import Pace
+from bot.digests.arxiv import RequestPace
 from bot.digests.result import Source, SourceOutcome
 from bot.digests.source import judge, open_source
 from bot.errors import SettingsError
@@ -54,7 +54,7 @@ def server() -> Iterator[HttpServer]:
 
 
 def source(server: HttpServer, now: datetime = NOON, spec: str = "arxiv:cs.LG+cs.CL") -> Source:
-    pace = Pace(lambda: 0.0, lambda _: None)
+    pace = RequestPace(lambda: 0.0, lambda _: None)
     return open_source(spec, arxiv_rss_url=server.url, now=lambda: now, pace=pace)
 
 
@@ -170,7 +170,7 @@ def test_requests_leave_three_seconds_apart() -> None:
         slept.append(seconds)
         now += seconds
 
-    pace = Pace(lambda: now, sleep)
+    pace = RequestPace(lambda: now, sleep)
     for _ in range(3):
         pace.wait()
         now += 1
