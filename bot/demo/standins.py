@@ -21,6 +21,9 @@ from bot.sandbox.x.rules import XRules
 
 Clock = Callable[[], datetime]
 
+# The same for all, so that the columns of the page stand in line in any font.
+_BIO = "A simulation. Only you see these posts."
+
 
 def _no_details(post: Stored) -> RecordDetails:
     del post
@@ -73,7 +76,7 @@ def _x(clock: Clock) -> StandIn:
         rules.behaviour.max_weight,
         "Paper Digest",
         f"@{rules.username}",
-        "A simulation of X. Only you see these posts.",
+        _BIO,
         "/2/tweets",
         environ,
         rules.uploads.get,
@@ -92,7 +95,7 @@ def _mastodon(clock: Clock) -> StandIn:
         rules.behaviour.max_characters,
         "Paper Digest",
         f"@{rules.profile.username}@sandbox",
-        "A simulation of Mastodon. Only you see these posts.",
+        _BIO,
         "/api/v1/statuses",
         environ,
         rules.uploads.get,
@@ -127,7 +130,7 @@ def _bluesky(clock: Clock) -> StandIn:
         LIMITS[Network.BLUESKY],
         "Paper Digest",
         f"@{rules.handle}",
-        "A simulation of Bluesky. Only you see these posts.",
+        _BIO,
         "/xrpc/com.atproto.repo.putRecord",
         environ,
         upload,
