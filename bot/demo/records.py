@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from bot.output.page.pieces import Stretch, safe
 from bot.output.page.views import CardView
-from bot.sandbox.bluesky.cbor import Data
-from bot.sandbox.bluesky.data import blob_of
+from bot.sandbox.bluesky.lexicons import blob_of
+from bot.sandbox.wire import Json
 
 _FACET = "app.bsky.richtext.facet"
 _EXTERNAL = "app.bsky.embed.external"
@@ -28,7 +28,7 @@ class RecordDetails:
     alts: Mapping[str, str] = field(default_factory=dict)
 
 
-def details_of(value: Mapping[str, Data]) -> RecordDetails:
+def details_of(value: Mapping[str, Json]) -> RecordDetails:
     """Read a post's record (lexicon app.bsky.feed.post)."""
     embed = _map(value.get("embed"))
     return RecordDetails(
@@ -38,7 +38,7 @@ def details_of(value: Mapping[str, Data]) -> RecordDetails:
     )
 
 
-def _stretches(text: str, facets: Data) -> Iterator[Stretch]:
+def _stretches(text: str, facets: Json) -> Iterator[Stretch]:
     """Yield the stretches in order, without overlaps. Facets count bytes, stretches code points."""
     found = sorted(filter(None, (_stretch(text, each) for each in _list(facets))))
     at = 0
@@ -48,7 +48,7 @@ def _stretches(text: str, facets: Data) -> Iterator[Stretch]:
             at = end
 
 
-def _stretch(text: str, facet: Data) -> Stretch | None:
+def _stretch(text: str, facet: Json) -> Stretch | None:
     index = _map(_map(facet).get("index"))
     start, end = (_place(text, index.get(name)) for name in ("byteStart", "byteEnd"))
     if start is None or end is None or start >= end:
@@ -61,7 +61,7 @@ def _stretch(text: str, facet: Data) -> Stretch | None:
     return None
 
 
-def _place(text: str, at: Data) -> int | None:
+def _place(text: str, at: Json) -> int | None:
     """Return the index of the code point that begins at a byte, or None if none begins there."""
     encoded = text.encode("utf-8", "surrogatepass")
     if not isinstance(at, int) or not 0 <= at <= len(encoded):
@@ -72,25 +72,25 @@ def _place(text: str, at: Data) -> int | None:
         return None
 
 
-def _card(card: Mapping[str, Data]) -> CardView:
+def _card(card: Mapping[str, Json]) -> CardView:
     href = safe(_text(card.get("uri")))
     host = urlsplit(href).hostname or ""
     return CardView(_text(card.get("title")), _text(card.get("description")), host, href)
 
 
-def _alts(images: Data) -> Iterator[tuple[str, str]]:
+def _alts(images: Json) -> Iterator[tuple[str, str]]:
     for image in map(_map, _list(images)):
         if found := blob_of(image.get("image")):
-            yield str(found[0]), _text(image.get("alt"))
+            yield found[0], _text(image.get("alt"))
 
 
-def _map(value: Data) -> Mapping[str, Data]:
+def _map(value: Json) -> Mapping[str, Json]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _list(value: Data) -> Sequence[Data]:
+def _list(value: Json) -> Sequence[Json]:
     return value if isinstance(value, list) else ()
 
 
-def _text(value: Data) -> str:
+def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""

@@ -12,7 +12,6 @@ from datetime import datetime
 from bot.demo.records import RecordDetails, details_of
 from bot.formatter.limits import LIMITS
 from bot.model import Network
-from bot.sandbox.bluesky.cids import Cid
 from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.service import NetworkService, Stored
@@ -114,10 +113,7 @@ def _bluesky(clock: Clock) -> StandIn:
         }
 
     def upload(media_id: str) -> Medium | None:
-        try:
-            blob = rules.pds.blobs.get(Cid.parse(media_id))
-        except ValueError:
-            return None
+        blob = rules.blobs.get(media_id)
         return Medium(media_id, blob.data, blob.mime, blob.uploaded) if blob else None
 
     def details(post: Stored) -> RecordDetails:

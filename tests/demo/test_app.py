@@ -25,14 +25,14 @@ from bot.demo.standins import StandIn, stand_ins
 from bot.errors import SettingsError
 from bot.model import Network
 from bot.output.page.views import Tone
-from bot.sandbox.bluesky.blobs import Blob
-from bot.sandbox.bluesky.cbor import Data
 from bot.sandbox.bluesky.lexicons import POST
+from bot.sandbox.bluesky.records import Blob
 from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.listener import HOST
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
 from bot.sandbox.uploads import Medium
+from bot.sandbox.wire import Json
 from tests.helpers.html_page import HtmlPage, check_harmless
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
@@ -63,7 +63,7 @@ class SandboxPage:
         assert isinstance(rules, BlueskyRules)
         return rules
 
-    def skeet(self, text: str, **more: Data) -> None:
+    def skeet(self, text: str, **more: Json) -> None:
         """Put a record as another client of the account may."""
         rules = self.bluesky
         rkey = f"3k{len(rules.every()):011}".replace("0", "2").replace("1", "3")
@@ -71,7 +71,7 @@ class SandboxPage:
         rules.place(POST, rkey, {**value, **more})
 
     def blob(self) -> Blob:
-        return self.bluesky.pds.blobs.upload(PNG, "image/png", NOON)
+        return self.bluesky.blobs.upload(PNG, "image/png", NOON)
 
     def get(self, path: str = "/", **headers: str) -> requests.Response:
         return self.session.get(self.url + path, headers=headers, timeout=TIMEOUT)
@@ -199,7 +199,7 @@ def test_a_picture_is_shown_with_its_words(at: SandboxPage) -> None:
 
 
 def test_a_record_of_bluesky_brings_its_links_and_its_card(at: SandboxPage) -> None:
-    card: Data = {"uri": "https://arxiv.org/abs/1", "title": "A <title>", "description": "More."}
+    card: Json = {"uri": "https://arxiv.org/abs/1", "title": "A <title>", "description": "More."}
     at.skeet(
         "\N{SNOWMAN} abs #arXiv http://plain.example",
         facets=[facet(4, 7, "link", uri="https://arxiv.org/abs/1"), facet(8, 14, "tag", tag="a")],
@@ -217,7 +217,7 @@ def test_a_record_of_bluesky_brings_its_links_and_its_card(at: SandboxPage) -> N
 
 def test_a_picture_of_bluesky_has_the_words_of_its_record(at: SandboxPage) -> None:
     blob = at.blob()
-    image: Data = {"alt": "A chart.", "image": blob.reference()}
+    image: Json = {"alt": "A chart.", "image": blob.reference()}
     at.skeet("Look", embed={"$type": "app.bsky.embed.images", "images": [image]})
     (shown,) = at.read().named("img")
     assert shown.attributes == {"src": f"/media/bluesky/{blob.cid}", "alt": "A chart."}
@@ -235,8 +235,8 @@ def test_a_post_of_bluesky_that_was_taken_down_is_shown_bare(at: SandboxPage) ->
     assert stand_in.details(post).stretches == ()
 
 
-def facet(start: Data, end: Data, kind: str = "link", **value: Data) -> Data:
-    feature: Data = {"$type": f"app.bsky.richtext.facet#{kind}", **value}
+def facet(start: Json, end: Json, kind: str = "link", **value: Json) -> Json:
+    feature: Json = {"$type": f"app.bsky.richtext.facet#{kind}", **value}
     return {"index": {"byteStart": start, "byteEnd": end}, "features": [feature]}
 
 
@@ -248,25 +248,25 @@ def facet(start: Data, end: Data, kind: str = "link", **value: Data) -> Data:
         *([facet(0, 2)], [facet(0, 3, "mention", did="did:plc:x")]),
     ],
 )
-def test_a_facet_that_makes_no_sense_is_left_out(facets: Data) -> None:
+def test_a_facet_that_makes_no_sense_is_left_out(facets: Json) -> None:
     assert details_of({"text": "\N{SNOWMAN} and so on", "facets": facets}).stretches == ()
 
 
 def test_facets_that_cross_are_told_apart() -> None:
-    facets: Data = [facet(2, 5, uri="https://b.example"), facet(0, 3, uri="https://a.example")]
+    facets: Json = [facet(2, 5, uri="https://b.example"), facet(0, 3, uri="https://a.example")]
     found = details_of({"text": "abcdef", "facets": facets}).stretches
     assert found == ((0, 3, "https://a.example"),)
 
 
 @pytest.mark.parametrize("embed", [None, {}, {"$type": "app.bsky.embed.images", "images": [{}]}])
-def test_an_embed_that_is_none_shows_nothing(embed: Data) -> None:
+def test_an_embed_that_is_none_shows_nothing(embed: Json) -> None:
     found = details_of({"text": 1, "embed": embed})
     assert (found.card, found.alts) == (None, {})
 
 
 def test_a_card_leads_nowhere_strange() -> None:
-    card: Data = {"uri": "javascript:alert(1)", "title": "Click"}
-    embed: Data = {"$type": "app.bsky.embed.external", "external": card}
+    card: Json = {"uri": "javascript:alert(1)", "title": "Click"}
+    embed: Json = {"$type": "app.bsky.embed.external", "external": card}
     shown = details_of({"embed": embed}).card
     assert shown is not None
     assert (shown.title, shown.href, shown.host) == ("Click", "", "")

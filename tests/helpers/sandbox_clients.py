@@ -16,9 +16,8 @@ from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 
 from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
-from bot.sandbox.bluesky.calls import METHODS
 from bot.sandbox.bluesky.lexicons import POST
-from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules
+from bot.sandbox.bluesky.rules import APP_PASSWORD, METHODS, BlueskyRules
 from bot.sandbox.mastodon.behaviour import MASTODON, Forms, MastodonBehaviour
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
@@ -245,7 +244,7 @@ def bluesky_client(
     with Sandbox({"bluesky": rules}) as sandbox, requests.Session() as session:
         session.trust_env = False
         it = BlueskyClient(sandbox, rules, clock, session, timeout)
-        tokens = rules.pds.sessions.open(clock.now, behaviour)
+        tokens = rules.sessions.open(clock.now, behaviour)
         it.tokens = {"access": tokens.access, "refresh": tokens.refresh}
         yield it
 

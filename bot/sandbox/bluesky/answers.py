@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from types import MappingProxyType
 
-from bot.sandbox.bluesky.cids import Cid
 from bot.sandbox.wire import Pairs, Response, reply
 
 _HTML = (("content-type", "text/html; charset=utf-8"),)
@@ -26,7 +25,7 @@ def invalid(message: str) -> Response:
     return error(400, "InvalidRequest", message)
 
 
-def bad_swap(what: str, at: Cid | None) -> Response:
+def bad_swap(what: str, at: str | None) -> Response:
     """Return the refusal of a conditional change. `what` was at the version `at`."""
     return error(400, "InvalidSwap", f"{what} was at {'null' if at is None else at}")
 
@@ -36,9 +35,16 @@ def no_record(uri: str) -> Response:
     return error(400, "RecordNotFound", f"Could not locate record: {uri}")
 
 
-def no_blob(cid: Cid) -> Response:
+def no_blob(cid: str) -> Response:
     """Return the refusal of a record that refers to a file the server does not have."""
     return error(400, "BlobNotFound", f"Could not find blob: {cid}")
+
+
+def other_blob(what: str, there: str, said: str) -> Response:
+    """Return the refusal of a record that says something else of a file than is stored."""
+    name = {"Mimetype": "InvalidMimeType", "Size": "InvalidSize"}[what]
+    message = f"Referenced {what} does not match stored blob. Expected: {there}, Got: {said}"
+    return error(400, name, message)
 
 
 def no_repo(repo: str) -> Response:
@@ -78,7 +84,7 @@ def usual_headers(now: datetime) -> Pairs:
     )
 
 
-_CID = Cid.parse("bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a")
+_CID = "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"
 _LONG = "grapheme too big (maximum 300, got 301) at $.record.text"
 REFUSALS: Mapping[str, Response] = MappingProxyType(
     {

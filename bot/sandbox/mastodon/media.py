@@ -12,7 +12,7 @@ from bot.sandbox.mastodon import answers
 from bot.sandbox.mastodon.pages import attachment
 from bot.sandbox.mastodon.reading import MastodonReading, path_of
 from bot.sandbox.multipart import parts
-from bot.sandbox.uploads import Medium, is_image
+from bot.sandbox.uploads import Medium, type_of
 from bot.sandbox.wire import RefusedRequest, Request, Response, reply
 
 UPLOAD = "/api/v2/media"
@@ -39,7 +39,7 @@ class MastodonMedia(MastodonReading):
             raise RefusedRequest(answers.invalid("File can't be blank"))
         if len(file.data) > self.behaviour.media_limit:
             raise RefusedRequest(answers.invalid("File is too large"))
-        if not is_image(file.data, file.type):
+        if not file.type or type_of(file.data) != file.type:
             raise RefusedRequest(answers.invalid("File content type is invalid"))
         if len(alt) > self.behaviour.description_limit:
             raise RefusedRequest(answers.invalid("Description is too long"))

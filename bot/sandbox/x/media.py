@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from bot.sandbox.multipart import parts
 from bot.sandbox.service import NetworkService
-from bot.sandbox.uploads import Medium, is_image
+from bot.sandbox.uploads import Medium, type_of
 from bot.sandbox.wire import Json, RefusedRequest, Request, Response, reply
 from bot.sandbox.x import answers
 from bot.sandbox.x.behaviour import XBehaviour
@@ -100,7 +100,7 @@ def _received(request: Request, media_id: str, now: datetime) -> Medium:
         raise RefusedRequest(
             answers.invalid("media_category", category, "media_category: is not valid")
         )
-    if not is_image(data, kind):
+    if not kind or type_of(data) != kind:
         raise RefusedRequest(answers.invalid("media", "", "media type unrecognized."))
     return Medium(media_id, data, kind, now)
 
