@@ -22,8 +22,7 @@ from bot.cli import ProcessContext, run
 from bot.cli import cli as command
 from bot.model import Network
 from bot.sandbox import faults
-from bot.sandbox.mastodon.login import APPS
-from bot.sandbox.mastodon.login_behaviours import LoginBehaviour
+from bot.sandbox.mastodon.login import APPS, LoginBehaviour
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.script import RequestRecord
 from bot.sandbox.server import Sandbox

@@ -88,7 +88,7 @@ def as_mastodon(text: str, number: str, parent: str | None, application: str = "
     post = Stored(number, text, "1", MORNING, parent, application=application)
     above = Stored(parent, "", "1", MORNING) if parent else None
     place = Place("https://example.social", MASTODON, ProfilePage(), "1")
-    seen = mastodon_answers.seen(status(place, post, above, 0))
+    seen = mastodon_answers.seen(status(place, post, above))
     assert seen is not None
     return seen
 
@@ -155,7 +155,7 @@ def test_html_of_each_server_is_undone(server: MastodonBehaviour) -> None:
     thread = stored(awkward(), M)
     place = Place("https://example.social", server, ProfilePage(), "1")
     post = Stored("1", thread.posts[0].text, "1", MORNING)
-    seen = mastodon_answers.seen(status(place, post, None, 0))
+    seen = mastodon_answers.seen(status(place, post, None))
     assert seen is not None
     found = recognise(thread, [seen])
     assert list(found.adopted) == [0]

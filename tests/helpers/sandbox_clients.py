@@ -18,7 +18,7 @@ from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
 from bot.sandbox.bluesky.lexicons import POST
 from bot.sandbox.bluesky.rules import APP_PASSWORD, METHODS, BlueskyRules
-from bot.sandbox.mastodon.behaviour import MASTODON, Forms, MastodonBehaviour
+from bot.sandbox.mastodon.behaviour import MASTODON, MastodonBehaviour
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
 from bot.sandbox.x.behaviour import XBehaviour
@@ -133,7 +133,7 @@ class MastodonClient:
         )
 
     def post(self, text: str, parent: str | None = None, key: str | None = None) -> str:
-        if self.rules.behaviour.forms is Forms.TAKEN:
+        if self.rules.behaviour.forms:
             status = self.client.status_post(text, in_reply_to_id=parent, idempotency_key=key)
             return str(status.id)
         body = {"status": text, "in_reply_to_id": parent}

@@ -30,8 +30,8 @@ from bot.sandbox.mastodon.behaviour import (
     TAKAHE,
     MastodonBehaviour,
 )
-from bot.sandbox.mastodon.login_behaviours import BEFORE_4_3, BEHAVIOURS, PLEROMA, LoginBehaviour
-from bot.sandbox.mastodon.login_behaviours import SNAC2 as SNAC2_LOGIN
+from bot.sandbox.mastodon.login import BEFORE_4_3, BEHAVIOURS, PLEROMA, LoginBehaviour
+from bot.sandbox.mastodon.login import SNAC2 as SNAC2_LOGIN
 from bot.sandbox.script import RequestRecord
 from bot.sandbox.wire import Response, reply
 from tests.helpers.http_server import HttpServer, Reply, Request, dripping

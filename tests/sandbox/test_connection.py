@@ -173,13 +173,13 @@ def test_garbage_gets_one_answer_of_http_or_none(
 
 
 def test_a_form_may_have_so_many_parts_and_no_more() -> None:
-    def form(count: int, name: str = "a") -> Request:
-        part = f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\ny\r\n'
+    def form(count: int) -> Request:
+        part = '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\ny\r\n'
         kind = {"content-type": "multipart/form-data; boundary=x"}
         return Request("POST", "/", "", kind, (part * count + "--x--\r\n").encode())
 
     assert parts(form(100))["a"].text == "y"
-    for wrong in (form(101), form(1_000_000), form(1, "a" * 9_000)):
+    for wrong in (form(101), form(1_000_000)):
         with pytest.raises(RefusedRequest) as caught:
             parts(wrong)
         assert caught.value.response.status == 413
