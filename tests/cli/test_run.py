@@ -261,7 +261,7 @@ def test_two_of_them_on_one_ledger_post_once(server: WorkerProcessWorld) -> None
     [
         ({"BOT_DIGESTS": ""}, "BOT_DIGESTS is not set"),
         ({"BOT_DIGESTS": "nowhere"}, "there is no such path"),
-        ({"MASTODON_ACCESS_TOKEN": ""}, "no account is set up"),
+        ({"MASTODON_ACCESS_TOKEN": ""}, "no account yet"),
         ({"BOT_SCHEDULE": "every hour"}, "BOT_SCHEDULE"),
         ({"BOT_TIMEZONE": "Mars"}, "BOT_TIMEZONE"),
         ({"BOT_NOTIFY_URLS": "nope://planted-secret"}, "BOT_NOTIFY_URLS"),

@@ -154,13 +154,15 @@ def test_settle_and_retract_wait_for_the_process_that_sends(at: ProcessWorld) ->
             assert re.search(rf"Error: {who} twitter at this moment\n  Wait until that", said), said
         status, said = bot(at, "retract", slug)
         assert status == 75
-        assert re.search(rf"twitter: not finished: {who} it at this moment", said), said
+        assert re.search(
+            rf"twitter: not finished: process {process.pid} on \S+ is already posting", said
+        ), said
         with Ledger.open(at.settings.database) as ledger:
             thread = ledger.thread("twitter", slug)
             assert thread
             assert [post.state for post in thread.posts] == [State.SENDING, *[State.PLANNED] * 3]
     status, said = bot(at, "settle", slug, "1", "--unsent")
-    assert (status, "is sending: there is nothing to settle" in said) == (1, True)
+    assert (status, "is sending, so there is nothing to settle" in said) == (1, True)
 
 
 @pytest.mark.parametrize("at", [X], indirect=True)

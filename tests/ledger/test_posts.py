@@ -263,9 +263,6 @@ NEXT = {(source, name): target for source, name, target in table()}
 PLACES = st.integers(0, 2)
 
 
-METHODS = {"doubt": "mark_unknown", "suspect": "mark_maybe_sent", "pass over": "skip"}
-
-
 class Posts(RuleBasedStateMachine):
     """Three posts of one thread; ids are unlike for unlike posts, as a network's are."""
 
@@ -299,9 +296,9 @@ class Posts(RuleBasedStateMachine):
             case "record miss":
                 ledger.record_miss(number, position, 1.0, now)
             case "mark not sent" | "retracted":
-                getattr(ledger, name)(number, position, now)
+                getattr(ledger, name.replace(" ", "_"))(number, position, now)
             case _:
-                getattr(ledger, METHODS.get(name, name))(number, position, "why", now)
+                getattr(ledger, name.replace(" ", "_"))(number, position, "why", now)
         return True
 
     @rule(name=st.sampled_from(sorted(MOVES)), position=PLACES, second=st.booleans())
