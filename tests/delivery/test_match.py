@@ -22,7 +22,7 @@ from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, TAKAHE, Mastodo
 from bot.sandbox.mastodon.pages import Place, ProfilePage, status
 from bot.sandbox.service import Stored
 from bot.sandbox.x.behaviour import FieldNames
-from bot.sandbox.x.text import Setting, post_object
+from bot.sandbox.x.text import post_object
 from tests.helpers.fake_world import MORNING, digest
 from tests.helpers.fault_scenarios import cached_thread
 
@@ -77,7 +77,7 @@ def stored(source: Digest, network: Network, sent: int = 0) -> StoredThread:
 def as_x(text: str, number: str, parent: str | None, application: str = "bot") -> RemotePost:
     """A post of ours after X had it: t.co links, entities, NFC, no white space at its ends."""
     post = Stored(number, text, "1", MORNING, parent, application=application)
-    item = post_object(post, Setting("1", None), FieldNames.TWEETS, FIELDS)
+    item = post_object(post, FieldNames.TWEETS, FIELDS)
     seen = twitter_answers.seen(json.loads(json.dumps(item)))
     assert seen is not None
     return seen

@@ -43,7 +43,6 @@ def recorded_x(name: str, number: int = 0) -> tuple[object, Mapping[str, object]
         ("create_and_delete_tweet", 1, "DELETE /2/tweets/{id}"),
         ("get_me", 0, "GET /2/users/me"),
         ("get_tweet", 0, "GET /2/tweets/{id}"),
-        ("get_tweets", 0, "GET /2/tweets?ids={id}"),
         ("get_users_tweets", 0, "GET /2/users/{user}/tweets?max_results=5"),
     ],
 )

@@ -148,7 +148,7 @@ def test_a_fault_meets_the_request_it_is_meant_for(it: XClient) -> None:
         it.call(method, "/2/tweets", json={"text": str(number)}).status_code
         for number, method in enumerate(["POST", "POST", "GET", "POST", "GET", "GET"])
     ]
-    assert answers == [201, 500, 502, 201, 502, 400]
+    assert answers == [201, 500, 502, 201, 502, 404]
 
 
 def test_earlier_lines_come_first_and_a_question_before_them(it: XClient) -> None:

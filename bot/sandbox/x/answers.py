@@ -44,7 +44,7 @@ TOO_MANY = problem(429, "Too Many Requests", "Too Many Requests")
 UNAVAILABLE = problem(503, "Service Unavailable", "Service Unavailable")
 
 
-def missing_parent(status: int) -> Response:
+def missing_parent(status: int = 403) -> Response:
     """Return the refusal of a reply to a post that is deleted, hidden, or not visible yet."""
     title = "Invalid Request" if status == 400 else "Forbidden"  # noqa: PLR2004 - HTTP's number
     detail = "You attempted to reply to a Tweet that is deleted or not visible to you."

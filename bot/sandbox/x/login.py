@@ -49,7 +49,8 @@ class XLogins:
     def __init__(self, keys: OAuthKeys, username: str) -> None:
         self.granted: list[OAuthKeys] = []
         self.callbacks = frozenset({"oob"})
-        self.mint = _minting()
+        tokens = count(1)
+        self.mint: Callable[[str], str] = lambda kind: f"sandbox-x-{kind}-{next(tokens)}"
         self._keys = keys
         self._username = username
         self._pending: dict[str, OAuthKeys] = {}
@@ -61,9 +62,11 @@ class XLogins:
 
         `bases` are the base URLs that a signature may be made for.
         """
-        handlers = {REQUEST_TOKEN: self._request_token, ACCESS_TOKEN: self._access_token}
-        handler = handlers.get(request.path) if request.method == "POST" else None
-        return handler(request, bases) if handler else None
+        if (request.method, request.path) == ("POST", REQUEST_TOKEN):
+            return self.request_token(request, bases)
+        if (request.method, request.path) == ("POST", ACCESS_TOKEN):
+            return self.access_token(request, bases)
+        return None
 
     def authorize(self, url: str) -> str:
         """Authorize the app as a person would on the page at `url`, and return the PIN.
@@ -77,8 +80,8 @@ class XLogins:
         self._pins[token] = str(next(self._numbers))
         return self._pins[token]
 
-    def _request_token(self, request: Request, bases: tuple[str, ...]) -> Response:
-        # only the application signs this request, without a user's token
+    def request_token(self, request: Request, bases: tuple[str, ...]) -> Response:
+        """Give a request token. Only the application signs this request, without a user's token."""
         app_keys = replace(self._keys, access_token="", access_token_secret="")
         if not signed(request, app_keys, bases):
             return NOT_SIGNED
@@ -89,7 +92,8 @@ class XLogins:
         confirmed = {"oauth_callback_confirmed": "true"}
         return _form({"oauth_token": token, "oauth_token_secret": secret} | confirmed)
 
-    def _access_token(self, request: Request, bases: tuple[str, ...]) -> Response:
+    def access_token(self, request: Request, bases: tuple[str, ...]) -> Response:
+        """Give an access token for a request token and its PIN, once."""
         parameters = _parameters(request)
         token = parameters.get("oauth_token", "")
         pending = self._pending.get(token)
@@ -118,8 +122,3 @@ def _parameters(request: Request) -> dict[str, str]:
 
 def _form(fields: dict[str, str]) -> Response:
     return Response(200, urlencode(fields).encode(), _HTML)
-
-
-def _minting() -> Callable[[str], str]:
-    numbers = count(1)
-    return lambda kind: f"sandbox-x-{kind}-{next(numbers)}"
