@@ -7,11 +7,13 @@ may import it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 
 
 class Network(StrEnum):
@@ -77,12 +79,42 @@ class Visibility(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
-    """How often a paper was shared and liked, as counted at `as_of` (UTC; None if not known)."""
+class CountKind:
+    """A kind of count: its noun for one and for many, and the place where it is counted."""
 
-    retweets: int
-    favorites: int
+    one: str
+    many: str
+    place: str
+
+
+COUNT_KINDS: Mapping[str, CountKind] = MappingProxyType(
+    {
+        "retweets": CountKind("retweet", "retweets", "Twitter"),
+        "favorites": CountKind("like", "likes", "Twitter"),
+        "upvotes": CountKind("upvote", "upvotes", "Hugging Face"),
+        "comments": CountKind("comment", "comments", ""),
+        "points": CountKind("point", "points", "Hacker News"),
+        "stars": CountKind("star", "stars", "GitHub"),
+        "shares": CountKind("share", "shares", ""),
+    }
+)
+"""The kinds of count that a digest may have, by their names in its Markdown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """How often people reacted to a paper.
+
+    `counts` are pairs of a kind, a key of `COUNT_KINDS`, and a number, in the digest's order. They
+    were counted at `as_of` (UTC; None if not known).
+    """
+
+    counts: tuple[tuple[str, int], ...] = ()
     as_of: datetime | None = None
+
+    def number(self, kind: str) -> int:
+        """Return the count of a kind, 0 where the digest does not have it."""
+        return dict(self.counts).get(kind, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +135,11 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One paper of a digest. `arxiv_id` has no version; `abstract` may be empty."""
+    """One paper of a digest.
+
+    `arxiv_id` has no version; it and `doi` are empty where the paper has none. `abs_url` is the
+    paper's page. `abstract` may be empty.
+    """
 
     rank: int
     title: str
@@ -115,6 +151,26 @@ class Paper:
     categories: tuple[str, ...] = ()
     abstract: str = ""
     mentions: tuple[Mention, ...] = ()
+    doi: str = ""
+
+    @property
+    def key(self) -> str:
+        """What identifies the paper: its arXiv id, else its DOI, else the address of its page."""
+        return self.arxiv_id or self.doi or self.abs_url
+
+    @property
+    def link(self) -> str:
+        """The address that a post links."""
+        if self.arxiv_id:
+            return f"https://arxiv.org/abs/{self.arxiv_id}"
+        return f"https://doi.org/{self.doi}" if self.doi else self.abs_url
+
+    @property
+    def label(self) -> str:
+        """What stands in a post that does not link the paper."""
+        if self.arxiv_id:
+            return f"arXiv:{self.arxiv_id}"
+        return f"doi:{self.doi}" if self.doi else self.abs_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +178,9 @@ class Digest:
     """The papers of a day, or of the days from `day` to `last_day`, both included.
 
     `published` is when the digest was published (UTC), usually the day after. `url` is the digest's
-    page for readers, empty where none is known.
+    page for readers, empty where none is known. `ranked_by` says by what the papers are ranked,
+    such as `upvotes on Hugging Face`, empty where the digest claims no ranking. `source` is the
+    address of the list that the digest was made from, if there is one.
     """
 
     slug: str
@@ -136,6 +194,8 @@ class Digest:
     tags: tuple[str, ...] = ()
     description: str = ""
     url: str = ""
+    ranked_by: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +242,10 @@ class Account:
     `top` is the number of papers in a thread, 0 for all. `max_characters` is the limit of a post,
     in the network's own count. `replies` is how the replies of a public thread are listed,
     `dialect` how the account's server reads text. `templates` is a folder of the operator, searched
-    first. Only papers with one of `categories` are published, if there are any; `exclude` (arXiv
-    ids, authors, words) leaves papers out. With `hashtags` None they are made of the digest's tags.
-    `schedule` is the cron line by which the worker looks for a new digest. `picture` says whether
-    the opening post carries a picture of the ranking.
+    first. Only papers with one of `categories` are published, if there are any; `exclude` (keys of
+    papers, authors, words) leaves papers out. With `hashtags` None they are made of the digest's
+    tags. `schedule` is the cron line by which the worker looks for a new digest. `picture` says
+    whether the opening post carries a picture of the ranking.
     """
 
     name: str
@@ -211,7 +271,7 @@ class Account:
 class Post:
     """One post of a thread, with its final text.
 
-    `part` is `opening`, `closing`, or a paper's arXiv id; it never depends on wording or position.
+    `part` is `opening`, `closing`, or a paper's key; it never depends on wording or position.
     `token` is the part of `text` by which the post is recognised when it is read back. `length` and
     `limit` are in the network's own count; `spare` is the abstract's share of the length, which
     fills the room that is left. `shortened` names what was shortened (`authors`, `title`) so that
@@ -241,8 +301,8 @@ class Post:
 class Thread:
     """The posts that one account publishes for one digest, each a reply to the one before.
 
-    `papers` are the ids of the digest's papers that the account publishes, with those that are left
-    out because the account published them lately.
+    `papers` are the keys of the digest's papers that the account publishes, with those that are
+    left out because the account published them lately.
     """
 
     account: Account

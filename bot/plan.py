@@ -81,7 +81,7 @@ def threads(  # noqa: PLR0913, PLR0917 - what a thread is made of
         own = _without_repeats(ready, account, settings, ledger)
         thread = render(own, account, Templates(account.network, account.templates))
         every = selected(ready, account).papers[: account.top or None]
-        thread = replace(thread, papers=tuple(paper.arxiv_id for paper in every))
+        thread = replace(thread, papers=tuple(paper.key for paper in every))
         if account.picture and thread.posts:
             planned = ledger is not None and _is_planned(ledger, account, digest)
             # a planned thread has its picture in the ledger, or published it
@@ -106,7 +106,7 @@ def in_order(
     None is a published paper that the digest does not contain: no post has its rank.
     """
     ready = _ready(settings, digest)
-    papers = {paper.arxiv_id: paper for paper in ready.papers}
+    papers = {paper.key: paper for paper in ready.papers}
     placed = tuple(
         replace(papers[each], rank=rank) for rank, each in enumerate(order, 1) if each in papers
     )
@@ -114,7 +114,7 @@ def in_order(
     thread = render(
         replace(ready, papers=placed), every, Templates(account.network, account.templates)
     )
-    return replace(thread, account=account, papers=tuple(paper.arxiv_id for paper in placed))
+    return replace(thread, account=account, papers=tuple(paper.key for paper in placed))
 
 
 def _is_planned(ledger: Ledger, account: Account, digest: Digest) -> bool:
@@ -148,7 +148,7 @@ def _without_repeats(
     known = ledger.published_papers(account.name, since)
     own = ledger.thread(account.name, digest.slug)
     known -= {post.part for post in own.posts} if own else set()
-    papers = tuple(paper for paper in digest.papers if paper.arxiv_id not in known)
+    papers = tuple(paper for paper in digest.papers if paper.key not in known)
     ranked = tuple(replace(paper, rank=rank) for rank, paper in enumerate(papers, 1))
     return replace(digest, papers=ranked) if len(papers) < len(digest.papers) else digest
 

@@ -100,11 +100,10 @@ def is_half_retracted(thread: StoredThread) -> bool:
 
 
 def fingerprint(digest: Digest) -> str:
-    """Return a hash of a digest's title and papers; it does not include the time of the counts."""
-    papers = [
-        (paper.rank, paper.arxiv_id, paper.title, paper.authors, paper.abstract)
-        for paper in digest.papers
-    ]
+    """Return a hash of a digest's title and papers, without their counts and ranks, which move."""
+    papers = sorted(
+        (paper.key, paper.title, paper.authors, paper.abstract) for paper in digest.papers
+    )
     text = json.dumps([digest.title, papers], ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

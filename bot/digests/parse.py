@@ -18,7 +18,7 @@ from bot.errors import Malformed
 from bot.http.dates import moment, plausible
 from bot.http.page import SIZE_CAP
 from bot.http.urls import page_address, slug_of
-from bot.model import Digest, Paper
+from bot.model import COUNT_KINDS, Digest, Paper
 
 LONGEST_LINE = 65_536
 """Characters of a line that are read."""
@@ -65,8 +65,25 @@ def parse(
         tags=fields["tags"].items[:_MOST_TAGS] if "tags" in fields else (),
         description=_text(fields, "description"),
         url=page_address(url) or page_address(_text(fields, "url")),
+        ranked_by=_text(fields, "ranked") or ranking(papers),
+        source=page_address(_text(fields, "source")),
     )
     return digest, tuple(warnings)
+
+
+def ranking(papers: Sequence[Paper]) -> str:
+    """Say in words by which counts papers are ranked, such as `retweets and likes on Twitter`.
+
+    The first count decides, with those that are counted at the same place. The result is empty
+    where no paper has a count.
+    """
+    kinds = [kind for paper in papers for kind, _ in paper.metrics.counts]
+    if not kinds:
+        return ""
+    place = COUNT_KINDS[kinds[0]].place
+    same = (kind for kind in dict.fromkeys(kinds) if COUNT_KINDS[kind].place == place)
+    names = " and ".join(COUNT_KINDS[kind].many for kind in same)
+    return f"{names} on {place}" if place else names
 
 
 def head(text: str, where: str = "digest") -> tuple[str, date | None, datetime | None]:
@@ -168,12 +185,12 @@ def _papers(sections: Sequence[Section], where: str, warnings: list[str]) -> Ite
             warnings.append(f"{error.message} (left out: {section.heading[:60]!r})")
             continue
         warnings += notes
-        if paper.arxiv_id in ids:
-            warnings.append(f"{where}:{section.line}: {paper.arxiv_id} stands twice, once left out")
+        if paper.key in ids:
+            warnings.append(f"{where}:{section.line}: {paper.key} stands twice, once left out")
             continue
         if paper.rank in ranks:
             warnings.append(f"{where}:{section.line}: rank {paper.rank} stands twice, both kept")
-        ids.add(paper.arxiv_id)
+        ids.add(paper.key)
         ranks.add(paper.rank)
         yield paper
     if sections and not ids:

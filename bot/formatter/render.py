@@ -128,7 +128,9 @@ class _ThreadWriter:
             lambda form: self._render("entry", paper=form),
             self.measure,
         )
-        post = self._post("entry", paper.arxiv_id, fitted, paper.arxiv_id)
+        reference = self._shown(view.reference)
+        token = paper.key if paper.key in reference else reference
+        post = self._post("entry", paper.key, fitted, token)
         if network is not Network.BLUESKY or paper is not self.papers[0]:
             return post
         return replace(post, card=_card(paper, view))
@@ -189,7 +191,7 @@ class _ThreadWriter:
 def _card(paper: Paper, view: PaperView) -> Card:
     """Return the preview of a paper's page: its title and the beginning of its abstract."""
     description = cut_at_word(" ".join(sentences(paper.abstract)), _LONGEST_DESCRIPTION)
-    return Card(f"https://arxiv.org/abs/{paper.arxiv_id}", view.title, description)
+    return Card(paper.link, view.title, description)
 
 
 def _measure(account: Account) -> Measure:

@@ -32,7 +32,7 @@ def tidied(digest: Digest) -> Digest:
 def selected(digest: Digest, account: Account) -> Digest:
     """Return the digest with only the account's papers, ranked again where any is left out.
 
-    An entry of `exclude` leaves out a paper whose arXiv id or author it is, or whose title has it
+    An entry of `exclude` leaves out a paper whose key or author it is, or whose title has it
     as complete words; upper and lower case do not matter.
     """
     kept = [paper for paper in digest.papers if _wanted(paper, account)]
@@ -61,6 +61,6 @@ def _wanted(paper: Paper, account: Account) -> bool:
 
 
 def _excluded(paper: Paper, entry: str) -> bool:
-    if entry in (paper.arxiv_id.casefold(), *(name.casefold() for name in paper.authors)):
+    if entry in (paper.key.casefold(), *(name.casefold() for name in paper.authors)):
         return True
     return bool(re.search(rf"(?<!\w){re.escape(entry)}(?!\w)", paper.title.casefold()))

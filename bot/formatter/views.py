@@ -13,13 +13,15 @@ from datetime import date, datetime
 
 from bot.formatter.areas import areas
 from bot.formatter.defuse import defuse
-from bot.model import Account, Digest, Links, Network, Paper
+from bot.formatter.x.entities import EntityKind, entities
+from bot.model import COUNT_KINDS, Account, Digest, Links, Metrics, Network, Paper
 
 _NETWORK_NAMES = frozenset(("twitter", "x", "mastodon", "bluesky"))
 _MOST_HASHTAGS = 3
 _MOST_AREAS = 2
 _MOST_NAMES = 8
 _LONGEST_TITLE = 60
+_BILLION = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +33,23 @@ class View:
 class PaperView(View):
     """A paper as `{{ paper }}`.
 
-    `reference` is its link where this account links papers, else `arXiv:` and its id. `authors` and
-    `title` may be shortened; `summary` holds as many complete sentences of the abstract as there is
-    room for. Counts are numbers, for the `number` filter.
+    `id` is the arXiv id, else the DOI, else the address of the paper's page. `label` is `arXiv:`
+    and the id, `doi:` and the DOI, or the address as plain text. `reference` is the paper's link
+    where this account links papers, else its label. `authors` and `title` may be shortened;
+    `summary` holds as many complete sentences of the abstract as there is room for. `counts` are
+    the counts in words, such as `67 upvotes, 3 comments`, without those that are 0; it may be
+    empty. `retweets` and `favorites` are numbers, for the `number` filter.
     """
 
     rank: int
     title: str
     authors: str
+    counts: str
     retweets: int
     favorites: int
     areas: tuple[str, ...]
     id: str
+    label: str
     reference: str
     summary: str = ""
 
@@ -52,9 +59,10 @@ class DigestView(View):
     """A digest as `{{ digest }}`.
 
     `title` always names the day; `days` has the day in words. The digest has `total` papers: this
-    thread has `shown` of them, and `more` are left out. `counted` says when retweets and favorites
-    were counted last, empty where the digest does not say. `url` is the digest's page, empty where
-    no page is known or the account has no links.
+    thread has `shown` of them, and `more` are left out. `ranked_by` says by what they are ranked,
+    such as `upvotes on Hugging Face`, empty where the digest claims no ranking. `counted` says when
+    the counts were made last, empty where the digest does not say. `url` is the digest's page,
+    empty where no page is known or the account has no links.
     """
 
     title: str
@@ -66,6 +74,7 @@ class DigestView(View):
     total: int
     shown: int
     more: int
+    ranked_by: str
     counted: str
     url: str
 
@@ -83,23 +92,47 @@ def digest_view(digest: Digest, account: Account, shown: int) -> DigestView:
         total=len(digest.papers),
         shown=shown,
         more=len(digest.papers) - shown,
+        ranked_by=defuse(digest.ranked_by, account.network),
         counted=_moment(max(moments)) if moments else "",
-        url="" if account.links is Links.NONE else digest.url,
+        url=digest.url if account.links is not Links.NONE and _is_link(digest.url, account) else "",
     )
 
 
 def paper_view(paper: Paper, account: Account) -> PaperView:
     """Return the view of a tidied paper with its full title, all authors and no summary."""
+    label = defuse(paper.label, account.network)
     return PaperView(
         rank=paper.rank,
         title=defuse(paper.title, account.network),
         authors=defuse(", ".join(paper.authors), account.network),
-        retweets=paper.metrics.retweets,
-        favorites=paper.metrics.favorites,
+        counts=counts_in_words(paper.metrics),
+        retweets=paper.metrics.number("retweets"),
+        favorites=paper.metrics.number("favorites"),
         areas=areas(paper.categories)[:_MOST_AREAS],
-        id=paper.arxiv_id,
-        reference=_reference(paper, account),
+        id=paper.key,
+        label=label,
+        reference=(
+            paper.link
+            if account.links is Links.EVERY and (paper.arxiv_id or _is_link(paper.link, account))
+            else label
+        ),
     )
+
+
+def _is_link(url: str, account: Account) -> bool:
+    """Tell whether the account's network makes one link of the whole address.
+
+    X takes a part of an address for a link where it does not know the host's top-level domain.
+    """
+    if account.network is not Network.TWITTER:
+        return True
+    return [(each.kind, each.text) for each in entities(url)] == [(EntityKind.URL, url)]
+
+
+def counts_in_words(metrics: Metrics) -> str:
+    """Return counts such as `1,234 upvotes, 1 comment`, without those that are 0."""
+    named = ((COUNT_KINDS[kind], min(number, _BILLION)) for kind, number in metrics.counts)
+    return ", ".join(f"{n:,} {kind.one if n == 1 else kind.many}" for kind, n in named if n)
 
 
 def author_forms(paper: Paper, network: Network) -> tuple[str, ...]:
@@ -170,12 +203,6 @@ def cut_at_word(text: str, longest: int) -> str:
     if not text[len(kept)].isspace() and space > longest // 2:
         kept = kept[:space]
     return kept.rstrip(" ,;:.-\u2013\u2014") + "…"
-
-
-def _reference(paper: Paper, account: Account) -> str:
-    if account.links is not Links.EVERY:
-        return f"arXiv:{paper.arxiv_id}"
-    return f"https://arxiv.org/abs/{paper.arxiv_id}"
 
 
 def _camel(tag: str) -> str:

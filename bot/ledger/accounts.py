@@ -139,7 +139,7 @@ class Accounts(Base):
         )
 
     def published_papers(self, account: str, since: datetime) -> frozenset[str]:
-        """Return the arXiv ids of the papers whose own post was published at `since` or later."""
+        """Return the keys of the papers whose own post was published at `since` or later."""
         rows = self._fetch(
             "SELECT part FROM posts WHERE account = :account AND state = 'sent'"
             " AND sent_at >= :since AND part NOT IN ('opening', 'closing')",

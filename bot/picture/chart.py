@@ -1,5 +1,7 @@
 """Lay out the picture: a heading, a row for each paper, a line below.
 
+A row has the paper's rank, its title, its authors where there is room, and its counts in words.
+
 The picture is as wide as timelines show pictures, and as tall as its rows need: from 16:9, which
 every app shows completely, to 3:4, beyond which X crops. The titles take the largest type that
 fits, since a phone shows the picture at a third of its size.
@@ -7,31 +9,30 @@ fits, since a phone shows the picture at a third of its size.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, takewhile
 
-from bot.formatter.views import in_words
+from bot.formatter.views import counts_in_words, in_words
 from bot.model import Digest, Paper
 from bot.picture.faces import BOLD, width
 from bot.picture.lines import fitted
-from bot.picture.svg import Bar, Ink, Mark, Shape, Sign, Words
-from bot.picture.words import counted, counts, heading, number, subject
+from bot.picture.svg import Bar, Ink, Shape, Words
+from bot.picture.words import counted, heading, subject
 
 WIDTH = 1200
 LEAST_HEIGHT, MOST_HEIGHT = 675, 1600
 SMALLEST = 28
 
 _LEFT, _RIGHT = 56, WIDTH - 56
-_TEXT = 124  # where titles and bars begin, to the right of the ranks
+_TEXT = 124  # where titles begin, to the right of the ranks
 _TOP, _BOTTOM = 200, 88  # the heights of the heading and the last line
 _GAP = 36
-_ROUND, _SEAM, _LEAST_BAR = 3, 3, 3
 _HEADINGS = (60, 52, 44)
+_LEADING = 1.35
+_RULE = 2
 _READABLE = 32  # below this type size a cut title is better than a complete one
-_RETWEETS = (Sign.RETWEETS, Ink.RETWEETS)
-_LIKES = (Sign.LIKES, Ink.LIKES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Type:
 
     @property
     def small(self) -> float:
-        """Return the type size of authors and numbers."""
+        """Return the type size of authors and counts."""
         return max(SMALLEST, self.size * 0.8)
 
 
@@ -63,22 +64,12 @@ TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A paper's row: its title in lines, its authors, and its height with the bar."""
+    """A paper's row: its title in lines, the small lines below, and its height."""
 
-    paper: Paper
+    rank: int
     title: Sequence[str]
-    authors: str
+    below: Sequence[str]
     height: float
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """What all rows share: where numbers begin, where bars end, and the pixels for each count."""
-
-    retweets: float
-    likes: float
-    bars: float
-    pixels: float
 
 
 def chart(digest: Digest, papers: Sequence[Paper]) -> tuple[Sequence[Shape], int]:
@@ -87,13 +78,24 @@ def chart(digest: Digest, papers: Sequence[Paper]) -> tuple[Sequence[Shape], int
     tall = _height(rows)
     height = max(LEAST_HEIGHT, round(tall))
     spare = (height - tall) / (len(rows) + 1)
-    shapes = [*_head(digest, len(papers)), *_foot(papers, height)]
-    columns = _columns(papers, kind)
-    y = _TOP + spare
+    time = Words(counted(papers), _RIGHT, height - 48, SMALLEST, Ink.MUTED, right=True)
+    shapes: list[Shape] = [*_head(digest, len(papers)), time]
+    top = _TOP + spare
     for row in rows:
-        shapes += _row(row, kind, columns, y)
-        y += row.height + spare
-    return shapes, height
+        y = top + kind.size * 0.9
+        shapes.append(Words(f"{row.rank}", _LEFT, y, kind.size, Ink.MUTED, BOLD))
+        for line in row.title:
+            shapes.append(Words(line, _TEXT, y, kind.size))
+            y += kind.step
+        y += kind.small - kind.size * 0.9
+        for line in row.below:
+            shapes.append(Words(line, _TEXT, y, kind.small, Ink.MUTED))
+            y += kind.small * _LEADING
+        top += row.height + spare
+        shapes.append(
+            Bar(_TEXT, top - spare / 2 - 0.15 * kind.size, _RIGHT - _TEXT, _RULE, Ink.RULE)
+        )
+    return shapes[:-1], height
 
 
 def typeset(papers: Sequence[Paper]) -> tuple[Type, Sequence[Row]]:
@@ -120,8 +122,9 @@ def _set(paper: Paper, kind: Type) -> Row:
     room = _RIGHT - _TEXT
     title = fitted(paper.title, room, kind.lines, partial(width, size=kind.size))
     authors = _authors(paper, kind, room) if kind.authors else ""
-    height = len(title) * kind.step + 1.4 * kind.small + 0.72 * kind.size
-    return Row(paper, title, authors, height + (1.35 * kind.small if authors else 0))
+    below = [*filter(None, (authors, counts_in_words(paper.metrics)))]
+    height = len(title) * kind.step + len(below) * _LEADING * kind.small + 0.5 * kind.size
+    return Row(paper.rank, title, below, height)
 
 
 def _authors(paper: Paper, kind: Type, room: float) -> str:
@@ -133,51 +136,6 @@ def _authors(paper: Paper, kind: Type, room: float) -> str:
     return fitted(names, room, 1, measure)[0]
 
 
-def _columns(papers: Sequence[Paper], kind: Type) -> Columns:
-    def begin(end: float, numbers: Iterable[int]) -> float:
-        return end - 1.4 * kind.small - max(width(number(each), kind.small) for each in numbers)
-
-    retweets, likes = zip(*map(counts, papers), strict=True)
-    second = begin(_RIGHT, likes)
-    first = begin(second - _GAP, retweets)
-    room = first - _GAP - _TEXT - _SEAM - _LEAST_BAR
-    most = max(map(sum, map(counts, papers)))
-    return Columns(first, second, first - _GAP, room / max(1, most))
-
-
-def _row(row: Row, kind: Type, columns: Columns, y: float) -> Iterator[Shape]:
-    retweets, likes = counts(row.paper)
-    y += kind.size * 0.9
-    yield Words(f"{row.paper.rank}", _LEFT, y, kind.size, Ink.MUTED, BOLD)
-    for line in row.title:
-        yield Words(line, _TEXT, y, kind.size)
-        y += kind.step
-    y += kind.small - kind.size * 0.9
-    if row.authors:
-        yield Words(row.authors, _TEXT, y, kind.small, Ink.MUTED)
-        y += 1.35 * kind.small
-    yield from _bars(retweets, likes, columns, y, kind.small)
-    yield from _number(_RETWEETS, retweets, columns.retweets, y, kind.small)
-    yield from _number(_LIKES, likes, columns.likes, y, kind.small)
-
-
-def _bars(retweets: int, likes: int, columns: Columns, y: float, size: float) -> Iterator[Shape]:
-    """Yield the bars of retweets and likes, side by side; a count above 0 is always visible."""
-    top, height = y - 0.66 * size, 0.6 * size
-    yield Bar(_TEXT, top, columns.bars - _TEXT, height, Ink.RULE, _ROUND)
-    x: float = _TEXT
-    for count, ink in ((retweets, Ink.RETWEETS), (likes, Ink.LIKES)):
-        if count:
-            long = max(_LEAST_BAR, count * columns.pixels)
-            yield Bar(x, top, long, height, ink, _ROUND)
-            x += long + _SEAM
-
-
-def _number(sign: tuple[Sign, Ink], count: int, x: float, y: float, size: float) -> Iterator[Shape]:
-    yield Mark(sign[0], x, y - 0.84 * size, size, sign[1])
-    yield Words(number(count), x + 1.4 * size, y, size)
-
-
 def _head(digest: Digest, shown: int) -> Iterator[Shape]:
     day = in_words(digest.day, digest.last_day)
     room = _RIGHT - _LEFT - width(day, 40) - _GAP
@@ -187,13 +145,3 @@ def _head(digest: Digest, shown: int) -> Iterator[Shape]:
     yield Words(title, _LEFT, 106, size, weight=BOLD)
     yield Words(day, _RIGHT, 106, 40, right=True)
     yield Words(subject(digest, shown), _LEFT, 158, 32, Ink.MUTED)
-
-
-def _foot(papers: Sequence[Paper], height: float) -> Iterator[Shape]:
-    x: float = _LEFT
-    y = height - 48
-    for (sign, ink), word in ((_RETWEETS, "retweets"), (_LIKES, "likes")):
-        yield Mark(sign, x, y - 0.84 * SMALLEST, SMALLEST, ink)
-        yield Words(word, x + 40, y, SMALLEST, Ink.MUTED)
-        x += 40 + width(word, SMALLEST) + _GAP
-    yield Words(counted(papers), _RIGHT, y, SMALLEST, Ink.MUTED, right=True)

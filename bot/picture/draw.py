@@ -87,7 +87,7 @@ def _drawable(paper: Paper) -> Paper:
     complete = not any(_are_letters(missing) for _, missing in authors)
     return replace(
         paper,
-        title=f"arXiv:{paper.arxiv_id}" if _are_letters(lost) or not title else title,
+        title=paper.label if _are_letters(lost) or not title else title,
         authors=tuple(name for name, _ in authors if name) if complete else (),
     )
 

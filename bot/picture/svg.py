@@ -1,4 +1,4 @@
-"""Write the picture as an SVG document for resvg: words, bars and signs.
+"""Write the picture as an SVG document for resvg: words and bars.
 
 Numbers have one decimal at most, so that the same picture always gives the same document.
 """
@@ -13,35 +13,14 @@ from typing import TypeAlias
 
 from bot.picture.faces import REGULAR, runs, width
 
-_SQUARE = 24
-
 
 class Ink(StrEnum):
-    """The colours. Each text colour has a contrast of 4.5 or more on `PAPER`.
-
-    Colour-blind readers can tell blue from orange; their lightness differs too.
-    """
+    """The colours. Each text colour has a contrast of 4.5 or more on `PAPER`."""
 
     PAPER = "#f7f8fa"
     RULE = "#e6eaf0"
     TEXT = "#17202c"
     MUTED = "#566171"
-    RETWEETS = "#123f7d"
-    LIKES = "#b5500b"
-
-
-class Sign(StrEnum):
-    """Small drawings before a number, in a square of 24 by 24."""
-
-    RETWEETS = (
-        '<path d="M1.8 9.2 5.5 5.5l3.7 3.7M5.5 6v9.5a3 3 0 0 0 3 3H13M22.2 14.8l-3.7 3.7-3.7-3.7'
-        'M18.5 18V8.5a3 3 0 0 0-3-3H11" fill="none" stroke-width="2.5" stroke-linecap="round" '
-        'stroke-linejoin="round"/>'
-    )
-    LIKES = (
-        '<path d="M12 20.5C5.5 15.8 2.5 12.4 2.5 8.6A5 5 0 0 1 12 6.6a5 5 0 0 1 9.5 2'
-        'C21.5 12.4 18.5 15.8 12 20.5Z" stroke="none"/>'
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +38,16 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A filled rectangle whose corners have the radius `radius`."""
+    """A filled rectangle."""
 
     x: float
     y: float
     width: float
     height: float
     ink: Ink
-    radius: float = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A sign in a square of side `size` with its upper left corner at `x`, `y`."""
-
-    sign: Sign
-    x: float
-    y: float
-    size: float
-    ink: Ink
-
-
-Shape: TypeAlias = Words | Bar | Mark
+Shape: TypeAlias = Words | Bar
 
 
 def svg(shapes: Iterable[Shape], width: int, height: int) -> str:
@@ -94,11 +61,8 @@ def svg(shapes: Iterable[Shape], width: int, height: int) -> str:
 def _shape(shape: Shape) -> str:
     if isinstance(shape, Words):
         return _words(shape)
-    if isinstance(shape, Bar):
-        place = _attributes(x=shape.x, y=shape.y, width=shape.width, height=shape.height)
-        return f'<rect {place} rx="{shape.radius:g}" fill="{shape.ink}"/>'
-    move = f"translate({shape.x:.1f} {shape.y:.1f}) scale({shape.size / _SQUARE:.4f})"
-    return f'<g transform="{move}" fill="{shape.ink}" stroke="{shape.ink}">{shape.sign}</g>'
+    place = _attributes(x=shape.x, y=shape.y, width=shape.width, height=shape.height)
+    return f'<rect {place} fill="{shape.ink}"/>'
 
 
 def _words(words: Words) -> str:

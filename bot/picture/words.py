@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.formatter.defuse import defuse
 from bot.formatter.limits import twitter_length
-from bot.formatter.views import cut_at_word, in_words, titled
+from bot.formatter.views import counts_in_words, cut_at_word, in_words, titled
 from bot.model import Digest, Network, Paper
 
 ALT_LIMIT = 1_000
@@ -15,11 +15,10 @@ ALT_LIMIT = 1_000
 
 _TITLE_LENGTHS = range(200, 20, -5)
 _LONGEST_NAME = 120
-_BILLION = 1_000_000_000
 
 
 def alt(digest: Digest, papers: Sequence[Paper]) -> str:
-    """Return the alternative text of the chart of `papers`: titles by rank, with their counts.
+    """Return the alternative text of the picture of `papers`: titles by rank, with their counts.
 
     The text is within every network's limit, and no network finds a mention, tag or link in it.
     Where it is too long, titles are shortened, the longest first; then the last papers are left
@@ -42,11 +41,12 @@ def heading(digest: Digest) -> str:
 
 
 def subject(digest: Digest, shown: int) -> str:
-    """Return a line such as `The 10 arXiv papers shared most on Twitter, of 22`."""
+    """Return a line such as `The first 10 of 22 papers, ranked by upvotes on Hugging Face`."""
     total = len(digest.papers)
-    papers = "arXiv paper" if shown == 1 else f"{shown} arXiv papers"
-    rest = f", of {total}" if shown < total else ""
-    return f"The {papers} shared most on Twitter{rest}"
+    papers = "One paper" if total == 1 else f"{total} papers"
+    if shown < total:
+        papers = f"The first {shown} of {total} papers" if shown > 1 else f"The first of {papers}"
+    return f"{papers}, ranked by {digest.ranked_by}" if digest.ranked_by and total > 1 else papers
 
 
 def counted(papers: Sequence[Paper]) -> str:
@@ -55,30 +55,17 @@ def counted(papers: Sequence[Paper]) -> str:
     return f"counted {_moment(max(moments))}" if moments else ""
 
 
-def counts(paper: Paper) -> tuple[int, int]:
-    """Return retweets and likes, each at most a billion."""
-    metrics = paper.metrics
-    return min(metrics.retweets, _BILLION), min(metrics.favorites, _BILLION)
-
-
-def number(count: int) -> str:
-    """Return a count with thousands separators, such as `1,234,567`."""
-    return f"{count:,}" if count < _BILLION else f"{_BILLION - 1:,}+"
-
-
 def _alt(digest: Digest, papers: Sequence[Paper], shown: int, longest: int) -> str:
-    about = subject(digest, len(papers))
-    about = about[0].lower() + about[1:]
     name = cut_at_word(titled(digest), _LONGEST_NAME)
     listed = [_line(paper, longest) for paper in papers[:shown]]
     rest = [f"And {len(papers) - shown} more."] if shown < len(papers) else []
-    return " ".join([f"{name}: a chart of {about}, by rank.", *listed, *rest])
+    return " ".join([f"{name}. {subject(digest, len(papers))}:", *listed, *rest])
 
 
 def _line(paper: Paper, longest: int) -> str:
-    retweets, likes = map(number, counts(paper))
     title = cut_at_word(paper.title, longest).rstrip(".")
-    return f"{paper.rank}. {title}: {retweets} retweets, {likes} likes."
+    counts = counts_in_words(paper.metrics)
+    return f"{paper.rank}. {title}: {counts}." if counts else f"{paper.rank}. {title}."
 
 
 def _harmless(text: str) -> str:

@@ -91,6 +91,7 @@ def test_an_item_of_html_is_the_digest_it_was_made_from() -> None:
         papers=(PAPER,),
         tags=("arXiv",),
         url="https://digests.example/posts/hot-papers-2021-06-22/",
+        ranked_by="retweets and likes on Twitter",
     )
 
 

@@ -15,8 +15,8 @@ from bot.digests.parse import days_in, head, parse
 from bot.digests.tweets import LONGEST
 from bot.errors import Malformed
 from bot.http.urls import page_address, slug_of
-from bot.model import Digest, Mention, Metrics, Paper
-from tests.helpers.digest_writer import digests, write
+from bot.model import Digest, Mention, Paper
+from tests.helpers.digest_writer import digests, tweeted, write
 from tests.helpers.paths import SAMPLES, corpus, corpus_only
 from tests.helpers.sample_digests import digest
 
@@ -73,12 +73,13 @@ def test_everything_a_digest_holds_arrives_as_it_stands() -> None:
         published=datetime(2021, 6, 23, 10, 32, 4, tzinfo=UTC),
         tags=("arXiv", "Machine Learning"),
         url="https://example.org/p",
+        ranked_by="retweets and likes on Twitter",
         papers=(
             Paper(
                 rank=1,
                 title="A  Title with *stars*, a_b & $x$",
                 authors=("Ada Lovelace", "Fatma G√ºney"),
-                metrics=Metrics(1317, 401, datetime(2021, 6, 23, 10, 32, 4, tzinfo=UTC)),
+                metrics=tweeted(1317, 401, datetime(2021, 6, 23, 10, 32, 4, tzinfo=UTC)),
                 arxiv_id="2106.10934",
                 abs_url="https://arxiv.org/abs/2106.10934",
                 pdf_url="https://arxiv.org/pdf/2106.10934",
@@ -170,8 +171,12 @@ def test_what_is_no_digest_is_said_with_its_line(text: str | bytes, message: str
     [
         ("# 1. A  Title", "# A  Title", "expected a heading like `# 1. Title`"),
         ("# 1. A  Title with *stars*, a_b & $x$", "# 1. ", "expected a heading like"),
-        ("- retweets", "- shares", "expected a line like `- retweets: 12, favorites: 34"),
-        ("arxiv.org/", "example.org/", "expected a line like `- links: [abs](https://arxiv.org/"),
+        (
+            "- retweets: ",
+            "- retweets: many, of ",
+            "expected a line like `- retweets: 12, favorites: ",
+        ),
+        ("https:", "mailto:", "expected a line like `- links: [abs](https://arxiv.org/"),
         ("arxiv.org/", "arxiv.org@example.org/", "expected a line like `- links: [abs]"),
     ],
 )
@@ -180,8 +185,75 @@ def test_a_malformed_paper_is_left_out_and_costs_the_others_nothing(
 ) -> None:
     digest, warnings = parse(FRONT + paper().replace(old, new) + paper(2, "2106.11189"), "x.md")
     assert [p.arxiv_id for p in digest.papers] == ["2106.11189"]
-    assert [w for w in warnings if w.startswith("x.md:10: ") and warning in w] == list(warnings)
-    assert len(warnings) == 1
+    (found,) = warnings
+    assert found.startswith(("x.md:10: ", "x.md:14: "))
+    assert warning in found
+
+
+@pytest.mark.parametrize(
+    ("line", "counts", "ranking"),
+    [
+        (
+            "- upvotes: 67, comments: 3",
+            (("upvotes", 67), ("comments", 3)),
+            "upvotes on Hugging Face",
+        ),
+        ("- Points: 1,234", (("points", 1234),), "points on Hacker News"),
+        ("- shares: 5, stars: 6", (("shares", 5), ("stars", 6)), "shares"),
+        ("", (), ""),
+    ],
+)
+def test_a_digest_has_the_counts_that_it_names(
+    line: str, counts: tuple[tuple[str, int], ...], ranking: str
+) -> None:
+    text = re.sub("- retweets: .*", line, paper())
+    digest, warnings = parse(FRONT + text, "x.md")
+    assert warnings == ()
+    assert (digest.papers[0].metrics.counts, digest.ranked_by) == (counts, ranking)
+    assert digest.papers[0].authors == one(paper())[0].authors
+    assert digest.papers[0].abstract == one(paper())[0].abstract
+
+
+def test_a_count_of_an_unknown_name_is_left_out_with_a_warning() -> None:
+    read, warnings = one(paper().replace("- retweets: ", "- retwets: "))
+    assert read.metrics.counts == (("favorites", 401),)
+    assert warnings == ("x.md:14: the count 'retwets' is not known, and is left out",)
+
+
+def test_a_line_of_the_abstract_is_no_line_of_counts() -> None:
+    text = re.sub("- retweets: .*\n\n", "", paper()).replace("5 < 6.", "5 < 6:\n- points: 3")
+    read, _ = one(text)
+    assert (read.metrics.counts, read.abstract) == ((), "We \\emph{show} 5 < 6:\n- points: 3")
+
+
+@pytest.mark.parametrize(
+    ("links", "key", "link"),
+    [
+        (
+            "[abs](https://www.biorxiv.org/12) | [doi](https://doi.org/10.1101/2021.05.11.443555)",
+            "10.1101/2021.05.11.443555",
+            "https://doi.org/10.1101/2021.05.11.443555",
+        ),
+        ("[abs](https://example.org/papers/12)", *["https://example.org/papers/12"] * 2),
+        (
+            "[page](https://example.org/12) | [pdf](https://arxiv.org/pdf/2106.10934v2)",
+            "2106.10934",
+            "https://arxiv.org/abs/2106.10934",
+        ),
+    ],
+)
+def test_a_paper_is_known_by_its_arxiv_id_or_doi_or_address(
+    links: str, key: str, link: str
+) -> None:
+    read, warnings = one(re.sub("- links: .*", f"- links: {links}", paper()))
+    assert (read.key, read.link, warnings) == (key, link, ())
+
+
+def test_front_matter_names_ranking_and_source() -> None:
+    lines = "ranked: upvotes on Hugging Face\nsource: https://huggingface.co/papers\n---\n"
+    digest, _ = parse(FRONT.replace("---\n", lines).replace(lines, "---\n", 1) + paper(), "x.md")
+    assert digest.ranked_by == "upvotes on Hugging Face"
+    assert digest.source == "https://huggingface.co/papers"
 
 
 def test_a_paper_that_stands_twice_is_read_once_and_a_rank_twice_is_kept() -> None:
@@ -248,7 +320,7 @@ def test_an_arxiv_id_has_no_version_and_no_subject_class(link: str, arxiv_id: st
 @pytest.mark.parametrize("moment", ["", " (yesterday)", " (13/45/2021 10:32:04)"])
 def test_a_count_without_a_time_still_counts(moment: str) -> None:
     read, _ = one(paper().replace(" (06/23/2021 10:32:04)", moment))
-    assert read.metrics == Metrics(1317, 401, None)
+    assert read.metrics == tweeted(1317, 401)
 
 
 def test_a_line_as_long_as_a_digest_may_be_is_read_in_one_go() -> None:
@@ -378,7 +450,7 @@ def compare_paper(lines: list[str], read: Paper) -> None:
     counted = read.metrics
     assert counted.as_of
     assert (
-        f"- retweets: {counted.retweets}, favorites: {counted.favorites} "
+        f"- retweets: {counted.number('retweets')}, favorites: {counted.number('favorites')} "
         f"({counted.as_of:%m/%d/%Y %H:%M:%S})" == lines[4]
     )
     assert f"- links: [abs]({read.abs_url}) | [pdf]({read.pdf_url})" == lines[6]

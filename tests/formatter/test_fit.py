@@ -14,10 +14,12 @@ VIEW = PaperView(
     rank=1,
     title="A title of seven words in all",
     authors="Ada Lovelace, Grace Hopper, Emmy Noether",
+    counts="12 retweets, 3 likes",
     retweets=12,
     favorites=3,
     areas=("Machine Learning", "Databases"),
     id="2106.10934",
+    label="arXiv:2106.10934",
     reference="arXiv:2106.10934",
 )
 AUTHORS = (VIEW.authors, "Ada Lovelace et al.", "Ada… et al.")

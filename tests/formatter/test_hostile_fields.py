@@ -124,7 +124,9 @@ def meant(post: Post, digest: Digest, network: Network, links: Links) -> list[st
     page = [digest.url] if digest.url and links is not Links.NONE else []
     if post.part == "closing":
         return page
-    return [f"https://arxiv.org/abs/{post.part}"] if links is Links.EVERY else []
+    (link,) = (paper.link for paper in digest.papers if paper.key == post.part)
+    is_known = network is not Network.TWITTER or ".example/" not in link  # X knows no such domain
+    return [link] if links is Links.EVERY and is_known else []
 
 
 @given(written(), st.sampled_from(Network), st.sampled_from(Links))

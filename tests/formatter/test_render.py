@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from bot.digests.parse import parse
 from bot.errors import DoesNotFit, TemplateError
 from bot.formatter.select import selected, tidied
-from bot.formatter.views import in_words, titled
+from bot.formatter.views import counts_in_words, in_words, titled
 from bot.formatter.x.entities import EntityKind, entities
 from bot.formatter.x.prices import thread_price
-from bot.model import Digest, Links, Metrics, Network, Paper, Post, Style, Thread
-from tests.helpers.digest_writer import digests
+from bot.model import Digest, Links, Network, Paper, Post, Style, Thread
+from tests.helpers.digest_writer import digests, tweeted
 from tests.helpers.paths import corpus, corpus_only
 from tests.helpers.rendered_threads import GOLDEN, account, digest, paper, sample, shown, thread
 
@@ -73,7 +73,7 @@ def check_laws(made: Thread, source: Digest) -> None:
 
 def check_entry(post: Post, paper: Paper) -> None:
     assert post.text.startswith(f"{paper.rank}. ")
-    assert f"{paper.metrics.retweets:,} retweets, {paper.metrics.favorites:,} likes" in post.text
+    assert counts_in_words(paper.metrics) in post.text
     assert paper.arxiv_id in post.text
     if "title" not in post.shortened:
         letters = re.sub(r"[^\w]", "", paper.title)
@@ -136,7 +136,7 @@ def test_an_empty_digest_makes_no_thread() -> None:
 def test_papers_go_out_by_rank_and_top_leaves_out_the_rest() -> None:
     made = thread(digest(paper(3), paper(1), paper(2)), account(top=2))
     assert [post.part for post in made.posts] == ["opening", "2106.10001", "2106.10002", "closing"]
-    assert "The 2 arXiv papers that were shared most on Twitter, of 3." in made.posts[0].text
+    assert "2 papers of 3, ranked by retweets and likes on Twitter." in made.posts[0].text
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_a_single_post_takes_the_page_or_the_ids_and_shortens_a_long_title() -> 
 
 
 def test_hashtags_go_before_an_opening_is_refused() -> None:
-    made = thread(digest(paper()), account(hashtags=("Tag" * 30, "More" * 30)))
+    made = thread(digest(paper()), account(hashtags=("Tag" * 30, "More" * 40)))
     assert "#" not in made.posts[0].text
 
 
@@ -295,6 +295,6 @@ def test_a_title_that_names_no_day_gets_it_and_days_have_words() -> None:
 
 def test_a_digest_that_was_never_counted_does_not_say_when() -> None:
     counted = thread(digest(paper()), account()).posts[-1].text
-    assert counted.endswith("retweeted and liked, counted 23 June 2021, 10:32 UTC.")
-    uncounted = thread(digest(paper(metrics=Metrics(1, 2))), account()).posts[-1].text
-    assert uncounted.endswith("retweeted and liked.")
+    assert counted.endswith("on Twitter, counted 23 June 2021, 10:32 UTC.")
+    uncounted = thread(digest(paper(metrics=tweeted(1, 2))), account()).posts[-1].text
+    assert uncounted.endswith("on Twitter.")

@@ -199,7 +199,9 @@ def test_what_is_no_text_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_wrong_use_of_a_view_is_refused_with_the_fields_it_has(
     text: str, message: str, tmp_path: Path
 ) -> None:
-    paper = PaperView(1, "A title", "Ada", 2, 3, (), "2602.10001", "arXiv:2602.10001")
+    paper = PaperView(
+        1, "A title", "Ada", "2 likes", 0, 2, (), "2602.10001", *["arXiv:2602.10001"] * 2
+    )
     path = written(tmp_path, text)
     with pytest.raises(TemplateError) as caught:
         Templates(Network.TWITTER, tmp_path).render("entry", {"paper": paper})

@@ -8,8 +8,9 @@ from html import escape
 
 from hypothesis import strategies as st
 
+from bot.digests.parse import ranking
 from bot.http.urls import slug_of
-from bot.model import Digest, Mention, Metrics, Paper
+from bot.model import COUNT_KINDS, Digest, Mention, Metrics, Paper
 
 MONTHS = (
     "January",
@@ -27,6 +28,11 @@ MONTHS = (
 )
 
 
+def tweeted(retweets: int, favorites: int, as_of: datetime | None = None) -> Metrics:
+    """The counts of a paper that was shared on Twitter."""
+    return Metrics((("retweets", retweets), ("favorites", favorites)), as_of)
+
+
 def write(digest: Digest) -> str:
     """The Markdown of a digest, in the real format."""
     quoted = "\n".join(f"  - {json.dumps(tag)}" for tag in digest.tags)
@@ -40,6 +46,8 @@ def write(digest: Digest) -> str:
         *(["tags:", quoted] if digest.tags else []),
         f"description: {json.dumps(digest.description)}",
         *([f"url: {json.dumps(digest.url)}"] if digest.url else []),
+        *([f"ranked: {json.dumps(digest.ranked_by)}"] if digest.ranked_by else []),
+        *([f"source: {json.dumps(digest.source)}"] if digest.source else []),
         "",
         "---",
         "",
@@ -51,6 +59,7 @@ def section(paper: Paper) -> str:
     """One paper's part of the Markdown."""
     metrics = paper.metrics
     counted = f" ({metrics.as_of:%m/%d/%Y %H:%M:%S})" if metrics.as_of else ""
+    counts = ", ".join(f"{kind}: {number}" for kind, number in metrics.counts)
     pdf = f" | [pdf]({paper.pdf_url})" if paper.pdf_url else ""
     categories = " | ".join(f"[{c}](https://arxiv.org/list/{c}/recent)" for c in paper.categories)
     return "\n".join(
@@ -59,8 +68,7 @@ def section(paper: Paper) -> str:
             "",
             ", ".join(paper.authors),
             "",
-            f"- retweets: {metrics.retweets}, favorites: {metrics.favorites}{counted}",
-            "",
+            *([f"- {counts}{counted}", ""] if counts else []),
             f"- links: [abs]({paper.abs_url}){pdf}",
             *([f"- {categories}"] if categories else []),
             "",
@@ -109,8 +117,14 @@ categories = st.lists(
     max_size=4,
     unique=True,
 ).map(tuple)
-metrics = st.builds(
-    Metrics, st.integers(0, 10**9), st.integers(0, 10**9), st.one_of(st.none(), moments)
+counted = st.tuples(st.sampled_from(sorted(COUNT_KINDS)), st.integers(0, 10**9))
+metrics = st.one_of(
+    st.just(Metrics()),
+    st.builds(
+        Metrics,
+        st.lists(counted, min_size=1, max_size=4, unique_by=lambda pair: pair[0]).map(tuple),
+        st.one_of(st.none(), moments),
+    ),
 )
 tweet_lines = st.text(letters, max_size=40)
 mentions = st.builds(
@@ -146,16 +160,19 @@ def digests(draw: st.DrawFn, max_papers: int = 5) -> Digest:
     day = draw(st.dates(date(2007, 1, 1), date(2030, 1, 1)))
     last = draw(st.one_of(st.just(day), st.dates(day, date(2030, 1, 2))))
     named = day.isoformat() if day == last else f"{day} - {last}"
+    ranked = tuple(draw(papers(rank, arxiv_id)) for rank, arxiv_id in enumerate(ids, 1))
     return Digest(
         slug=slug_of(f"{draw(words)}-{named}"),
         title=f"{draw(line)} {named}",
         day=day,
         last_day=last,
         published=draw(moments),
-        papers=tuple(draw(papers(rank, arxiv_id)) for rank, arxiv_id in enumerate(ids, 1)),
+        papers=ranked,
         draft=draw(st.booleans()),
         category=draw(st.one_of(st.just(""), line)),
         tags=tuple(draw(st.lists(line, max_size=3))),
         description=draw(st.one_of(st.just(""), line)),
         url=draw(st.sampled_from(["", "https://example.org/a-page"])),
+        ranked_by=ranking(ranked),
+        source=draw(st.sampled_from(["", "https://example.org/list"])),
     )

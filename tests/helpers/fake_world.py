@@ -20,7 +20,7 @@ from bot.delivery.publish import AccountResult, PublishOptions
 from bot.delivery.types import Event, RunTools
 from bot.ledger.rows import PlannedPost, PlannedThread
 from bot.ledger.store import Ledger
-from bot.model import Account, Digest, Metrics, Network, Paper, Thread
+from bot.model import Account, Digest, Network, Paper, Thread
 from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
 from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.mastodon.behaviour import MASTODON, MastodonBehaviour
@@ -31,6 +31,7 @@ from bot.sandbox.wire import Request
 from bot.sandbox.x.behaviour import XBehaviour
 from bot.sandbox.x.rules import XRules
 from bot.settings import Settings, load
+from tests.helpers.digest_writer import tweeted
 
 NO_WISHES = PublishOptions()
 DAY = date(2026, 2, 28)
@@ -63,7 +64,7 @@ def paper(rank: int, day: date = DAY) -> Paper:
         rank=rank,
         title=f"Learning & Unlearning, Part {rank}: <Why> It's Hard",
         authors=("Ada Lovelace", "Grace Hopper"),
-        metrics=Metrics(5000 - rank, 60 + rank, MORNING - timedelta(hours=2)),
+        metrics=tweeted(5000 - rank, 60 + rank, MORNING - timedelta(hours=2)),
         arxiv_id=f"2602.{number}",
         abs_url=f"https://arxiv.org/abs/2602.{number}",
         categories=("cs.LG", "cs.AI"),
@@ -79,6 +80,7 @@ def digest(papers: int = 3, day: date = DAY, **fields: object) -> Digest:
         last_day=day,
         published=MORNING - timedelta(hours=1),
         papers=tuple(paper(rank, day) for rank in range(1, papers + 1)),
+        ranked_by="retweets and likes on Twitter",
     )
     return replace(made, **fields)  # type: ignore[arg-type] # each test knows the fields
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
-from bot.model import Digest, Metrics, Network
+from bot.model import Digest, Network
 from bot.sandbox import faults
 from bot.sandbox.faults import Commit, Fault, refusal, server_error, too_many
 from bot.sandbox.mastodon import answers as mastodon_answers
 from bot.sandbox.x import answers as x_answers
+from tests.helpers.digest_writer import tweeted
 from tests.helpers.worker_world import numbered_digest
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -76,7 +77,7 @@ def calendar(seed: int, days: int) -> list[Publication]:
 
 def _made(number: int, at: datetime, papers: int) -> Digest:
     made = numbered_digest(number, at, papers)
-    counted = Metrics(1000 + number, 60, at)
+    counted = tweeted(1000 + number, 60, at)
     return replace(made, papers=tuple(replace(each, metrics=counted) for each in made.papers))
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from bot.formatter.select import tidied
-from bot.model import Digest, Metrics, Paper
+from bot.model import Digest, Paper
 from bot.picture.svg import Shape, svg
+from tests.helpers.digest_writer import tweeted
 from tests.helpers.paths import ROOT
 from tests.helpers.rendered_threads import digest, paper, sample
 
@@ -30,7 +31,7 @@ def with_titles(*texts: str) -> Digest:
 
 def with_counts(*counts: tuple[int, int]) -> Digest:
     """A digest of papers with these retweets and likes."""
-    made = (paper(rank, metrics=Metrics(*pair)) for rank, pair in enumerate(counts, 1))
+    made = (paper(rank, metrics=tweeted(*pair)) for rank, pair in enumerate(counts, 1))
     return tidied(digest(*made))
 
 

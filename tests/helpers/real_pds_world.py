@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -306,8 +306,11 @@ def check_against_plan(
 # The table ----------------------------------------------------------------------------------------
 
 
-def real_pds_table() -> Iterator[FaultRow]:
-    """What the stand-in is tried with, tried on the real server; nothing where that is not here."""
+def real_pds_table(every: int) -> Iterator[FaultRow]:
+    """What the stand-in is tried with, tried on the real server; nothing where that is not here.
+
+    Of each row only each `every`th trial is run, so that a sample is spread over all requests.
+    """
     if not INSTALLED:
         return
     with running_pds() as pds:
@@ -315,7 +318,7 @@ def real_pds_table() -> Iterator[FaultRow]:
         for kind in TROUBLES:
             name, problems = kind(SKY)
             row = FaultRow(f"{name}, a real PDS")
-            for prepare in problems:
+            for prepare in islice(problems, None, None, every):
                 with real_pds_scenario(pds, account) as case:
                     row.count(case, case.run_until_settled(prepare(case)))
             yield row

@@ -10,7 +10,8 @@ from bot.digests.parse import parse
 from bot.formatter.render import render
 from bot.formatter.select import tidied
 from bot.formatter.templates import Templates
-from bot.model import Account, Digest, Metrics, Network, Paper, Thread
+from bot.model import Account, Digest, Network, Paper, Thread
+from tests.helpers.digest_writer import tweeted
 from tests.helpers.paths import ROOT, SAMPLES
 
 GOLDEN = ROOT / "tests" / "golden"
@@ -33,7 +34,7 @@ def paper(rank: int = 1, **fields: object) -> Paper:
         rank=rank,
         title=f"Title number {rank}",
         authors=("Ada Lovelace", "Grace Hopper"),
-        metrics=Metrics(1234, 56, datetime(2021, 6, 23, 10, 32, tzinfo=UTC)),
+        metrics=tweeted(1234, 56, datetime(2021, 6, 23, 10, 32, tzinfo=UTC)),
         arxiv_id=f"2106.1{rank:04}",
         abs_url=f"https://arxiv.org/abs/2106.1{rank:04}",
         categories=("cs.LG", "cs.AI"),
@@ -51,6 +52,7 @@ def digest(*papers: Paper, **fields: object) -> Digest:
         published=datetime(2021, 6, 23, 10, 32, 4, tzinfo=UTC),
         papers=papers,
         tags=("arXiv", "Twitter", "Machine Learning", "computer science", "more"),
+        ranked_by="retweets and likes on Twitter",
     )
     return replace(base, **fields)  # type: ignore[arg-type] # the fields are checked by each test
 

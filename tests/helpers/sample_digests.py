@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from bot.model import Digest, Mention, Metrics, Paper
-from tests.helpers.digest_writer import write
+from bot.model import Digest, Mention, Paper
+from tests.helpers.digest_writer import tweeted, write
 
 PAPER = Paper(
     rank=1,
     title="On  Weighing *Clouds* with a_b & $x^2$",
     authors=("Ada Sample", "Zoë Beispiel"),
-    metrics=Metrics(12, 34, datetime(2021, 6, 23, 10, 32, 4, tzinfo=UTC)),
+    metrics=tweeted(12, 34, datetime(2021, 6, 23, 10, 32, 4, tzinfo=UTC)),
     arxiv_id="2106.00001",
     abs_url="https://arxiv.org/abs/2106.00001",
     pdf_url="https://arxiv.org/pdf/2106.00001",
@@ -44,6 +44,7 @@ def digest(
         published=datetime.combine(last + timedelta(days=1), time(12), UTC),
         papers=papers,
         tags=("arXiv",),
+        ranked_by="retweets and likes on Twitter" if papers else "",
     )
 
 

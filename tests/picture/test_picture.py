@@ -20,7 +20,7 @@ from bot.picture import draw as drawing_room
 from bot.picture.chart import LEAST_HEIGHT, MOST_HEIGHT, SMALLEST, WIDTH, chart, typeset
 from bot.picture.draw import DrawnPicture, check, describe, draw, undrawable
 from bot.picture.faces import CannotDraw, width
-from bot.picture.svg import Bar, Ink, Mark, Words
+from bot.picture.svg import Bar, Ink, Words
 from tests.helpers.digest_writer import digests
 from tests.helpers.paths import ROOT, corpus, corpus_only
 from tests.helpers.picture_samples import (
@@ -64,16 +64,10 @@ def test_the_comparison_finds_a_changed_word() -> None:
     assert difference(drawn, pixels_of(golden_picture("2021-08-06").read_bytes())) > 0.0005
 
 
-@pytest.mark.parametrize("ink", [Ink.TEXT, Ink.MUTED, Ink.RETWEETS, Ink.LIKES])
+@pytest.mark.parametrize("ink", [Ink.TEXT, Ink.MUTED])
 def test_colours_can_be_read(ink: Ink) -> None:
     assert contrast(ink, Ink.PAPER) >= 4.5
     assert contrast(ink, Ink.RULE) >= 4.0
-
-
-def test_retweets_and_likes_are_told_apart_without_colours() -> None:
-    assert contrast(Ink.RETWEETS, Ink.LIKES) > 1.9
-    signs = {shape.sign for shape in chart(MANY, MANY.papers[:10])[0] if isinstance(shape, Mark)}
-    assert len(signs) == 2
 
 
 @pytest.mark.parametrize("source", [*APPROVED.values(), MANY, HOSTILE, with_titles("One")])
@@ -144,8 +138,9 @@ def test_many_authors_become_the_first_and_others() -> None:
 
 
 def test_a_paper_without_authors_has_no_line_for_them() -> None:
+    counts = ["1,234 retweets, 56 likes"]
     with_none, with_some = (typeset((paper(authors=each),))[1][0] for each in ((), ("Ada",)))
-    assert with_none.authors == ""
+    assert (with_none.below, with_some.below) == (counts, ["Ada", *counts])
     assert with_none.height < with_some.height
 
 
@@ -159,38 +154,13 @@ def test_a_long_title_of_a_digest_gives_way_to_its_date() -> None:
     assert found == [(60, False), (52, False), (44, True)]
 
 
-# -- numbers and bars ------------------------------------------------------------------------------
+# -- counts ----------------------------------------------------------------------------------------
 
 
-def bars(source: Digest) -> list[tuple[Ink, float]]:
-    """The bars of a picture, without their grounds."""
-    shapes, _ = chart(source, source.papers)
-    drawn = [each for each in shapes if isinstance(each, Bar) and each.ink is not Ink.RULE]
-    return [(each.ink, each.width) for each in drawn]
-
-
-def test_bars_are_as_long_as_the_counts() -> None:
-    retweets, likes, half = bars(with_counts((600, 300), (300, 0)))
-    assert (retweets[0], likes[0], half[0]) == (Ink.RETWEETS, Ink.LIKES, Ink.RETWEETS)
-    assert retweets[1] == pytest.approx(2 * likes[1])
-    assert half[1] == pytest.approx(likes[1])
-
-
-def test_what_is_there_is_seen_and_what_is_not_is_not() -> None:
-    tiny = bars(with_counts((1_000_000, 0), (1, 0), (0, 1), (0, 0)))[1:]
-    assert [ink for ink, _ in tiny] == [Ink.RETWEETS, Ink.LIKES]
-    assert all(long >= 3 for _, long in tiny)
-    assert bars(with_counts((0, 0), (0, 0))) == []
-
-
-def test_numbers_have_thousands_separators() -> None:
-    assert {"1,234,567", "89"} <= set(shown(with_counts((1_234_567, 89))))
-    assert {"999,999,999", "999,999,999+"} <= set(shown(with_counts((999_999_999, 10**30))))
-
-
-def test_a_count_that_is_none_leaves_the_other_bars_to_be_seen() -> None:
-    *_, (_, long) = bars(with_counts((10**30, 0), (100_000_000, 0)))
-    assert long > 20
+def test_counts_are_words_with_thousands_separators_and_no_zeros() -> None:
+    assert "1,234,567 retweets, 1 like" in shown(with_counts((1_234_567, 1)))
+    assert "89 likes" in shown(with_counts((0, 89)))
+    assert not any("like" in text for text in shown(with_counts((0, 0))))
 
 
 # -- always the same -------------------------------------------------------------------------------

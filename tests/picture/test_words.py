@@ -15,11 +15,11 @@ from bot.formatter.defuse import defuse
 from bot.formatter.limits import bluesky_length, twitter_length
 from bot.formatter.select import tidied
 from bot.formatter.x.entities import entities
-from bot.model import Digest, Metrics, Network
+from bot.model import Digest, Network
 from bot.picture import words
 from bot.picture.lines import broken, fitted
 from bot.picture.words import ALT_LIMIT, alt, heading, subject
-from tests.helpers.digest_writer import digests
+from tests.helpers.digest_writer import digests, tweeted
 from tests.helpers.paths import corpus, corpus_only
 from tests.helpers.picture_samples import HOSTILE, LONG, MANY, SCRIPTS, with_counts, with_titles
 from tests.helpers.rendered_threads import digest, paper, sample
@@ -34,7 +34,7 @@ def said(source: Digest, top: int = 10) -> str:
 
 def test_it_says_what_the_chart_shows() -> None:
     assert said(tidied(sample("2021-02-11"))) == (
-        "Hot Papers 2021-02-11: a chart of the 4 arXiv papers shared most on Twitter, by rank. "
+        "Hot Papers 2021-02-11. 4 papers, ranked by retweets and likes on Twitter: "
         "1. Training Vision Transformers for Image Retrieval: 1,317 retweets, 401 likes. "
         "2. Is Space-Time Attention All You Need for Video Understanding?: 582 retweets, "
         "213 likes. "
@@ -46,13 +46,12 @@ def test_it_says_what_the_chart_shows() -> None:
 
 def test_one_paper_and_one_of_many() -> None:
     assert said(with_titles("A title.")) == (
-        "Hot Papers 2021-06-22: a chart of the arXiv paper shared most on Twitter, by rank. "
-        "1. A title: 1,234 retweets, 56 likes."
+        "Hot Papers 2021-06-22. One paper: 1. A title: 1,234 retweets, 56 likes."
     )
-    assert "a chart of the arXiv paper shared most on Twitter, of 3, by rank" in said(
+    assert "The first of 3 papers, ranked by retweets and likes on Twitter: " in said(
         with_titles("A", "B", "C"), 1
     )
-    assert "2. " not in said(with_titles("A", "B", "C"), 1)
+    assert " 2. " not in said(with_titles("A", "B", "C"), 1)
 
 
 def check_alt(text: str) -> None:
@@ -86,7 +85,7 @@ def test_at_last_papers_are_left_to_the_thread() -> None:
     text = alt(source, source.papers)
     check_alt(text)
     assert text.endswith(" more.")
-    shown = text.count("retweets")
+    shown = text.count("56 likes")
     assert f"And {30 - shown} more." in text
 
 
@@ -98,7 +97,7 @@ def test_any_digest_is_put_into_words(source: Digest) -> None:
 
 @given(st.text(max_size=300), st.text(max_size=300), st.integers(0, 10**40))
 def test_even_text_that_nobody_tidied_is(title: str, name: str, count: int) -> None:
-    made = paper(title=title, metrics=Metrics(count, count))
+    made = paper(title=title, metrics=tweeted(count, count))
     check_alt(said(digest(*[made] * 10, title=name)))
 
 
@@ -136,15 +135,15 @@ def test_a_heading_leaves_both_days_of_several() -> None:
 
 def test_what_is_shown_is_counted() -> None:
     source = with_titles("A", "B", "C")
-    assert subject(source, 3) == "The 3 arXiv papers shared most on Twitter"
-    assert subject(source, 2) == "The 2 arXiv papers shared most on Twitter, of 3"
-    assert subject(source, 1) == "The arXiv paper shared most on Twitter, of 3"
-    assert subject(with_titles("A"), 1) == "The arXiv paper shared most on Twitter"
+    assert subject(source, 3) == "3 papers, ranked by retweets and likes on Twitter"
+    assert subject(source, 2) == "The first 2 of 3 papers, ranked by retweets and likes on Twitter"
+    assert subject(source, 1) == "The first of 3 papers, ranked by retweets and likes on Twitter"
+    assert subject(with_titles("A"), 1) == "One paper"
 
 
 def test_the_time_of_counting_is_told_where_it_is_known() -> None:
     assert words.counted([paper()]) == "counted 23 June 2021, 10:32 UTC"
-    assert words.counted([paper(metrics=Metrics(1, 2))]) == ""
+    assert words.counted([paper(metrics=tweeted(1, 2))]) == ""
 
 
 # -- lines -----------------------------------------------------------------------------------------

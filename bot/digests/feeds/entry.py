@@ -57,7 +57,8 @@ _EXTENSIONS: Mapping[str, str] = {
 # Fields whose text is markup, so that what is nested in them is written out again.
 _MARKED_UP = frozenset({"content", "encoded", "description"})
 _RANKED = re.compile(r"^# [0-9]+\. ", re.MULTILINE)
-_SHARED = re.compile(r"retweets:\s*[0-9]")
+# Not the other counts: a post of any blog may have `comments: 3` in it.
+_SHARED = re.compile(r"(?:retweets|upvotes):\s*[0-9]")
 
 
 @dataclass(frozen=True, slots=True)
