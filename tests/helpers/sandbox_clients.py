@@ -24,6 +24,8 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.x.behaviour import XBehaviour
 from bot.sandbox.x.oauth1 import OAuthKeys
 from bot.sandbox.x.rules import XRules
+from tests.helpers.mastodon_logins import MastodonWithLogins
+from tests.helpers.x_logins import XWithLogins
 
 X_HOST = "https://api.twitter.com"
 TIMEOUT = 30.0
@@ -70,7 +72,7 @@ class XClient:
     """A sandbox with X in it, and two ways to talk to it: tweepy, and bare signed requests."""
 
     sandbox: Sandbox
-    rules: XRules
+    rules: XWithLogins
     clock: StillClock
     client: tweepy.Client
 
@@ -92,7 +94,7 @@ class XClient:
 @contextmanager
 def x_client(behaviour: XBehaviour | None = None, timeout: float = TIMEOUT) -> Iterator[XClient]:
     clock = StillClock()
-    rules = XRules(clock, behaviour)
+    rules = XWithLogins(clock, behaviour)
     with Sandbox({"twitter": rules}) as sandbox:
         keys = rules.keys
         client = tweepy.Client(
@@ -112,7 +114,7 @@ class MastodonClient:
     """A sandbox with a server of Mastodon's API in it, mastodon.py, and bare requests."""
 
     sandbox: Sandbox
-    rules: MastodonRules
+    rules: MastodonWithLogins
     clock: StillClock
     client: Mastodon
     session: requests.Session
@@ -148,7 +150,7 @@ def mastodon_client(
     behaviour: MastodonBehaviour = MASTODON, timeout: float = TIMEOUT
 ) -> Iterator[MastodonClient]:
     clock = StillClock()
-    rules = MastodonRules(clock, behaviour)
+    rules = MastodonWithLogins(clock, behaviour)
     with Sandbox({"mastodon": rules}) as sandbox, requests.Session() as session:
         session.trust_env = False
         session.headers["Connection"] = "close" if behaviour.hangs_up else "keep-alive"

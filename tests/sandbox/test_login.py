@@ -14,11 +14,11 @@ import requests
 from mastodon import Mastodon, MastodonIllegalArgumentError
 from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 
-from bot.sandbox.mastodon import login
-from bot.sandbox.mastodon import login as ways
 from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, SNAC2, MastodonBehaviour, Software
-from bot.sandbox.mastodon.login import LoginBehaviour, login_behaviour
 from bot.sandbox.x.oauth1 import OAuthKeys
+from tests.helpers import mastodon_logins as login
+from tests.helpers import mastodon_logins as ways
+from tests.helpers.mastodon_logins import LoginBehaviour, login_behaviour
 from tests.helpers.paths import SHARED
 from tests.helpers.recorded_answers import differences, load, recorded, schema_errors
 from tests.helpers.sandbox_clients import X_HOST, MastodonClient, XClient, mastodon_client, x_client

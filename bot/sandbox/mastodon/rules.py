@@ -26,7 +26,6 @@ from bot.sandbox.mastodon.behaviour import (
     Orphans,
     Resets,
 )
-from bot.sandbox.mastodon.login import APPS, REGISTRATIONS, MastodonLogins, login_behaviour
 from bot.sandbox.mastodon.pages import Place, ProfilePage
 from bot.sandbox.multipart import parts
 from bot.sandbox.rate_limits import RateLimit, RateWindows
@@ -54,9 +53,8 @@ _IDS = {
 class MastodonRules(NetworkService):
     """A server with Mastodon's API, seen with one account's token.
 
-    `token` may do everything. `logins` makes other tokens, each with the requested scopes. `media`
-    holds the ids of files that a status may use, and a test may add its own. `uploads` holds the
-    uploaded files.
+    `token` may do everything. `media` holds the ids of files that a status may use, and a test may
+    add its own. `uploads` holds the uploaded files.
     """
 
     def __init__(
@@ -74,7 +72,6 @@ class MastodonRules(NetworkService):
         self.application = application
         self.media: set[str] = set()
         self.uploads: dict[str, Medium] = {}
-        self.logins = MastodonLogins(login_behaviour(behaviour))
         self._windows = RateWindows()
         self._keys: dict[str, tuple[datetime, str]] = {}
         self._under_way: list[str] = []
@@ -83,13 +80,6 @@ class MastodonRules(NetworkService):
     def hangs_up(self) -> bool:
         """Tell whether a second request on a connection is answered with a reset."""
         return self.behaviour.hangs_up
-
-    def authorize(self, url: str) -> str:
-        """Authorize the app as a person would on the page at `url`, and return the code.
-
-        Raises ValueError if the page would say that the address is wrong.
-        """
-        return self.logins.authorize(url, self.now())
 
     # -- requests and limits ---------------------------------------------------------------------
 
@@ -126,7 +116,7 @@ class MastodonRules(NetworkService):
             if full and self.behaviour.resets is not Resets.NONE:
                 answer = answers.TOO_MANY
             else:
-                answer = self.logins.answer(request, now) or self._carry_out(request, now)
+                answer = self._carry_out(request, now)
         except RefusedRequest as refused:
             answer = refused.response
         window = self._windows.look(limit, now)
@@ -134,27 +124,19 @@ class MastodonRules(NetworkService):
         return answer.having(*answers.usual_headers(now), *counted)
 
     def _limit(self, request: Request) -> RateLimit:
-        limits = self.behaviour.limits
-        of_their_own = {
-            ("POST", APPS): REGISTRATIONS,
-            ("POST", STATUSES): RateLimit(
-                "statuses", limits.statuses, limits.statuses_in, aligned=True
-            ),
-            ("POST", UPLOAD): RateLimit("uploads", limits.uploads, limits.uploads_in, aligned=True),
-        }
-        limit = of_their_own.get((request.method, _path(request)))
-        if limit is None and request.method == "DELETE":
-            limit = RateLimit("deletes", limits.deletes, limits.deletes_in, aligned=True)
-        if limit and (not limits.shared or limit is REGISTRATIONS):
-            return limit
-        lasts = limits.requests_in + self.behaviour.overtime
-        return RateLimit("requests", limits.requests, lasts, aligned=not self.behaviour.overtime)
+        limits, overtime = self.behaviour.limits, self.behaviour.overtime
+        kinds = {("POST", STATUSES): "statuses", ("POST", UPLOAD): "uploads"}
+        kind = kinds.get((request.method, path_of(request)), "requests")
+        kind = "deletes" if request.method == "DELETE" else kind
+        kind = "requests" if limits.shared else kind
+        lasts = getattr(limits, f"{kind}_in") + overtime
+        return RateLimit(kind, getattr(limits, kind), lasts, aligned=not overtime)
 
     def _carry_out(self, request: Request, now: datetime) -> Response:
         if re.fullmatch("/api/v[12]/instance/", request.path) and not self.behaviour.slash:
             raise RefusedRequest(answers.NO_PAGE_HTML)
         for method, pattern, handler in _ROUTES:
-            found = re.fullmatch(pattern, _path(request))
+            found = re.fullmatch(pattern, path_of(request))
             if found and method == request.method:
                 if "instance" not in pattern:
                     self._authorize(request)
@@ -163,7 +145,7 @@ class MastodonRules(NetworkService):
 
     def _authorize(self, request: Request) -> None:
         scheme, _, token = request.header("authorization").partition(" ")
-        if scheme == "Bearer" and (token == self.token or self.logins.allows(token, request)):
+        if scheme == "Bearer" and self._allows(token, request):
             return
         bare = Response(401 if request.method == "POST" else 422)
         refusals: Mapping[BadToken, Response] = {
@@ -172,6 +154,9 @@ class MastodonRules(NetworkService):
             BadToken.PLAIN: answers.BAD_TOKEN_PLAIN,
         }
         raise RefusedRequest(refusals[self.behaviour.bad_token])
+
+    def _allows(self, token: str, _: Request) -> bool:
+        return token == self.token
 
     # -- publishing and deleting -----------------------------------------------------------------
 
@@ -317,7 +302,10 @@ class MastodonRules(NetworkService):
             raise RefusedRequest(answers.unreadable(behaviour.unreadable))
         asked, max_id = params.get("limit", ""), params.get("max_id", "")
         limit = min(int(asked), _LARGEST_PAGE) if asked.isdecimal() and int(asked) else _PAGE
-        since_id = params.get("since_id", "") if behaviour.since_id else ""
+        # ids are compared by the order in which they were made
+        order = {post_id: number for number, post_id in enumerate(self._posts)}
+        below = order.get(max_id, 0) if max_id else len(order)
+        above = order.get(params.get("since_id", ""), -1) if behaviour.since_id else -1
         found = [
             post
             for post in self._posts.values()
@@ -325,30 +313,16 @@ class MastodonRules(NetworkService):
             and post.deleted is None
             and post.created + behaviour.lag <= now
             and (private or post.visibility not in _PRIVATE)
-            and (not since_id or self._order(post.id) > self._order(since_id))
-            and (not max_id or self._order(post.id) < self._order(max_id))
+            and above < order[post.id] < below
         ][: -limit - 1 : -1]
         headers: Pairs = ()
         if found and behaviour.links:
-            url = f"http://{request.header('host')}{_path(request)}"
+            url = f"http://{request.header('host')}{path_of(request)}"
             kept = {"limit": params["limit"]} if "limit" in params else {}
             older = f'<{url}?{urlencode(kept | {"max_id": found[-1].id})}>; rel="next"'
             newer = f'<{url}?{urlencode(kept | {"min_id": found[0].id})}>; rel="prev"'
             headers = (("Link", ", ".join([older, newer] if len(found) == limit else [newer])),)
         return reply(200, [self._object(post, request) for post in found], *headers)
-
-    def _order(self, post_id: str) -> int:
-        """Return a number that is greater for a newer id, as this server compares ids."""
-        match self.behaviour.ids:
-            case IdForm.SNOWFLAKE:
-                return int(post_id) if post_id.isdecimal() else 0
-            case IdForm.ULID:
-                return int.from_bytes(post_id.encode()[:26].ljust(26, b"\0"))
-            case IdForm.UUID:
-                digits = post_id.replace("-", "")
-                return int(digits, 16) if re.fullmatch("[0-9a-f]{32}", digits) else 0
-            case IdForm.HEX:
-                return list(self._posts).index(post_id) if post_id in self._posts else -1
 
     def credentials(self, request: Request, _: datetime, __: str) -> Response:
         """Return the account of the token."""
@@ -440,7 +414,7 @@ class MastodonRules(NetworkService):
         return medium is None or now - medium.uploaded >= self.behaviour.processing
 
 
-def _path(request: Request) -> str:
+def path_of(request: Request) -> str:
     """Return the path without a slash at its end, which some clients add."""
     return request.path.rstrip("/")
 

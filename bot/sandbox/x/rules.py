@@ -24,11 +24,9 @@ from bot.sandbox.uploads import Medium, type_of
 from bot.sandbox.wire import Json, RefusedRequest, Request, Response, reply
 from bot.sandbox.x import answers
 from bot.sandbox.x.behaviour import Duplicates, Paging, XBehaviour
-from bot.sandbox.x.login import XLogins
 from bot.sandbox.x.oauth1 import OAuthKeys, signed
 from bot.sandbox.x.text import post_object, shown, trimmed
 
-_SIGNED_FOR = ("https://api.twitter.com", "https://api.x.com")
 _DUPLICATES_FOR = timedelta(hours=24)
 _CATEGORY = "tweet_image"
 _FIELDS = {"tweet.fields", "post.fields", "expansions", "user.fields", "media.fields"}
@@ -39,9 +37,9 @@ _TOKEN = "7140dib"  # noqa: S105 - the beginning of page tokens
 class XRules(NetworkService):
     """X, seen by one application with one user's tokens.
 
-    `clock` returns the network's time. The access token begins with the account's id. `keys` are
-    valid from the start. `logins` makes others. `media` holds the ids of files that a post may use,
-    and a test may add its own. `uploads` holds the uploaded files.
+    `clock` returns the network's time. The access token in `keys` begins with the account's id.
+    `media` holds the ids of files that a post may use, and a test may add its own. `uploads` holds
+    the uploaded files.
     """
 
     def __init__(
@@ -58,23 +56,12 @@ class XRules(NetworkService):
         self.spent = Decimal(0)
         self.media: set[str] = set()
         self.uploads: dict[str, Medium] = {}
-        self.logins = XLogins(self.keys, username)
         self._windows = RateWindows()
         self._read: set[tuple[date, str]] = set()
 
-    def authorize(self, url: str) -> str:
-        """Authorize the app as a person would on the page at `url`, and return the PIN.
-
-        Raises ValueError if the page would say that the address is wrong.
-        """
-        return self.logins.authorize(url)
-
     def _serve(self, request: Request, now: datetime) -> Response:
-        bases = (f"http://{request.header('host')}", *_SIGNED_FOR)
-        headers = answers.usual_headers(now)
-        if answer := self.logins.answer(request, bases):
-            return answer.having(*headers)
-        if not any(signed(request, keys, bases) for keys in (self.keys, *self.logins.granted)):
+        headers, bases = answers.usual_headers(now), bases_of(request)
+        if not any(signed(request, keys, bases) for keys in self._known_keys()):
             return answers.UNAUTHORIZED.having(*headers)
         for method, pattern, limit_name, handler in _ROUTES:
             found = re.fullmatch(pattern, request.path)
@@ -94,6 +81,9 @@ class XRules(NetworkService):
                 answer = refused.response
             return answer.having(*headers)
         return answers.NO_PAGE.having(*headers)
+
+    def _known_keys(self) -> Sequence[OAuthKeys]:
+        return [self.keys]
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -322,6 +312,11 @@ class XRules(NetworkService):
             if not known:
                 message = "Your media IDs are invalid."
                 raise RefusedRequest(answers.invalid("media.media_ids", media_id, message))
+
+
+def bases_of(request: Request) -> tuple[str, ...]:
+    """Return the base URLs that a request may be signed for."""
+    return (f"http://{request.header('host')}", "https://api.twitter.com", "https://api.x.com")
 
 
 def _inside(value: Mapping[str, object], outer: str, inner: str) -> object:

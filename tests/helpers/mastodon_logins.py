@@ -1,4 +1,4 @@
-"""Log in to a server with Mastodon's API: applications, codes, tokens, and a token's scopes.
+"""Logs in to Mastodon's stand-in: applications, codes, tokens, and a token's scopes.
 
 https://docs.joinmastodon.org/methods/apps and .../methods/oauth, where a person copies the code.
 There is no page: `authorize` does what a person would do on it.
@@ -16,13 +16,14 @@ from itertools import count
 from urllib.parse import parse_qsl, urlsplit
 
 from bot.sandbox.mastodon import answers
-from bot.sandbox.mastodon.behaviour import MastodonBehaviour, Software
+from bot.sandbox.mastodon.behaviour import MASTODON, MastodonBehaviour, Software
+from bot.sandbox.mastodon.rules import MastodonRules, path_of
 from bot.sandbox.rate_limits import RateLimit
 from bot.sandbox.wire import Json, RefusedRequest, Request, Response, reply
 
 APPS = "/api/v1/apps"
 AUTHORIZE = "/oauth/authorize"
-TOKEN = "/oauth/token"  # noqa: S105 - a path
+TOKEN = "/oauth/token"
 REVOKE = "/oauth/revoke"
 METADATA = "/.well-known/oauth-authorization-server"
 REGISTRATIONS = RateLimit("apps", 5, timedelta(minutes=10), aligned=True)
@@ -279,3 +280,30 @@ def _fields(request: Request) -> Mapping[str, str]:
 
 def _oauth_error(status: int, name: str, words: str) -> Response:
     return reply(status, {"error": name, "error_description": words})
+
+
+class MastodonWithLogins(MastodonRules):
+    """A server that logs people in. `logins` makes tokens, each with the requested scopes."""
+
+    def __init__(
+        self, clock: Callable[[], datetime], behaviour: MastodonBehaviour = MASTODON
+    ) -> None:
+        super().__init__(clock, behaviour)
+        self.logins = MastodonLogins(login_behaviour(behaviour))
+
+    def authorize(self, url: str) -> str:
+        """Authorize the app as a person would on the page at `url`, and return the code.
+
+        Raises ValueError if the page would say that the address is wrong.
+        """
+        return self.logins.authorize(url, self.now())
+
+    def _limit(self, request: Request) -> RateLimit:
+        registers = (request.method, path_of(request)) == ("POST", APPS)
+        return REGISTRATIONS if registers else super()._limit(request)
+
+    def _carry_out(self, request: Request, now: datetime) -> Response:
+        return self.logins.answer(request, now) or super()._carry_out(request, now)
+
+    def _allows(self, token: str, request: Request) -> bool:
+        return super()._allows(token, request) or self.logins.allows(token, request)

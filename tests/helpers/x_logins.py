@@ -1,4 +1,4 @@
-"""Log in to X with a PIN: request tokens, and the access tokens that are given for them.
+"""Logs in to X's stand-in with a PIN: request tokens, and access tokens that are given for them.
 
 https://docs.x.com/fundamentals/authentication/oauth-1-0a, the PIN-based flow. There is no page:
 `authorize` does what a person would do on it.
@@ -6,17 +6,21 @@ https://docs.x.com/fundamentals/authentication/oauth-1-0a, the PIN-based flow. T
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import count
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from bot.sandbox.wire import Json, Request, Response, reply
+from bot.sandbox.x.answers import usual_headers
+from bot.sandbox.x.behaviour import XBehaviour
 from bot.sandbox.x.oauth1 import OAuthKeys, signed
+from bot.sandbox.x.rules import XRules, bases_of
 
-REQUEST_TOKEN = "/oauth/request_token"  # noqa: S105 - a path
+REQUEST_TOKEN = "/oauth/request_token"
 AUTHORIZE = "/oauth/authorize"
-ACCESS_TOKEN = "/oauth/access_token"  # noqa: S105 - a path
+ACCESS_TOKEN = "/oauth/access_token"
 
 _HTML = (("content-type", "text/html; charset=utf-8"),)
 _FIRST_PIN = 1_234_567
@@ -122,3 +126,32 @@ def _parameters(request: Request) -> dict[str, str]:
 
 def _form(fields: dict[str, str]) -> Response:
     return Response(200, urlencode(fields).encode(), _HTML)
+
+
+class XWithLogins(XRules):
+    """X that gives tokens for PINs. `logins` makes them."""
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        behaviour: XBehaviour | None = None,
+        keys: OAuthKeys | None = None,
+    ) -> None:
+        super().__init__(clock, behaviour, keys)
+        self.logins = XLogins(self.keys, self.username)
+
+    def authorize(self, url: str) -> str:
+        """Authorize the app as a person would on the page at `url`, and return the PIN.
+
+        Raises ValueError if the page would say that the address is wrong.
+        """
+        return self.logins.authorize(url)
+
+    def _serve(self, request: Request, now: datetime) -> Response:
+        answer = self.logins.answer(request, bases_of(request))
+        if answer:
+            return answer.having(*usual_headers(now))
+        return super()._serve(request, now)
+
+    def _known_keys(self) -> Sequence[OAuthKeys]:
+        return [self.keys, *self.logins.granted]
