@@ -17,7 +17,8 @@ from bot.sandbox.connection import REQUEST_SECONDS, Connection
 from bot.sandbox.faults import NONE, Commit, Ending, Fault, Hang
 from bot.sandbox.listener import HOST, MOST_CLIENTS, Listener
 from bot.sandbox.script import Decider, RequestRecord, Stage
-from bot.sandbox.wire import NetworkRules, Request
+from bot.sandbox.service import NetworkService
+from bot.sandbox.wire import Request
 
 
 class Sandbox:
@@ -31,7 +32,7 @@ class Sandbox:
 
     def __init__(  # noqa: PLR0913 - two are limits
         self,
-        rules: Mapping[str, NetworkRules],
+        rules: Mapping[str, NetworkService],
         *,
         latency: float = 0.0,
         sleep: Callable[[float], None] = time.sleep,

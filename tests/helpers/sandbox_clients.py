@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
@@ -19,11 +18,9 @@ from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
 from bot.sandbox.bluesky.lexicons import POST
 from bot.sandbox.bluesky.rules import APP_PASSWORD, METHODS, BlueskyRules
 from bot.sandbox.mastodon.behaviour import MASTODON, MastodonBehaviour
-from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
 from bot.sandbox.x.behaviour import XBehaviour
 from bot.sandbox.x.oauth1 import OAuthKeys
-from bot.sandbox.x.rules import XRules
 from tests.helpers.mastodon_logins import MastodonWithLogins
 from tests.helpers.x_logins import XWithLogins
 
@@ -249,12 +246,3 @@ def bluesky_client(
         tokens = rules.sessions.open(clock.now, behaviour)
         it.tokens = {"access": tokens.access, "refresh": tokens.refresh}
         yield it
-
-
-if TYPE_CHECKING:
-    from bot.sandbox.wire import NetworkRules
-
-    def _all_are_networks(
-        x: XRules, mastodon: MastodonRules, bluesky: BlueskyRules
-    ) -> tuple[NetworkRules, ...]:
-        return x, mastodon, bluesky

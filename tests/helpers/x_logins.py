@@ -12,8 +12,8 @@ from datetime import datetime
 from itertools import count
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from bot.sandbox.wire import Json, Request, Response, reply
-from bot.sandbox.x.answers import usual_headers
+from bot.sandbox.wire import Json, Request, Response, reply, usual_headers
+from bot.sandbox.x.answers import USUAL
 from bot.sandbox.x.behaviour import XBehaviour
 from bot.sandbox.x.oauth1 import OAuthKeys, signed
 from bot.sandbox.x.rules import XRules, bases_of
@@ -150,7 +150,7 @@ class XWithLogins(XRules):
     def _serve(self, request: Request, now: datetime) -> Response:
         answer = self.logins.answer(request, bases_of(request))
         if answer:
-            return answer.having(*usual_headers(now))
+            return answer.having(*usual_headers(now, *USUAL))
         return super()._serve(request, now)
 
     def _known_keys(self) -> Sequence[OAuthKeys]:

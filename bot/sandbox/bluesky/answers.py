@@ -6,8 +6,6 @@ https://atproto.com/specs/xrpc#error-responses. Each was seen at @atproto/pds 0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from types import MappingProxyType
 
 from bot.sandbox.wire import Pairs, Response, reply
@@ -74,14 +72,11 @@ NO_UPSTREAM = error(502, "UpstreamFailure", "Upstream service unreachable")
 NO_PAGE = Response(404, b"<!DOCTYPE html><title>Error</title><pre>Not Found</pre>", _HTML)
 
 
-def usual_headers(now: datetime) -> Pairs:
-    """Return the headers of every answer."""
-    return (
-        ("date", format_datetime(now.astimezone(UTC), usegmt=True)),
-        ("server", "sandbox"),
-        ("access-control-allow-origin", "*"),
-        ("vary", "Authorization, Accept-Encoding"),
-    )
+USUAL: Pairs = (
+    ("access-control-allow-origin", "*"),
+    ("vary", "Authorization, Accept-Encoding"),
+)
+"""The headers of every answer, besides those of all networks."""
 
 
 _CID = "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"

@@ -20,7 +20,7 @@ from bot.sandbox.bluesky.records import Blobs, StoredRecord, cid_of, stored, tid
 from bot.sandbox.bluesky.sessions import Sessions, Tokens, Use
 from bot.sandbox.rate_limits import RateLimit, RateWindow, RateWindows
 from bot.sandbox.service import NetworkService, Stored
-from bot.sandbox.wire import Json, Pairs, RefusedRequest, Request, Response, reply
+from bot.sandbox.wire import Json, Pairs, RefusedRequest, Request, Response, reply, usual_headers
 
 ACCOUNT = "did:plc:sandboxsandboxsandbox234"
 HANDLE = "sandbox.example.org"
@@ -204,7 +204,7 @@ class BlueskyRules(NetworkService):
             answer = method.run(self, call)
         except RefusedRequest as refused:
             answer = refused.response
-        return answer.having(*answers.usual_headers(now), *headers)
+        return answer.having(*usual_headers(now, *answers.USUAL), *headers)
 
     def _call(self, request: Request, now: datetime, *, late: bool) -> tuple[Method, Call]:
         """Return the request as a checked call. A PDS counts a request only after these checks.

@@ -31,7 +31,7 @@ from bot.sandbox.multipart import parts
 from bot.sandbox.rate_limits import RateLimit, RateWindows
 from bot.sandbox.service import NetworkService, Stored
 from bot.sandbox.uploads import Medium, type_of
-from bot.sandbox.wire import Json, Pairs, RefusedRequest, Request, Response, reply
+from bot.sandbox.wire import Json, Pairs, RefusedRequest, Request, Response, reply, usual_headers
 
 ACCOUNT = "110000000000000001"
 TOKEN = "sandbox-mastodon-token"  # noqa: S105 - opens nothing but the sandbox
@@ -121,7 +121,7 @@ class MastodonRules(NetworkService):
             answer = refused.response
         window = self._windows.look(limit, now)
         counted = answers.limit_headers(window, now, self.behaviour)
-        return answer.having(*answers.usual_headers(now), *counted)
+        return answer.having(*usual_headers(now, *answers.USUAL), *counted)
 
     def _limit(self, request: Request) -> RateLimit:
         limits, overtime = self.behaviour.limits, self.behaviour.overtime
@@ -169,12 +169,13 @@ class MastodonRules(NetworkService):
         if new.key and (replayed := self._replay(new.key, request, now)):
             return replayed
         self._check(new)
-        media = self._attachable(new.media, now)
+        media, asked = self._attachable(new.media, now), new.language or ""
+        known = _LANGUAGE.fullmatch(asked) and not self.behaviour.language_fixed
         new = replace(
             new,
             media=() if self.behaviour.loses_media else media,
             visibility=new.visibility or self.behaviour.visibility,
-            language=self._language(new.language or ""),
+            language=asked if known else self.profile.language,
         )
         if self.behaviour.drops and self.behaviour.drops in new.text:
             return reply(200, self._object(replace(new, id=self._ids(now)), request))
@@ -226,10 +227,6 @@ class MastodonRules(NetworkService):
             raise RefusedRequest(answers.error(behaviour.too_long, words))
         if behaviour.languages_checked and not _LANGUAGE.fullmatch(new.language or "en"):
             raise RefusedRequest(answers.invalid(f"language {new.language} is not valid", 400))
-
-    def _language(self, asked: str) -> str:
-        known = _LANGUAGE.fullmatch(asked) and not self.behaviour.language_fixed
-        return asked if known else self.profile.language
 
     def _parent(self, asked: str | None) -> str | None:
         if not asked or self._find(asked):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from types import MappingProxyType
 
 from bot.sandbox.rate_limits import RateWindow
@@ -102,15 +100,12 @@ def limit_headers(window: RateWindow) -> Pairs:
     )
 
 
-def usual_headers(now: datetime) -> Pairs:
-    """Return the headers of every answer."""
-    return (
-        ("date", format_datetime(now.astimezone(UTC), usegmt=True)),
-        ("server", "sandbox"),
-        ("api-version", "2.167"),
-        ("cache-control", "no-cache, no-store, max-age=0"),
-        ("x-access-level", "read-write"),
-    )
+USUAL: Pairs = (
+    ("api-version", "2.167"),
+    ("cache-control", "no-cache, no-store, max-age=0"),
+    ("x-access-level", "read-write"),
+)
+"""The headers of every answer, besides those of all networks."""
 
 
 REFUSALS: Mapping[str, Response] = MappingProxyType(

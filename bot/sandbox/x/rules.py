@@ -21,7 +21,7 @@ from bot.sandbox.rate_limits import RateLimit, RateWindows
 from bot.sandbox.rewrites import rewritten, stamped
 from bot.sandbox.service import NetworkService, Stored
 from bot.sandbox.uploads import Medium, type_of
-from bot.sandbox.wire import Json, RefusedRequest, Request, Response, reply
+from bot.sandbox.wire import Json, RefusedRequest, Request, Response, reply, usual_headers
 from bot.sandbox.x import answers
 from bot.sandbox.x.behaviour import Duplicates, Paging, XBehaviour
 from bot.sandbox.x.oauth1 import OAuthKeys, signed
@@ -60,7 +60,7 @@ class XRules(NetworkService):
         self._read: set[tuple[date, str]] = set()
 
     def _serve(self, request: Request, now: datetime) -> Response:
-        headers, bases = answers.usual_headers(now), bases_of(request)
+        headers, bases = usual_headers(now, *answers.USUAL), bases_of(request)
         if not any(signed(request, keys, bases) for keys in self._known_keys()):
             return answers.UNAUTHORIZED.having(*headers)
         for method, pattern, limit_name, handler in _ROUTES:
