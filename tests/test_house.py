@@ -59,6 +59,7 @@ LIBRARIES: dict[str, set[str]] = {
     "defusedxml": {"digests/feeds/feed.py"},
     "dotenv": {"settings/files.py"},
     "ftfy": {"formatter/tidy.py"},
+    "h11": {"sandbox/connection.py"},
     "jinja2": {"formatter/environment.py", "formatter/templates.py", "output/page/render.py"},
     "mastodon": {"posters/mastodon/poster.py"},
     "prometheus_client": {"monitoring/metrics.py"},

@@ -15,11 +15,6 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.uploads import Medium
 
 
-def _silent(network: Network) -> Saying | None:
-    del network
-    return None
-
-
 @dataclass(slots=True)
 class Board:
     """The networks that are served, their switches, and what the demo's bot says.
@@ -34,7 +29,7 @@ class Board:
     eyebrow: str
     title: str
     lead: str
-    saying: Callable[[Network], Saying | None] = _silent
+    saying: Callable[[Network], Saying | None] = lambda _: None
     changes: Callable[[], int] = lambda: 0
     button: Callable[[], str] = lambda: ""
     press: Callable[[], None] = lambda: None
@@ -56,24 +51,19 @@ class Board:
 
     def page(self) -> PageView:
         """Return the page as it is now."""
-        sayings = {each.network: self.saying(each.network) for each in self.stand_ins}
-        with self.sandbox.lock:
-            records = self.sandbox.requests
-            columns = tuple(
-                column(
-                    each,
-                    [record for record in records if record.network == each.network],
-                    self.switches,
-                    sayings[each.network],
-                )
-                for each in self.stand_ins
-            )
+        columns = []
+        for each in self.stand_ins:
+            saying = self.saying(each.network)
+            with self.sandbox.lock:
+                requests = self.sandbox.requests
+                own = [record for record in requests if record.network == each.network]
+                columns.append(column(each, own, self.switches, saying))
         variables = self.variables() if self.shows_variables else ()
         return PageView(
             title=self.title,
             eyebrow=self.eyebrow,
             lead=self.lead,
-            threads=columns,
+            threads=tuple(columns),
             foot="Everything here is in the memory of this machine, and is deleted at the end.",
             live=Live(self.token, self.button(), variables),
         )

@@ -8,7 +8,6 @@ account does not change the others.
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -57,7 +56,7 @@ def sandbox(port: int, wait: Callable[[], None], echo: Echo) -> None:
     """
     check_libraries()
     networks = stand_ins(lambda _: lambda: datetime.now(UTC))
-    with _opened(networks, port) as (servers, page):
+    with listen(port) as page, _opened(networks, port) as servers:
         board = Board(
             servers,
             networks,
@@ -66,13 +65,14 @@ def sandbox(port: int, wait: Callable[[], None], echo: Echo) -> None:
             "The posts of your bot as readers would see them. Nothing leaves this machine.",
             shows_variables=True,
         )
-        echo(_address(page.port))
+        echo(f"http://127.0.0.1:{page.getsockname()[1]}/")
         echo("")
         for line in board.variables():
             echo(line)
-        with served(board, page.socket):
+        with served(board, page):
             wait()
-    _echo_last(echo, "The sandbox has ended, and its posts are deleted.")
+    with suppress(OSError):  # the terminal may be closed
+        echo("The sandbox has ended, and its posts are deleted.")
 
 
 def demo(port: int, wait: Callable[[], None], echo: Echo) -> None:
@@ -82,12 +82,14 @@ def demo(port: int, wait: Callable[[], None], echo: Echo) -> None:
     """
     check_libraries()
     stop = threading.Event()
-    with ExitStack() as opened:
-        folder = Path(opened.enter_context(TemporaryDirectory(prefix="bot-demo-")))
-        clocks = {network: Clock(stop) for network in Network}
-        networks = stand_ins(lambda network: clocks[network].now)
-        servers, page = opened.enter_context(_opened(networks, port))
-        bot = DemoBot(clocks, stop)
+    clocks = {network: Clock(stop) for network in Network}
+    networks = stand_ins(lambda network: clocks[network].now)
+    bot = DemoBot(clocks, stop)
+    with (
+        TemporaryDirectory(prefix="bot-demo-") as name,
+        listen(port) as page,
+        _opened(networks, port) as servers,
+    ):
         board = Board(
             servers,
             networks,
@@ -100,67 +102,40 @@ def demo(port: int, wait: Callable[[], None], echo: Echo) -> None:
             button=bot.button,
             press=bot.press,
         )
-        echo(_address(page.port))
+        echo(f"http://127.0.0.1:{page.getsockname()[1]}/")
         echo("")
         echo("Open this address in a browser. Ctrl-C ends the demo and deletes its files.")
-        settings = _settings(networks, servers, folder)
-        thread = threading.Thread(target=bot.run, args=(settings, folder), name="demo")
+        environ = dict(_SHORT_TIMES)
+        if find_spec("resvg_py"):  # the extra that draws pictures
+            environ["BOT_PICTURE"] = "on"
+        for each in networks:
+            environ |= each.environ(servers.url(each.network))
+        settings = load(environ, Path(name))  # the folder is empty, so that no .env is read
+        thread = threading.Thread(target=bot.run, args=(settings, Path(name)), name="demo")
         thread.start()
         try:
-            with served(board, page.socket):
+            with served(board, page):
                 wait()
         finally:
             stop.set()
             thread.join()
-    _echo_last(echo, "The demo has ended, and its files are deleted.")
-
-
-def _echo_last(echo: Echo, line: str) -> None:
-    """Print the last line, unless the terminal was closed."""
     with suppress(OSError):
-        echo(line)
-
-
-# -- Sockets and settings --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _PageSocket:
-    socket: socket.socket
-    port: int
+        echo("The demo has ended, and its files are deleted.")
 
 
 @contextmanager
-def _opened(stand_ins: Sequence[StandIn], port: int) -> Iterator[tuple[Sandbox, _PageSocket]]:
-    """Listen for the page and for the networks. Raises SettingsError if a port is in use."""
+def _opened(stand_ins: Sequence[StandIn], port: int) -> Iterator[Sandbox]:
+    """Listen for the networks. Raises SettingsError if a port is in use."""
     rules = {each.network.value: each.rules for each in stand_ins}
     ports = {name: port + number for number, name in enumerate(rules, 1)} if port else {}
-    with listen(port) as opened:
+    with ExitStack() as opened:
         try:
-            servers = Sandbox(rules, ports=ports)
-            servers.__enter__()
+            servers = opened.enter_context(Sandbox(rules, ports=ports))
         except OSError as error:
             message = f"{error.filename or 'a port'} cannot be used ({error.strerror})"
             fix = f"Choose another --port. The next {len(rules)} ports must be free too."
             raise SettingsError(message, fix) from error
-        try:
-            yield servers, _PageSocket(opened, opened.getsockname()[1])
-        finally:
-            servers.__exit__(None, None, None)
-
-
-def _address(port: int) -> str:
-    return f"http://127.0.0.1:{port}/"
-
-
-def _settings(stand_ins: Sequence[StandIn], servers: Sandbox, folder: Path) -> Settings:
-    """Return the demo's settings. `folder` is empty, so that no .env is read."""
-    environ = dict(_SHORT_TIMES)
-    if find_spec("resvg_py"):  # the extra that draws pictures
-        environ["BOT_PICTURE"] = "on"
-    for each in stand_ins:
-        environ |= each.environ(servers.url(each.network))
-    return load(environ, folder)
+        yield servers
 
 
 # -- The bot ---------------------------------------------------------------------------------------
@@ -226,29 +201,30 @@ class DemoBot:
 
         An error of the ledger, such as a full disk, is shown on the page.
         """
+        from bot.ledger.store import Ledger
+
+        self._left = samples()
         try:
-            self._run(settings, folder)
+            with Ledger.open(folder / "bot.db") as ledger:
+                while not self.stop.is_set() and self._left:
+                    self._publish(settings, ledger, self._left.pop(0))
+                    self._change(working=False)
+                    while not self.stop.is_set() and not self._pressed.wait(0.1):
+                        pass
+                    self._pressed.clear()
+                    self._change(working=True)
         except BotError as error:
             for account in settings.accounts:
                 self._say(account.name, f"Failed: {error}", Tone.BAD)
 
-    def _run(self, settings: Settings, folder: Path) -> None:
-        from bot.ledger.store import Ledger
-
-        self._left = samples()
-        with Ledger.open(folder / "bot.db") as ledger:
-            while not self.stop.is_set() and self._left:
-                self._publish(settings, ledger, self._left.pop(0))
-                self._change(working=False)
-                while not self.stop.is_set() and not self._pressed.wait(0.1):
-                    pass
-                self._pressed.clear()
-                self._change(working=True)
-
     def _publish(self, settings: Settings, ledger: Ledger, digest: Digest) -> None:
-        threads = plan.threads(settings, digest, settings.accounts, None, ledger, _drop_warning)
+        """Publish a digest's threads side by side.
+
+        A picture that cannot be drawn is not reported.
+        """
+        threads = plan.threads(settings, digest, settings.accounts, None, ledger, lambda _: None)
         workers = [
-            threading.Thread(target=self._serve, args=(settings, ledger, digest, thread))
+            threading.Thread(target=self.serve, args=(settings, ledger, digest, thread))
             for thread in threads
         ]
         for worker in workers:
@@ -256,14 +232,17 @@ class DemoBot:
         for worker in workers:
             worker.join()
 
-    def _serve(self, settings: Settings, ledger: Ledger, digest: Digest, thread: Thread) -> None:
+    def serve(self, settings: Settings, ledger: Ledger, digest: Digest, thread: Thread) -> None:
         """Publish a thread, and run again until it is finished, as the worker does."""
         from bot.delivery.accounts import Publisher
         from bot.delivery.publish import PublishOptions
         from bot.delivery.types import End, RunTools
 
+        def tell(event: Event) -> None:
+            self._say(event.account, *in_words(event))
+
         clock, name = self.clocks[thread.account.network], thread.account.name
-        tools = RunTools(clock.now, clock.monotonic, clock.sleep, self.stop.is_set, self._tell)
+        tools = RunTools(clock.now, clock.monotonic, clock.sleep, self.stop.is_set, tell)
         publisher = Publisher(settings, ledger, tools)
         options = PublishOptions(unsent=True)  # the networks are new, so nothing is published
         while not self.stop.is_set():
@@ -275,9 +254,6 @@ class DemoBot:
             self.stop.wait(_REST)
             clock.skip_to(result.until or clock.now())
 
-    def _tell(self, event: Event) -> None:
-        self._say(event.account, *in_words(event))
-
     def _say(self, account: str, text: str, tone: Tone) -> None:
         self._sayings[account] = (text, tone)
         self._change()
@@ -286,11 +262,6 @@ class DemoBot:
         with self._lock:
             self._working = self._working if working is None else working
             self.changes += 1
-
-
-def _drop_warning(reason: str) -> None:
-    """Do nothing. The demo does not report a picture that cannot be drawn."""
-    del reason
 
 
 def samples() -> list[Digest]:
@@ -302,19 +273,13 @@ def samples() -> list[Digest]:
     return [reading.digest for reading in readings if reading.digest]
 
 
-_TONES = {
-    "sending": Tone.PLAIN,
-    "sent": Tone.GOOD,
-    "found": Tone.GOOD,
-    "held": Tone.BAD,
-    "refused": Tone.BAD,
-}
+# What an event says, with the post in place of {}, and how good or bad it is.
 _WORDS = {
-    "sending": "Sending {}.",
-    "sent": "Sent {}.",
-    "found": "Found {}. It is published, and is not sent again.",
-    "unknown": "It is not known whether {} is published. Checking ...",
-    "not seen yet": "Looked for {}, and did not find it yet.",
+    "sending": ("Sending {}.", Tone.PLAIN),
+    "sent": ("Sent {}.", Tone.GOOD),
+    "found": ("Found {}. It is published, and is not sent again.", Tone.GOOD),
+    "unknown": ("It is not known whether {} is published. Checking ...", Tone.WAIT),
+    "not seen yet": ("Looked for {}, and did not find it yet.", Tone.WAIT),
 }
 
 
@@ -322,12 +287,12 @@ def in_words(event: Event) -> Saying:
     """Say in a sentence what happened to a post."""
     from bot.output import progress
 
-    tone = _TONES.get(event.what, Tone.WAIT)
     if event.what == "waiting":
-        return progress.waiting(event.detail), tone
-    if event.position is not None and event.what in _WORDS:
-        post = f"post {event.position + 1} of {event.last + 1}"
-        return _WORDS[event.what].format(post), tone
+        return progress.waiting(event.detail), Tone.WAIT
+    words, tone = _WORDS.get(event.what, ("", Tone.WAIT))
+    if event.position is not None and words:
+        return words.format(f"post {event.position + 1} of {event.last + 1}"), tone
+    tone = Tone.BAD if event.what in ("held", "refused") else tone
     if event.what == "limited":
         return progress.sentence(f"limited {event.detail}"), tone
     label = event.what.capitalize()

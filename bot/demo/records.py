@@ -1,22 +1,21 @@
-"""Read what a Bluesky record holds beside its text: links, tags, a card, alt texts. Pure.
+"""Read what a Bluesky post holds beside its text: links, tags, a card, alt texts. Pure.
 
-A record may contain nonsense. What makes no sense is left out, as Bluesky's apps do.
+The stand-in checked the record when it was written (`bot/sandbox/bluesky/lexicons.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from bot.output.page.pieces import Stretch, safe
 from bot.output.page.views import CardView
-from bot.sandbox.bluesky.cbor import Data
-from bot.sandbox.bluesky.data import blob_of
+from bot.sandbox.wire import Json
 
-_FACET = "app.bsky.richtext.facet"
-_EXTERNAL = "app.bsky.embed.external"
-_IMAGES = "app.bsky.embed.images"
+_FACET = "app.bsky.richtext.facet#"
+_EMBED = "app.bsky.embed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,69 +27,41 @@ class RecordDetails:
     alts: Mapping[str, str] = field(default_factory=dict)
 
 
-def details_of(value: Mapping[str, Data]) -> RecordDetails:
+def details_of(value: Mapping[str, Json]) -> RecordDetails:
     """Read a post's record (lexicon app.bsky.feed.post)."""
-    embed = _map(value.get("embed"))
+    post: Any = value
+    embed = post.get("embed", {})
+    card = embed["external"] if embed.get("$type") == f"{_EMBED}external" else None
+    images = embed["images"] if embed.get("$type") == f"{_EMBED}images" else ()
+    shown = None
+    if card:
+        href = safe(card["uri"])
+        shown = CardView(card["title"], card["description"], urlsplit(href).hostname or "", href)
     return RecordDetails(
-        tuple(_stretches(_text(value.get("text")), value.get("facets"))),
-        _card(_map(embed.get("external"))) if embed.get("$type") == _EXTERNAL else None,
-        dict(_alts(embed.get("images"))) if embed.get("$type") == _IMAGES else {},
+        _stretches(post["text"], post.get("facets", ())),
+        shown,
+        {each["image"]["ref"]["$link"]: each["alt"] for each in images},
     )
 
 
-def _stretches(text: str, facets: Data) -> Iterator[Stretch]:
-    """Yield the stretches in order, without overlaps. Facets count bytes, stretches code points."""
-    found = sorted(filter(None, (_stretch(text, each) for each in _list(facets))))
-    at = 0
-    for start, end, address in found:
-        if start >= at:
-            yield start, end, address
+def _stretches(text: str, facets: Sequence[Any]) -> Sequence[Stretch]:
+    """Return the stretches in order, without overlaps. Facets count bytes, stretches code points.
+
+    A facet that begins or ends outside the text or within a character is left out, as by Bluesky's
+    apps.
+    """
+    found: list[Stretch] = []
+    at, encoded = 0, text.encode("utf-8", "surrogatepass")
+    for facet in sorted(facets, key=lambda each: each["index"]["byteStart"]):
+        first, last = facet["index"]["byteStart"], facet["index"]["byteEnd"]
+        kinds = {each["$type"].removeprefix(_FACET): each for each in facet["features"]}
+        if last > len(encoded) or not kinds.keys() & {"link", "tag"}:
+            continue
+        try:
+            start, end = (len(encoded[:each].decode()) for each in (first, last))
+        except UnicodeDecodeError:
+            continue
+        if at <= start < end:
+            found.append((start, end, kinds["link"]["uri"] if "link" in kinds else ""))
             at = end
-
-
-def _stretch(text: str, facet: Data) -> Stretch | None:
-    index = _map(_map(facet).get("index"))
-    start, end = (_place(text, index.get(name)) for name in ("byteStart", "byteEnd"))
-    if start is None or end is None or start >= end:
-        return None
-    for feature in map(_map, _list(_map(facet).get("features"))):
-        if feature.get("$type") == f"{_FACET}#link":
-            return start, end, _text(feature.get("uri"))
-        if feature.get("$type") == f"{_FACET}#tag":
-            return start, end, ""
-    return None
-
-
-def _place(text: str, at: Data) -> int | None:
-    """Return the index of the code point that begins at a byte, or None if none begins there."""
-    encoded = text.encode("utf-8", "surrogatepass")
-    if not isinstance(at, int) or not 0 <= at <= len(encoded):
-        return None
-    try:
-        return len(encoded[:at].decode("utf-8", "surrogatepass"))
-    except UnicodeDecodeError:
-        return None
-
-
-def _card(card: Mapping[str, Data]) -> CardView:
-    href = safe(_text(card.get("uri")))
-    host = urlsplit(href).hostname or ""
-    return CardView(_text(card.get("title")), _text(card.get("description")), host, href)
-
-
-def _alts(images: Data) -> Iterator[tuple[str, str]]:
-    for image in map(_map, _list(images)):
-        if found := blob_of(image.get("image")):
-            yield str(found[0]), _text(image.get("alt"))
-
-
-def _map(value: Data) -> Mapping[str, Data]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Data) -> Sequence[Data]:
-    return value if isinstance(value, list) else ()
-
-
-def _text(value: Data) -> str:
-    return value if isinstance(value, str) else ""
+    return tuple(found)

@@ -67,7 +67,7 @@ def served(
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    from bot.demo.app import EVENTS, application
+    from bot.demo.app import EVENTS, application, headers
 
     class TimedProtocol(H11Protocol):
         """Closes slow connections, since uvicorn waits for ever for a request and its reader."""
@@ -83,8 +83,9 @@ def served(
 
     ending = threading.Event()
     config = uvicorn.Config(
-        application(board, listener.getsockname()[1], ending.is_set),
+        application(board, ending.is_set),
         http=TimedProtocol,
+        headers=headers(),
         limit_concurrency=_MOST_CLIENTS,  # one more gets a 503
         log_config=None,
         log_level="critical",

@@ -1,7 +1,4 @@
-"""The table of simulated networks: their rules, their profile on the page, a bot's settings.
-
-To add a network, add a function to `TABLE`.
-"""
+"""The simulated networks: their rules, their profile on the page, a bot's settings."""
 
 from __future__ import annotations
 
@@ -12,131 +9,90 @@ from datetime import datetime
 from bot.demo.records import RecordDetails, details_of
 from bot.formatter.limits import LIMITS
 from bot.model import Network
-from bot.sandbox.bluesky.cids import Cid
 from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.service import NetworkService, Stored
 from bot.sandbox.uploads import Medium
 from bot.sandbox.x.rules import XRules
 
-Clock = Callable[[], datetime]
-
-
-def _no_details(post: Stored) -> RecordDetails:
-    del post
-    return RecordDetails()
+NAME = "Paper Digest"
+# The same for all, so that the columns of the page stand in line in any font.
+BIO = "A simulation. Only you see these posts."
 
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
     """One simulated network, and its one account.
 
-    `creates` is the path that posts are sent to. `environ` returns the settings that make a bot
-    post here, given the network's URL. `upload` returns an uploaded file by its id. `details`
-    returns what a post holds beside its text, for a network that finds no links by itself.
+    `creates` is the path that posts are sent to. `upload` returns an uploaded file by its id.
+    `settings` make a bot post here. An empty one stands for the network's URL.
     """
 
     network: Network
     rules: NetworkService
     limit: int
-    name: str
     handle: str
-    bio: str
     creates: str
-    environ: Callable[[str], Mapping[str, str]]
+    settings: Mapping[str, str]
     upload: Callable[[str], Medium | None]
-    details: Callable[[Stored], RecordDetails] = _no_details
     badge: str = ""
 
+    def environ(self, url: str) -> Mapping[str, str]:
+        """Return the settings that make a bot post here, given the network's URL."""
+        return {name: value or url for name, value in self.settings.items()}
 
-def stand_ins(clock: Callable[[Network], Clock]) -> tuple[StandIn, ...]:
-    """Return every network of the table, each with its own clock."""
-    return tuple(make(clock(network)) for network, make in TABLE.items())
-
-
-def _x(clock: Clock) -> StandIn:
-    rules = XRules(clock)
-    keys = rules.keys
-
-    def environ(url: str) -> Mapping[str, str]:
-        return {
-            "TWITTER_API_URL": url,
-            "TWITTER_CONSUMER_KEY": keys.consumer_key,
-            "TWITTER_CONSUMER_SECRET": keys.consumer_secret,
-            "TWITTER_ACCESS_TOKEN": keys.access_token,
-            "TWITTER_ACCESS_TOKEN_SECRET": keys.access_token_secret,
-        }
-
-    return StandIn(
-        Network.TWITTER,
-        rules,
-        rules.behaviour.max_weight,
-        "Paper Digest",
-        f"@{rules.username}",
-        "A simulation of X. Only you see these posts.",
-        "/2/tweets",
-        environ,
-        rules.uploads.get,
-    )
-
-
-def _mastodon(clock: Clock) -> StandIn:
-    rules = MastodonRules(clock)
-
-    def environ(url: str) -> Mapping[str, str]:
-        return {"MASTODON_API_BASE_URL": url, "MASTODON_ACCESS_TOKEN": rules.token}
-
-    return StandIn(
-        Network.MASTODON,
-        rules,
-        rules.behaviour.max_characters,
-        "Paper Digest",
-        f"@{rules.profile.username}@sandbox",
-        "A simulation of Mastodon. Only you see these posts.",
-        "/api/v1/statuses",
-        environ,
-        rules.uploads.get,
-        badge="Automated",
-    )
-
-
-def _bluesky(clock: Clock) -> StandIn:
-    rules = BlueskyRules(clock)
-
-    def environ(url: str) -> Mapping[str, str]:
-        return {
-            "BLUESKY_HANDLE": rules.handle,
-            "BLUESKY_APP_PASSWORD": APP_PASSWORD,
-            "BLUESKY_SERVICE_URL": url,
-        }
-
-    def upload(media_id: str) -> Medium | None:
-        try:
-            blob = rules.pds.blobs.get(Cid.parse(media_id))
-        except ValueError:
-            return None
-        return Medium(media_id, blob.data, blob.mime, blob.uploaded) if blob else None
-
-    def details(post: Stored) -> RecordDetails:
-        record = rules.record(post.id)
+    def details(self, post: Stored) -> RecordDetails:
+        """Return what a post holds beside its text, if the network finds no links by itself."""
+        record = self.rules.record(post.id) if isinstance(self.rules, BlueskyRules) else None
         return details_of(record.value) if record else RecordDetails()
 
-    return StandIn(
-        Network.BLUESKY,
-        rules,
-        LIMITS[Network.BLUESKY],
-        "Paper Digest",
-        f"@{rules.handle}",
-        "A simulation of Bluesky. Only you see these posts.",
-        "/xrpc/com.atproto.repo.putRecord",
-        environ,
-        upload,
-        details,
+
+def stand_ins(clock: Callable[[Network], Callable[[], datetime]]) -> tuple[StandIn, ...]:
+    """Return every network, each with its own clock."""
+    x, mastodon = XRules(clock(Network.TWITTER)), MastodonRules(clock(Network.MASTODON))
+    bluesky = BlueskyRules(clock(Network.BLUESKY))
+
+    def blob(cid: str) -> Medium | None:
+        found = bluesky.blobs.get(cid)
+        return Medium(cid, found.data, found.mime, found.uploaded) if found else None
+
+    return (
+        StandIn(
+            Network.TWITTER,
+            x,
+            x.behaviour.max_weight,
+            f"@{x.username}",
+            "/2/tweets",
+            {
+                "TWITTER_API_URL": "",
+                "TWITTER_CONSUMER_KEY": x.keys.consumer_key,
+                "TWITTER_CONSUMER_SECRET": x.keys.consumer_secret,
+                "TWITTER_ACCESS_TOKEN": x.keys.access_token,
+                "TWITTER_ACCESS_TOKEN_SECRET": x.keys.access_token_secret,
+            },
+            x.uploads.get,
+        ),
+        StandIn(
+            Network.MASTODON,
+            mastodon,
+            mastodon.behaviour.max_characters,
+            f"@{mastodon.profile.username}@sandbox",
+            "/api/v1/statuses",
+            {"MASTODON_API_BASE_URL": "", "MASTODON_ACCESS_TOKEN": mastodon.token},
+            mastodon.uploads.get,
+            badge="Automated",
+        ),
+        StandIn(
+            Network.BLUESKY,
+            bluesky,
+            LIMITS[Network.BLUESKY],
+            f"@{bluesky.handle}",
+            "/xrpc/com.atproto.repo.putRecord",
+            {
+                "BLUESKY_HANDLE": bluesky.handle,
+                "BLUESKY_APP_PASSWORD": APP_PASSWORD,
+                "BLUESKY_SERVICE_URL": "",
+            },
+            blob,
+        ),
     )
-
-
-TABLE: Mapping[Network, Callable[[Clock], StandIn]] = {
-    Network.TWITTER: _x,
-    Network.MASTODON: _mastodon,
-    Network.BLUESKY: _bluesky,
-}

@@ -98,21 +98,15 @@ class Switches:
     def choose(self, record: RequestRecord) -> Fault | None:
         """Return the fault for a request, or None."""
         network = Network(record.network)
+        sends = (record.method, record.path) == ("POST", self._creates[network])
         for kind in kinds(network):
-            if self.is_on(network, kind.name) and self._applies(kind, network, record):
+            key = (network, kind.name, record.body)
+            if not self.is_on(network, kind.name) or (kind.sends and not sends):
+                continue
+            if not kind.once or key not in self._seen:
+                self._seen |= {key} if kind.once else set()
                 return kind.fault(network)
         return None
-
-    def _applies(self, kind: FaultKind, network: Network, record: RequestRecord) -> bool:
-        if kind.sends and (record.method, record.path) != ("POST", self._creates[network]):
-            return False
-        if not kind.once:
-            return True
-        key = (network, kind.name, record.body)
-        if key in self._seen:
-            return False
-        self._seen.add(key)
-        return True
 
 
 def kinds(network: Network) -> tuple[FaultKind, ...]:

@@ -10,5 +10,5 @@ server or version differs. `faults` holds the faults as values. `server` serves 
         ...  # a client at sandbox.url("twitter")
     rules.live()  # the posts that exist now; sandbox.requests holds the requests
 
-To add a network, write a class with the methods of `wire.NetworkRules`.
+To add a network, write a subclass of `service.NetworkService`.
 """

@@ -7,84 +7,83 @@ error answer, and the connection is closed.
 
 from __future__ import annotations
 
-import re
 import selectors
 import socket
 import struct
 import time
 from contextlib import suppress
 from http import HTTPStatus
-from io import BufferedReader, RawIOBase
+from typing import TYPE_CHECKING
 
-from bot.sandbox.wire import FORM, RefusedRequest, Request, Response
+from bot.sandbox.wire import FORM, Request, Response
+
+if TYPE_CHECKING:
+    pass
 
 REQUEST_SECONDS = 60.0
 """Seconds that a client has to send one request, and again to take the answer."""
 
-_LONGEST_LINE = 8_192
-_MOST_HEADERS = 100
-_LARGEST_HEAD = 65_536  # all headers together
+_LARGEST_HEAD = 32_768  # the first line and all headers together
 _LARGEST_BODY = 17 * 1024 * 1024  # a picture on Mastodon has at most 16 MiB, elsewhere less
 _LARGEST_FORM = 1_000_000
 _REST = 4 * 1024 * 1024  # bytes that are still read from a refused client
-_PIECE = 65_536
-_NUMBER = re.compile(r"[0-9]{1,12}")
-_CHUNK = re.compile(r"([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PIECE = 32_768
 _MORE = getattr(socket, "MSG_MORE", 0)  # Linux only
 _RESET = struct.pack("ii", 1, 0)  # linger for no time: closing sends RST, not FIN
-
-
-class _Timed(RawIOBase):
-    """Reads a socket until `due`, a monotonic time. Raises TimeoutError afterwards."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self.due = 0.0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        left = self.due - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._socket.settimeout(left)
-        return self._socket.recv_into(buffer)
 
 
 class Connection:
     """A client's socket, used by one thread. Only `hang_up` may be called from another.
 
-    `waits` tells whether the thread waits for the client's next request.
+    `keep` tells whether another request may follow.
     """
 
     def __init__(self, sock: socket.socket, seconds: float = REQUEST_SECONDS) -> None:
+        import h11
+
         self._socket = sock
         self._seconds = seconds
-        self._timed = _Timed(sock)
-        self._reader = BufferedReader(self._timed)
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_LARGEST_HEAD)
+        self._due = 0.0
         self.keep = True
-        self.waits = True
 
     def receive(self) -> Request | None:
-        """Return the next request, or None if the client has left, was too slow or was refused.
+        """Return the next request, or None if the client has left, was too slow or was refused."""
+        import h11
 
-        Afterwards `keep` tells whether another request may follow.
-        """
-        self.waits = True
-        self._timed.due = time.monotonic() + self._seconds
+        if self._http.our_state is h11.DONE:
+            self._http.start_next_cycle()
+        self._due = time.monotonic() + self._seconds
         try:
             return self._read()
-        except RefusedRequest as refused:
-            self._refuse(refused.response)
-        except (OSError, ValueError):
+        except h11.RemoteProtocolError as error:
+            refusal = Response(error.error_status_hint, b"", (("connection", "close"),))
+            with suppress(OSError):
+                self.send(*self.bytes_of(refusal), last=False)
+                self._socket.shutdown(socket.SHUT_WR)
+                # closing with unread bytes would reset the connection, and lose the answer
+                left = _REST
+                while left > 0 and (data := self._receive_some()):
+                    left -= len(data)
+        except OSError:
             pass
-        finally:
-            self.waits = False
         return None
 
-    def send(self, data: bytes, *, last: bool) -> None:
+    def bytes_of(self, response: Response) -> tuple[bytes, bytes]:
+        """Return the head and the body of an answer to the current request."""
+        import h11
+
+        phrases = {status.value: status.phrase for status in HTTPStatus}
+        headers = [*response.headers, ("content-length", str(len(response.body)))]
+        reason = phrases.get(response.status, "Unknown")
+        answer = h11.Response(status_code=response.status, headers=headers, reason=reason.encode())
+        head = self._http.send(answer) or b""
+        body = self._http.send(h11.Data(data=response.body)) or b""
+        self._http.send(h11.EndOfMessage())
+        self.keep = self._http.our_state is h11.DONE
+        return head, body
+
+    def send(self, *parts: bytes, last: bool) -> None:
         """Send bytes. If the client takes no more, `keep` becomes False.
 
         The `last` bytes wait for the close, so that the client sees both or neither. Otherwise it
@@ -92,7 +91,7 @@ class Connection:
         """
         try:
             self._socket.settimeout(self._seconds)  # for all bytes together
-            self._socket.sendall(data, _MORE if last else 0)
+            self._socket.sendall(b"".join(parts), _MORE if last else 0)
         except OSError:
             self.keep = False
 
@@ -109,8 +108,6 @@ class Connection:
         with suppress(OSError):
             if reset:
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        with suppress(OSError):
-            self._reader.close()
         self._socket.close()
 
     def hang_up(self) -> None:
@@ -118,107 +115,41 @@ class Connection:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
-    def _refuse(self, response: Response) -> None:
-        with suppress(OSError, ValueError):
-            self.send(head_of(response, keep=False), last=False)
-            self._socket.shutdown(socket.SHUT_WR)
-            # closing with unread bytes would reset the connection, and lose the answer
-            left, piece = _REST, bytearray(_PIECE)
-            while left > 0 and (received := self._timed.readinto(piece)):
-                left -= received
-
     def _read(self) -> Request | None:
-        if not self._reader.peek(1):
-            return None
-        words = self._line(_LONGEST_LINE, HTTPStatus.REQUEST_URI_TOO_LONG).split(" ")
-        if len(words) != 3 or not _TOKEN.fullmatch(words[0]):  # noqa: PLR2004 - RFC 9112
-            raise _refused(HTTPStatus.BAD_REQUEST)
-        method, target, version = words
-        if version not in ("HTTP/1.1", "HTTP/1.0"):
-            raise _refused(HTTPStatus.BAD_REQUEST)
-        headers = self._headers()
-        close = headers.get("connection", "").lower() == "close"
-        self.keep = version == "HTTP/1.1" and not close
-        path, _, query = target.partition("?")
-        return Request(method, path, query, headers, self._body(headers))
+        import h11
 
-    def _headers(self) -> dict[str, str]:
+        head, body, most = h11.Request(method="GET", target="/", headers=[("host", "")]), b"", 0
         headers: dict[str, str] = {}
-        left = _LARGEST_HEAD
-        for _ in range(_MOST_HEADERS + 1):
-            line = self._line(left, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            if not line:
-                return headers
-            left -= len(line)
-            name, colon, value = line.partition(":")
-            name = name.lower()
-            # two lengths, or a name with white space, are used to smuggle requests
-            twice = name in headers and name in ("content-length", "transfer-encoding")
-            if not colon or not _TOKEN.fullmatch(name) or twice:
-                raise _refused(HTTPStatus.BAD_REQUEST)
-            headers[name] = value.strip()
-        raise _refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        while not isinstance(event := self._http.next_event(), h11.EndOfMessage):
+            if event is h11.NEED_DATA:
+                if not (data := self._receive_some()):
+                    return None
+                self._http.receive_data(data)
+            elif isinstance(event, h11.Request):
+                head = event
+                headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
+                form = headers.get("content-type", "").startswith(FORM)
+                most = _LARGEST_FORM if form else _LARGEST_BODY
+                _check_size(int(headers.get("content-length", "0")), most)
+            elif isinstance(event, h11.Data):
+                body += event.data
+                _check_size(len(body), most)
+            else:
+                return None
+        path, _, query = head.target.decode().partition("?")
+        return Request(head.method.decode(), path, query, headers, body)
 
-    def _line(self, most: int, status: HTTPStatus) -> str:
-        line = self._reader.readline(most + 1)
-        if len(line) > most:
-            raise _refused(status)
-        if not line.endswith(b"\n"):
-            raise ValueError(line)
-        return line.decode("latin-1").strip("\r\n")
-
-    def _body(self, headers: dict[str, str]) -> bytes:
-        form = headers.get("content-type", "").startswith(FORM)
-        most = _LARGEST_FORM if form else _LARGEST_BODY
-        coding, length = headers.get("transfer-encoding"), headers.get("content-length", "0")
-        if coding is not None:
-            if coding.lower() != "chunked" or "content-length" in headers:
-                raise _refused(HTTPStatus.BAD_REQUEST)
-            return self._chunks(most)
-        if not _NUMBER.fullmatch(length):
-            raise _refused(HTTPStatus.BAD_REQUEST)
-        if int(length) > most:
-            raise _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        return self._exactly(int(length))
-
-    def _chunks(self, most: int) -> bytes:
-        """Read a chunked body. Trailers after the last chunk are dropped."""
-        body = bytearray()
-        while True:
-            found = _CHUNK.fullmatch(self._line(_LONGEST_LINE, HTTPStatus.BAD_REQUEST))
-            if not found:
-                raise _refused(HTTPStatus.BAD_REQUEST)
-            size = int(found[1], 16)
-            if size > most - len(body):
-                raise _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-            if not size:
-                self._headers()
-                return bytes(body)
-            body += self._exactly(size)
-            if self._exactly(2) != b"\r\n":
-                raise _refused(HTTPStatus.BAD_REQUEST)
-
-    def _exactly(self, length: int) -> bytes:
-        data = self._reader.read(length)
-        if len(data) < length:
-            raise ValueError(length)
-        return data
+    def _receive_some(self) -> bytes:
+        left = self._due - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
+        return self._socket.recv(_PIECE)
 
 
-def _refused(status: HTTPStatus) -> RefusedRequest:
-    return RefusedRequest(Response(status, f"{status.value} {status.phrase}\n".encode()))
+def _check_size(size: int, most: int) -> None:
+    import h11
 
-
-def head_of(response: Response, *, keep: bool = True) -> bytes:
-    """Return the first line and the headers of an answer, with its length.
-
-    Without `keep` a header says that the connection is closed.
-    """
-    try:
-        phrase = HTTPStatus(response.status).phrase
-    except ValueError:
-        phrase = "Unknown"
-    named = [*response.headers, ("content-length", str(len(response.body)))]
-    named += [] if keep else [("connection", "close")]
-    lines = [f"HTTP/1.1 {response.status} {phrase}", *(f"{name}: {text}" for name, text in named)]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    if size > most:
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        raise h11.RemoteProtocolError("too large", error_status_hint=status)

@@ -147,22 +147,18 @@ def too_many(network: Network, reset: timedelta | None) -> Fault:
     """Return a fault: a 429 that ends after `reset`, or with None does not say when."""
 
     def make(_: Request, __: Response | None, now: datetime) -> Response:
-        headers = () if reset is None else _reset_headers(network, now, reset)
-        return _TOO_MANY[network].having(*headers)
+        if reset is None:
+            return _TOO_MANY[network]
+        end, seconds = now + reset, math.ceil(reset.total_seconds())
+        stamp = str(int(end.timestamp()))
+        headers: Mapping[Network, Pairs] = {
+            Network.TWITTER: (("x-rate-limit-reset", stamp),),
+            Network.MASTODON: (("X-RateLimit-Reset", f"{end:%Y-%m-%dT%H:%M:%S.%f}Z"),),
+            Network.BLUESKY: (("RateLimit-Reset", stamp), ("Retry-After", str(seconds))),
+        }
+        return _TOO_MANY[network].having(*headers[network])
 
     return Fault("429" if reset is None else f"429 for {reset}", make=make)
-
-
-def _reset_headers(network: Network, now: datetime, wait: timedelta) -> Pairs:
-    """Return the headers that say that a limit ends after `wait`."""
-    reset, seconds = now + wait, math.ceil(wait.total_seconds())
-    stamp = str(int(reset.timestamp()))
-    headers: Mapping[Network, Pairs] = {
-        Network.TWITTER: (("x-rate-limit-reset", stamp),),
-        Network.MASTODON: (("X-RateLimit-Reset", f"{reset:%Y-%m-%dT%H:%M:%S.%f}Z"),),
-        Network.BLUESKY: (("RateLimit-Reset", stamp), ("Retry-After", str(seconds))),
-    }
-    return headers[network]
 
 
 def changed(name: str, make: Callable[[Response], Response]) -> Fault:

@@ -16,7 +16,6 @@ _MASTODON_SHIFT = 16
 _ULID_SHIFT = 80
 _UUID_SHIFT = 80
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ULID_LENGTH = 26
 
 
 def x_ids() -> Ids:
@@ -34,7 +33,12 @@ def mastodon_ids() -> Ids:
 def ulids() -> Ids:
     """Return GoToSocial's ULIDs: 26 letters and digits that sort as they grow."""
     count = _growing(_ULID_SHIFT)
-    return lambda now: _crockford(count(now))
+
+    def make(now: datetime) -> str:
+        number = count(now)
+        return "".join(_CROCKFORD[number >> 5 * place & 31] for place in reversed(range(26)))
+
+    return make
 
 
 def uuids() -> Ids:
@@ -64,8 +68,3 @@ def _growing(shift: int, epoch_ms: int = 0) -> Callable[[datetime], int]:
         return last
 
     return grow
-
-
-def _crockford(number: int) -> str:
-    digits = (number >> 5 * place & 31 for place in reversed(range(_ULID_LENGTH)))
-    return "".join(_CROCKFORD[digit] for digit in digits)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.sandbox.wire import RefusedRequest, Request, Response
 
 _MOST_PARTS = 100
-_LARGEST_HEAD = 8_192  # of one part
 _BOUNDARY = re.compile(r'multipart/form-data;.*\bboundary="?([^";]+)"?', re.IGNORECASE)
 _NAME = re.compile(r'\bname="([^"]*)"')
 _TYPE = re.compile(r"(?im)^content-type:\s*(\S+)")
@@ -31,21 +30,18 @@ class Part:
 def parts(request: Request) -> Mapping[str, Part]:
     """Return the fields of a multipart form by name, or nothing if the body is no such form.
 
-    Raises RefusedRequest for too many fields, and for a field whose headers are too large.
+    Raises RefusedRequest for too many fields.
     """
-    found = _BOUNDARY.match(request.header("content-type"))
-    return dict(_parts(request.body, found[1].encode())) if found else {}
-
-
-def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[str, Part]]:
-    sections = (b"\r\n" + body).split(b"\r\n--" + boundary, _MOST_PARTS + 2)
+    boundary = _BOUNDARY.match(request.header("content-type"))
+    if boundary is None:
+        return {}
+    sections = (b"\r\n" + request.body).split(b"\r\n--" + boundary[1].encode())
     if len(sections) > _MOST_PARTS + 2:  # the first and the last section are no fields
         raise RefusedRequest(Response(413))
+    found = {}
     for section in sections[1:]:
         head, ends, data = section.partition(b"\r\n\r\n")
-        if ends and len(head) > _LARGEST_HEAD:
-            raise RefusedRequest(Response(413))
-        named = _NAME.search(head.decode("utf-8", "replace"))
-        if ends and named:
-            kind = _TYPE.search(head.decode("utf-8", "replace"))
-            yield named[1], Part(data, kind[1] if kind else "")
+        name, kind = (each.search(head.decode("utf-8", "replace")) for each in (_NAME, _TYPE))
+        if ends and name:
+            found[name[1]] = Part(data, kind[1] if kind else "")
+    return found

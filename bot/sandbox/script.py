@@ -1,4 +1,4 @@
-"""Choose the fault of each request, by a script, and record the requests."""
+"""The record of a request, and of what became of it."""
 
 from __future__ import annotations
 
@@ -53,54 +53,4 @@ class RequestRecord:
 
 
 Decider = Callable[[RequestRecord], Fault | None]
-
-
-@dataclass(frozen=True, slots=True)
-class ScriptLine:
-    """One line of a script: `fault` for the requests that meet all conditions, `times` of them."""
-
-    fault: Fault
-    network: str | None
-    at: int | None
-    when: Callable[[Request], bool] | None
-    times: int | None
-
-    def fits(self, record: RequestRecord) -> bool:
-        """Tell whether this request meets the conditions."""
-        return (
-            self.network in (None, record.network)
-            and self.at in (None, record.number)
-            and (self.when is None or self.when(record.request))
-        )
-
-
-class Script:
-    """Lines that are used up one by one, and functions that decide about every request."""
-
-    def __init__(self) -> None:
-        self._lines: list[tuple[ScriptLine, int]] = []
-        self._deciders: list[Decider] = []
-
-    def add(self, line: ScriptLine) -> None:
-        """Add a line at the end."""
-        self._lines.append((line, 0))
-
-    def ask(self, decider: Decider) -> None:
-        """Add a function that is called before the lines are used."""
-        self._deciders.append(decider)
-
-    def clear(self) -> None:
-        """Remove all lines and functions, so that no request fails any more."""
-        self._lines.clear()
-        self._deciders.clear()
-
-    def choose(self, record: RequestRecord) -> Fault:
-        """Return the fault of a request, and use up the line that it comes from."""
-        for decide in self._deciders:
-            if fault := decide(record):
-                return fault
-        for index, (line, used) in enumerate(self._lines):
-            if (line.times is None or used < line.times) and line.fits(record):
-                self._lines[index] = (line, used + 1)
-                return line.fault
-        return NONE
+"""Chooses the fault of a request, or None for no fault of its own."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from types import TracebackType
+from functools import partial
 from typing import Self
 
-from bot.sandbox.connection import REQUEST_SECONDS, Connection, head_of
-from bot.sandbox.faults import Commit, Ending, Fault, Hang
+from bot.sandbox.connection import REQUEST_SECONDS, Connection
+from bot.sandbox.faults import NONE, Commit, Ending, Fault, Hang
 from bot.sandbox.listener import HOST, MOST_CLIENTS, Listener
-from bot.sandbox.script import Decider, RequestRecord, Script, ScriptLine, Stage
-from bot.sandbox.wire import NetworkRules, Request, Response
+from bot.sandbox.script import Decider, RequestRecord, Stage
+from bot.sandbox.service import NetworkService
+from bot.sandbox.wire import Request
 
 
 class Sandbox:
@@ -30,7 +32,7 @@ class Sandbox:
 
     def __init__(  # noqa: PLR0913 - two are limits
         self,
-        rules: Mapping[str, NetworkRules],
+        rules: Mapping[str, NetworkService],
         *,
         latency: float = 0.0,
         sleep: Callable[[float], None] = time.sleep,
@@ -43,31 +45,33 @@ class Sandbox:
         self._latency = latency
         self._sleep = sleep
         self._ports = dict(ports or {})
-        self._limits = seconds, most
+        self._seconds = seconds
+        self._most = most
         self._changed = threading.Condition(self.lock)
-        self._script = Script()
+        self._deciders: list[Decider] = []
+        self._lines: list[Decider] = []
         self._log: list[RequestRecord] = []
         self._counts: Counter[str] = Counter()
         self._held: set[socket.socket] = set()
+        self._listeners: dict[str, Listener] = {}
+        self._opened = ExitStack()
 
     def __enter__(self) -> Self:
-        seconds, most = self._limits
-        self._listener = Listener(
-            self._rules, self._ports, self._attend, seconds=seconds, most=most
-        )
+        with ExitStack() as opened:
+            for name in self._rules:
+                attend = partial(self._attend, name)
+                listener = Listener(self._ports.get(name, 0), attend, self._seconds, self._most)
+                opened.callback(listener.close)
+                self._listeners[name] = listener
+            self._opened = opened.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._listener.close()
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
 
     def url(self, network: str) -> str:
         """Return the URL of a network, without a slash at the end."""
-        return f"http://{HOST}:{self._listener.port(network)}"
+        return f"http://{HOST}:{self._listeners[network].port}"
 
     @property
     def requests(self) -> tuple[RequestRecord, ...]:
@@ -77,7 +81,7 @@ class Sandbox:
 
     def connections(self, network: str) -> int:
         """Return how many connections clients have made to a network."""
-        return self._listener.opened(network)
+        return self._listeners[network].opened
 
     def script(
         self,
@@ -92,8 +96,21 @@ class Sandbox:
 
         With `times` None every request that meets the conditions fails. Earlier lines come first.
         """
+        left = math.inf if times is None else times
+
+        def line(record: RequestRecord) -> Fault | None:
+            nonlocal left
+            fits = (
+                left > 0
+                and network in (None, record.network)
+                and at in (None, record.number)
+                and (when is None or when(record.request))
+            )
+            left -= fits
+            return fault if fits else None
+
         with self.lock:
-            self._script.add(ScriptLine(fault, network, at, when, times))
+            self._lines.append(line)
 
     def decide(self, decider: Decider) -> None:
         """Call `decider` for each request before the script. It returns a fault or None.
@@ -101,12 +118,13 @@ class Sandbox:
         It is called with the lock held, so it must not wait. It may return a fault that hangs.
         """
         with self.lock:
-            self._script.ask(decider)
+            self._deciders.append(decider)
 
     def fix(self) -> None:
         """Clear the script, so that no request fails any more."""
         with self.lock:
-            self._script.clear()
+            self._deciders.clear()
+            self._lines.clear()
 
     def release(self) -> None:
         """Let every held request go on."""
@@ -122,11 +140,11 @@ class Sandbox:
     @contextmanager
     def down(self, network: str) -> Iterator[None]:
         """Take a network down for the `with` block: close its connections, refuse new ones."""
-        self._listener.shut(network)
+        self._listeners[network].close()
         try:
             yield
         finally:
-            self._listener.reopen(network)
+            self._listeners[network].open()
 
     def _attend(self, network: str, number: int, client: Connection) -> None:
         while client.keep and (request := client.receive()):
@@ -139,43 +157,35 @@ class Sandbox:
                 return
 
     def _exchange(self, network: str, number: int, client: Connection, request: Request) -> Ending:
-        index, fault = self._arrive(network, number, request)
+        rules = self._rules[network]
+        with self._changed:
+            self._counts[network] += 1
+            record = RequestRecord(self._counts[network], network, number, request)
+            chosen = (each(record) for each in (*self._deciders, *self._lines))
+            fault = next(filter(None, chosen), NONE)
+            index = len(self._log)
+            self._log.append(replace(record, fault=fault.name))
+            self._changed.notify_all()
         if delay := self._latency + fault.delay:
             self._sleep(delay)
         if fault.hang is Hang.BEFORE and self._hold(index, client):
             return Ending.CLOSE
-        own = self._carry_out(index, network, request, fault)
+        own = None
+        with self._changed:
+            if fault.commit is Commit.LATER:
+                rules.defer(request, fault.late)
+            if fault.commit is Commit.NOW:
+                before = rules.settle()
+                own = rules.answer(request)
+                self._note(index, committed=rules.settle() > before)
         if fault.hang is Hang.AFTER and self._hold(index, client):
             return Ending.CLOSE
-        response = fault.answer(request, own, self._rules[network].now())
-        data = fault.cut(head_of(response, keep=client.keep), response.body)
+        response = fault.answer(request, own, rules.now())
+        data = fault.cut(*client.bytes_of(response))
         # Noted first, so that the log has the request when the client has its answer.
         self._note(index, stage=Stage.DONE, status=response.status if data else None)
         client.send(data, last=fault.ending is Ending.CLOSE)
         return fault.ending
-
-    def _arrive(self, network: str, connection: int, request: Request) -> tuple[int, Fault]:
-        with self._changed:
-            self._counts[network] += 1
-            record = RequestRecord(self._counts[network], network, connection, request)
-            fault = self._script.choose(record)
-            self._log.append(replace(record, fault=fault.name))
-            self._changed.notify_all()
-            return len(self._log) - 1, fault
-
-    def _carry_out(
-        self, index: int, network: str, request: Request, fault: Fault
-    ) -> Response | None:
-        rules = self._rules[network]
-        with self.lock:
-            if fault.commit is Commit.LATER:
-                rules.defer(request, fault.late)
-            if fault.commit is not Commit.NOW:
-                return None
-            before = rules.settle()
-            response = rules.answer(request)
-            self._note(index, committed=rules.settle() > before)
-            return response
 
     def _hold(self, index: int, client: Connection) -> bool:
         """Hold a request until it is released. Return True if its client leaves first."""
@@ -190,20 +200,7 @@ class Sandbox:
                 self._note(index, stage=Stage.DONE if left else Stage.ARRIVED)
         return left
 
-    def _note(
-        self,
-        index: int,
-        *,
-        stage: Stage | None = None,
-        status: int | None = None,
-        committed: bool = False,
-    ) -> None:
+    def _note(self, index: int, **changes: object) -> None:
         with self._changed:
-            known = self._log[index]
-            self._log[index] = replace(
-                known,
-                stage=stage or known.stage,
-                status=status,
-                committed=known.committed or committed,
-            )
+            self._log[index] = replace(self._log[index], **changes)  # type: ignore[arg-type]
             self._changed.notify_all()

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 
 # How files of each type begin.
-_BEGINNINGS: Mapping[str, tuple[bytes, ...]] = MappingProxyType(
-    {
-        "image/png": (b"\x89PNG\r\n\x1a\n",),
-        "image/jpeg": (b"\xff\xd8\xff",),
-        "image/gif": (b"GIF87a", b"GIF89a"),
-        "image/webp": (b"RIFF",),
-    }
-)
+_BEGINNINGS: Mapping[str, tuple[bytes, ...]] = {
+    "image/png": (b"\x89PNG\r\n\x1a\n",),
+    "image/jpeg": (b"\xff\xd8\xff",),
+    "image/gif": (b"GIF87a", b"GIF89a"),
+    "image/webp": (b"RIFF",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +26,6 @@ class Medium:
     alt: str = ""
 
 
-def is_image(data: bytes, kind: str) -> bool:
-    """Tell whether a file has the media type `kind`, and this is a known image type."""
-    return data.startswith(_BEGINNINGS.get(kind, ()))
+def type_of(data: bytes) -> str:
+    """Return the media type of an image by its first bytes, or an empty text."""
+    return next((kind for kind, begins in _BEGINNINGS.items() if data.startswith(begins)), "")

@@ -1,12 +1,13 @@
-"""Requests and responses as values, and the protocol that a network's rules follow."""
+"""Requests and responses as values."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Protocol, TypeAlias
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import TypeAlias
 from urllib.parse import parse_qsl
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -76,8 +77,9 @@ class Response:
 
 def reply(status: int, value: Json, *headers: tuple[str, str]) -> Response:
     """Return an answer in JSON, written as the networks write it: compact, in UTF-8."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(status, body, (("content-type", "application/json; charset=utf-8"), *headers))
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    data = body.encode("utf-8", "replace")
+    return Response(status, data, (("content-type", "application/json; charset=utf-8"), *headers))
 
 
 class RefusedRequest(Exception):
@@ -88,26 +90,7 @@ class RefusedRequest(Exception):
         self.response = response
 
 
-class NetworkRules(Protocol):
-    """What the server needs of a network's rules. They do no I/O, start no threads, never wait."""
-
-    @property
-    def hangs_up(self) -> bool:
-        """Tell whether a second request on a connection is answered with a reset."""
-        ...
-
-    def now(self) -> datetime:
-        """Return the network's time, aware, in UTC."""
-        ...
-
-    def answer(self, request: Request) -> Response:
-        """Carry the request out and return the network's answer."""
-        ...
-
-    def defer(self, request: Request, seconds: float) -> None:
-        """Carry the request out `seconds` from now, without an answer."""
-        ...
-
-    def settle(self) -> int:
-        """Carry out due requests, and return how often a post was made or deleted so far."""
-        ...
+def usual_headers(now: datetime, *more: tuple[str, str]) -> Pairs:
+    """Return the headers of every answer. `more` are those of one network."""
+    date = format_datetime(now.astimezone(UTC), usegmt=True)
+    return (("date", date), ("server", "sandbox"), *more)

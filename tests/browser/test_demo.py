@@ -135,4 +135,4 @@ def test_the_page_says_when_it_has_ended(browser: Browser) -> None:
         with playing() as address:
             at.page.goto(address)
             until_done(at)
-        at.page.wait_for_selector("#gone >> text=It has ended", timeout=TIMEOUT)
+        at.page.wait_for_selector("#gone >> text=The program has ended", timeout=TIMEOUT)

@@ -173,15 +173,15 @@ def test_its_end_is_said_once(browser: Browser) -> None:
                 page.page.goto(at.url)
             page.page.evaluate(
                 """() => {
-                    window.told = 0;
+                    window.said = 0;
                     const gone = document.getElementById("gone");
-                    new MutationObserver(() => window.told++).observe(gone, {childList: true});
+                    new MutationObserver(() => window.said++).observe(gone, {childList: true});
                 }"""
             )
-        page.page.wait_for_selector("#gone >> text=It has ended")
+        page.page.wait_for_selector("#gone >> text=The program has ended")
         for _ in range(3):
             page.page.wait_for_event("requestfailed")
-        assert page.page.evaluate("window.told") == 1
+        assert page.page.evaluate("window.said") == 1
 
 
 def test_a_refusal_is_said_and_goes_away_again(browser: Browser, at: LivePage) -> None:
@@ -200,11 +200,11 @@ def test_a_refusal_is_said_and_goes_away_again(browser: Browser, at: LivePage) -
         page.page.wait_for_function("() => document.getElementById('gone').textContent === ''")
 
 
-def test_a_page_of_another_run_is_loaded_anew(browser: Browser) -> None:
+def test_a_page_of_another_run_is_loaded_again(browser: Browser) -> None:
     with browser_tab(browser) as page:
         with opened() as at, page.page.expect_response("**/events"):
             page.page.goto(at.url)
-        page.page.wait_for_selector("#gone >> text=It has ended")
+        page.page.wait_for_selector("#gone >> text=The program has ended")
         with opened(at.port) as other:
             other.board.title = "Another title"
             page.page.wait_for_selector("h1 >> text=Another title")

@@ -22,19 +22,17 @@ from bot.cli import ProcessContext, run
 from bot.cli import cli as command
 from bot.model import Network
 from bot.sandbox import faults
-from bot.sandbox.mastodon.login import APPS
-from bot.sandbox.mastodon.login_behaviours import LoginBehaviour
-from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.script import RequestRecord
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Response, reply
 from bot.sandbox.x.oauth1 import OAuthKeys
-from bot.sandbox.x.rules import XRules
 from bot.settings import load
 from bot.settings.files import parse_dotenv
 from bot.terminal import setting
 from tests.helpers.login_terminal import Answer, LoginProcess, TypingUser
+from tests.helpers.mastodon_logins import APPS, LoginBehaviour, MastodonWithLogins
 from tests.helpers.secret_forms import FORMS, shows
+from tests.helpers.x_logins import XWithLogins
 
 PAGE = re.compile(r"^http://\S+/oauth/authorize\?\S+$", re.MULTILINE)
 
@@ -50,8 +48,8 @@ class LoginWorld:
 
     folder: Path
     sandbox: Sandbox
-    x: XRules
-    mastodon: MastodonRules
+    x: XWithLogins
+    mastodon: MastodonWithLogins
     screen: pytest.CaptureFixture[str]
     patch: pytest.MonkeyPatch
 
@@ -86,8 +84,10 @@ class LoginWorld:
 
 
 @contextmanager
-def networks(keys: OAuthKeys | None = None) -> Iterator[tuple[Sandbox, XRules, MastodonRules]]:
-    rules, server = XRules(clock, keys=keys), MastodonRules(clock)
+def networks(
+    keys: OAuthKeys | None = None,
+) -> Iterator[tuple[Sandbox, XWithLogins, MastodonWithLogins]]:
+    rules, server = XWithLogins(clock, keys=keys), MastodonWithLogins(clock)
     with Sandbox({"twitter": rules, "mastodon": server}) as sandbox:
         yield sandbox, rules, server
 

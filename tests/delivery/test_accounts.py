@@ -82,7 +82,7 @@ def two_names_of_one(world: FakeWorld) -> Settings:
     table = '[[accounts]]\nname = "{}"\nnetwork = "bluesky"\nhandle = "{}"\napp_password = "OWN"\n'
     names = table.format("one", world.sky.handle), table.format("two", world.sky.account)
     (world.folder / "bot.toml").write_text("".join(names), encoding="utf-8")
-    url, password = world.sandbox.url("bluesky"), world.sky.pds.password
+    url, password = world.sandbox.url("bluesky"), world.sky.password
     return load(
         {"BOT_PAUSE": "0", "BOT_DIGESTS": "unused", "BLUESKY_SERVICE_URL": url, "OWN": password},
         world.folder,

@@ -108,7 +108,7 @@ def test_a_clock_that_is_slow_notices_by_the_refusal() -> None:
 def test_a_session_that_was_revoked_is_followed_by_one_login_at_most(wait: float) -> None:
     with fault_scenario(SKY, 2) as case:
         case.send_only(2)
-        case.world.sky.pds.sessions.close_all()
+        case.world.sky.sessions.close_all()
         case.world.clock.sleep(wait)
         served = case.run_until_settled()
         assert served.end is End.DONE, served.reason
@@ -120,7 +120,7 @@ def test_a_session_that_was_revoked_is_followed_by_one_login_at_most(wait: float
 def test_a_server_that_signs_with_another_key_is_logged_in_to_once() -> None:
     with fault_scenario(SKY, 2) as case:
         case.send_only(2)
-        case.world.sky.pds.sessions.change_key()
+        case.world.sky.sessions.change_key()
         served = case.run_until_settled()
         assert served.end is End.DONE, served.reason
         assert sessions(case) == ["createSession", "refreshSession", "createSession"]
@@ -140,7 +140,7 @@ def test_a_revoked_app_password_stops_the_account_until_there_is_another() -> No
         assert sessions(case) == ["createSession", "refreshSession", "createSession"]
         states = [post.state for post in served.thread.posts] if served.thread else []
         assert states == [State.SENT, State.SENT, State.PLANNED, State.PLANNED]
-        case.world.sky.pds.password = "anew-anew-anew-anew"
+        case.world.sky.password = "anew-anew-anew-anew"
         served = case.run()
         assert served.end is End.DONE, served.reason
         assert case.posts_made == 4

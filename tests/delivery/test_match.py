@@ -22,7 +22,7 @@ from bot.sandbox.mastodon.behaviour import GOTOSOCIAL, MASTODON, TAKAHE, Mastodo
 from bot.sandbox.mastodon.pages import Place, ProfilePage, status
 from bot.sandbox.service import Stored
 from bot.sandbox.x.behaviour import FieldNames
-from bot.sandbox.x.text import Setting, post_object
+from bot.sandbox.x.text import post_object
 from tests.helpers.fake_world import MORNING, digest
 from tests.helpers.fault_scenarios import cached_thread
 
@@ -77,7 +77,7 @@ def stored(source: Digest, network: Network, sent: int = 0) -> StoredThread:
 def as_x(text: str, number: str, parent: str | None, application: str = "bot") -> RemotePost:
     """A post of ours after X had it: t.co links, entities, NFC, no white space at its ends."""
     post = Stored(number, text, "1", MORNING, parent, application=application)
-    item = post_object(post, Setting("1", None), FieldNames.TWEETS, FIELDS)
+    item = post_object(post, FieldNames.TWEETS, FIELDS)
     seen = twitter_answers.seen(json.loads(json.dumps(item)))
     assert seen is not None
     return seen
@@ -88,7 +88,7 @@ def as_mastodon(text: str, number: str, parent: str | None, application: str = "
     post = Stored(number, text, "1", MORNING, parent, application=application)
     above = Stored(parent, "", "1", MORNING) if parent else None
     place = Place("https://example.social", MASTODON, ProfilePage(), "1")
-    seen = mastodon_answers.seen(status(place, post, above, 0))
+    seen = mastodon_answers.seen(status(place, post, above))
     assert seen is not None
     return seen
 
@@ -155,7 +155,7 @@ def test_html_of_each_server_is_undone(server: MastodonBehaviour) -> None:
     thread = stored(awkward(), M)
     place = Place("https://example.social", server, ProfilePage(), "1")
     post = Stored("1", thread.posts[0].text, "1", MORNING)
-    seen = mastodon_answers.seen(status(place, post, None, 0))
+    seen = mastodon_answers.seen(status(place, post, None))
     assert seen is not None
     found = recognise(thread, [seen])
     assert list(found.adopted) == [0]

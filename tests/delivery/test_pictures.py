@@ -26,7 +26,7 @@ from bot.picture.faces import CannotDraw
 from bot.sandbox import faults
 from bot.sandbox.bluesky.answers import REFUSALS as SKY_REFUSALS
 from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
-from bot.sandbox.bluesky.blobs import Blobs, references
+from bot.sandbox.bluesky.records import Blobs, references
 from bot.sandbox.faults import CLOSED_AFTER, CLOSED_BEFORE, Commit, Fault, refusal, too_many
 from bot.sandbox.mastodon.answers import REFUSALS as MASTODON_REFUSALS
 from bot.sandbox.mastodon.answers import UNFINISHED_MEDIA
@@ -102,7 +102,7 @@ def shown(world: FakeWorld, network: Network) -> list[Shown]:
 def _on_bluesky(world: FakeWorld, uri: str) -> Shown:
     record = world.sky.record(uri)
     assert record is not None
-    found = [world.sky.pds.blobs.get(cid) for cid, _, _ in references(record.value)]
+    found = [world.sky.blobs.get(cid) for cid, _, _ in references(record.value)]
     embed = record.value.get("embed")
     images = embed.get("images", ()) if isinstance(embed, Mapping) else ()
     assert isinstance(images, Sequence)
@@ -113,7 +113,7 @@ def _on_bluesky(world: FakeWorld, uri: str) -> Shown:
 def forget(world: FakeWorld, network: Network) -> None:
     """Let the network lose all uploads that no post has taken."""
     if network is B:
-        world.sky.pds.blobs = Blobs()
+        world.sky.blobs = Blobs()
     else:
         (world.x if network is X else world.mastodon).media.clear()
 
@@ -203,7 +203,7 @@ def test_bluesky_has_the_picture_in_its_shape_and_the_card_below(tmp_path: Path)
         embeds = [record.value.get("embed") for record in records if record]
         (media,) = thread.posts[0].media
         size = [int.from_bytes(media.data[at : at + 4]) for at in (16, 20)]
-        (blob,) = world.sky.pds.blobs.every()
+        (blob,) = world.sky.blobs.every()
         assert (blob.data, blob.kept) == (media.data, True)
         assert embeds == [
             {
@@ -231,7 +231,7 @@ def test_nothing_is_uploaded_unasked(tmp_path: Path) -> None:
     with fake_world(tmp_path) as world:
         world.post(digest(1), world.settings(NETWORKS))
         assert not any(is_upload(each.request) for each in world.sandbox.requests)
-        assert not world.sky.pds.blobs.every()
+        assert not world.sky.blobs.every()
         assert not world.x.uploads
         assert not world.mastodon.uploads
 

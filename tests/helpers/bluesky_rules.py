@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 
 from bot.delivery.identity import key, record_key
 from bot.model import Card, Digest, Media, Post, Span, Thread
-from bot.sandbox.bluesky.cbor import Data, cid_of
-from bot.sandbox.bluesky.cids import Cid, Codec
-from bot.sandbox.bluesky.data import shown
+from bot.sandbox.bluesky.records import cid_of_file
 from bot.sandbox.bluesky.rules import BlueskyRules
 from bot.sandbox.script import RequestRecord
 from bot.sandbox.service import Stored
+from bot.sandbox.wire import Json
 
 if TYPE_CHECKING:
     from bot.ledger.rows import StoredPost, StoredThread
@@ -41,7 +40,7 @@ def check_records(
         keys_of(thread, source, number)[: len(live)] for number in range(_GENERATIONS)
     ], f"under other keys: {keys}"
     times = list[datetime]()
-    refs: list[Mapping[str, Data]] = []
+    refs: list[Mapping[str, Json]] = []
     for post, planned in zip(live, thread.posts, strict=False):
         record = sky.record(post.id)
         assert record is not None
@@ -50,19 +49,18 @@ def check_records(
         assert isinstance(created, str)
         times.append(datetime.fromisoformat(created))
         assert value == wanted(planned, thread.account.language, refs), post.id
-        assert record.cid == cid_of(record.value)
-        refs.append({"uri": record.uri, "cid": str(record.cid)})
+        refs.append({"uri": record.uri, "cid": record.cid})
     assert all(one < other for one, other in pairwise(times)), "not in the order of the chain"
 
 
 def wanted(
-    post: Post | StoredPost, language: str, above: Sequence[Mapping[str, Data]]
-) -> dict[str, Data]:
+    post: Post | StoredPost, language: str, above: Sequence[Mapping[str, Json]]
+) -> dict[str, Json]:
     """The record of a post below the records `above`, but for when it was written.
 
     The pictures of a plan from the ledger must have got their bytes back.
     """
-    made: dict[str, Data] = {
+    made: dict[str, Json] = {
         "$type": "app.bsky.feed.post",
         "text": post.text,
         "langs": [language],
@@ -87,11 +85,9 @@ def check_times(sky: BlueskyRules, live: Sequence[Stored], thread: StoredThread 
         assert created == written_at(thread, planned.position)
 
 
-def canonical(value: Mapping[str, Data]) -> bytes:
+def canonical(value: Mapping[str, Json]) -> bytes:
     """The one way to write a record as JSON."""
-    return json.dumps(
-        shown(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")
-    ).encode()
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def written_at(thread: StoredThread, position: int) -> str:
@@ -138,7 +134,7 @@ def check_logins(asked: Sequence[RequestRecord], needed: int) -> None:
     assert logins <= needed, f"{logins} logins, {needed} were needed"
 
 
-def _facet(text: str, span: Span) -> Mapping[str, Data]:
+def _facet(text: str, span: Span) -> Mapping[str, Json]:
     shown = text[span.start : span.end]
     start = len(text[: span.start].encode())
     if span.tag:
@@ -151,24 +147,24 @@ def _facet(text: str, span: Span) -> Mapping[str, Data]:
     return {"index": index, "features": [feature]}
 
 
-def _images(media: Sequence[Media]) -> Mapping[str, Data]:
+def _images(media: Sequence[Media]) -> Mapping[str, Json]:
     return {"$type": "app.bsky.embed.images", "images": [_image(each) for each in media]}
 
 
-def _image(media: Media) -> Mapping[str, Data]:
-    blob: Mapping[str, Data] = {
+def _image(media: Media) -> Mapping[str, Json]:
+    blob: Mapping[str, Json] = {
         "$type": "blob",
-        "ref": Cid.of(media.data, Codec.RAW),
+        "ref": {"$link": cid_of_file(media.data)},
         "mimeType": media.type,
         "size": len(media.data),
     }
-    made: dict[str, Data] = {"alt": media.alt, "image": blob}
+    made: dict[str, Json] = {"alt": media.alt, "image": blob}
     if media.data[12:16] == b"IHDR":
         width, height = (int.from_bytes(media.data[at : at + 4]) for at in (16, 20))
         made["aspectRatio"] = {"width": width, "height": height}
     return made
 
 
-def _card(card: Card) -> Mapping[str, Data]:
+def _card(card: Card) -> Mapping[str, Json]:
     shown = {"uri": card.uri, "title": card.title, "description": card.description}
     return {"$type": "app.bsky.embed.external", "external": shown}

@@ -125,7 +125,7 @@ class FakeWorld:
         if network is Network.BLUESKY:
             return {
                 "BLUESKY_HANDLE": self.sky.handle,
-                "BLUESKY_APP_PASSWORD": self.sky.pds.password,
+                "BLUESKY_APP_PASSWORD": self.sky.password,
                 "BLUESKY_SERVICE_URL": url,
             }
         keys = self.x.keys

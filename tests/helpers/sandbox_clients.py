@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
@@ -16,15 +15,14 @@ from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 
 from bot.sandbox.bluesky.behaviour import BSKY_SOCIAL, BlueskyBehaviour
-from bot.sandbox.bluesky.calls import METHODS
 from bot.sandbox.bluesky.lexicons import POST
-from bot.sandbox.bluesky.rules import APP_PASSWORD, BlueskyRules
-from bot.sandbox.mastodon.behaviour import MASTODON, Forms, MastodonBehaviour
-from bot.sandbox.mastodon.rules import MastodonRules
+from bot.sandbox.bluesky.rules import APP_PASSWORD, METHODS, BlueskyRules
+from bot.sandbox.mastodon.behaviour import MASTODON, MastodonBehaviour
 from bot.sandbox.server import Sandbox
 from bot.sandbox.x.behaviour import XBehaviour
 from bot.sandbox.x.oauth1 import OAuthKeys
-from bot.sandbox.x.rules import XRules
+from tests.helpers.mastodon_logins import MastodonWithLogins
+from tests.helpers.x_logins import XWithLogins
 
 X_HOST = "https://api.twitter.com"
 TIMEOUT = 30.0
@@ -71,7 +69,7 @@ class XClient:
     """A sandbox with X in it, and two ways to talk to it: tweepy, and bare signed requests."""
 
     sandbox: Sandbox
-    rules: XRules
+    rules: XWithLogins
     clock: StillClock
     client: tweepy.Client
 
@@ -93,7 +91,7 @@ class XClient:
 @contextmanager
 def x_client(behaviour: XBehaviour | None = None, timeout: float = TIMEOUT) -> Iterator[XClient]:
     clock = StillClock()
-    rules = XRules(clock, behaviour)
+    rules = XWithLogins(clock, behaviour)
     with Sandbox({"twitter": rules}) as sandbox:
         keys = rules.keys
         client = tweepy.Client(
@@ -113,7 +111,7 @@ class MastodonClient:
     """A sandbox with a server of Mastodon's API in it, mastodon.py, and bare requests."""
 
     sandbox: Sandbox
-    rules: MastodonRules
+    rules: MastodonWithLogins
     clock: StillClock
     client: Mastodon
     session: requests.Session
@@ -134,7 +132,7 @@ class MastodonClient:
         )
 
     def post(self, text: str, parent: str | None = None, key: str | None = None) -> str:
-        if self.rules.behaviour.forms is Forms.TAKEN:
+        if self.rules.behaviour.forms:
             status = self.client.status_post(text, in_reply_to_id=parent, idempotency_key=key)
             return str(status.id)
         body = {"status": text, "in_reply_to_id": parent}
@@ -149,7 +147,7 @@ def mastodon_client(
     behaviour: MastodonBehaviour = MASTODON, timeout: float = TIMEOUT
 ) -> Iterator[MastodonClient]:
     clock = StillClock()
-    rules = MastodonRules(clock, behaviour)
+    rules = MastodonWithLogins(clock, behaviour)
     with Sandbox({"mastodon": rules}) as sandbox, requests.Session() as session:
         session.trust_env = False
         session.headers["Connection"] = "close" if behaviour.hangs_up else "keep-alive"
@@ -245,15 +243,6 @@ def bluesky_client(
     with Sandbox({"bluesky": rules}) as sandbox, requests.Session() as session:
         session.trust_env = False
         it = BlueskyClient(sandbox, rules, clock, session, timeout)
-        tokens = rules.pds.sessions.open(clock.now, behaviour)
+        tokens = rules.sessions.open(clock.now, behaviour)
         it.tokens = {"access": tokens.access, "refresh": tokens.refresh}
         yield it
-
-
-if TYPE_CHECKING:
-    from bot.sandbox.wire import NetworkRules
-
-    def _all_are_networks(
-        x: XRules, mastodon: MastodonRules, bluesky: BlueskyRules
-    ) -> tuple[NetworkRules, ...]:
-        return x, mastodon, bluesky

@@ -21,7 +21,7 @@ from bot.posters.bluesky.tids import EPOCH, tid
 from bot.posters.poster import CannotRead, Outcome, OutcomeKind, Poster, PostRequest
 from bot.posters.session_store import SessionStore
 from bot.sandbox.bluesky.behaviour import SERVERS, BlueskyBehaviour, Standing
-from bot.sandbox.bluesky.cbor import cid_of
+from bot.sandbox.bluesky.records import cid_of
 from bot.sandbox.bluesky.rules import APP_PASSWORD
 from bot.sandbox.faults import CLOSED_AFTER, CLOSED_BEFORE, Fault, changed, server_error
 from bot.sandbox.wire import Response
@@ -695,7 +695,7 @@ def test_an_access_token_that_is_refused_is_renewed_and_the_post_goes_out_once(
     poster = at(it)
     thread(it, poster, 1)
     it.rules.behaviour = replace(it.rules.behaviour, access_lasts=timedelta(hours=2))
-    it.rules.pds.sessions.change_key()
+    it.rules.sessions.change_key()
     assert thread(it, poster, 1, 1)[0].sort is OutcomeKind.SENT
     # the refresh token is signed with the old key as well: so there is one login
     assert calls(it) == [CREATE, PUT, PUT, REFRESH, CREATE, PUT]
@@ -820,7 +820,7 @@ def test_a_revoked_app_password_ends_in_a_clear_error(it: BlueskyClient, here: P
 def test_a_session_that_nobody_keeps_is_ended_with_the_poster(
     it: BlueskyClient, fault: Fault | None
 ) -> None:
-    before = it.rules.pds.sessions.known()
+    before = it.rules.sessions.known()
     poster = at(it)
     poster.profile()
     if fault:
@@ -829,7 +829,7 @@ def test_a_session_that_nobody_keeps_is_ended_with_the_poster(
     poster.close()
     assert calls(it).count(CREATE) == calls(it).count(LOGOUT) == 1
     if not fault:
-        assert it.rules.pds.sessions.known() == before
+        assert it.rules.sessions.known() == before
     untouched = at(it)
     untouched.close()
     assert calls(it).count(LOGOUT) == 1

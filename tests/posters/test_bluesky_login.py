@@ -83,7 +83,7 @@ def test_an_app_password_is_tried_with_one_login_that_is_closed_again(
     behaviour: BlueskyBehaviour,
 ) -> None:
     with standing_in(behaviour) as it:
-        before = it.rules.pds.sessions.known()
+        before = it.rules.sessions.known()
         granted = opened(it).redeem(APP_PASSWORD)
         assert granted.settings == {
             "handle": HANDLE,
@@ -92,7 +92,7 @@ def test_an_app_password_is_tried_with_one_login_that_is_closed_again(
         }
         assert (granted.who, granted.remarks) == (f"{HANDLE} on Bluesky", ())
         assert paths(it) == [CREATE, DELETE]
-        assert it.rules.pds.sessions.known() == before
+        assert it.rules.sessions.known() == before
 
 
 def test_nothing_is_sent_before_there_is_something_to_try(it: BlueskyClient) -> None:

@@ -28,10 +28,8 @@ from bot.posters.bluesky.records import (
     uri_of,
 )
 from bot.posters.poster import PostRequest
-from bot.sandbox.bluesky.cbor import encode
-from bot.sandbox.bluesky.formats import is_language, is_uri
-from bot.sandbox.bluesky.schema import Invalid
-from tests.helpers.bluesky_record_check import check_record, read_back
+from bot.sandbox.bluesky.lexicons import LANGUAGE, URI, Invalid
+from tests.helpers.bluesky_record_check import check_record
 from tests.helpers.paths import SHARED
 from tests.helpers.rendered_threads import account, digest, paper, thread
 
@@ -177,7 +175,7 @@ def test_the_language_is_one_that_the_network_takes(language: str, langs: object
 @given(st.from_regex(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", fullmatch=True))
 def test_any_language_that_can_be_set_is_made_one_that_is_taken(language: str) -> None:
     (tag,) = list_at(record(replace(PLAIN, language=language), None, None), "langs")
-    assert is_language(str(tag))
+    assert LANGUAGE.fullmatch(str(tag))
     assert str(tag).lower() == language.lower()[: len(str(tag))]
 
 
@@ -238,7 +236,6 @@ def test_whatever_a_post_is_its_record_is_one_that_the_lexicon_takes(post: PostR
     check_record(made)
     again = record(replace(post), Ref(ref.uri, CID), ref)
     assert json.dumps(made) == json.dumps(again)
-    assert encode(read_back(made)) == encode(read_back(again))
 
 
 def test_the_check_would_tell() -> None:
@@ -313,7 +310,7 @@ def test_a_thread_s_links_and_tags_are_all_there() -> None:
     assert ("#arXiv", "arXiv") in leads[0]
     assert ("arxiv.org/abs/2106.10001", "https://arxiv.org/abs/2106.10001") in leads[1]
     assert [("embed" in each) for each in made] == [False, True, False, False]
-    assert all(is_uri(where) for each in leads for shown, where in each if shown[0] != "#")
+    assert all(URI.fullmatch(where) for each in leads for shown, where in each if shown[0] != "#")
 
 
 # -- and back --------------------------------------------------------------------------------------

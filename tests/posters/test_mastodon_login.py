@@ -21,7 +21,6 @@ from bot.posters.mastodon.login import begin
 from bot.posters.poster import OutcomeKind, PostRequest
 from bot.sandbox import faults
 from bot.sandbox.mastodon import answers as says
-from bot.sandbox.mastodon import login
 from bot.sandbox.mastodon.behaviour import (
     GOTOSOCIAL,
     MASTODON,
@@ -30,11 +29,12 @@ from bot.sandbox.mastodon.behaviour import (
     TAKAHE,
     MastodonBehaviour,
 )
-from bot.sandbox.mastodon.login_behaviours import BEFORE_4_3, BEHAVIOURS, PLEROMA, LoginBehaviour
-from bot.sandbox.mastodon.login_behaviours import SNAC2 as SNAC2_LOGIN
 from bot.sandbox.script import RequestRecord
 from bot.sandbox.wire import Response, reply
+from tests.helpers import mastodon_logins as login
 from tests.helpers.http_server import HttpServer, Reply, Request, dripping
+from tests.helpers.mastodon_logins import BEFORE_4_3, BEHAVIOURS, PLEROMA, LoginBehaviour
+from tests.helpers.mastodon_logins import SNAC2 as SNAC2_LOGIN
 from tests.helpers.poster_replies import NOW
 from tests.helpers.sandbox_clients import MastodonClient, mastodon_client
 

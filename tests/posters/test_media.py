@@ -201,7 +201,7 @@ def bluesky_like(stack: ExitStack, behaviour: BlueskyBehaviour) -> UploadWorld:
         poster,
         clock,
         # the words are in the record alone
-        lambda: {str(each.cid): (each.data, each.mime, ALT) for each in rules.pds.blobs.every()},
+        lambda: {str(each.cid): (each.data, each.mime, ALT) for each in rules.blobs.every()},
         fail,
         lambda: sandbox.down(Network.BLUESKY),
         work=never,
@@ -683,7 +683,7 @@ def test_no_fault_of_bluesky_is_more_than_an_outcome(fault: Fault, at: int) -> N
         again = poster.upload(PICTURE)
         poster.close()
     assert (again.sort, again.ready, again.refusal) == (OutcomeKind.SENT, True, None)
-    assert [each.data for each in rules.pds.blobs.every()] == [PNG]
+    assert [each.data for each in rules.blobs.every()] == [PNG]
     if first.sort is not OutcomeKind.SENT:
         assert (first.id, bool(first.reason)) == ("", True)
 

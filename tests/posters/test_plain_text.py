@@ -14,7 +14,7 @@ from bot.posters.plain_text import html_text, normal, x_text
 from bot.sandbox.mastodon.text import content
 from bot.sandbox.service import Stored
 from bot.sandbox.x.behaviour import FieldNames
-from bot.sandbox.x.text import Setting, post_object
+from bot.sandbox.x.text import post_object
 from tests.helpers.paths import SHARED
 
 recorded_only = pytest.mark.skipif(
@@ -220,7 +220,7 @@ def test_a_server_of_mastodons_api_gives_back_what_was_sent(text: str) -> None:
 def test_x_gives_back_what_was_sent(text: str, names: FieldNames, pictured: bool) -> None:  # noqa: FBT001
     media = ("7",) if pictured else ()
     post = Stored("1", text, "us", datetime(2026, 3, 1, tzinfo=UTC), media=media)
-    back = json.loads(json.dumps(post_object(post, Setting("1", None), names, FIELDS)))
+    back = json.loads(json.dumps(post_object(post, names, FIELDS)))
     assert normal(x_text(back)) == normal(text)
 
 

@@ -19,11 +19,11 @@ from bot.sandbox import faults, wire
 from bot.sandbox.script import RequestRecord
 from bot.sandbox.wire import Response
 from bot.sandbox.x.answers import problem
-from bot.sandbox.x.login import ACCESS_TOKEN, AUTHORIZE, REQUEST_TOKEN, XLogins
 from bot.sandbox.x.oauth1 import OAuthKeys
 from tests.helpers.http_server import HttpServer, Reply, Request, dripping
 from tests.helpers.poster_replies import NOW
 from tests.helpers.sandbox_clients import XClient, x_client
+from tests.helpers.x_logins import ACCESS_TOKEN, AUTHORIZE, REQUEST_TOKEN, XLogins
 
 HTML = b"<!DOCTYPE html><title>X</title>"
 KEY, SECRET = "a-consumer-key-of-some-length", "a-consumer-secret-of-some-length"

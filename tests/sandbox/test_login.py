@@ -14,11 +14,11 @@ import requests
 from mastodon import Mastodon, MastodonIllegalArgumentError
 from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 
-from bot.sandbox.mastodon import login
-from bot.sandbox.mastodon import login_behaviours as ways
 from bot.sandbox.mastodon.behaviour import MASTODON, SERVERS, SNAC2, MastodonBehaviour, Software
-from bot.sandbox.mastodon.login_behaviours import LoginBehaviour, login_behaviour
 from bot.sandbox.x.oauth1 import OAuthKeys
+from tests.helpers import mastodon_logins as login
+from tests.helpers import mastodon_logins as ways
+from tests.helpers.mastodon_logins import LoginBehaviour, login_behaviour
 from tests.helpers.paths import SHARED
 from tests.helpers.recorded_answers import differences, load, recorded, schema_errors
 from tests.helpers.sandbox_clients import X_HOST, MastodonClient, XClient, mastodon_client, x_client
@@ -106,7 +106,7 @@ def test_mastodon_py_logs_in_and_posts(it: MastodonClient) -> None:
         ("write:statuses", "DELETE", f"{STATUSES}/{{id}}", 200),
         ("read", "DELETE", f"{STATUSES}/{{id}}", 403),
         ("write", "GET", f"{STATUSES}/{{id}}", 403),
-        ("read:statuses", "GET", f"{STATUSES}/{{id}}/context", 200),
+        ("read:statuses", "GET", f"{STATUSES}/{{id}}", 200),
         ("read:accounts", "GET", "/api/v1/accounts/{account}/statuses", 403),
         ("read:statuses", "GET", "/api/v1/accounts/{account}/statuses", 200),
         ("read", "GET", "/api/v1/accounts/{account}/statuses", 200),

@@ -344,42 +344,19 @@ def test_only_ones_own_are_deleted(start: Start) -> None:
 
 
 @pytest.mark.parametrize("behaviour", [MASTODON, GOTOSOCIAL])
-def test_what_becomes_of_the_replies_to_a_deleted_status(
+def test_a_reply_to_a_deleted_status_may_forget_it(
     start: Start, behaviour: MastodonBehaviour
 ) -> None:
-    it, forgotten = start(behaviour), behaviour is MASTODON
+    it = start(behaviour)
     root = it.post("root")
-    middle = it.post("middle", root)
-    child = it.post("child", middle)
-    grandchild = it.post("grandchild", child)
-    it.rules.remove(middle)
+    child = it.post("child", root)
+    it.rules.remove(root)
     shown = it.client.status(child)
-    assert (shown.in_reply_to_id is None) is forgotten
+    assert (shown.in_reply_to_id is None) is (behaviour is MASTODON)
     assert str(shown.in_reply_to_account_id) == it.rules.account
-    context = it.client.status_context(grandchild)
-    assert [str(each.id) for each in context.ancestors] == ([child] if forgotten else [])
 
 
 # -- reading ---------------------------------------------------------------------------------------
-
-
-def test_a_status_is_read_with_its_source_and_context(start: Start) -> None:
-    it = start()
-    root = it.post("root\n")
-    first = it.post("first", root)
-    second = it.post("second", first)
-    branch = it.rules.write("theirs", author="2", reply_to=root).id
-    gone = it.rules.write("gone", reply_to=root)
-    it.rules.remove(gone.id)
-    context = it.client.status_context(first)
-    assert [str(each.id) for each in context.ancestors] == [root]
-    assert [str(each.id) for each in context.descendants] == [second]
-    below = it.client.status_context(root).descendants
-    assert [str(each.id) for each in below] == [first, second, branch]
-    assert it.client.status_source(root).text == "root"
-    assert it.client.status(root).replies_count == 2
-    with pytest.raises(MastodonNotFoundError):
-        it.client.status("1")
 
 
 def test_several_are_read_by_id_and_none_without(start: Start) -> None:
@@ -411,7 +388,7 @@ def test_the_account_is_as_its_owner_set_it_up() -> None:
     assert value["url"] == "http://h.example/@hot"
     page = rules.answer(Request("GET", "/api/v2/instance", headers={"host": "h.example"})).value()
     assert isinstance(page, dict)
-    assert page["rules"] == [{"id": "1", "text": "One.", "hint": ""}]
+    assert page["rules"] == [{"id": "1", "text": "One."}]
 
 
 def test_the_server_tells_its_limits_old_way_and_new(start: Start) -> None:
@@ -422,7 +399,6 @@ def test_the_server_tells_its_limits_old_way_and_new(start: Start) -> None:
     assert it.call("GET", "/api/v2/instance", headers={"Authorization": ""}).status_code == 200
     old = it.call("GET", "/api/v1/instance")
     assert old.json()["configuration"]["statuses"]["max_characters"] == 1234
-    assert "deprecation" in old.headers
 
 
 def test_an_old_server_has_the_old_page_alone(start: Start) -> None:

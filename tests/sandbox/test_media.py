@@ -31,11 +31,9 @@ from bot.sandbox.x.behaviour import XBehaviour, XLimits
 from tests.helpers.recorded_answers import API, differences, load, schema_errors, value_at
 from tests.helpers.sample_png import ALT, PNG
 from tests.helpers.sandbox_clients import (
-    X_HOST,
     MastodonClient,
     XClient,
     mastodon_client,
-    oauth,
     x_client,
 )
 
@@ -335,21 +333,6 @@ def test_x_takes_a_file_in_json_and_then_its_words(network: Network) -> None:
     assert read["attachments"] == {"media_keys": [f"3_{media_id}"]}
 
 
-@pytest.mark.parametrize("kind", ["image/png", None])
-def test_x_takes_a_file_in_a_form(network: Network, kind: str | None) -> None:
-    it = network()
-    fields = {"media_category": "tweet_image"} | ({"media_type": kind} if kind else {})
-    answer = it.client.session.request(
-        "POST",
-        X_HOST + UPLOAD,
-        data=fields,
-        files={"media": FILE["file"]},
-        auth=oauth(it.rules.keys),
-    )
-    medium = it.rules.uploads[answer.json()["data"]["id"]]
-    assert (medium.data, medium.type) == (PNG, "image/png")
-
-
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -369,14 +352,6 @@ def test_x_refuses_what_is_no_picture(network: Network, body: object, reason: st
     assert answer.status_code == 400
     assert reason in answer.text
     assert it.rules.uploads == {}
-
-
-def test_x_refuses_a_form_without_a_category(network: Network) -> None:
-    it = network()
-    auth = oauth(it.rules.keys)
-    files = {"media": FILE["file"]}
-    answer = it.client.session.request("POST", X_HOST + UPLOAD, files=files, auth=auth)
-    assert "media_category" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from queue import SimpleQueue
 
 import pytest
 import requests
@@ -16,14 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.sandbox import faults
-from bot.sandbox.connection import head_of
 from bot.sandbox.faults import Fault
 from bot.sandbox.listener import Listener
 from bot.sandbox.mastodon.behaviour import SNAC2
 from bot.sandbox.mastodon.rules import MastodonRules
 from bot.sandbox.script import RequestRecord, Stage
 from bot.sandbox.server import Sandbox
-from bot.sandbox.wire import Request, Response, reply
+from bot.sandbox.wire import Request
 from bot.sandbox.x.rules import XRules
 from tests.helpers.health_checks import SHARED_FIXTURE
 from tests.helpers.sandbox_clients import (
@@ -83,22 +81,14 @@ def no_file_left() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_while_no_file_can_be_opened_it_rests_and_then_goes_on() -> None:
-    rested: SimpleQueue[float] = SimpleQueue()
-    go_on, served = threading.Event(), threading.Event()
-
-    def rest(seconds: float) -> None:
-        rested.put(seconds)
-        go_on.wait(TIMEOUT)
-
-    doors = Listener(["a"], {}, lambda *_: served.set(), rest)
+def test_while_no_file_can_be_opened_clients_wait() -> None:
+    served = threading.Event()
+    listener = Listener(0, lambda *_: served.set())
     with socket.socket() as client:
         with no_file_left():
-            client.connect(("127.0.0.1", doors.port("a")))
-            assert rested.get(timeout=TIMEOUT) == 0.05
-        go_on.set()
+            client.connect(("127.0.0.1", listener.port))
         assert served.wait(TIMEOUT)
-    doors.close()
+    listener.close()
 
 
 # -- the log ---------------------------------------------------------------------------------------
@@ -158,7 +148,7 @@ def test_a_fault_meets_the_request_it_is_meant_for(it: XClient) -> None:
         it.call(method, "/2/tweets", json={"text": str(number)}).status_code
         for number, method in enumerate(["POST", "POST", "GET", "POST", "GET", "GET"])
     ]
-    assert answers == [201, 500, 502, 201, 502, 400]
+    assert answers == [201, 500, 502, 201, 502, 404]
 
 
 def test_earlier_lines_come_first_and_a_question_before_them(it: XClient) -> None:
@@ -237,17 +227,6 @@ def test_a_network_can_go_away_and_come_back(it: XClient) -> None:
     assert it.sandbox.connections("twitter") == 2
 
 
-def test_a_client_that_comes_as_the_door_shuts_is_sent_away() -> None:
-    doors = Listener(["a"], {}, lambda *_: pytest.fail("nobody is to be served"))
-    door = doors._endpoints["a"]
-    doors._connect(door)  # nobody is there
-    door.shut = True
-    with socket.create_connection(("127.0.0.1", doors.port("a"))) as client:
-        assert client.recv(1) == b""
-    doors.close()
-    assert doors.opened("a") == 0
-
-
 def test_a_port_can_be_chosen_and_may_be_taken() -> None:
     rules = {"a": MastodonRules(StillClock()), "b": MastodonRules(StillClock())}
     with Sandbox(rules) as sandbox:
@@ -297,8 +276,8 @@ def test_a_client_that_does_not_wait_for_its_answer_harms_nobody(other: Mastodon
         b"",
         b"GET / HTTP/1.1\r\nHost: h",
         b"GET / HTTP/1.1\r\nHost: h\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nshort",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nshort",
+        b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n",
     ],
 )
 def test_what_is_no_whole_request_is_not_answered(other: MastodonClient, sent: bytes) -> None:
@@ -315,22 +294,14 @@ def test_requests_follow_each_other_on_a_connection(other: MastodonClient) -> No
     assert talk(other.sandbox, GET, GET) == one + one
 
 
-@pytest.mark.parametrize("change", [(b"1.1", b"1.0"), (b"Host: h", b"Connection: Close")])
+@pytest.mark.parametrize("change", [(b"1.1", b"1.0"), (b": h", b": h\r\nConnection: close")])
 def test_a_client_that_wants_one_answer_gets_one_and_the_end(
     other: MastodonClient, change: tuple[bytes, bytes]
 ) -> None:
     with socket.create_connection(("127.0.0.1", port_of(other.sandbox))) as client:
         client.sendall(GET.replace(*change))
         answer = b"".join(iter(lambda: client.recv(65536), b""))
-    assert b"\r\nconnection: close\r\n\r\n" in answer
-
-
-def test_an_answer_has_its_length_and_phrase() -> None:
-    assert head_of(reply(201, "é", ("a", "b"))) == (
-        b"HTTP/1.1 201 Created\r\ncontent-type: application/json; charset=utf-8\r\na: b\r\n"
-        b"content-length: 4\r\n\r\n"
-    )
-    assert head_of(Response(599)) == b"HTTP/1.1 599 Unknown\r\ncontent-length: 0\r\n\r\n"
+    assert b"\r\nconnection: close\r\n\r\n" in answer.lower()
 
 
 @settings(suppress_health_check=SHARED_FIXTURE)

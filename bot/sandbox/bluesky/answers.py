@@ -6,11 +6,8 @@ https://atproto.com/specs/xrpc#error-responses. Each was seen at @atproto/pds 0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from types import MappingProxyType
 
-from bot.sandbox.bluesky.cids import Cid
 from bot.sandbox.wire import Pairs, Response, reply
 
 _HTML = (("content-type", "text/html; charset=utf-8"),)
@@ -26,7 +23,7 @@ def invalid(message: str) -> Response:
     return error(400, "InvalidRequest", message)
 
 
-def bad_swap(what: str, at: Cid | None) -> Response:
+def bad_swap(what: str, at: str | None) -> Response:
     """Return the refusal of a conditional change. `what` was at the version `at`."""
     return error(400, "InvalidSwap", f"{what} was at {'null' if at is None else at}")
 
@@ -36,9 +33,16 @@ def no_record(uri: str) -> Response:
     return error(400, "RecordNotFound", f"Could not locate record: {uri}")
 
 
-def no_blob(cid: Cid) -> Response:
+def no_blob(cid: str) -> Response:
     """Return the refusal of a record that refers to a file the server does not have."""
     return error(400, "BlobNotFound", f"Could not find blob: {cid}")
+
+
+def other_blob(what: str, there: str, said: str) -> Response:
+    """Return the refusal of a record that says something else of a file than is stored."""
+    name = {"Mimetype": "InvalidMimeType", "Size": "InvalidSize"}[what]
+    message = f"Referenced {what} does not match stored blob. Expected: {there}, Got: {said}"
+    return error(400, name, message)
 
 
 def no_repo(repo: str) -> Response:
@@ -68,17 +72,14 @@ NO_UPSTREAM = error(502, "UpstreamFailure", "Upstream service unreachable")
 NO_PAGE = Response(404, b"<!DOCTYPE html><title>Error</title><pre>Not Found</pre>", _HTML)
 
 
-def usual_headers(now: datetime) -> Pairs:
-    """Return the headers of every answer."""
-    return (
-        ("date", format_datetime(now.astimezone(UTC), usegmt=True)),
-        ("server", "sandbox"),
-        ("access-control-allow-origin", "*"),
-        ("vary", "Authorization, Accept-Encoding"),
-    )
+USUAL: Pairs = (
+    ("access-control-allow-origin", "*"),
+    ("vary", "Authorization, Accept-Encoding"),
+)
+"""The headers of every answer, besides those of all networks."""
 
 
-_CID = Cid.parse("bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a")
+_CID = "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"
 _LONG = "grapheme too big (maximum 300, got 301) at $.record.text"
 REFUSALS: Mapping[str, Response] = MappingProxyType(
     {

@@ -40,28 +40,25 @@ class BlueskyLimits:
 class BlueskyBehaviour:
     """How a server behaves, where servers or their settings differ.
 
-    `limits` of None means no limits and no headers about them, as with a self-hosted PDS. Without
-    `appview` the server answers 502 to what it would ask Bluesky. `did_doc`: an answer with tokens
-    names the server that holds the account, and clients then use that server. `access_lasts` and
-    `refresh_lasts` are the lifetimes of the two tokens, `grace` is how long a refresh token is
-    valid after its first use. `blobs_last` is how long a file without a record is kept, None for
-    ever. `most_json` and `most_blob` are the greatest sizes of a body in bytes.
+    `limits` of None means no limits and no headers about them, as with a self-hosted PDS.
+    `did_doc`: an answer with tokens names the server that holds the account, and clients then use
+    that server. `access_lasts` and `refresh_lasts` are the lifetimes of the two tokens, `grace` is
+    how long a refresh token is valid after its first use. `blobs_last` is how long a file without a
+    record is kept, None for ever. `most_blob` is the greatest size of a file in bytes.
     """
 
     standing: Standing = Standing.ACTIVE
     limits: BlueskyLimits | None = BlueskyLimits()
-    appview: bool = True
     did_doc: bool = True
     access_lasts: timedelta = timedelta(minutes=120)
     refresh_lasts: timedelta = timedelta(days=90)
     grace: timedelta = timedelta(hours=2)
     blobs_last: timedelta | None = timedelta(hours=6)
-    most_json: int = 1_000_000
     most_blob: int = 5 * 1024 * 1024
 
 
 BSKY_SOCIAL = BlueskyBehaviour()
 OWN_PDS = replace(BSKY_SOCIAL, limits=None, did_doc=False, blobs_last=None)
-DEV_ENV = replace(BSKY_SOCIAL, appview=False, did_doc=False, blobs_last=None)
+DEV_ENV = replace(BSKY_SOCIAL, did_doc=False, blobs_last=None)
 SERVERS = (BSKY_SOCIAL, OWN_PDS, DEV_ENV)
 """bsky.social, a self-hosted PDS, and @atproto/dev-env, for tests that run on each of them."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from datetime import datetime
 from types import MappingProxyType
 
 from bot.sandbox.mastodon.behaviour import MastodonBehaviour, Resets
@@ -57,29 +56,24 @@ def limit_headers(window: RateWindow, now: datetime, behaviour: MastodonBehaviou
     """Return the three headers of a rate limit; the reset keeps the microsecond of the request."""
     if behaviour.resets is Resets.NONE:
         return ()
+    end = window.reset - behaviour.overtime
+    resets = {
+        Resets.ISO: f"{end.replace(microsecond=now.microsecond):%Y-%m-%dT%H:%M:%S.%f}Z",
+        Resets.EPOCH: str(int(end.timestamp())),
+        Resets.NONSENSE: "soon",
+    }
     return (
         ("X-RateLimit-Limit", str(window.limit.most)),
         ("X-RateLimit-Remaining", str(window.remaining)),
-        ("X-RateLimit-Reset", _reset(window.reset - behaviour.overtime, now, behaviour.resets)),
+        ("X-RateLimit-Reset", resets[behaviour.resets]),
     )
 
 
-def usual_headers(now: datetime) -> Pairs:
-    """Return the headers of every answer."""
-    return (
-        ("date", format_datetime(now.astimezone(UTC), usegmt=True)),
-        ("server", "sandbox"),
-        ("cache-control", "private, no-store"),
-        ("vary", "Authorization, Origin"),
-    )
-
-
-def _reset(when: datetime, now: datetime, resets: Resets) -> str:
-    if resets is Resets.EPOCH:
-        return str(int(when.timestamp()))
-    if resets is Resets.NONSENSE:
-        return "soon"
-    return f"{when.replace(microsecond=now.microsecond):%Y-%m-%dT%H:%M:%S.%f}Z"
+USUAL: Pairs = (
+    ("cache-control", "private, no-store"),
+    ("vary", "Authorization, Origin"),
+)
+"""The headers of every answer, besides those of all networks."""
 
 
 REFUSALS: Mapping[str, Response] = MappingProxyType(

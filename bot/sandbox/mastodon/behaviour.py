@@ -19,18 +19,6 @@ class Software(StrEnum):
     HOLLO = "hollo"
 
 
-class Forms(StrEnum):
-    """What the server does with a status that is sent as a form instead of as JSON.
-
-    TAKEN: the same as with JSON. PARTLY: it answers 422 to `sensitive`, and drops media. EMPTY: it
-    also drops the text, and publishes an empty status.
-    """
-
-    TAKEN = "taken"
-    PARTLY = "partly"
-    EMPTY = "empty"
-
-
 class Markup(StrEnum):
     """How the text of a status is read: as it is, as Markdown, or as snac2's own markup."""
 
@@ -119,31 +107,30 @@ class MastodonLimits:
 class MastodonBehaviour:
     """How a server behaves, where servers or their settings differ.
 
-    `forms`, `orphans`, `keys` and `bad_token`: see their types. `markup` is how text is read,
-    unless the request asks for plain text and `plain_on_request` allows that. `application`: a
-    status names its application. `private_listed` and `private_at_home`: private and direct
-    statuses are in the account's list, and in its home timeline. `slash`: the instance addresses
-    may end with a slash. `overtime`: a limit lasts this much longer than its header says.
-    `hangs_up`: a second request on a connection is answered with a reset. `rewrites` and `stamps`
-    change the texts and times that are read. `too_long` is the HTTP status for a text over
-    `max_characters`, counted in graphemes with links as 23, or with `plain_count` in code points
-    with complete links. `parent_forgotten`: a reply to a deleted status names no parent.
-    `context_survives`: the context of a thread with a deleted status shows the rest. `unreadable`
-    is the HTTP status for reading the account's statuses, such as 403 for a token without the
-    scope. `writes` of False refuses to publish. `lag`: how late a status is listed. `drops`: a text
-    that contains this is answered with 200 and not stored. `loses_media`: statuses are published
-    without their media. `uploads` of False takes no files, as for a token without write:media.
-    `media_limit` is in bytes, `description_limit` in characters. `processing`: how long a file is
-    processed before a status may use it. `breaks_media`: processing fails. `missing_media` is the
-    HTTP status for a file that is unknown or already used, and 200 publishes without it.
-    `languages_checked` refuses a bad language tag, `language_fixed` ignores any. `deprecates`: the
-    old instance page is marked as deprecated. `web_visibility` is what the web shows of an account,
-    empty if the account cannot choose.
+    `forms` of False refuses a status that is sent as a form instead of as JSON. `orphans`, `keys`
+    and `bad_token`: see their types. `markup` is how text is read, unless the request asks for
+    plain text and `plain_on_request` allows that. `application`: a status names its application.
+    `private_listed` and `private_at_home`: private and direct statuses are in the account's list,
+    and in its home timeline. `slash`: the instance addresses may end with a slash. `overtime`: a
+    limit lasts this much longer than its header says. `hangs_up`: a second request on a connection
+    is answered with a reset. `rewrites` and `stamps` change the texts and times that are read.
+    `too_long` is the HTTP status for a text over `max_characters`, counted in graphemes with links
+    as 23, or with `plain_count` in code points with complete links. `parent_forgotten`: a reply to
+    a deleted status names no parent. `unreadable` is the HTTP status for reading the account's
+    statuses, such as 403 for a token without the scope. `writes` of False refuses to publish.
+    `lag`: how late a status is listed. `drops`: a text that contains this is answered with 200 and
+    not stored. `loses_media`: statuses are published without their media. `uploads` of False takes
+    no files, as for a token without write:media. `media_limit` is in bytes, `description_limit` in
+    characters. `processing`: how long a file is processed before a status may use it.
+    `breaks_media`: processing fails. `missing_media` is the HTTP status for a file that is unknown
+    or already used, and 200 publishes without it. `languages_checked` refuses a bad language tag,
+    `language_fixed` ignores any. `web_visibility` is what the web shows of an account, empty if the
+    account cannot choose.
     """
 
     version: str = "4.7.0"
     software: Software = Software.MASTODON
-    forms: Forms = Forms.TAKEN
+    forms: bool = True
     markup: Markup = Markup.NONE
     plain_on_request: bool = False
     application: bool = True
@@ -155,7 +142,6 @@ class MastodonBehaviour:
     rewrites: Rewrites = Rewrites.NONE
     stamps: Stamps = Stamps.WRITTEN
     keys: IdempotencyKeys = IdempotencyKeys.HONOURED
-    keys_last: timedelta = timedelta(hours=1)
     ids: IdForm = IdForm.SNOWFLAKE
     resets: Resets = Resets.ISO
     limits: MastodonLimits = MastodonLimits()
@@ -165,12 +151,9 @@ class MastodonBehaviour:
     too_long_words: str = "Validation failed: Text character limit of {limit} exceeded"
     orphans: Orphans = Orphans.REFUSED
     parent_forgotten: bool = True
-    context_survives: bool = True
     since_id: bool = True
-    min_id: bool = True
     links: bool = True
     instance_v2: InstanceV2 = InstanceV2.THERE
-    deprecates: bool = True
     unreadable: int | None = None
     writes: bool = True
     lag: timedelta = timedelta(0)
@@ -207,9 +190,7 @@ GOTOSOCIAL = MastodonBehaviour(
     too_long=400,
     too_long_words="Bad Request: text with spoiler exceed max chars",
     parent_forgotten=False,
-    context_survives=False,
     since_id=False,
-    deprecates=False,
     missing_media=400,
     visibility="unlisted",
     web_visibility="public",
@@ -231,10 +212,8 @@ SNAC2 = MastodonBehaviour(
     max_characters=100_000,
     orphans=Orphans.ROOT,
     since_id=False,
-    min_id=False,
     links=False,
     instance_v2=InstanceV2.MISSING,
-    deprecates=False,
     missing_media=200,
     language_fixed=True,
     line_break="<br>",
@@ -254,7 +233,6 @@ TAKAHE = MastodonBehaviour(
     too_long_words="Status is too long",
     orphans=Orphans.TAKEN,
     parent_forgotten=False,
-    deprecates=False,
     missing_media=404,
     language_fixed=True,
     line_break="<br>",
@@ -266,15 +244,14 @@ HOLLO = MastodonBehaviour(
     keys=IdempotencyKeys.RACY,
     ids=IdForm.UUID,
     resets=Resets.NONE,
-    forms=Forms.PARTLY,
+    forms=False,
     markup=Markup.MARKDOWN,
     max_characters=10_000,
     orphans=Orphans.BREAKS,
     parent_forgotten=False,
-    deprecates=False,
     line_break="<br>",
 )
-HOLLO_0_6 = replace(HOLLO, version="0.6.20", forms=Forms.EMPTY)
+HOLLO_0_6 = replace(HOLLO, version="0.6.20")
 SERVERS = (
     *(MASTODON, MASTODON_4_6, MASTODON_4_5, GOTOSOCIAL, GOTOSOCIAL_500, GOTOSOCIAL_MARKDOWN),
     *(SNAC2, TAKAHE, HOLLO, HOLLO_0_6),

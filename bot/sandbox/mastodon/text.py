@@ -26,13 +26,12 @@ def content(text: str, base: str, line_break: str, markup: Markup = Markup.NONE)
         return ""
     if markup is Markup.MARKDOWN:
         return _markdown(text, base)
-    return _paragraphs(_marked(_snac(text) if markup is Markup.SNAC else text, base), line_break)
-
-
-def _snac(text: str) -> str:
-    """Return a text after snac2's own markup: style signs and anything like a tag are removed."""
-    text = re.sub(r"`([^`\n]+)`|\*\*?([^*\n]+)\*?\*|__([^_\n]+)__", _bare, text)
-    return re.sub(r"<[^>\n]*(?:>|\n|\Z)", "", text)
+    if markup is Markup.SNAC:
+        # style signs are removed, and anything like a tag
+        text = re.sub(r"`([^`\n]+)`|\*\*?([^*\n]+)\*?\*|__([^_\n]+)__", _bare, text)
+        text = re.sub(r"<[^>\n]*(?:>|\n|\Z)", "", text)
+    parts = re.split(r"\n\n+", _marked(text, base).replace("\r\n", "\n"))
+    return "".join(f"<p>{part}</p>" for part in parts).replace("\n", line_break)
 
 
 def _markdown(text: str, base: str) -> str:
@@ -62,13 +61,26 @@ def _bare(found: re.Match[str]) -> str:
 
 
 def _marked(text: str, base: str) -> str:
+    """Return the text with its links and hashtags as HTML."""
     marked, at = "", 0
     for entity in _linked(text):
         marked += _escaped(text[at : entity.start])
-        marked += (
-            _url(entity.text) if entity.kind is EntityKind.URL else _hashtag(entity.text, base)
-        )
         at = entity.end
+        if entity.kind is EntityKind.HASHTAG:
+            page = _escaped(f"{base}/tags/{entity.text[1:].lower()}")
+            tag = f"#<span>{_escaped(entity.text[1:])}</span>"
+            marked += f'<a href="{page}" class="mention hashtag" rel="tag">{tag}</a>'
+            continue
+        url, before = entity.text, _BEFORE.match(entity.text)
+        start = before.end() if before else 0
+        end = start + _DISPLAYED
+        kind = "ellipsis" if len(url) > end else ""
+        marked += (
+            f'<a href="{_escaped(url)}" target="_blank" rel="nofollow noopener" translate="no">'
+            f'<span class="invisible">{_escaped(url[:start])}</span>'
+            f'<span class="{kind}">{_escaped(url[start:end])}</span>'
+            f'<span class="invisible">{_escaped(url[end:])}</span></a>'
+        )
     return marked + _escaped(text[at:])
 
 
@@ -88,30 +100,5 @@ def _linked(text: str) -> Iterator[Entity]:
             yield entity
 
 
-def _url(url: str) -> str:
-    before = _BEFORE.match(url)
-    start = before.end() if before else 0
-    end = start + _DISPLAYED
-    kind = "ellipsis" if len(url) > end else ""
-    spans = (
-        f'<span class="invisible">{_escaped(url[:start])}</span>'
-        f'<span class="{kind}">{_escaped(url[start:end])}</span>'
-        f'<span class="invisible">{_escaped(url[end:])}</span>'
-    )
-    rest = 'target="_blank" rel="nofollow noopener" translate="no"'
-    return f'<a href="{_escaped(url)}" {rest}>{spans}</a>'
-
-
 def _escaped(text: str) -> str:
     return escape(text).replace("&#x27;", "&#39;")
-
-
-def _hashtag(tag: str, base: str) -> str:
-    page = f"{base}/tags/{tag[1:].lower()}"
-    link = f'<a href="{_escaped(page)}" class="mention hashtag" rel="tag">'
-    return f"{link}#<span>{_escaped(tag[1:])}</span></a>"
-
-
-def _paragraphs(text: str, line_break: str) -> str:
-    parts = re.split(r"\n\n+", text.replace("\r\n", "\n"))
-    return "".join(f"<p>{part}</p>" for part in parts).replace("\n", line_break)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from types import MappingProxyType
 
 from bot.sandbox.rate_limits import RateWindow
@@ -44,7 +42,7 @@ TOO_MANY = problem(429, "Too Many Requests", "Too Many Requests")
 UNAVAILABLE = problem(503, "Service Unavailable", "Service Unavailable")
 
 
-def missing_parent(status: int) -> Response:
+def missing_parent(status: int = 403) -> Response:
     """Return the refusal of a reply to a post that is deleted, hidden, or not visible yet."""
     title = "Invalid Request" if status == 400 else "Forbidden"  # noqa: PLR2004 - HTTP's number
     detail = "You attempted to reply to a Tweet that is deleted or not visible to you."
@@ -102,15 +100,12 @@ def limit_headers(window: RateWindow) -> Pairs:
     )
 
 
-def usual_headers(now: datetime) -> Pairs:
-    """Return the headers of every answer."""
-    return (
-        ("date", format_datetime(now.astimezone(UTC), usegmt=True)),
-        ("server", "sandbox"),
-        ("api-version", "2.167"),
-        ("cache-control", "no-cache, no-store, max-age=0"),
-        ("x-access-level", "read-write"),
-    )
+USUAL: Pairs = (
+    ("api-version", "2.167"),
+    ("cache-control", "no-cache, no-store, max-age=0"),
+    ("x-access-level", "read-write"),
+)
+"""The headers of every answer, besides those of all networks."""
 
 
 REFUSALS: Mapping[str, Response] = MappingProxyType(

@@ -14,19 +14,10 @@ from bot.sandbox.rewrites import Rewrites, Stamps
 
 
 class Duplicates(StrEnum):
-    """Which texts are refused as duplicates: none, equal texts, or similar texts too."""
+    """Which texts are refused as duplicates: none, or equal texts."""
 
     NONE = "none"
     EXACT = "exact"
-    FUZZY = "fuzzy"
-
-
-class Replies(StrEnum):
-    """Which replies an app may make: to its own posts and mentions, none, or any."""
-
-    OWN = "own"
-    NONE = "none"
-    ANY = "any"
 
 
 class Paging(StrEnum):
@@ -80,33 +71,21 @@ class XLimits:
 class XBehaviour:
     """How X behaves.
 
-    `duplicates` compares with the posts of the last `duplicates_for`, and with `duplicates_deleted`
-    also with deleted posts. `missing_parent` is the HTTP status for a reply to a missing post (400
-    and 403 are on record), `delete_missing` for the deletion of one (404, or 200 with `deleted`
-    false). `parent_lag`: how long a post cannot be replied to. `timeline_lag` and `lookup_lag`: how
-    late a post can be read, by timeline and by id. `unreadable` is the HTTP status of every read of
-    posts on a plan without reads, 401 or 403. `credits` of None never run out. `bills_refusals`: a
-    refused create is billed too. `signed_for` are base URLs that a signature may be made for,
-    beside the server's own. An upload has at most `media_limit` bytes and `alt_limit` characters of
-    alt text, and expires after `media_expires`. `processing` is how long a file is processed,
-    `breaks_media` lets that fail, `loses_media` publishes posts without their files. `rewrites` and
-    `stamps` change the texts and times that are read, `pages` the pages of the timeline.
+    `duplicates` compares with the posts of the last day. `timeline_lag`: how late a post is in the
+    timeline, which has the newest `depth` posts. `unreadable` is the HTTP status of every read of
+    posts on a plan without reads, 401 or 403. `credits` of None never run out. An upload has at
+    most `media_limit` bytes and `alt_limit` characters of alt text, and expires after
+    `media_expires`. `processing` is how long a file is processed, `breaks_media` lets that fail,
+    `loses_media` publishes posts without their files. `rewrites` and `stamps` change the texts and
+    times that are read, `pages` the pages of the timeline.
     """
 
     duplicates: Duplicates = Duplicates.EXACT
-    duplicates_for: timedelta = timedelta(hours=24)
-    duplicates_deleted: bool = False
-    replies: Replies = Replies.OWN
-    parent_lag: timedelta = timedelta(0)
-    missing_parent: int = 403
-    delete_missing: int = 404
     timeline_lag: timedelta = timedelta(0)
-    lookup_lag: timedelta = timedelta(0)
     unreadable: int | None = None
     names: FieldNames = FieldNames.TWEETS
     max_weight: int = 280
     depth: int = 3200
-    depth_without_replies: int = 800
     media_limit: int = 5 * 1024 * 1024
     media_expires: timedelta = timedelta(hours=24)
     alt_limit: int = 1000
@@ -117,7 +96,5 @@ class XBehaviour:
     stamps: Stamps = Stamps.WRITTEN
     pages: Paging = Paging.FULL
     credits: Decimal | None = None
-    bills_refusals: bool = False
     prices: CallPrices = CallPrices()
     limits: XLimits = XLimits()
-    signed_for: tuple[str, ...] = ("https://api.twitter.com", "https://api.x.com")

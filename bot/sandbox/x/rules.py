@@ -1,53 +1,45 @@
 """X's rules: answer the API of https://docs.x.com/x-api for one application and one user.
 
-They publish, delete, and read the account's timeline and posts by id. `spent` adds up what X bills,
-and every answer has the headers of its rate limit. Files are uploaded, and ids that a test adds to
-`media` count as uploaded.
+They publish, delete, take files, and read the account's timeline and posts by id. `spent` adds up
+what X bills, and every answer has the headers of its rate limit.
 """
 
 from __future__ import annotations
 
+import binascii
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from bot.formatter.limits import twitter_length
+from bot.formatter.x.entities import cashtags, mentions, urls
 from bot.sandbox.ids import x_ids
 from bot.sandbox.rate_limits import RateLimit, RateWindows
 from bot.sandbox.rewrites import rewritten, stamped
-from bot.sandbox.service import Stored
-from bot.sandbox.wire import Json, Pairs, RefusedRequest, Request, Response, reply
+from bot.sandbox.service import NetworkService, Stored
+from bot.sandbox.uploads import Medium, type_of
+from bot.sandbox.wire import Json, RefusedRequest, Request, Response, reply, usual_headers
 from bot.sandbox.x import answers
-from bot.sandbox.x.behaviour import Paging, XBehaviour
-from bot.sandbox.x.login import XLogins
-from bot.sandbox.x.media import METADATA, UPLOAD, XMedia
+from bot.sandbox.x.behaviour import Duplicates, Paging, XBehaviour
 from bot.sandbox.x.oauth1 import OAuthKeys, signed
-from bot.sandbox.x.pages import EMPTY_PAGE, checked, fields, page, wanted
-from bot.sandbox.x.posting import check_duplicate, check_reply, check_text, draft, price
-from bot.sandbox.x.text import Setting, post_object, shown
+from bot.sandbox.x.text import post_object, shown, trimmed
 
-_MOST_IDS = 100
-_POST = re.compile(r"/2/tweets/([0-9]+)")
-_TIMELINE = re.compile(r"/2/users/([0-9]+)/tweets")
-
-Handler = Callable[[Request, datetime], Response]
+_DUPLICATES_FOR = timedelta(hours=24)
+_CATEGORY = "tweet_image"
+_FIELDS = {"tweet.fields", "post.fields", "expansions", "user.fields", "media.fields"}
+_FEWEST, _USUAL, _MOST = 5, 10, 100
+_TOKEN = "7140dib"  # noqa: S105 - the beginning of page tokens
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """The function that carries a request out, and its rate limit."""
-
-    limit: str
-    most: int
-    run: Callable[[datetime], Response]
-
-
-class XRules(XMedia):
+class XRules(NetworkService):
     """X, seen by one application with one user's tokens.
 
-    `clock` returns the network's time. The access token begins with the account's id. `keys` are
-    valid from the start. `logins` makes others.
+    `clock` returns the network's time. The access token in `keys` begins with the account's id.
+    `media` holds the ids of files that a post may use, and a test may add its own. `uploads` holds
+    the uploaded files.
     """
 
     def __init__(
@@ -62,209 +54,317 @@ class XRules(XMedia):
         self.behaviour = behaviour or XBehaviour()
         self.username = username
         self.spent = Decimal(0)
-        self.media = set()
-        self.uploads = {}
-        self.logins = XLogins(self.keys, username)
+        self.media: set[str] = set()
+        self.uploads: dict[str, Medium] = {}
         self._windows = RateWindows()
         self._read: set[tuple[date, str]] = set()
 
-    def authorize(self, url: str) -> str:
-        """Authorize the app as a person would on the page at `url`, and return the PIN.
-
-        Raises ValueError if the page would say that the address is wrong.
-        """
-        return self.logins.authorize(url)
-
     def _serve(self, request: Request, now: datetime) -> Response:
-        if answer := self.logins.answer(request, self._bases(request)):
-            return answer.having(*answers.usual_headers(now))
-        try:
-            call = self._authorized(request)
-            headers = self._count(call, now)
-        except RefusedRequest as refused:
-            return refused.response.having(*answers.usual_headers(now))
-        try:
-            answer = self._run(call, now)
-        except RefusedRequest as refused:
-            answer = refused.response
-        return answer.having(*answers.usual_headers(now), *headers)
+        headers, bases = usual_headers(now, *answers.USUAL), bases_of(request)
+        if not any(signed(request, keys, bases) for keys in self._known_keys()):
+            return answers.UNAUTHORIZED.having(*headers)
+        for method, pattern, limit_name, handler in _ROUTES:
+            found = re.fullmatch(pattern, request.path)
+            if not found or method != request.method:
+                continue
+            limits, credit = self.behaviour.limits, self.behaviour.credits
+            limit = RateLimit(limit_name, getattr(limits, limit_name), limits.window)
+            full = self._windows.look(limit, now).full
+            headers += answers.limit_headers(self._windows.take(limit, now))
+            if full:
+                return answers.TOO_MANY.having(*headers)
+            if credit is not None and self.spent >= credit:
+                return answers.NO_CREDITS.having(*headers)
+            try:
+                answer = handler(self, request, now, found[found.lastindex or 0])
+            except RefusedRequest as refused:
+                answer = refused.response
+            return answer.having(*headers)
+        return answers.NO_PAGE.having(*headers)
 
-    def _authorized(self, request: Request) -> _Call:
-        known = (self.keys, *self.logins.granted)
-        if not any(signed(request, keys, self._bases(request)) for keys in known):
-            raise RefusedRequest(answers.UNAUTHORIZED)
-        return self._route(request)
-
-    def _bases(self, request: Request) -> tuple[str, ...]:
-        return (f"http://{request.header('host')}", *self.behaviour.signed_for)
-
-    def _route(self, request: Request) -> _Call:
-        limits = self.behaviour.limits
-        fixed: Mapping[tuple[str, str], tuple[str, int, Handler]] = {
-            ("POST", "/2/tweets"): ("create", limits.create, self._create),
-            ("GET", "/2/tweets"): ("lookup", limits.lookup, self._look_up),
-            ("GET", "/2/users/me"): ("me", limits.me, self._me),
-            ("POST", UPLOAD): ("upload", limits.upload, self._upload),
-            ("GET", UPLOAD): ("upload", limits.upload, self._upload_status),
-            ("POST", METADATA): ("metadata", limits.metadata, self._describe),
-        }
-        if found := fixed.get((request.method, request.path)):
-            limit, most, handler = found
-            return _Call(limit, most, lambda now: handler(request, now))
-        return self._route_to_one(request)
-
-    def _route_to_one(self, request: Request) -> _Call:
-        limits = self.behaviour.limits
-        timeline, post = _TIMELINE.fullmatch(request.path), _POST.fullmatch(request.path)
-        if timeline and request.method == "GET":
-            user = timeline[1]
-            return _Call("timeline", limits.timeline, lambda now: self._list(request, user, now))
-        if post and request.method == "GET":
-            known = post[1]
-            return _Call("lookup", limits.lookup, lambda now: self._get(request, known, now))
-        if post and request.method == "DELETE":
-            known = post[1]
-            return _Call("delete", limits.delete, lambda now: self._destroy(known, now))
-        raise RefusedRequest(answers.NO_PAGE)
-
-    def _count(self, call: _Call, now: datetime) -> Pairs:
-        limit = RateLimit(call.limit, call.most, self.behaviour.limits.window)
-        full = self._windows.look(limit, now).full
-        headers = answers.limit_headers(self._windows.take(limit, now))
-        if full:
-            raise RefusedRequest(answers.TOO_MANY.having(*headers))
-        return headers
-
-    def _run(self, call: _Call, now: datetime) -> Response:
-        credit = self.behaviour.credits
-        if credit is not None and self.spent >= credit:
-            raise RefusedRequest(answers.NO_CREDITS)
-        return call.run(now)
+    def _known_keys(self) -> Sequence[OAuthKeys]:
+        return [self.keys]
 
     # -- writing -------------------------------------------------------------------------------
 
-    def _create(self, request: Request, now: datetime) -> Response:
-        new = draft(request, self.account, now)
-        bill = price(new.text, self.behaviour.prices)
-        try:
-            self._check(new, now)
-        except RefusedRequest:
-            self.spent += bill if self.behaviour.bills_refusals else 0
-            raise
-        self.spent += bill
+    def create(self, request: Request, now: datetime, _: str) -> Response:
+        """Publish a post."""
+        value = request.fields()
+        if value is None:
+            raise RefusedRequest(
+                answers.invalid("body", "", "The request body is not a JSON object")
+            )
+        text, media = value.get("text", ""), _inside(value, "media", "media_ids")
+        ids = tuple(map(str, media)) if isinstance(media, list) else ()
+        if not isinstance(text, str) or not (text.strip() or ids):
+            raise RefusedRequest(answers.invalid("$.text", str(text), "$.text: may not be empty"))
+        parent = _inside(value, "reply", "in_reply_to_tweet_id")
+        if "reply" in value and not (isinstance(parent, str) and re.fullmatch("[0-9]+", parent)):
+            message = "$.reply.in_reply_to_tweet_id: is missing but it is required"
+            raise RefusedRequest(answers.invalid("$.reply", str(parent), message))
+        above = str(parent) if "reply" in value else None
+        new = Stored("", text, self.account, now, above, media=ids, application="sandbox")
+        self._check(new)
+        prices = self.behaviour.prices
+        self.spent += prices.linked if urls(trimmed(text)) else prices.post
         post = self._store(replace(new, media=()) if self.behaviour.loses_media else new)
-        value = {"edit_history_tweet_ids": [post.id], "id": post.id, "text": shown(post).text}
+        made = {"edit_history_tweet_ids": [post.id], "id": post.id, "text": shown(post).text}
         location = f"https://api.twitter.com/2/tweets/{post.id}"
-        return reply(201, {"data": value}, ("location", location))
+        return reply(201, {"data": made}, ("location", location))
 
-    def _check(self, new: Stored, now: datetime) -> None:
-        self._check_media(new.media, now)
+    def _check(self, new: Stored) -> None:
+        """Raise RefusedRequest for a post that X does not publish."""
+        self._check_media(new.media, new.created)
         if new.reply_to is not None:
-            check_reply(self._find(new.reply_to), new, self.username, self.behaviour)
-        check_text(new.text, self.behaviour)
-        check_duplicate(new, self._posts.values(), self.behaviour)
+            parent = self._find(new.reply_to)
+            if parent is None:
+                raise RefusedRequest(answers.missing_parent())
+            named = {mention.text[1:].lower() for mention in mentions(parent.text)}
+            if parent.author != new.author and self.username.lower() not in named:
+                raise RefusedRequest(answers.REPLY_RULE)
+        text = trimmed(new.text)
+        if twitter_length(text) > self.behaviour.max_weight:
+            raise RefusedRequest(answers.FORBIDDEN)
+        if len(cashtags(new.text)) > 1:
+            raise RefusedRequest(answers.CASHTAGS)
+        if not text or self.behaviour.duplicates is Duplicates.NONE:
+            return
+        for post in self._posts.values():
+            recent = post.deleted is None and new.created - post.created < _DUPLICATES_FOR
+            if recent and post.author == new.author and trimmed(post.text) == text:
+                raise RefusedRequest(answers.DUPLICATE)
 
-    def _destroy(self, post_id: str, now: datetime) -> Response:
+    def destroy(self, _: Request, now: datetime, post_id: str) -> Response:
+        """Delete a post."""
         self.spent += self.behaviour.prices.delete
         post = self._find(post_id)
-        if post and post.author != self.account:
-            return answers.FORBIDDEN
-        if post:
-            self._delete(post, now)
-            return reply(200, {"data": {"deleted": True}})
-        if self.behaviour.delete_missing == answers.NO_PAGE.status:
+        if post is None:
             return answers.NO_PAGE
-        return reply(self.behaviour.delete_missing, {"data": {"deleted": False}})
+        if post.author != self.account:
+            return answers.FORBIDDEN
+        self._delete(post, now)
+        return reply(200, {"data": {"deleted": True}})
 
     # -- reading -------------------------------------------------------------------------------
 
-    def _me(self, request: Request, now: datetime) -> Response:
-        del request, now
+    def me(self, _: Request, __: datetime, ___: str) -> Response:
+        """Return the user of the tokens."""
         self.spent += self.behaviour.prices.user
         me = {"id": self.account, "name": "Sandbox", "username": self.username}
         return reply(200, {"data": me})
 
-    def _list(self, request: Request, user: str, now: datetime) -> Response:
-        self._check_readable()
-        want = wanted(request)
+    def timeline(self, request: Request, now: datetime, user: str) -> Response:
+        """Return a page of the account's posts, newest first."""
+        behaviour, params = self.behaviour, self._params(request, _PAGING)
+        asked: dict[str, int] = {}
+        for name in params.keys() & _PAGING:
+            try:
+                asked[name] = _PAGING[name](params[name])
+            except ValueError:
+                refusal = answers.invalid(name, params[name], f"{name} is not valid")
+                raise RefusedRequest(refusal) from None
+        most, below = asked.get("max_results", _USUAL), asked.get("pagination_token")
         if user != self.account:
             return reply(200, {"errors": [answers.not_found("user", "id", user)]})
-        if self.behaviour.pages is Paging.EMPTY_FIRST:
-            return self._empty_first(request)
-        kept = [post for post in self._timeline(now, want.exclude) if want.has(post)]
-        found, meta = page(kept, want.most)
-        self._bill_reads(found, now)
-        data: dict[str, Json] = {"data": self._objects(found, request)} if found else {}
-        return reply(200, data | {"meta": meta})
-
-    def _empty_first(self, request: Request) -> Response:
-        if "pagination_token" in dict(request.params()):
-            raise RefusedRequest(answers.UNAVAILABLE)
-        return reply(200, {"meta": {"result_count": 0, "next_token": EMPTY_PAGE}})
-
-    def _timeline(self, now: datetime, exclude: frozenset[str]) -> Sequence[Stored]:
-        behaviour = self.behaviour
-        ordered = sorted(self._posts.values(), key=lambda post: int(post.id), reverse=True)
-        seen = [
+        if behaviour.pages is Paging.EMPTY_FIRST:
+            if below is not None:
+                raise RefusedRequest(answers.UNAVAILABLE)
+            return reply(200, {"meta": {"result_count": 0, "next_token": f"{_TOKEN}0"}})
+        listed = [
             post
-            for post in ordered
+            for post in sorted(self._posts.values(), key=lambda post: int(post.id), reverse=True)
             if post.author == self.account
             and post.deleted is None
             and post.created + behaviour.timeline_lag <= now
+        ][: behaviour.depth]
+        kept = [
+            post
+            for post in listed
+            if asked.get("since_id", 0) < int(post.id)
+            and (below is None or int(post.id) < below)
+            and post.created.timestamp() >= asked.get("start_time", 0)
         ]
-        # excluded replies count for the depth too, as documented
-        reach = behaviour.depth_without_replies if "replies" in exclude else behaviour.depth
-        return seen[:reach]
+        found = kept[:most]
+        if not found:
+            return reply(200, {"meta": {"result_count": 0}})
+        meta: dict[str, Json] = {
+            "result_count": len(found),
+            "newest_id": found[0].id,
+            "oldest_id": found[-1].id,
+        }
+        if len(kept) > most:
+            meta["next_token"] = f"{_TOKEN}{int(found[-1].id):x}"
+        return reply(200, {"data": self._objects(found, params, now), "meta": meta})
 
-    def _look_up(self, request: Request, now: datetime) -> Response:
-        self._check_readable()
-        ids = list(dict.fromkeys(checked(request, {"ids"}).get("ids", "").split(",")))
-        if len(ids) > _MOST_IDS or not all(each.isascii() and each.isdigit() for each in ids):
-            raise RefusedRequest(answers.invalid("ids", ",".join(ids), "ids is not valid"))
-        found = [post for each in ids if (post := self._readable(each, now))]
-        missing = [each for each in ids if not self._readable(each, now)]
-        self._bill_reads(found, now)
-        data: dict[str, Json] = {"data": self._objects(found, request)} if found else {}
-        errors = [answers.not_found("tweet", "ids", each) for each in missing]
-        return reply(200, data | ({"errors": errors} if errors else {}))
-
-    def _get(self, request: Request, post_id: str, now: datetime) -> Response:
-        self._check_readable()
-        checked(request, ())
-        post = self._readable(post_id, now)
+    def get(self, request: Request, now: datetime, post_id: str) -> Response:
+        """Return a post."""
+        params, post = self._params(request, ()), self._find(post_id)
         if post is None:
             return reply(200, {"errors": [answers.not_found("tweet", "id", post_id)]})
-        self._bill_reads([post], now)
-        return reply(200, {"data": self._objects([post], request)[0]})
+        return reply(200, {"data": self._objects([post], params, now)[0]})
 
-    def _readable(self, post_id: str, now: datetime) -> Stored | None:
-        post = self._find(post_id)
-        return post if post and post.created + self.behaviour.lookup_lag <= now else None
+    def _params(self, request: Request, allowed: Iterable[str]) -> Mapping[str, str]:
+        """Return the query of a read.
 
-    def _check_readable(self) -> None:
+        Raises RefusedRequest on a plan without reads, and for an unknown parameter.
+        """
         if self.behaviour.unreadable is not None:
             raise RefusedRequest(answers.unreadable(self.behaviour.unreadable))
+        params = dict(request.params())
+        for name in params.keys() - _FIELDS - set(allowed):
+            message = f"The query parameter [{name}] is not known"
+            raise RefusedRequest(answers.invalid(name, params[name], message))
+        return params
 
-    def _objects(self, posts: Sequence[Stored], request: Request) -> Sequence[Mapping[str, Json]]:
-        wished, behaviour = fields(dict(request.params())), self.behaviour
-        found = []
+    def _objects(
+        self, posts: Sequence[Stored], params: Mapping[str, str], now: datetime
+    ) -> Sequence[Mapping[str, Json]]:
+        """Return posts as a client reads them, and bill them.
+
+        X bills a post once a day (UTC), however often it is read.
+        """
+        behaviour, found = self.behaviour, []
+        wished = (params.get("post.fields") or params.get("tweet.fields") or "").split(",")
         for post in posts:
             read = replace(post, text=rewritten(post.text, behaviour.rewrites))
-            value = dict(post_object(read, self._setting(post), behaviour.names, wished))
+            value = dict(post_object(read, behaviour.names, wished))
             if "created_at" in value:
                 value["created_at"] = stamped(str(value["created_at"]), behaviour.stamps)
             found.append(value)
+            if (now.date(), post.id) not in self._read:
+                self._read.add((now.date(), post.id))
+                self.spent += behaviour.prices.read
         return found
 
-    def _setting(self, post: Stored) -> Setting:
-        parent = self._posts.get(post.reply_to or "")
-        root = post
-        while above := self._posts.get(root.reply_to or ""):
-            root = above
-        return Setting(root.id, parent.author if parent else None)
+    # -- files: https://docs.x.com/x-api/media. The alt text is a second request. ------------------
 
-    def _bill_reads(self, posts: Sequence[Stored], now: datetime) -> None:
-        # X bills a post once a day (UTC), however often it is read
-        for seen in {(now.date(), post.id) for post in posts} - self._read:
-            self._read.add(seen)
-            self.spent += self.behaviour.prices.read
+    def upload(self, request: Request, now: datetime, _: str) -> Response:
+        """Take a file, in JSON."""
+        fields = request.fields() or {}
+        names = ("media", "media_type", "media_category")
+        media, kind, category = (str(fields.get(name, "")) for name in names)
+        if category != _CATEGORY:
+            message = "media_category: is missing or not valid"
+            raise RefusedRequest(answers.invalid("media_category", category, message))
+        try:
+            data = b64decode(media, validate=True)
+        except binascii.Error:
+            raise RefusedRequest(answers.invalid("media", "", "media: is not base64")) from None
+        if not kind or type_of(data) != kind:
+            raise RefusedRequest(answers.invalid("media", "", "media type unrecognized."))
+        if len(data) > self.behaviour.media_limit:
+            raise RefusedRequest(answers.invalid("media", "", "media: is too large"))
+        medium = Medium(self._ids(now), data, kind, now)
+        self.uploads[medium.id] = medium
+        self.media.add(medium.id)
+        return reply(200, {"data": self._shown(medium, now)})
+
+    def upload_status(self, request: Request, now: datetime, _: str) -> Response:
+        """Return a file, and whether it is processed."""
+        media_id = dict(request.params()).get("media_id", "")
+        return reply(200, {"data": self._shown(self._uploaded(media_id, now), now)})
+
+    def describe(self, request: Request, now: datetime, _: str) -> Response:
+        """Set the alt text of a file."""
+        self.spent += self.behaviour.prices.metadata
+        fields = request.fields() or {}
+        medium = self._uploaded(str(fields.get("id")), now)
+        metadata = fields.get("metadata")
+        words = _inside(metadata, "alt_text", "text") if isinstance(metadata, dict) else None
+        if not isinstance(words, str) or not 0 < len(words) <= self.behaviour.alt_limit:
+            message = "text: is not valid"
+            raise RefusedRequest(answers.invalid("metadata.alt_text.text", str(words), message))
+        self.uploads[medium.id] = replace(medium, alt=words)
+        kept: Json = {"alt_text": {"text": words}}
+        return reply(200, {"data": {"id": medium.id, "associated_metadata": kept}})
+
+    def _shown(self, medium: Medium, now: datetime) -> dict[str, Json]:
+        left = medium.uploaded + self.behaviour.media_expires - now
+        shown: dict[str, Json] = {
+            "id": medium.id,
+            "media_key": f"3_{medium.id}",
+            "size": len(medium.data),
+            "expires_after_secs": int(left.total_seconds()),
+        }
+        if not self.behaviour.processing:
+            return shown
+        state = self._state(medium, now)
+        waiting: dict[str, Json] = {"check_after_secs": 1} if state == "in_progress" else {}
+        return {**shown, "processing_info": {"state": state, **waiting}}
+
+    def _state(self, medium: Medium, now: datetime) -> str:
+        if now - medium.uploaded < self.behaviour.processing:
+            return "in_progress"
+        return "failed" if self.behaviour.breaks_media else "succeeded"
+
+    def _uploaded(self, media_id: str, now: datetime) -> Medium:
+        medium = self.uploads.get(media_id)
+        if medium is None or now - medium.uploaded >= self.behaviour.media_expires:
+            raise RefusedRequest(answers.invalid("media_id", media_id, "BadRequest: Not found"))
+        return medium
+
+    def _check_media(self, wanted: Iterable[str], now: datetime) -> None:
+        """Raise RefusedRequest for a file that is unknown, not ready or expired."""
+        for media_id in wanted:
+            known = media_id in self.media
+            if known and media_id in self.uploads:
+                known = self._state(self._uploaded(media_id, now), now) == "succeeded"
+            if not known:
+                message = "Your media IDs are invalid."
+                raise RefusedRequest(answers.invalid("media.media_ids", media_id, message))
+
+
+def bases_of(request: Request) -> tuple[str, ...]:
+    """Return the base URLs that a request may be signed for."""
+    return (f"http://{request.header('host')}", "https://api.twitter.com", "https://api.x.com")
+
+
+def _inside(value: Mapping[str, object], outer: str, inner: str) -> object:
+    inside = value.get(outer)
+    return inside.get(inner) if isinstance(inside, dict) else None
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(text)
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not _FEWEST <= _number(text) <= _MOST:
+        raise ValueError(text)
+    return int(text)
+
+
+def _page(text: str) -> int:
+    if not text.startswith(_TOKEN):
+        raise ValueError(text)
+    return int(text.removeprefix(_TOKEN), 16)
+
+
+def _time(text: str) -> int:
+    when = datetime.fromisoformat(text)
+    return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+
+
+_PAGING: Mapping[str, Callable[[str], int]] = {
+    "max_results": _count,
+    "pagination_token": _page,
+    "since_id": _number,
+    "start_time": _time,
+}
+
+Handler = Callable[[XRules, Request, datetime, str], Response]
+"""Answers a request. The text is the last group of the route's pattern, such as an id."""
+
+# The method, the path, the limit in XLimits, and the handler of each call.
+_ROUTES: tuple[tuple[str, str, str, Handler], ...] = (
+    ("POST", "/2/tweets", "create", XRules.create),
+    ("GET", "/2/users/me", "me", XRules.me),
+    ("POST", "/2/media/upload", "upload", XRules.upload),
+    ("GET", "/2/media/upload", "upload", XRules.upload_status),
+    ("POST", "/2/media/metadata", "metadata", XRules.describe),
+    ("GET", "/2/users/([0-9]+)/tweets", "timeline", XRules.timeline),
+    ("GET", "/2/tweets/([0-9]+)", "lookup", XRules.get),
+    ("DELETE", "/2/tweets/([0-9]+)", "delete", XRules.destroy),
+)

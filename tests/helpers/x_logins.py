@@ -1,4 +1,4 @@
-"""Log in to X with a PIN: request tokens, and the access tokens that are given for them.
+"""Logs in to X's stand-in with a PIN: request tokens, and access tokens that are given for them.
 
 https://docs.x.com/fundamentals/authentication/oauth-1-0a, the PIN-based flow. There is no page:
 `authorize` does what a person would do on it.
@@ -6,17 +6,21 @@ https://docs.x.com/fundamentals/authentication/oauth-1-0a, the PIN-based flow. T
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import count
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from bot.sandbox.wire import Json, Request, Response, reply
+from bot.sandbox.wire import Json, Request, Response, reply, usual_headers
+from bot.sandbox.x.answers import USUAL
+from bot.sandbox.x.behaviour import XBehaviour
 from bot.sandbox.x.oauth1 import OAuthKeys, signed
+from bot.sandbox.x.rules import XRules, bases_of
 
-REQUEST_TOKEN = "/oauth/request_token"  # noqa: S105 - a path
+REQUEST_TOKEN = "/oauth/request_token"
 AUTHORIZE = "/oauth/authorize"
-ACCESS_TOKEN = "/oauth/access_token"  # noqa: S105 - a path
+ACCESS_TOKEN = "/oauth/access_token"
 
 _HTML = (("content-type", "text/html; charset=utf-8"),)
 _FIRST_PIN = 1_234_567
@@ -49,7 +53,8 @@ class XLogins:
     def __init__(self, keys: OAuthKeys, username: str) -> None:
         self.granted: list[OAuthKeys] = []
         self.callbacks = frozenset({"oob"})
-        self.mint = _minting()
+        tokens = count(1)
+        self.mint: Callable[[str], str] = lambda kind: f"sandbox-x-{kind}-{next(tokens)}"
         self._keys = keys
         self._username = username
         self._pending: dict[str, OAuthKeys] = {}
@@ -61,9 +66,11 @@ class XLogins:
 
         `bases` are the base URLs that a signature may be made for.
         """
-        handlers = {REQUEST_TOKEN: self._request_token, ACCESS_TOKEN: self._access_token}
-        handler = handlers.get(request.path) if request.method == "POST" else None
-        return handler(request, bases) if handler else None
+        if (request.method, request.path) == ("POST", REQUEST_TOKEN):
+            return self.request_token(request, bases)
+        if (request.method, request.path) == ("POST", ACCESS_TOKEN):
+            return self.access_token(request, bases)
+        return None
 
     def authorize(self, url: str) -> str:
         """Authorize the app as a person would on the page at `url`, and return the PIN.
@@ -77,8 +84,8 @@ class XLogins:
         self._pins[token] = str(next(self._numbers))
         return self._pins[token]
 
-    def _request_token(self, request: Request, bases: tuple[str, ...]) -> Response:
-        # only the application signs this request, without a user's token
+    def request_token(self, request: Request, bases: tuple[str, ...]) -> Response:
+        """Give a request token. Only the application signs this request, without a user's token."""
         app_keys = replace(self._keys, access_token="", access_token_secret="")
         if not signed(request, app_keys, bases):
             return NOT_SIGNED
@@ -89,7 +96,8 @@ class XLogins:
         confirmed = {"oauth_callback_confirmed": "true"}
         return _form({"oauth_token": token, "oauth_token_secret": secret} | confirmed)
 
-    def _access_token(self, request: Request, bases: tuple[str, ...]) -> Response:
+    def access_token(self, request: Request, bases: tuple[str, ...]) -> Response:
+        """Give an access token for a request token and its PIN, once."""
         parameters = _parameters(request)
         token = parameters.get("oauth_token", "")
         pending = self._pending.get(token)
@@ -120,6 +128,30 @@ def _form(fields: dict[str, str]) -> Response:
     return Response(200, urlencode(fields).encode(), _HTML)
 
 
-def _minting() -> Callable[[str], str]:
-    numbers = count(1)
-    return lambda kind: f"sandbox-x-{kind}-{next(numbers)}"
+class XWithLogins(XRules):
+    """X that gives tokens for PINs. `logins` makes them."""
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        behaviour: XBehaviour | None = None,
+        keys: OAuthKeys | None = None,
+    ) -> None:
+        super().__init__(clock, behaviour, keys)
+        self.logins = XLogins(self.keys, self.username)
+
+    def authorize(self, url: str) -> str:
+        """Authorize the app as a person would on the page at `url`, and return the PIN.
+
+        Raises ValueError if the page would say that the address is wrong.
+        """
+        return self.logins.authorize(url)
+
+    def _serve(self, request: Request, now: datetime) -> Response:
+        answer = self.logins.answer(request, bases_of(request))
+        if answer:
+            return answer.having(*usual_headers(now, *USUAL))
+        return super()._serve(request, now)
+
+    def _known_keys(self) -> Sequence[OAuthKeys]:
+        return [self.keys, *self.logins.granted]
