@@ -7,7 +7,7 @@ import unicodedata
 from itertools import chain
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.formatter.tidy import repair, sentences, tidy, tidy_prose
@@ -228,8 +228,13 @@ def test_as_many_marks_as_a_script_needs_stay(drawn: list[tuple[str, str]]) -> N
     assert tidy(text) == text
 
 
+# What a person would not type: a space before a colon or none after it, dashes of hyphens, ^2, {x}.
+TYPED = re.compile(r" :|:[A-Z]|--|\^[23]|[{}`]")
+
+
 @given(st.lists(st.text(PLAIN.replace(" ", ""), min_size=1)).map(" ".join))
 def test_plain_text_stays(text: str) -> None:
+    assume(not TYPED.search(text))
     assert tidy(text) == tidy_prose(text) == text
 
 
@@ -318,3 +323,30 @@ def test_the_real_digests_obey_the_laws() -> None:
         assert " ".join(sentences(shown)) == shown
         assert unicodedata.is_normalized("NFC", shown)
         assert not invisible.search(shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("video---making", "video — making"),
+        ("Vectors Light -- A Method", "Vectors Light – A Method"),
+        ("message--passing", "message–passing"),
+        ("NeRF--: Neural", "NeRF--: Neural"),
+        ("DROP TABLE Papers; --", "DROP TABLE Papers; --"),
+        ("the flag --flag is", "the flag --flag is"),
+        ("the `reality gap' where", "the ‘reality gap’ where"),
+        ("Transformers:Transformer", "Transformers: Transformer"),
+        ("Tinker : Accelerating", "Tinker: Accelerating"),
+        ("SHADES: : A model", "SHADES: A model"),
+        ("(NEMO^2)", "(NEMO²)"),
+        ("StyTr^2: Unbiased", "StyTr²: Unbiased"),
+        ("of {non-uniform} kinds", "of non-uniform kinds"),
+        ("{0,1} and CIFAR-{10, 100}", "{0,1} and CIFAR-{10, 100}"),
+        ("Jo\\ão F. Henriques", "João F. Henriques"),
+        ("Gustavo Hernández {Á}brego", "Gustavo Hernández Ábrego"),
+        ("std::vector and a::b", "std::vector and a::b"),
+    ],
+)
+def test_what_authors_type_for_tex_is_shown_as_it_is_meant(text: str, shown: str) -> None:
+    assert tidy(text) == shown
+    assert tidy(shown) == shown
