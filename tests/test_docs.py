@@ -153,7 +153,7 @@ def shape(value: object) -> object:
 
 def test_the_json_that_is_shown_has_the_names_of_the_contract() -> None:
     plan, status = (shape(json.loads(block)) for block in blocks(PAGES["docs/programs.md"], "json"))
-    posts = [*("position", "number", "text", "length", "limit", "state", "id", "url", "media")]
+    posts = ["position", "number", "text", "length", "limit", "state", "id", "url", "media", "card"]
     assert plan == {
         "digest": dict.fromkeys(["slug", "date", "title", "papers", "source"]),
         "threads": [

@@ -19,7 +19,6 @@ from bot.formatter.rich import enrich, shorten
 from bot.formatter.select import selected
 from bot.formatter.summary import telling
 from bot.formatter.templates import Templates
-from bot.formatter.tidy import sentences
 from bot.formatter.views import (
     DigestView,
     PaperView,
@@ -135,9 +134,7 @@ class _ThreadWriter:
         reference = self._shown(view.reference)
         token = paper.key if paper.key in reference else reference
         post = self._post("entry", paper.key, fitted, token)
-        if network is not Network.BLUESKY or paper is not self.papers[0]:
-            return post
-        return replace(post, card=_card(paper, view))
+        return replace(post, card=_card(paper, view)) if network is Network.BLUESKY else post
 
     def _sentences(self, paper: Paper) -> Iterator[str]:
         """Yield the sentences that say what the paper does, the best first."""
@@ -193,9 +190,10 @@ class _ThreadWriter:
 
 
 def _card(paper: Paper, view: PaperView) -> Card:
-    """Return the preview of a paper's page: its title and the beginning of its abstract."""
-    description = cut_at_word(" ".join(sentences(paper.abstract)), _LONGEST_DESCRIPTION)
-    return Card(paper.link, view.title, description)
+    """Return the preview of a paper's page: its title, its authors and what it does."""
+    says = " ".join(telling(paper.title, paper.abstract)[:1])
+    about = ". ".join(filter(None, (", ".join(paper.authors), says)))
+    return Card(paper.link, view.title, cut_at_word(about, _LONGEST_DESCRIPTION))
 
 
 def _measure(account: Account) -> Measure:

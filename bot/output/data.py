@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from bot.formatter.limits import length
@@ -82,6 +82,7 @@ def _post(post: Post, known: StoredPost | None) -> dict[str, object]:
         "id": (known.id or None) if known else None,
         "url": (known.url or None) if known else None,
         "media": [{"alt": media.alt, "type": media.type} for media in post.media],
+        "card": asdict(post.card) if post.card else None,
     }
 
 
@@ -111,6 +112,7 @@ def _stored_post(account: Account, known: StoredPost, planned: Post | None) -> P
         length=length(account.network, known.text),
         limit=account.max_characters,
         media=known.media,
+        card=known.card,
     )
     if planned is None:
         return post
@@ -118,7 +120,7 @@ def _stored_post(account: Account, known: StoredPost, planned: Post | None) -> P
         post,
         shortened=planned.shortened,
         spans=planned.spans,
-        card=planned.card,
+        card=known.card or planned.card,
         spare=planned.spare,
     )
 

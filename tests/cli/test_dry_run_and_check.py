@@ -96,6 +96,7 @@ def test_json_has_the_shape_of_the_contract(bot: Bot) -> None:
         "id": None,
         "url": None,
         "media": [],
+        "card": None,
     }
 
 

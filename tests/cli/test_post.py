@@ -102,7 +102,18 @@ def test_json_is_the_plan_with_what_became_of_each_post(bot: CliWorld) -> None:
             assert after["text"] == there.text
             assert str(after["url"]).endswith(there.id)
             assert list(after) == [
-                *("position", "number", "text", "length", "limit", "state", "id", "url", "media")
+                *(
+                    "position",
+                    "number",
+                    "text",
+                    "length",
+                    "limit",
+                    "state",
+                    "id",
+                    "url",
+                    "media",
+                    "card",
+                )
             ]
 
 

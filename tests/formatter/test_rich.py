@@ -89,19 +89,22 @@ def test_what_a_digest_says_leads_nowhere(text: str) -> None:
     assert not [span for span in enrich(defuse(text, BLUESKY), ()).spans if span.uri]
 
 
-def test_a_thread_leads_to_papers_page_and_tags_and_shows_the_first_paper() -> None:
+def test_a_thread_leads_to_papers_page_and_tags_and_has_a_card_for_each_paper() -> None:
     page = "https://example.org/hot-papers-2021-06-22"
-    made = thread(digest(paper(1), paper(2), url=page), account(BLUESKY))
+    papers = (replace(paper(n), abstract="Titles are old. We show a title.") for n in (1, 2))
+    made = thread(digest(*papers, url=page), account(BLUESKY))
     opening, first, second, closing = made.posts
     assert led(opening)["#arXiv"] == "arXiv"
     assert led(first) == {"arxiv.org/abs/2106.10001": "https://arxiv.org/abs/2106.10001"}
     assert led(closing) == {"example.org/hot-papers-2021-06-22": page}
-    assert first.card == Card("https://arxiv.org/abs/2106.10001", paper(1).title, paper(1).abstract)
-    assert (opening.card, second.card, closing.card) == (None, None, None)
+    about = "Ada Lovelace, Grace Hopper. We show a title."
+    assert first.card == Card("https://arxiv.org/abs/2106.10001", paper(1).title, about)
+    assert second.card == Card("https://arxiv.org/abs/2106.10002", paper(2).title, about)
+    assert (opening.card, closing.card) == (None, None)
 
 
-def test_a_card_says_the_beginning_of_a_long_abstract() -> None:
-    long = replace(paper(1), abstract="We show it. " * 60)
+def test_a_card_is_cut_at_a_word() -> None:
+    long = replace(paper(1), authors=("Ada Lovelace",) * 60)
     card = thread(digest(long), account(BLUESKY)).posts[1].card
     assert card
     assert len(card.description) <= 300
