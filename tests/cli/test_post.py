@@ -101,20 +101,8 @@ def test_json_is_the_plan_with_what_became_of_each_post(bot: CliWorld) -> None:
             assert after == before | {"state": "sent", "id": there.id, "url": after["url"]}
             assert after["text"] == there.text
             assert str(after["url"]).endswith(there.id)
-            assert list(after) == [
-                *(
-                    "position",
-                    "number",
-                    "text",
-                    "length",
-                    "limit",
-                    "state",
-                    "id",
-                    "url",
-                    "media",
-                    "card",
-                )
-            ]
+            names = "position number text length limit state id url media card"
+            assert list(after) == names.split()
 
 
 def test_json_goes_to_stdout_alone_and_the_outcome_beside_it(bot: CliWorld) -> None:

@@ -278,7 +278,7 @@ def real_pds_process(
 
 def check_against_plan(
     at: RealPdsProcess,
-    posts: int = 24,
+    posts: int = 23,
     besides: int = 0,
     pictures: Mapping[int, bytes] = NO_PICTURES,
 ) -> str:
