@@ -549,7 +549,7 @@ def test_taking_back_without_a_ledger(network: Network, sent: int) -> None:
 # Servers that say yes -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("part", ["Hot Papers 2026", "1. Learning", "That was"])
+@pytest.mark.parametrize("part", ["Hot Papers 2026", "1. Learning", "All papers"])
 def test_a_post_that_a_server_drops_is_held_at_the_end(part: str) -> None:
     with fault_scenario(M, 1, mastodon=replace(MASTODON, drops=part)) as case:
         served = case.run_until_settled()
