@@ -54,7 +54,7 @@ def test_it_is_whole_quiet_and_accessible(
     address = preview(tmp_path)
     with browser_tab(browser, width, scheme) as at:
         at.page.goto(address)
-        assert at.count(".post") == 36
+        assert at.count(".post") == 33
         assert at.overflow() == 0
         assert at.asked == [address]
         assert at.faults(axe) == []
@@ -67,7 +67,7 @@ def test_it_is_whole_quiet_and_accessible(
 def test_it_needs_no_script(browser: Browser, tmp_path: Path) -> None:
     with browser_tab(browser, script=False) as at:
         at.page.goto(preview(tmp_path))
-        assert at.count(".post") == 36
+        assert at.count(".post") == 33
 
 
 def test_the_keyboard_comes_everywhere_and_is_seen(browser: Browser, tmp_path: Path) -> None:
