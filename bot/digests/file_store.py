@@ -1,7 +1,6 @@
-"""A place that keeps digests as files with names: it lists and it reads.
+"""The protocol of a place that keeps digests as files with names.
 
-A kind of source that does so (a folder, a Git repository) is a Shelf; `search` finds the digest
-that is wanted on it.
+A folder and a Git repository are such places. `search` finds a digest among their files.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from bot.digests.result import Memory
 
 
 class FileRefused(Exception):
-    """A file that must not be read, or is none. The message says which and why; others may do."""
+    """A file that must not be read, or is no file. The message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileListing:
-    """The names on a shelf, what is wrong with some of them, and what to remember of asking."""
+    """The names of the files, warnings about some of them, and the memory for the next call."""
 
     names: Iterable[str]
     warnings: tuple[str, ...] = ()
@@ -27,29 +26,29 @@ class FileListing:
 
 
 class FileStore(Protocol):
-    """A place that keeps files by name."""
+    """A place that keeps digests as files."""
 
     @property
     def where(self) -> str:
-        """The place itself, for messages."""
+        """The name of the place, for messages."""
         ...
 
     @property
     def patience(self) -> int:
-        """How many files may be opened only to learn what they are."""
+        """The most files that may be opened only to learn which digests they are."""
         ...
 
     def names(self, memory: Memory) -> FileListing | None:
-        """Name the files; None where nothing changed since `memory`. Raises NoDigest, Unreachable.
+        """List the files; None where nothing changed since `memory`. Raises NoDigest, Unreachable.
 
-        Names need not be those of digests.
+        Not every file needs to be a digest.
         """
         ...
 
     def path(self, name: str) -> str:
-        """One file, for messages."""
+        """Return the path of a file, for messages."""
         ...
 
     def read(self, name: str, limit: int) -> bytes:
-        """Give the first `limit` bytes of a listed file. Raises Refused, Unreachable."""
+        """Return the first `limit` bytes of a listed file. Raises FileRefused, Unreachable."""
         ...

@@ -25,7 +25,7 @@ MOST_FILES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The files directly inside a folder: a Shelf."""
+    """The files directly inside a folder: a FileStore."""
 
     root: Path
     patience: int = sys.maxsize
@@ -58,7 +58,7 @@ class Folder:
     def read(self, name: str, limit: int) -> bytes:
         """Read a file; a symbolic link only where it stays inside the folder.
 
-        Raises Refused for what is no file or leads out, Unreachable where reading fails.
+        Raises FileRefused for what is no file or leads out, Unreachable where reading fails.
         """
         path = self.root / name
         try:
@@ -70,7 +70,7 @@ class Folder:
             raise _unreachable(path, error) from error
 
     def _inside(self, link: Path) -> Path:
-        """Where `link` leads. Raises Refused where that is nowhere, or outside of the folder."""
+        """Return where `link` leads. Raises FileRefused if that is not in the folder."""
         try:
             target = link.resolve(strict=True)
         except (OSError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
@@ -82,7 +82,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """One digest in one file: a Finder."""
+    """One digest in one file: a DigestFinder."""
 
     path: Path
 
@@ -125,8 +125,8 @@ class FileSource:
 def read_bytes(path: Path, limit: int, flags: int = 0) -> bytes:
     """Read the first `limit` bytes of a regular file, never waiting for anything else.
 
-    `flags` are those of os.open. Raises Refused for all that is no regular file, OSError as the
-    system does.
+    `flags` are those of os.open. Raises FileRefused for all that is no regular file, OSError as
+    the system does.
     """
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):

@@ -52,7 +52,7 @@ class _Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A folder of a repository: a Shelf.
+    """A folder of a repository: a FileStore.
 
     `token` may be empty; it is sent to the host of `api` alone. An empty `ref` is the default
     branch.

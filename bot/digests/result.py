@@ -1,8 +1,8 @@
-"""What comes of looking for a digest: the outcomes, and the shape of every kind of source.
+"""The results of looking for a digest, and the protocol of every kind of source.
 
 A kind of source is a `DigestFinder`: it returns what it found and raises a DigestError otherwise.
-The `Source` that callers hold is the same thing with every error made an outcome, so that a pass of
-the worker is one look at `SourceResult.outcome`.
+Callers hold a `Source`, which returns every error as an outcome, so that they only look at
+`SourceResult.outcome`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _AUTHOR = 80  # bytes that an author's name takes beyond its characters
 
 
 class SourceOutcome(StrEnum):
-    """What became of a look at the source."""
+    """The outcome of looking at the source."""
 
     FOUND = "found"
     UNCHANGED = "unchanged"
@@ -117,7 +117,7 @@ _OUTCOMES: Mapping[type[BotError], SourceOutcome] = {
     SettingsError: SourceOutcome.UNREACHABLE,
 }
 FAILURES = tuple(_OUTCOMES)
-"""What a Finder raises."""
+"""What a DigestFinder raises."""
 
 
 def failed(problem: BotError, where: str, memory: Memory = NOTHING) -> SourceResult:

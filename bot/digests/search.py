@@ -1,4 +1,4 @@
-"""Finds the digest that is wanted among the files of a shelf: by name, and then by opening few."""
+"""Find a digest among the files of a store: by their names, and then by opening few."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class _Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredDigests:
-    """The digests on a shelf: a Finder."""
+    """The digests of a file store: a DigestFinder."""
 
     shelf: FileStore
 
     @property
     def where(self) -> str:
-        """The shelf's own name."""
+        """The name of the store."""
         return self.shelf.where
 
     def latest(self, memory: Memory = NOTHING) -> SourceResult:

@@ -1,4 +1,4 @@
-"""The front door: from the text of BOT_DIGESTS to a source, and from a source to a verdict.
+"""Open the source that BOT_DIGESTS names, and judge the digests that it gives.
 
 A new kind of source is a file with a DigestFinder in it and a line in `_KINDS`.
 """
@@ -52,7 +52,7 @@ _ALLOWED = (
 
 @dataclass(frozen=True, slots=True)
 class _Access:
-    """What the kinds of source may need besides their own text."""
+    """What the kinds of source need besides their own text."""
 
     timeout: float
     clock: Callable[[], float]

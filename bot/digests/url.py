@@ -41,7 +41,7 @@ _PEEK = 512
 
 @dataclass(frozen=True, slots=True)
 class UrlSource:
-    """What a URL leads to: a Finder. It is a feed where the answer is XML, Markdown otherwise."""
+    """A URL: a DigestFinder. The answer is a feed where it is XML, else Markdown."""
 
     url: str
     web: Web

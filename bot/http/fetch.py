@@ -148,10 +148,10 @@ class _NoRedirects(requests.Session):
 
 
 class _Bearer(AuthBase):
-    """Says who we are, or that nobody is to be named.
+    """Sends the token, if there is one.
 
-    Given even without a token: where requests is given no `auth` it takes a password for the host
-    from ~/.netrc, which nobody meant for us.
+    It is used without a token too: without an `auth`, requests takes a password for the host from
+    ~/.netrc, which is not meant for this program.
     """
 
     def __init__(self, token: str) -> None:

@@ -1,9 +1,9 @@
-"""Raising the hand: what a pass found is kept, and told once, and once more when it is over.
+"""Send an alert once for each problem, and once more when the problem is over.
 
-The ledger remembers what was told, so that nobody is told again after a restart, and what nobody
-could be told is told by the next pass. An alert may come twice (a service took it and its answer
-was lost, or the program was killed in between), and none is lost: for the same reasons a trouble
-that comes back while its end was not surely told is raised anew.
+The ledger records which problems were reported. So a restart reports nothing twice, and the next
+pass reports what could not be reported. An alert may arrive twice, if the service took it and its
+answer was lost, or if the program was killed in between. No alert is lost. For the same reason a
+problem that comes back before its end was surely reported is reported again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bot.monitoring.problem import Problem, changes
 
 @dataclass(frozen=True, slots=True)
 class AlertResult:
-    """The keys of the troubles that somebody was told of, and why an address took nothing."""
+    """The keys of the problems that were reported, and why an address took no alert."""
 
     keys: frozenset[str] = frozenset()
     reasons: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class AlertResult:
 
 @dataclass(frozen=True, slots=True)
 class ProblemReport:
-    """What a pass changed: what is new, what is gone, and why an address took nothing of it."""
+    """The problems that are new or over, and why an address took no alert."""
 
     raised: tuple[Problem, ...]
     over: tuple[StoredProblem, ...]
@@ -35,10 +35,10 @@ class ProblemReport:
 
 
 class AlertSender(Protocol):
-    """Whoever carries an alert to the operator: `Alerts`."""
+    """Sends alerts to the operator: `Alerts`."""
 
     def tell(self, raised: Sequence[StoredProblem], over: Sequence[StoredProblem]) -> AlertResult:
-        """Tell it all; never raises."""
+        """Send one alert with all of these problems; never raises."""
         ...
 
 
@@ -49,10 +49,10 @@ def report(
     judges: Callable[[str], bool],
     at: datetime,
 ) -> ProblemReport:
-    """Keep what a pass found and what is gone, and tell all of it that nobody was told yet.
+    """Record the problems that a pass found and those that are over, and report what is new.
 
-    `judges` says of a key whether this pass could tell that its trouble is gone. Without `alerts`
-    what is open stays to be told. Raises what `book` raises: LedgerError.
+    `judges` tells of a key whether this pass could see that its problem is over. Without `alerts`
+    open problems stay unreported. Raises LedgerError, as `book` does.
     """
     now = [_storable(problem) for problem in now]
     change = changes(book.problems(), now, judges)
@@ -74,7 +74,7 @@ def report(
 
 
 def _storable(problem: Problem) -> Problem:
-    """With the key as the ledger will give it back, lest it is raised by every pass."""
+    """Return the problem with its key as the ledger returns it, so that both compare equal."""
     return replace(problem, key=words(problem.key))
 
 
@@ -91,55 +91,55 @@ def _stored(problem: Problem, at: datetime) -> StoredProblem:
 
 
 class ProblemStore(Protocol):
-    """Where troubles are kept: the ledger, or `ProblemsInMemory` while there is none to be had."""
+    """Where problems are recorded: the ledger, or `ProblemsInMemory` while it cannot be used."""
 
     def problems(self) -> tuple[StoredProblem, ...]:
-        """Return all that are open, and those that are over and were not told so."""
+        """Return the open problems, and those that are over without a report of it."""
         ...
 
     def raise_problem(self, problem: StoredProblem) -> None:
-        """Keep one as new, in place of one of the same key."""
+        """Record a new problem, in place of one with the same key."""
         ...
 
     def told(self, key: str, at: datetime) -> None:
-        """The operator was told of it."""
+        """Record that the problem was reported."""
         ...
 
     def over(self, key: str, at: datetime) -> None:
-        """It is gone."""
+        """Record that the problem is over."""
         ...
 
     def forget(self, key: str) -> None:
-        """The operator was told that it is over; an open one stays."""
+        """Delete a problem whose end was reported; an open one stays."""
         ...
 
 
 class ProblemsInMemory:
-    """Keeps troubles for as long as the process lives: for that of a ledger that cannot be used."""
+    """Records problems as long as the process lives, while the ledger cannot be used."""
 
     def __init__(self) -> None:
         self._rows: dict[str, StoredProblem] = {}
 
     def problems(self) -> tuple[StoredProblem, ...]:
-        """Return them, oldest first."""
+        """Return the problems, the oldest first."""
         return tuple(sorted(self._rows.values(), key=lambda each: (each.raised_at, each.key)))
 
     def raise_problem(self, problem: StoredProblem) -> None:
-        """Keep one as new, in place of one of the same key."""
+        """Record a new problem, in place of one with the same key."""
         self._rows[problem.key] = replace(problem, told_at=None, over_at=None)
 
     def told(self, key: str, at: datetime) -> None:
-        """The operator was told of it; the first time is kept."""
+        """Record that the problem was reported; the first time counts."""
         if row := self._rows.get(key):
             self._rows[key] = replace(row, told_at=row.told_at or at)
 
     def over(self, key: str, at: datetime) -> None:
-        """It is gone; the first time is kept."""
+        """Record that the problem is over; the first time counts."""
         if row := self._rows.get(key):
             self._rows[key] = replace(row, over_at=row.over_at or at)
 
     def forget(self, key: str) -> None:
-        """Drop it, unless it is open."""
+        """Delete the problem, unless it is open."""
         row = self._rows.get(key)
         if row is not None and row.over_at is not None:
             del self._rows[key]

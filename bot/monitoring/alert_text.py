@@ -1,8 +1,8 @@
-"""What an alert says, in plain text that stays plain text wherever it is shown. Pure.
+"""Write the text of an alert, which no chat shows as anything but plain text. Pure.
 
-Reasons come from digests and servers, and chats make mentions, links and markup of text. So what
-would come alive is defused as in a post (`bot/formatter/defuse.py`): visibly, by dropping a sign or
-by a space.
+Reasons contain text of digests and servers, and chats turn text into mentions, links and markup.
+The signs that would do so are dropped, or a space is added, where the reader can see the change
+(see `bot/formatter/defuse.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bot.ledger.rows import StoredProblem
 from bot.model import Network
 
 LONGEST = 1_800
-"""Characters of an alert's text: of the chats Discord takes the least, 2,000 with the title."""
+"""Characters of an alert's text. Discord has the lowest limit: 2,000 with the title."""
 
 _LONGEST_TITLE = 120
 _LONGEST_NAME = 100
@@ -49,18 +49,18 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs"})
 
 @dataclass(frozen=True, slots=True)
 class AlertText:
-    """One alert: a title of one line, and a text of `LONGEST` characters at most."""
+    """One alert: a title of one line, and a text of at most `LONGEST` characters."""
 
     title: str
     text: str
 
 
-def letter(
+def alert_text(
     raised: Sequence[StoredProblem], over: Sequence[StoredProblem], redact: Callable[[str], str]
 ) -> AlertText:
-    """Word one alert for all that is new and all that is over; there is at least one of them.
+    """Write one alert about new problems and problems that are over, at least one of them.
 
-    `redact` puts `***` in the place of secrets. What finds no room is counted.
+    `redact` replaces secrets by `***`. Problems that have no room are counted.
     """
     new, gone = [_new(one, redact) for one in raised], [_gone(one, redact) for one in over]
     title = _counted(len(new), len(gone))
@@ -75,9 +75,9 @@ def _counted(new: int, gone: int) -> str:
 
 
 def harmless(text: str) -> str:
-    """The text on one line, with nothing in it that a chat would make more of.
+    """Return the text on one line, without anything that a chat turns into more than text.
 
-    Taking one thing away can bring another to light, so it is done until nothing is left.
+    Removing one sign can create another match, so the function repeats until none is left.
     """
     before = None
     while text != before:
@@ -96,7 +96,7 @@ def _visible(character: str) -> str:
 
 
 def _fitted(new: Sequence[str], gone: Sequence[str]) -> str:
-    """As many entries as there is room for, what is new first."""
+    """Return as many entries as there is room for, the new ones first."""
     entries = [*_headed("New:", new), *_headed("Over:", gone)]
     kept = min(len(entries), _MOST)
     while len(text := _joined(entries, kept)) > LONGEST:
@@ -119,13 +119,13 @@ def _new(one: StoredProblem, redact: Callable[[str], str]) -> str:
 
 
 def _gone(one: StoredProblem, redact: Callable[[str], str]) -> str:
-    """Of a trouble that went before anybody was told of it, this is all they hear."""
+    """Write about a problem that is over; with its message, if it was never reported."""
     since = f"- {_head(one, redact)}, since {one.raised_at:%Y-%m-%d %H:%M} UTC"
     return since if one.told_at else f"{since}\n  {_sentence(one.message, redact)}"
 
 
 def _head(one: StoredProblem, redact: Callable[[str], str]) -> str:
-    """What and where: `held: mastodon, hot-papers-2021-06-22`."""
+    """Return what and where, such as `held: mastodon, hot-papers-2021-06-22`."""
     names = (_cut(_plain(each, redact), _LONGEST_NAME) for each in (one.account, one.subject))
     where = ", ".join(filter(None, names))
     what = _WORDS.get(one.what, one.what)
@@ -144,5 +144,5 @@ def _plain(text: str, redact: Callable[[str], str]) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    """The text with a space before the ellipsis, lest a sign at its end come alive."""
+    """Return a cut text, with a space before the ellipsis: a sign at its end might mean more."""
     return text if len(text) <= most else text[: most - 2].rstrip() + " …"

@@ -1,4 +1,4 @@
-"""Alerts where the operator is, through Apprise, which runs in a process of its own (`teller`)."""
+"""Send alerts to the operator through Apprise, which runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from bot.errors import SettingsError
 from bot.ledger.rows import StoredProblem
 from bot.monitoring.alert_once import AlertResult
-from bot.monitoring.alert_text import AlertText, letter
+from bot.monitoring.alert_text import AlertText, alert_text
 from bot.monitoring.apprise_process import OUTCOMES
 from bot.settings.secret import Secret
 
@@ -21,7 +21,7 @@ _TELLER = Path(__file__).with_name("apprise_process.py")
 _SECONDS = 20.0
 _SECONDS_TO_CHECK = 60.0
 _SCHEME = re.compile(r"[a-z0-9]{1,32}")
-# What reaches Apprise of our environment: where the network is, never an account's secrets.
+# The variables that Apprise gets: how to reach the network, never an account's secrets.
 _PASSED = frozenset(
     {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH"}
     | {"PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "VIRTUAL_ENV"}
@@ -32,7 +32,7 @@ _PASSED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line that the teller said."""
+    """A line that the Apprise process printed."""
 
     position: int
     total: int
@@ -46,11 +46,11 @@ class _Line:
 
 
 class Alerts:
-    """Carries alerts to the addresses of BOT_NOTIFY_URLS; one thread at a time, `stop` aside.
+    """Sends alerts to the addresses of BOT_NOTIFY_URLS. One thread at a time, except for `stop`.
 
-    `environment` is the process's; Apprise gets of it only where proxies and certificates are.
-    `redact` takes secrets out of all that is told. `seconds` is the longest that one alert takes.
-    Of an address nothing is ever said but its position and its scheme.
+    `environment` is the process's; Apprise gets only its settings of proxies and certificates.
+    `redact` removes secrets from every text. `seconds` is the longest time of one alert. Messages
+    name an address only by its position and its scheme.
     """
 
     def __init__(
@@ -85,35 +85,35 @@ class Alerts:
         return hitch
 
     def tell(self, raised: Sequence[StoredProblem], over: Sequence[StoredProblem]) -> AlertResult:
-        """Tell all of it in one message. Never raises, and sends nothing where there is nothing.
+        """Send one alert with all of these problems, if there are any. Never raises.
 
-        It is delivered as soon as one address took it: one that did not is named in the reasons,
-        and gets the next alert, not this one again.
+        The alert counts as delivered as soon as one address accepts it. The reasons name an address
+        that did not; it gets the next alert, and not this one again.
         """
         keys = frozenset(one.key for one in (*raised, *over))
         if not keys or self._stopped:
             return AlertResult()
         kind = "warning" if raised else "success"
-        lines, hitch = self._ask(letter(raised, over, self._redact), kind, self._seconds)
+        lines, hitch = self._ask(alert_text(raised, over, self._redact), kind, self._seconds)
         became = {line.position: line for line in lines}.values()
         reasons = [_reason(line) for line in became if line.outcome != "told"]
         told = len(reasons) < len(became)
         return AlertResult(keys if told else frozenset(), (*reasons, *[hitch] * bool(hitch)))
 
     def stop(self) -> None:
-        """End an alert that is under way, and send no more: the program must end."""
+        """End an alert that is being sent, and send no more, since the program must end."""
         self._stopped = True
         if child := self._child:
             child.kill()
 
     def _ask(self, said: AlertText, kind: str, seconds: float) -> tuple[list[_Line], str]:
-        """Run a teller; what it said, and where that is nothing, why."""
+        """Run the Apprise process; return its lines, and why there are none."""
         ask = {
             "addresses": self._addresses.reveal(),
             "title": said.title,
             "text": said.text,
             "kind": kind,
-            # for a teller that has outlived us: we end it ourselves before
+            # for a process whose parent has ended: the parent would end it before that time
             "seconds": seconds + 1,
         }
         try:
@@ -126,7 +126,7 @@ class Alerts:
         return lines, "" if lines else f"Apprise does not run, or takes over {seconds:g} s to start"
 
     def _run(self, ask: bytes, seconds: float) -> bytes:
-        # -P: the teller's folder is ours, and holds names that are other people's modules, too
+        # -P: files beside the script have names of modules that Apprise imports
         with subprocess.Popen(
             [sys.executable, "-P", str(_TELLER)],
             env=self._environment,
@@ -147,7 +147,7 @@ class Alerts:
 
 
 def _lines(output: str) -> Iterator[_Line]:
-    """What the teller said; whatever else a service printed is passed over, and goes nowhere."""
+    """Yield the lines of the process; what a service printed beside them is ignored."""
     for each in output.splitlines():
         try:
             line = json.loads(each)
@@ -169,7 +169,7 @@ def _reason(line: _Line) -> str:
 
 _NOTHING = AlertText("", "")
 _HOW_WRITTEN = "See https://appriseit.com/services/ for how the address of a service is written."
-# what the teller can say of all addresses at once: message and mend
+# outcomes that are about all addresses at once: message and fix
 _IN_VAIN = {
     "missing": (
         "BOT_NOTIFY_URLS is set, and Apprise, which sends alerts, is not installed",

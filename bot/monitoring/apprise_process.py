@@ -1,16 +1,17 @@
-"""A process that lives for as long as one alert takes. Apprise is used here and nowhere else.
+"""Send one alert through Apprise, in a process that ends with the alert.
 
-It is a process and no thread because Apprise loads some 140 services (25 MiB on top of requests,
-which the worker would hold for months), any of which may hang where nothing but a signal can end
-it, start threads that hold up the end of the program, or write an address with its token to a log.
+Apprise is used only here. It runs in a process and not in a thread for three reasons. It loads some
+140 services, which take 25 MiB that the worker would hold for months. A service may hang where only
+a signal ends it, or start threads that delay the end of the program. And a service may write an
+address with its token to a log.
 
-    python -P teller.py < ask.json
+    python -P apprise_process.py < ask.json
 
 `ask.json` is an object: `addresses` as BOT_NOTIFY_URLS has them, `title`, `text` and `kind`
-(Apprise's word: `warning`, `success`); without a `text` the addresses are only looked at. `seconds`
-is after how long the process is ended, whatever it does. Each line on standard output is a list:
-position from 1, how many there are, scheme, outcome (one of `OUTCOMES`), HTTP status or 0. Nothing
-else of an address is ever said. Nothing of the project is imported.
+(Apprise's word: `warning`, `success`). Without a `text` the addresses are only checked. After
+`seconds` the process ends itself. Each line on standard output is a list: the position from 1, the
+number of addresses, the scheme, the outcome (one of `OUTCOMES`), and the HTTP status or 0. Nothing
+else of an address is printed. The script imports nothing of the project.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from math import ceil
 from typing import TypedDict
 
 OUTCOMES = ("begun", "told", "refused", "usable", "unusable", "none", "missing")
-"""`begun` comes before what becomes of it; `none`: no address; `missing`: no Apprise."""
+"""`begun` comes before the result; `none` is no address, `missing` is no Apprise."""
 
 _SCHEME = re.compile(r"\s*([a-z0-9]{1,32})://", re.IGNORECASE)
 # a mistyped address, which Apprise takes for the end of the one before it
@@ -37,7 +38,7 @@ _BETWEEN = " \t\r\n,;"
 
 
 class Ask(TypedDict):
-    """What is to be told, and where."""
+    """The alert and its addresses."""
 
     addresses: str
     title: str
@@ -50,7 +51,7 @@ Line = tuple[int, int, str, str, int]
 
 
 def serve(ask: Ask, say: Callable[[Line], None]) -> None:
-    """Tell every address at once, or look at each; `say` gets a line for all that happens."""
+    """Send to all addresses at once, or check each; `say` gets a line for each event."""
     try:
         addresses = _parted(ask["addresses"])
     except ImportError:

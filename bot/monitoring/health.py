@@ -1,7 +1,7 @@
-"""How the worker is, from what is known of it: whether it is stuck, and what /healthz says. Pure.
+"""Decide whether the worker is stuck, and what /healthz answers. Pure.
 
-Stuck is what a restart mends, and nothing else: a revoked token, a source that does not answer, a
-held thread and a spent budget are told, and are no reason to restart (a platform does on 503).
+The worker is stuck only where a restart helps, since a platform restarts it on 503. A revoked
+token, a source that does not answer, a held thread and a spent budget are reported without 503.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from http import HTTPStatus
 from bot.monitoring.worker_state import AccountHealth, FinishedPass, Moment, Snapshot, SourceHealth
 
 TIMER_SILENT = 5 * 60.0
-"""So many seconds without a tick, and the timer is stuck."""
+"""Seconds without a tick after which the timer is stuck."""
 
 SIGN_OVERDUE = 5 * 60.0
-"""So many seconds after its sign of life was due, a pass is stuck."""
+"""Seconds after its sign of life was due, from which a pass is stuck."""
 
 RUN_OVERDUE = 10 * 60.0
-"""So many seconds after the next run was due, with no pass at work, nobody takes up work."""
+"""Seconds after the next run was due, without a running pass, from which the worker is stuck."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthVerdict:
-    """What is stuck, in words, each with how long; nothing where all goes on."""
+    """What is stuck and for how long, in words; empty where nothing is."""
 
     reasons: tuple[str, ...] = ()
 

@@ -1,7 +1,7 @@
-"""One line an event, for people or for programs, and never a word that ends the work.
+"""Write the log: one line for each event, for people or for programs.
 
-A line is one line whatever is in it, no secret is in it, and a standard output that is closed, full
-or read by nobody costs lines and nothing else. What other libraries log comes in the same shape.
+An event is always one line, without secrets. If standard output is closed, full or not read, lines
+are lost and the work continues. The log of other libraries has the same form.
 """
 
 from __future__ import annotations

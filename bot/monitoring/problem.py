@@ -1,4 +1,4 @@
-"""Troubles: what a person should know, raised once and over once. Pure."""
+"""Problems that a person should know about: each is reported once, and once when it ends. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bot.ledger.rows import StoredProblem
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that a person should know of, as a pass found it.
+    """A problem that a pass found.
 
-    `key` is the same in every pass for as long as it is the same trouble. `account` is empty where
-    it is about none. `what` is one word: held, unknown, failed, refused, source, budget, stuck,
-    left, silent, unread. `subject` is a digest's slug or the source, empty for neither. `message`
-    says what is wrong, `fix` what to do about it.
+    `key` is the same in every pass as long as the problem is the same. `account` is empty where the
+    problem is about no account. `what` is one word: held, unknown, failed, refused, source, budget,
+    stuck, left, silent, unread. `subject` is a digest's slug or the source, empty for neither.
+    `message` says what is wrong, `fix` what to do.
     """
 
     key: str
@@ -28,7 +28,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is new since the last pass, and what is gone."""
+    """The problems that are new since the last pass, and those that are over."""
 
     raised: tuple[Problem, ...] = ()
     over: tuple[StoredProblem, ...] = ()
@@ -37,12 +37,12 @@ class Changes:
 def changes(
     known: Collection[StoredProblem], now: Collection[Problem], judges: Callable[[str], bool]
 ) -> Changes:
-    """Compare what is known with what a pass found.
+    """Compare the known problems with those that a pass found.
 
-    `judges` says of a key whether this pass could have found its trouble, were it still there: what
-    nobody looked at is not over, and so a trouble that comes and goes because the network does is
-    raised once. What is found is raised in any case, in the order given and once for a key; other
-    words for a trouble that is open do not raise it again.
+    `judges` tells of a key whether this pass would have found its problem, if the problem still
+    existed. A problem that the pass could not look for is not over, so a problem that comes and
+    goes with the network is reported once. Each found problem that is not open is new, once for a
+    key, in the given order. An open problem with another message is not new.
     """
     found: dict[str, Problem] = {}
     for problem in now:

@@ -1,9 +1,9 @@
-"""One connection to one network: carries an SDK's requests and keeps what came of each.
+"""A session for an SDK: it sends the SDK's requests to one network and records each result.
 
-What the SDKs lack or get wrong is settled here, beneath them: another base URL, one deadline for a
-whole answer, no redirects, no second request within a call, and the answer as it came. requests and
-urllib3 repeat nothing by themselves (retries 0). A kept connection that the server has closed is
-replaced before anything is written to it; one that dies later leaves the request's fate open.
+It adds what the SDKs lack: another base URL, one deadline for a whole answer, no redirects, no
+second request within a call, and the answer as the server sent it. requests and urllib3 repeat
+nothing by themselves (retries 0). A kept connection that the server has closed is replaced before
+the request is written. If a connection breaks later, it is unknown what the server did.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bot.redact import Redact
 
 _CAP = 2_000_000
 _CAP_OF_REFUSAL = 65_536
-"""Bytes of an answer, decoded; a refusal is read so far, since its beginning says what it is."""
+"""Bytes of an answer, decoded, and of a refusal, whose beginning says enough."""
 _TALKATIVE = (
     "oauthlib.oauth1.rfc5849",
     "oauthlib.oauth1.rfc5849.signature",
@@ -42,18 +42,18 @@ _TALKATIVE = (
 
 @dataclass(frozen=True, slots=True)
 class BaseUrlRewrite:
-    """The address an SDK has built in, and the one its requests are signed for."""
+    """The address that an SDK has built in, and the address that its requests are signed for."""
 
     built_in: str
     signed: str
 
 
 class ApiSession:
-    """A requests session for an SDK, to `base` and nowhere else, whose every call is watched.
+    """A requests session for an SDK. It sends to `base` only, and watches every call.
 
-    `timeout` is in seconds, from asking to the last byte of the answer. `secrets`, and what
-    `redact` knows, are taken out of every answer, should a server repeat them. Not for two threads
-    at once.
+    `timeout` is in seconds, from the request to the last byte of the answer. `secrets` and what
+    `redact` knows are removed from every answer, since a server may repeat them. Not for two
+    threads at once.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - where to, how long, and what is not to be seen
@@ -73,11 +73,11 @@ class ApiSession:
         self.session.mount("http://", self._adapter)
 
     def send_once(self, ask: Callable[[], object], *, fresh: bool = False) -> Exchange:
-        """Call `ask`, which makes one request of the session, and return what came of that.
+        """Call `ask`, which makes one request with the session, and return its result.
 
-        What `ask` returns is not looked at, and what it raises only where there is no answer. With
-        `fresh` the request gets a connection of its own: servers close a kept one without a word,
-        and a request that meets such an end may have been carried out.
+        What `ask` returns is ignored, and what it raises counts only if there is no answer. With
+        `fresh` the request gets a new connection: servers close a kept one without notice, and
+        then a request on it may have been carried out.
         """
         if fresh:
             self._adapter.disconnect()
@@ -100,27 +100,27 @@ class ApiSession:
         return self.send_once(ask, fresh=True) if exchange.broke else exchange
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self.session.close()
 
 
 def _discreet(record: logging.LogRecord) -> bool:
-    """Keep back what these loggers write of headers: in DEBUG lines ours, and so tokens.
+    """Drop the lines in which these loggers write headers, which contain tokens.
 
-    In warnings they quote what a server sent, which may repeat them. A filter rather than a level:
-    it holds whatever level anyone sets, before or after.
+    Their warnings quote what a server sent, which may repeat tokens. This is a filter and not a
+    level, so that it works with every level that anyone sets.
     """
     return record.levelno > logging.WARNING
 
 
 class _SdkSession(requests.Session):
-    """Takes the detour. Redirects it would follow: the adapter lets no second request through."""
+    """Rewrites the base URL. It would follow redirects, but the adapter sends no second request."""
 
     def __init__(self, base: str, detour: BaseUrlRewrite | None) -> None:
         super().__init__()
         self._base = base
         self._detour = detour
-        # A proxy of the environment has nothing to do with this machine itself.
+        # A proxy of the environment is not for this machine itself.
         self.trust_env = not is_local(base)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
@@ -134,7 +134,7 @@ class _SdkSession(requests.Session):
 
 
 class _Adapter(HTTPAdapter):
-    """Lets one request a call through, once, and reads its answer to the end."""
+    """Sends one request for each call, and reads its whole answer."""
 
     def __init__(self, timeout: float, redact: Redact, clock: Callable[[], float]) -> None:
         self._timeout = timeout
@@ -162,7 +162,7 @@ class _Adapter(HTTPAdapter):
         self._broke = False
 
     def exchange(self) -> Exchange | None:
-        """Return what came of the call; None where it made no request."""
+        """Return the result of the call; None where it made no request."""
         if self._reply is not None:
             return Exchange(TransportResult.ANSWERED, self._reply)
         if not self._sends:
@@ -171,7 +171,7 @@ class _Adapter(HTTPAdapter):
         return Exchange(fate, None, self._problem, broke=self._broke)
 
     def disconnect(self) -> None:
-        """Close the connections that are kept; another request makes others."""
+        """Close the kept connections; the next request opens another."""
         for manager in (self.poolmanager, *self.proxy_manager.values()):
             for key in manager.pools.keys():  # noqa: SIM118 - it is no mapping to iterate over
                 manager.pools[key].close()
@@ -200,12 +200,12 @@ class _Adapter(HTTPAdapter):
             with response:
                 self._reply = self._whole(response)
         except Exception as error:
-            # Its words alone: the error itself would hold on to the connection.
+            # Only its words: the error itself would keep the connection.
             self._problem = words(error, self._timeout)
             self._broke = is_broken(error)
             raise
-        # The SDK would read the body again, and turn it into objects that nobody looks at: on a
-        # thread of 24 posts that is 2.4 ms each, so of what worked it gets an empty one.
+        # The SDK would parse the body again into objects that are not used. That takes 2.4 ms for
+        # each post, so after a success the SDK gets an empty body.
         body = io.BytesIO(b"{}" if self._reply.ok else self._reply.body)
         response.raw = urllib3.HTTPResponse(body, preload_content=False)
         return response
@@ -230,7 +230,7 @@ def redacted(reply: Reply, redact: Redact) -> Reply:
 
 
 def _unmade(error: Exception | None) -> Exchange:
-    """Return what came of a call that never got as far as a request: nobody planned for that."""
+    """Return the result of a call that made no request, which no SDK should do."""
     if any(isinstance(link, UnicodeError) for link in chain(error)):
         return Exchange(TransportResult.UNFIT, None, "its text cannot be encoded")
     return Exchange(TransportResult.LOST, None, f"no request was made ({type(error).__name__})")

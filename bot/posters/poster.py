@@ -1,8 +1,8 @@
-"""What delivery asks of a network: the one protocol that every poster keeps.
+"""The protocol of a poster: what delivery needs from each network.
 
-A poster does one request when it is asked and says what came of it; it never waits, retries or
-decides. No method raises for anything a network can do: what could not be read is `CannotRead`,
-what became of a post or an upload is an `Outcome`.
+A poster makes one request for each call and returns the result. It never waits, retries or decides.
+The result of a post, a deletion or an upload is an `Outcome`, also where the network fails. A read
+that fails raises `CannotRead`.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ MOST_ANSWERS: Mapping[Network, int] = MappingProxyType(
         Network.BLUESKY: 8,
     }
 )
-"""How many answers one call of a poster waits for at most, each as long as its timeout."""
+"""The most answers that one call of a poster waits for, each for up to the timeout."""
 
 
 class OutcomeKind(StrEnum):
-    """The four sorts of outcome. Only `REFUSED` and `LATER` prove that nothing was published."""
+    """The four kinds of outcome. Only `REFUSED` and `LATER` prove that nothing was published."""
 
     SENT = "sent"
     REFUSED = "refused"
@@ -39,20 +39,20 @@ class OutcomeKind(StrEnum):
 
 
 class Refusal(StrEnum):
-    """What a refusal is about, which decides what follows."""
+    """What a refusal is about. This decides what happens next."""
 
     CREDENTIALS = "credentials"
-    """The account's tokens, or the account itself: it stops, its posts stay planned."""
+    """The account's tokens, or the account itself. The account stops; its posts stay planned."""
     SCOPE = "scope"
     """The tokens, or the plan behind them, do not allow this kind of request."""
     ADDRESS = "address"
     """The account's base URL is not that of the network's API."""
     REPLIES = "replies"
-    """X's reply rule: the opening stands alone, the thread is held."""
+    """X's reply rule. The opening stands alone, and the thread is held."""
     PARENT = "parent"
     """The post replied to is gone."""
     CONTENT = "content"
-    """This post, as it is, will never be taken."""
+    """The network will never accept this post as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class PostRequest:
 
     `root` is the id of the thread's first post. `key` makes a repeat recognisable to a network that
     keeps keys. `media` are ids of uploads. `spans`, `card` and `created` are for a network that
-    wants to be told what a text links to, and when it was written.
+    does not find the links of a text by itself, and that takes the time of writing.
     """
 
     text: str
@@ -78,7 +78,7 @@ class PostRequest:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A picture to travel with a post: its bytes, its media type, and what it shows in words."""
+    """A picture of a post: its bytes, its media type, and its alternative text."""
 
     data: bytes = field(repr=False)
     type: str
@@ -87,7 +87,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a request to publish, to delete or to upload.
+    """The result of a request to publish, to delete or to upload.
 
     `id` is there for SENT, and `url` where it is a post. `reason` is for people and holds no
     secret. `until` says when to come back after LATER: None means after a moment, and after longer
@@ -95,8 +95,8 @@ class Outcome:
     upload without its alternative text. `bare` says that a post was SENT and its media are missing.
     `cost` is what the network bills for a request to delete or to upload, in US dollars. `ready` is
     False for an upload that no post may take yet. `duplicate` says that this try surely published
-    nothing, since the network has such a post already (UNKNOWN): perhaps ours, from an earlier try
-    or another sender. `fix` is what a person can do about a refusal.
+    nothing, since the network has such a post already (UNKNOWN). That post may be from an earlier
+    try or from another sender. `fix` is what a person can do about a refusal.
     """
 
     sort: OutcomeKind
@@ -115,7 +115,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RemotePost:
-    """A post of ours as the network gives it back.
+    """A post of the account, as the network returns it.
 
     `text` is plain: t.co links, entities and HTML are undone. `parent` is the id it replies to,
     empty for a root. `application` is the program that wrote it, `key` its record key, `author` the
@@ -134,7 +134,7 @@ class RemotePost:
 
 
 MOST_TEXT = 8_000_000
-"""Characters of posts that one reading keeps. A reading that meets more ends, and is incomplete."""
+"""Characters of posts that one read keeps. A read of more text ends early, and is incomplete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class AccountProfile:
-    """Who we are on the network, and what its users would want to be told.
+    """The account on the network, and advice for the operator.
 
     `id` is the account's own. `limit` is the longest post the server takes, None where it does not
     say. `advice` are sentences for the operator, such as that the account is not marked as a bot.
@@ -172,9 +172,9 @@ class AccountProfile:
 
     @property
     def who(self) -> str:
-        """What no other account of the network has: a DID, else an address, as ids are a server's.
+        """What identifies the account on the whole network: its DID, else its address.
 
-        Empty where the network said neither.
+        An id is unique on its server only. Empty where the network names neither.
         """
         return self.id if self.id.startswith("did:") else self.url
 
@@ -184,11 +184,11 @@ class CannotRead(BotError):
 
     `until` says when to try again, None where the network did not say. `final` means that trying
     again will not help: the credentials or the plan do not allow it. `stops` says that it is about
-    the account as a whole, which then can do nothing: its credentials, its address; `wrong` what
-    it is about is `refusal`. `blind` says that the account can post, but no read shows what it
-    posts (the server leaves private posts out): then nothing can be settled by reading. `login`
-    says that no session could be had, which is asked for as seldom as can be. `named` is False
-    where the time `until` is reckoned here, as the network named none.
+    the whole account, such as its credentials or its address, so that the account can do nothing.
+    `refusal` says what it is about. `blind` says that the account can post, but no read shows
+    its posts, since the server leaves private posts out: reading then proves nothing. `login`
+    says that the login failed, which is tried as seldom as possible. `named` is False where the
+    network did not name the time `until`.
     """
 
     def __init__(  # noqa: PLR0913 - what follows from a read that failed
@@ -252,20 +252,20 @@ class Poster(Protocol):
         ...
 
     def media_ready(self, media_id: str) -> Outcome:
-        """Ask after an upload that was SENT and not `ready`, in one request.
+        """Ask, in one request, about an upload that was SENT and not `ready`.
 
-        REFUSED is one that the network could not make use of, or that is not there any more.
+        REFUSED means that the network could not use the upload, or does not have it any more.
         """
         ...
 
     def profile(self) -> AccountProfile:
-        """Try the credentials, and read who we are. Raises CannotRead."""
+        """Try the credentials, and read the account's profile. Raises CannotRead."""
         ...
 
     def cost(self, text: str) -> Decimal:
-        """What the network bills for publishing `text`, in US dollars."""
+        """Return what the network bills for publishing `text`, in US dollars."""
         ...
 
     def close(self) -> None:
-        """Give back the connection."""
+        """Close the connection."""
         ...

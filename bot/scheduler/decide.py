@@ -1,8 +1,9 @@
-"""What the worker does for an account now: a function of the time and what is known, and no more.
+"""Decide what the worker does for an account now, from the time and from what is known.
 
-What is begun is gone on with first, oldest first; then a new digest may be begun. Nothing older
-than the newest that the account had is ever begun, and nothing is begun while one waits of which
-nothing is out, so that digests go out in their order. One that is half out blocks no other.
+Threads that were begun are continued first, the oldest first. Then a new digest may be begun. A
+digest that is older than the newest one of the account is never begun. No digest is begun while a
+thread waits of which no post is published, so that digests are published in their order. A thread
+that is half published blocks no other thread.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from bot.model import Digest, State
 from bot.settings.options import CatchUp
 
 CATCH_UP_A_DAY = 3
-"""So many threads at most are begun within 24 hours where all missed digests are made up for."""
+"""The most threads that are begun within 24 hours with BOT_CATCH_UP=all."""
 
 DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class PassRules:
-    """What the operator set: the age a digest may have, what is made up for, what never goes out.
+    """What the operator set: the age a digest may have, what is caught up, what is never published.
 
-    `checks` says whether a thread that is out is read once more, which is where reading is free.
+    `checks` says whether a published thread is read once more. That is so where reading is free.
     """
 
     max_age: timedelta
@@ -42,13 +43,13 @@ class PassRules:
 
 @dataclass(frozen=True, slots=True)
 class AccountHistory:
-    """What the ledger knows of one account.
+    """An account's publishing history from the ledger, as input for `decide`.
 
-    `threads` are those that are not at their end, and those that are out and not yet read once
-    more. `known` are the slugs, of those on offer, that it has a thread of. `last` is the newest
-    digest it had, or that had nothing for it, by its first day and then by its publication, None
-    before the first. `begun` is when each thread of the last 24 hours was planned. `waits` gives,
-    by slug, the time before which going on is no use.
+    `threads` are those that are not finished, and those that are published and not yet checked.
+    `known` are the slugs of the candidates that the account has a thread of. `last` is the first
+    day and the publication of the newest digest that the account had, or that had no paper for the
+    account; None before the first. `begun` is when each thread of the last 24 hours was planned.
+    `waits` gives, by slug, the time before which it is no use to continue.
     """
 
     threads: tuple[StoredThread, ...] = ()
@@ -59,7 +60,7 @@ class AccountHistory:
 
 
 class IdleReason(StrEnum):
-    """Why no new digest is begun, in the words of the log."""
+    """Why no new digest is begun, as the log says it."""
 
     NOTHING_NEW = "nothing new"
     CANNOT_TELL = "cannot tell"
@@ -75,14 +76,14 @@ class IdleReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResumeThread:
-    """Go on with this thread."""
+    """Continue this thread."""
 
     thread: StoredThread
 
 
 @dataclass(frozen=True, slots=True)
 class GiveToPerson:
-    """Leave this thread, which is half out, to a person: it waited too long to be gone on with."""
+    """Hold this thread for a person: it is half published, and waited too long to be continued."""
 
     thread: StoredThread
     reason: str
@@ -100,12 +101,12 @@ Step = ResumeThread | GiveToPerson | BeginDigest
 
 @dataclass(frozen=True, slots=True)
 class AccountPlan:
-    """The steps for an account, to be taken in this order.
+    """The steps for an account, in their order.
 
-    `idle` says why no digest is begun, None where one is. `wake` is when to come again at the
-    latest, where something waits for a known time. `given_up` are threads of which nothing went
-    out and nothing will, since they waited too long. `cut` is what cannot be read now, and keeps
-    back all that comes after it.
+    `idle` says why no digest is begun, None where one is begun. `wake` is the latest time of the
+    next look, where something waits for a known time. `given_up` are threads without a published
+    post that waited too long, so that no post of them is published any more. `cut` is a digest that
+    cannot be read now; the digests after it wait for it.
     """
 
     steps: tuple[Step, ...] = ()
@@ -118,10 +119,9 @@ class AccountPlan:
 def decide(
     history: AccountHistory, candidates: Sequence[SourceResult], now: datetime, rules: PassRules
 ) -> AccountPlan:
-    """What to do for one account.
+    """Return what to do for one account.
 
-    `candidates` is what the source gave, oldest first, its newest last; nothing where it was not
-    asked.
+    `candidates` are the source's results, the oldest first; empty where the source was not asked.
     """
     steps: list[Step] = []
     given_up: list[StoredThread] = []
@@ -149,16 +149,16 @@ def decide(
 def _of(
     thread: StoredThread, now: datetime, rules: PassRules
 ) -> ResumeThread | GiveToPerson | StoredThread | None:
-    """What becomes of a thread: gone on with, left to a person, given up, or nothing."""
+    """Return what happens to a thread: it continues, is held, is given up, or None."""
     states = {post.state for post in thread.posts}
     over = states <= {State.SENT, State.RETRACTED}
-    # an old ledger may hold a slug as it is no longer read
+    # an old ledger may hold a slug in a form that is not made any more
     is_skipped = bool(rules.skip & {thread.digest, slug_of(thread.digest)})
     if State.HELD in states or is_skipped or is_half_retracted(thread):
         return None
     if over and (not rules.checks or thread.checked_at or states == {State.RETRACTED}):
         return None
-    # a person may post an old digest: it is as old as the wish
+    # a person may post an old digest: its age counts from that moment
     age = now - max(thread.published, thread.planned_at)
     if age <= rules.max_age:
         return ResumeThread(thread)
@@ -172,12 +172,12 @@ def _of(
 
 
 def goes_on(thread: StoredThread, now: datetime, rules: PassRules) -> bool:
-    """Whether there is anything left to do for a thread, now or later."""
+    """Tell whether anything is left to do for a thread, now or later."""
     return isinstance(_of(thread, now, rules), ResumeThread | GiveToPerson)
 
 
 def is_begun(thread: StoredThread | None) -> bool:
-    """Whether anything of the thread is known to be out."""
+    """Tell whether a post of the thread is known to be published."""
     return thread is not None and any(post.state is State.SENT for post in thread.posts)
 
 
@@ -188,7 +188,7 @@ def _days(age: timedelta) -> str:
 def _new(
     history: AccountHistory, candidates: Sequence[SourceResult], now: datetime, rules: PassRules
 ) -> tuple[tuple[Digest, ...], IdleReason | None, datetime | None]:
-    """The digests to begin, oldest first; else why none is, and when one may be."""
+    """Return the digests to begin, oldest first; or why none is begun, and when one may be."""
     every, cut = _is_every(history, rules), _cut(history, candidates, rules)
     age = None if every else rules.max_age
     judged = [judge(each, now, age) for each in takewhile(lambda each: each is not cut, candidates)]
@@ -219,14 +219,14 @@ def _new(
 
 
 def _is_every(history: AccountHistory, rules: PassRules) -> bool:
-    """Whether all missed digests are made up for: the first is the latest alone."""
+    """Tell whether all missed digests are published. A first digest is always the latest alone."""
     return rules.catch_up is CatchUp.ALL and history.last is not None
 
 
 def _cut(
     history: AccountHistory, candidates: Sequence[SourceResult], rules: PassRules
 ) -> SourceResult | None:
-    """The first that cannot be read now, where it is not passed over: the order is kept."""
+    """Return the first digest that cannot be read now, where those after it must wait for it."""
     silent = (each for each in candidates if each.outcome is SourceOutcome.UNREACHABLE)
     return next(silent, None) if _is_every(history, rules) else None
 
@@ -247,7 +247,7 @@ _WORDS = {
 
 
 def is_to_come(digest: Digest, now: datetime) -> bool:
-    """Whether it is of a day that is yet to come anywhere on Earth."""
+    """Tell whether the digest's day has not begun anywhere on Earth."""
     return digest.day > (now + DAY).date()
 
 

@@ -1,4 +1,4 @@
-"""Asking the source, again and again: what it gave last is kept, what it refuses is asked later."""
+"""Poll the source: keep what it gave last, and ask again later what it refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FAILED = (SourceOutcome.MALFORMED, SourceOutcome.UNREACHABLE)
 def growing(
     failures: int, first: timedelta = FIRST_RETRY, longest: timedelta = LONGEST_RETRY
 ) -> timedelta:
-    """How long to wait after so many failures in a row, from 1: `first`, doubled up to `longest`.
+    """Return the wait after this many failures in a row, from 1: `first`, doubled up to `longest`.
 
     >>> [growing(n) // FIRST_RETRY for n in (1, 2, 5, 6, 999)]
     [1, 2, 16, 30, 30]
@@ -38,13 +38,13 @@ def growing(
 
 @dataclass(slots=True)
 class SourcePoller:
-    """The source as the worker knows it. Any thread may call `candidates`."""
+    """The source, and what is known of it. Any thread may call `candidates`."""
 
     source: Source
     rules: PassRules
     clock: Callable[[], datetime]
     gave: bool = field(default=False, init=False)
-    """Whether there was a digest once, so that it is a failure if there is none."""
+    """Whether the source had a digest once. If so, it is a failure that the source has none."""
     latest: SourceResult | None = field(default=None, init=False)
     failing_since: datetime | None = field(default=None, init=False)
     _failures: int = field(default=0, init=False)
@@ -56,7 +56,7 @@ class SourcePoller:
     )
 
     def ask(self) -> SourceResult:
-        """Read the newest digest; where nothing has changed, what was read before."""
+        """Read the newest digest; return the last result where nothing has changed."""
         reading = self.source.latest(self._memory)
         self._memory = reading.memory
         self._missed.clear()
@@ -77,22 +77,22 @@ class SourcePoller:
         return reading
 
     def retry(self) -> datetime | None:
-        """When to ask again a source that did not answer; None where it did."""
+        """Return when to ask a source again that did not answer; None where it answered."""
         if not self._failures:
             return None
         asked = timedelta(seconds=self._wait)
         return self.clock() + max(growing(self._failures), min(asked, LONGEST_WAIT))
 
     def candidates(self, reading: SourceResult, last_day: date | None) -> tuple[SourceResult, ...]:
-        """The digests that an account may have which had its last one of `last_day`.
+        """Return the digests that an account may publish whose last digest is of `last_day`.
 
-        That is the newest; all that were missed, where these are made up for; and where the newest
-        is of no use, or could not be read for long, those before it.
+        These are the newest digest; with BOT_CATCH_UP=all every later one; and earlier ones where
+        the newest may not be published, or could not be read for a long time.
         """
         if reading.outcome is SourceOutcome.UNREACHABLE and not self._fails_for_long():
             return (reading,)
         if self.rules.catch_up is CatchUp.ALL and last_day is not None:
-            # another of its day may have come later
+            # another digest of that day may have come later
             missed = self._all_since(last_day - DAY)
             return (*missed, *([reading] if not missed or not self._is_usable(reading) else []))
         if self._is_usable(reading):
@@ -104,7 +104,7 @@ class SourcePoller:
         return since is not None and self.clock() - since >= PATIENCE_WITH_SOURCE
 
     def _all_since(self, day: date) -> tuple[SourceResult, ...]:
-        """What came after a day, oldest first: so much that something of it is of use."""
+        """Return the digests after a day, oldest first, until one of them may be published."""
         found: tuple[SourceResult, ...] = ()
         for _ in range(_PAGES):
             page = self._since(day, _PAGE)
@@ -120,9 +120,9 @@ class SourcePoller:
         return found
 
     def _newest(self, last_day: date | None) -> tuple[SourceResult, ...]:
-        """The digests of late that an account may have; further back if none of them is of use."""
+        """Return the latest digests; earlier ones too, if none of them may be published."""
         today = self.clock().date()
-        # days run ahead of publication; and none before the last one is of use
+        # a digest is published after its day; none before the account's last one may be published
         oldest = (self.clock() - self.rules.max_age - 3 * DAY).date()
         oldest = max(oldest, last_day - DAY) if last_day else oldest
         found: tuple[SourceResult, ...] = ()
@@ -136,7 +136,7 @@ class SourcePoller:
         return found
 
     def _since(self, day: date, most: int) -> tuple[SourceResult, ...]:
-        """Ask the source, once in a pass: accounts mostly had the same."""
+        """Ask the source, once in a pass: most accounts had the same digest last."""
         key = (day, most)
         with self._turn:  # accounts are served side by side
             if key not in self._missed:
@@ -144,7 +144,7 @@ class SourcePoller:
             return self._missed[key]
 
     def _is_usable(self, reading: SourceResult) -> bool:
-        """Whether this is a digest that may be published, its age aside."""
+        """Tell whether the result is a digest that may be published, whatever its age."""
         digest = reading.digest
         if digest is None or reading.outcome not in (SourceOutcome.FOUND, SourceOutcome.STALE):
             return False

@@ -1,4 +1,4 @@
-"""What came of a pass, and what of it a person should know. Pure."""
+"""Find the problems of a pass that a person should know about. Pure."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from bot.terminal import argument
 
 SOURCE = "source"
 BAD = frozenset({SOURCE, "failed", "refused", "silent", "unread"})
-"""The troubles that make a pass a bad one: what it was to do could not be done, or not be told."""
+"""The problems that make a pass a failed one: its work could not be done, or not be known."""
 
 PATIENCE_WITH_SOURCE = timedelta(minutes=30)
-"""A source that does not answer for so long is a trouble; before, it is weather."""
+"""How long a source may not answer before that is a problem."""
 
 PATIENCE_WITH_NETWORK = timedelta(hours=1)
-"""The same of a network that does not say when to come again."""
+"""How long a network may not answer, without naming a time, before that is a problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """A step and what became of it; no step where only the credentials were tried."""
+    """A step and its result; `step` is None where only the credentials were tried."""
 
     step: Step | None
     served: AccountResult
 
     @property
     def slug(self) -> str:
-        """The digest it was about; empty for none."""
+        """The slug of the step's digest; empty for none."""
         match self.step:
             case BeginDigest(digest):
                 return digest.slug
@@ -45,7 +45,7 @@ class StepResult:
 
     @property
     def used(self) -> bool:
-        """Whether the account's credentials were put to use, and taken."""
+        """Whether the account's credentials were used, and the network accepted them."""
         served = self.served
         if self.step is None:
             return served.end is End.DONE
@@ -57,7 +57,7 @@ class StepResult:
 
 
 def _reached(thread: StoredThread | None) -> tuple[bool, int]:
-    """How far a thread has come: whether the account was read for it, and how much is out."""
+    """Return whether the account was read for the thread, and how many posts are published."""
     if thread is None:
         return False, 0
     out = sum(post.state is State.SENT for post in thread.posts)
@@ -66,11 +66,11 @@ def _reached(thread: StoredThread | None) -> tuple[bool, int]:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """A digest that is not out though it should be, or with no slug, credentials that were tried.
+    """A digest that could not be published; without a slug, credentials that were refused.
 
-    It was so `since`, in so many tries, the last one `tried`, and is tried again at `until`, None
-    for the next pass. `told` says that the network, or the budget, named that time. `published` is
-    the digest's, None where its thread is in the ledger, which then knows more.
+    The first try was at `since`, the last of the `times` tries at `tried`. The next try is at
+    `until`, or in the next pass if that is None. `told` says that the network or the budget named
+    that time. `published` is when the digest was published; None where the ledger has its thread.
     """
 
     slug: str
@@ -86,11 +86,11 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class AccountRun:
-    """One account in one pass: what it was to do, what became of it, and what still waits.
+    """One account in one pass: its plan, the results of its steps, and what still waits.
 
-    `cut_since` is when what `plan` is cut at was first found so; None where the source is to blame.
-    A turn that is not `whole` broke off, and tells nothing of what there was to do. `rests` says
-    why nothing was tried: the account was refused before.
+    `cut_since` is when the digest that `plan.cut` names could first not be read; None where the
+    whole source cannot be read. A run that is not `whole` broke off, so its plan is not known.
+    `rests` says why nothing was tried: the network refused the account before.
     """
 
     account: Account
@@ -103,14 +103,14 @@ class AccountRun:
 
     @property
     def refused(self) -> str:
-        """Why the account can do nothing at all; empty where it can, or was not asked to."""
+        """Why the network refuses the account; empty where it does not, or was not asked."""
         return next((each.served.reason for each in self.done if each.served.stops), self.rests)
 
 
 def of_source(
     reading: SourceResult, failing_since: datetime | None, now: datetime
 ) -> Iterator[Problem]:
-    """The trouble with the source: text that is no digest at once, silence after a while."""
+    """Yield the problem of the source: a text that is no digest, or no answer for a while."""
     if failing_since is None:
         return
     if reading.outcome is SourceOutcome.MALFORMED or now - failing_since >= PATIENCE_WITH_SOURCE:
@@ -128,7 +128,7 @@ def of_source(
 def of_account(
     turn: AccountRun, threads: Sequence[StoredThread], max_age: timedelta, now: datetime
 ) -> Iterator[Problem]:
-    """The troubles of one account; `threads` are those that are not at their end."""
+    """Yield the problems of one account; `threads` are those that are not finished."""
     name = turn.account.name
     if turn.refused:
         yield _problem(name, "refused", "", turn.refused, "See bot check.")
@@ -143,7 +143,7 @@ def of_account(
 
 
 def all_silent(turns: Sequence[AccountRun]) -> str:
-    """Say why a pass reached no network at all, though it was to; empty where it did."""
+    """Return why a pass reached none of the networks that it tried; empty where it reached one."""
     tried = [done.served for turn in turns for done in turn.done]
     silent = [each for each in tried if each.end is End.LATER and not each.named]
     if not tried or len(silent) < len(tried) or any(d.used for turn in turns for d in turn.done):
@@ -152,7 +152,7 @@ def all_silent(turns: Sequence[AccountRun]) -> str:
 
 
 def _of_thread(account: str, thread: StoredThread) -> Iterator[Problem]:
-    """The first post of a thread that is held or unknown: those after it wait for it."""
+    """Yield the problem of the first post that is held or unknown: later posts wait for it."""
     for post in thread.posts:
         if post.state in _FIXES:
             message = f"post {post.number} is {post.state}: {post.reason}"
@@ -199,10 +199,11 @@ _FIXES = {
 def judges(
     key: str, turns: Sequence[AccountRun], accounts: Collection[str], *, failing: bool
 ) -> bool:
-    """Whether this pass could tell that the trouble with this key is over.
+    """Tell whether this pass could see that the problem with this key is over.
 
-    One of an account that is not among the `accounts` any more is. What takes time to be a trouble
-    is not over for being young after a restart: a source that is `failing`, a silent network.
+    A problem of an account that is not among the `accounts` any more is over. A source that is
+    `failing`, or a network that does not answer, becomes a problem only after a while. So such a
+    problem is not over only because the worker was started again.
     """
     what, _, rest = key.partition(":")
     if what == SOURCE:

@@ -24,7 +24,7 @@ from bot.monitoring.alert_once import (
     ProblemStore,
     report,
 )
-from bot.monitoring.alert_text import LONGEST, harmless, letter
+from bot.monitoring.alert_text import LONGEST, alert_text, harmless
 from bot.monitoring.problem import Changes, Problem, changes
 from tests.helpers.ledger_setup import MINUTE, T0
 
@@ -346,7 +346,7 @@ def plain(text: str) -> str:
 
 def test_an_alert_says_what_where_why_and_what_to_do() -> None:
     refused = stored("refused:twitter", message="401 of X", fix="See bot check.")
-    said = letter([stored("held:mastodon:a"), refused], [stored("source", told=True)], plain)
+    said = alert_text([stored("held:mastodon:a"), refused], [stored("source", told=True)], plain)
     assert said.title == "bot: 2 new troubles, 1 over"
     assert said.text == (
         "New:\n"
@@ -371,31 +371,33 @@ def test_an_alert_says_what_where_why_and_what_to_do() -> None:
 def test_the_title_says_it_all_where_there_is_but_one(
     raised: list[StoredProblem], over: list[StoredProblem], title: str
 ) -> None:
-    assert letter(raised, over, plain).title == title
+    assert alert_text(raised, over, plain).title == title
 
 
 def test_of_what_went_unheard_the_end_tells_what_it_was() -> None:
     gone = stored("held:mastodon:a", over=True, message="post 3 is held")
-    assert "since 2021-06-23 10:00 UTC\n  post 3 is held\n" in letter([], [gone], plain).text
+    assert "since 2021-06-23 10:00 UTC\n  post 3 is held\n" in alert_text([], [gone], plain).text
 
 
 def test_what_finds_no_room_is_counted() -> None:
     many = [stored(f"held:mastodon:{n}", message="so it is " * 99) for n in range(80)]
-    said = letter(many, [stored("source", told=True)], plain)
+    said = alert_text(many, [stored("source", told=True)], plain)
     assert LONGEST - 400 < len(said.text) <= LONGEST
     shown = said.text.count("\n- ")
     assert f"\n... and {81 - shown} more.\nbot status" in said.text
     assert " …\n" in said.text
     short = [stored(f"held:mastodon:{n}", message="", fix="") for n in range(80)]
-    assert "\n... and 30 more.\n" in letter(short, [], plain).text
+    assert "\n... and 30 more.\n" in alert_text(short, [], plain).text
 
 
 def test_a_secret_is_blotted_before_anything_else_becomes_of_it() -> None:
     row = stored("held:mastodon:a", message="401 for a@b#c<d", fix="a@b#c<d", subject="a@b#c<d")
-    said = letter([row], [replace(row, over_at=T0)], lambda text: text.replace("a@b#c<d", "***"))
+    said = alert_text(
+        [row], [replace(row, over_at=T0)], lambda text: text.replace("a@b#c<d", "***")
+    )
     assert "a at b" not in said.title + said.text
     assert said.text.count("(secret)") == 5
-    assert letter([replace(row, message="2 *** 3")], [], plain).text.count("2 * 3") == 1
+    assert alert_text([replace(row, message="2 *** 3")], [], plain).text.count("2 * 3") == 1
 
 
 @pytest.mark.parametrize(
@@ -446,7 +448,7 @@ def test_no_alert_is_too_long_or_alive(parts: list[tuple[str, str, bool]]) -> No
     ]
     new = [row for row, (_, _, is_new) in zip(rows, parts, strict=True) if is_new]
     gone = [row for row, (_, _, is_new) in zip(rows, parts, strict=True) if not is_new]
-    said = letter(new, gone, plain)
+    said = alert_text(new, gone, plain)
     assert len(said.text) <= LONGEST
     assert len(said.title) <= 120
     assert "\n" not in said.title
