@@ -309,7 +309,7 @@ def test_a_thread_s_links_and_tags_are_all_there() -> None:
     leads = [led(each) for each in made]
     assert ("#arXiv", "arXiv") in leads[0]
     assert ("arxiv.org/abs/2106.10001", "https://arxiv.org/abs/2106.10001") in leads[1]
-    assert [("embed" in each) for each in made] == [False, True, False, False]
+    assert [("embed" in each) for each in made] == [False, True, True, False]
     assert all(URI.fullmatch(where) for each in leads for shown, where in each if shown[0] != "#")
 
 
