@@ -13,12 +13,8 @@ import struct
 import time
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from bot.sandbox.wire import FORM, Request, Response
-
-if TYPE_CHECKING:
-    pass
 
 REQUEST_SECONDS = 60.0
 """Seconds that a client has to send one request, and again to take the answer."""
@@ -119,7 +115,8 @@ class Connection:
     def _read(self) -> Request | None:
         import h11
 
-        head, body, most = h11.Request(method="GET", target="/", headers=[("host", "")]), b"", 0
+        head, most = h11.Request(method="GET", target="/", headers=[("host", "")]), 0
+        body = bytearray()
         headers: dict[str, str] = {}
         while not isinstance(event := self._http.next_event(), h11.EndOfMessage):
             if event is h11.NEED_DATA:
@@ -138,7 +135,7 @@ class Connection:
             else:
                 return None
         path, _, query = head.target.decode().partition("?")
-        return Request(head.method.decode(), path, query, headers, body)
+        return Request(head.method.decode(), path, query, headers, bytes(body))
 
     def _receive_some(self) -> bytes:
         left = self._due - time.monotonic()
