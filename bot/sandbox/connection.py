@@ -45,6 +45,7 @@ class Connection:
         self._seconds = seconds
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_LARGEST_HEAD)
         self._due = 0.0
+        self._method = b""
         self.keep = True
 
     def receive(self) -> Request | None:
@@ -70,7 +71,7 @@ class Connection:
         return None
 
     def bytes_of(self, response: Response) -> tuple[bytes, bytes]:
-        """Return the head and the body of an answer to the current request."""
+        """Return the head and the body of an answer to the current request. HEAD gets no body."""
         import h11
 
         phrases = {status.value: status.phrase for status in HTTPStatus}
@@ -78,10 +79,10 @@ class Connection:
         reason = phrases.get(response.status, "Unknown")
         answer = h11.Response(status_code=response.status, headers=headers, reason=reason.encode())
         head = self._http.send(answer) or b""
-        body = self._http.send(h11.Data(data=response.body)) or b""
+        body = self._http.send(h11.Data(data=b"" if self._method == b"HEAD" else response.body))
         self._http.send(h11.EndOfMessage())
         self.keep = self._http.our_state is h11.DONE
-        return head, body
+        return head, body or b""
 
     def send(self, *parts: bytes, last: bool) -> None:
         """Send bytes. If the client takes no more, `keep` becomes False.
@@ -126,7 +127,7 @@ class Connection:
                     return None
                 self._http.receive_data(data)
             elif isinstance(event, h11.Request):
-                head = event
+                head, self._method = event, event.method
                 headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
                 form = headers.get("content-type", "").startswith(FORM)
                 most = _LARGEST_FORM if form else _LARGEST_BODY

@@ -315,6 +315,13 @@ def test_an_answer_can_be_cut_at_any_byte(other: MastodonClient, after: int) -> 
     assert talk(other.sandbox, GET) == whole[: head + after]
 
 
+def test_head_gets_the_headers_alone(other: MastodonClient) -> None:
+    whole, head = (talk(other.sandbox, GET.replace(b"GET", verb)) for verb in (b"GET", b"HEAD"))
+    assert b"content-length: " in whole
+    assert head.startswith(b"HTTP/1.1 404 ")
+    assert head.endswith(b"\r\n\r\n")
+
+
 def test_a_request_shows_its_parts() -> None:
     request = Request("GET", "/a", "b=c&b=&d=%C3%A9", {"x": "y"}, b'{"e":1}')
     assert request.params() == (("b", "c"), ("b", ""), ("d", "é"))
