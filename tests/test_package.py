@@ -95,6 +95,7 @@ def test_a_wheel_in_any_folder_does_what_the_checkout_does(installed: Path, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_wheel_in_any_folder_says_its_version(installed: Path, tmp_path: Path) -> None:
     printed = bot("--version", package=installed, folder=tmp_path)
     assert printed.split()[-1] == __version__
@@ -120,6 +121,7 @@ def locked(name: str) -> list[Requirement]:
     return [Requirement(line.split(" \\")[0]) for line in lines if line[:1].isalnum()]
 
 
+@pytest.mark.slow
 def test_a_stranger_installs_with_nothing_fetched_but_what_is_locked(tmp_path: Path) -> None:
     """As the README says, with hatchling here already and no index to ask."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -301,6 +301,7 @@ def test_no_form_of_them_is_told_by_the_worker(bot: RecordedCli, form: str) -> N
         assert not shows("\n".join(db.iterdump()), MARK)
 
 
+@pytest.mark.slow
 def test_nothing_of_them_is_told_by_networks_that_are_not_there(bot: RecordedCli) -> None:
     nowhere = {
         "TWITTER_API_URL": "http://127.0.0.1:9",
@@ -311,6 +312,7 @@ def test_nothing_of_them_is_told_by_networks_that_are_not_there(bot: RecordedCli
     bot("post", MASTODON_API_BASE_URL="https://no-such-host.invalid")
 
 
+@pytest.mark.slow
 def test_nothing_of_them_is_told_by_the_source(bot: RecordedCli) -> None:
     for place in ("http://127.0.0.1:9", bot.bot.sandbox.url("mastodon")):
         for command in (["post"], ["post", "--dry-run"], ["check"]):

@@ -398,6 +398,7 @@ def test_a_full_disk_under_the_output_is_said(tmp_path: Path) -> None:
     assert done.stderr == "Error: cannot write the output (No space left on device)\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", ["post --dry-run", "post --dry-run --json", "check --offline", "--help"]
 )

@@ -569,6 +569,7 @@ FAULTS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", range(1, 6))
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_whatever_goes_wrong_is_said_without_a_secret(

@@ -332,6 +332,7 @@ def test_the_demo_gets_through_every_fault(fault: str, gate: threading.Event) ->
     shown(play)
 
 
+@pytest.mark.slow
 def test_the_demo_can_be_ended_in_the_middle() -> None:
     def play(viewer: DemoViewer) -> None:
         viewer.until(lambda page: bool(page.posts))
@@ -517,6 +518,7 @@ def test_who_said_nohup_is_not_interrupted_by_it() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.slow
 def test_a_farewell_that_nobody_hears_is_no_failure() -> None:
     lines: list[str] = []
 

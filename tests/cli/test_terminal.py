@@ -80,6 +80,7 @@ def slug_of(bot: CliWorld) -> str:
     return slug
 
 
+@pytest.mark.slow
 def test_no_command_lets_the_ledger_command_a_terminal(bot: CliWorld) -> None:
     raw = slug_of(bot)
     digest = str(bot.folder / "digests" / f"{DAY}---Hot-Papers.md")

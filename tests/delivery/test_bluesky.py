@@ -248,6 +248,7 @@ def test_a_post_that_a_moderator_hid_is_not_sent_again_and_again() -> None:
         assert len(case.live) == 2
 
 
+@pytest.mark.slow
 def test_the_next_days_digest_with_the_same_papers_is_let_be() -> None:
     """Keys of one day lie between those of its neighbours, and only they are ours to read."""
     for number in range(8):

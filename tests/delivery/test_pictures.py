@@ -367,6 +367,7 @@ def test_no_two_faults_do(network: Network) -> None:
                 whole(world, world.run_until_settled(), WITH)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("seconds", [1.0, 60.0, 119.0])
 @pytest.mark.parametrize("place", ["upload", "opening"])

@@ -178,6 +178,7 @@ def test_again_of_what_was_never_out_is_a_first_time(tmp_path: Path) -> None:
         assert (served.end, served.thread and served.thread.generation) == ("done", 0)
 
 
+@pytest.mark.slow
 @each_network
 @pytest.mark.parametrize(
     "fault", [CLOSED_BEFORE, CLOSED_AFTER, server_error(503)], ids=lambda fault: fault.name
@@ -511,6 +512,7 @@ def test_two_copies_of_a_thread_are_both_taken_back(
         assert served.reason == "8 posts are deleted"
 
 
+@pytest.mark.slow
 @each_network
 @pytest.mark.parametrize("position", [0, 1, 3])
 @pytest.mark.parametrize("known", [True, False], ids=["ledger kept", "ledger lost"])
@@ -528,6 +530,7 @@ def test_two_copies_of_a_post_are_both_taken_back(
         assert served.reason == "5 posts are deleted"
 
 
+@pytest.mark.slow
 @each_network
 @pytest.mark.parametrize("gone", [(0,), (1,), (1, 3)], ids=str)
 @pytest.mark.parametrize("known", [True, False], ids=["ledger kept", "ledger lost"])

@@ -46,6 +46,7 @@ def counts(case: FaultScenario) -> list[int]:
 # A second sender ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "offset"),
     [
@@ -112,6 +113,7 @@ def test_a_sender_that_waited_finds_what_another_sent_meanwhile() -> None:
 ADOPTED = {Rewrites.NONE, Rewrites.TRACKED, Rewrites.JOINED, Rewrites.ESCAPED, Rewrites.PREFIXED}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["X takes duplicates", "snac2"])
 @pytest.mark.parametrize("how", Rewrites)
 def test_a_post_in_doubt_that_comes_back_altered_is_never_sent_again(
@@ -126,6 +128,7 @@ def test_a_post_in_doubt_that_comes_back_altered_is_never_sent_again(
             assert served.end is End.DONE, served.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["snac2", "Hollo"])
 def test_a_server_that_takes_text_for_markup(name: str) -> None:
     check(markup_row(name))
@@ -177,6 +180,7 @@ def test_an_entry_that_names_an_earlier_paper_is_its_own() -> None:
 # What reads leave out -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["snac2", "Takahe"])
 def test_private_posts_that_reads_leave_out(name: str) -> None:
     check(private_row(name))
@@ -241,6 +245,7 @@ def _spoil(case: FaultScenario, request: Request) -> None:
         case.world.x.behaviour = replace(TAKES_DUPLICATES, pages=Paging.EMPTY_FIRST)
 
 
+@pytest.mark.slow
 def test_a_ledger_that_is_new_waits_before_its_first_post_where_reads_may_lag() -> None:
     check(lagging_row())
 
@@ -287,6 +292,7 @@ def test_the_check_at_the_end_finds_a_double_in_other_words() -> None:
 # Digests that change ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "name"),
     [
@@ -361,6 +367,7 @@ def test_a_retracted_thread_stays_away_under_another_slug() -> None:
 # Ranks that moved, and other orders ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [X, M, SKY])
 @pytest.mark.parametrize("sent", [2, 3, 4])
 def test_papers_of_a_chain_keep_their_places_and_the_others_follow(

@@ -161,6 +161,7 @@ def holds(source: Source, expected: Sequence[tuple[date, Said]], day: date, most
         assert newest.outcome is SourceOutcome.NONE
 
 
+@pytest.mark.slow
 @SHELVES
 @settings(max_examples=30)
 @given(archives, days, most)
@@ -539,6 +540,7 @@ def test_a_slug_that_would_command_a_terminal_is_not_named_as_it_is(server: Http
     assert "\x1b" not in str(reading.problem)
 
 
+@pytest.mark.slow
 def test_a_large_feed_is_read_in_little_memory(server: HttpServer) -> None:
     filler = "x" * 30_000
 

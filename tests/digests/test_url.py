@@ -211,6 +211,7 @@ def test_half_a_feed_is_unreachable(server: HttpServer) -> None:
         page(server.route("/feed", Reply(feed, headers=headers))).latest()
 
 
+@pytest.mark.slow
 def test_a_large_feed_is_read_in_little_memory(server: HttpServer) -> None:
     filler = "x" * 30_000
 

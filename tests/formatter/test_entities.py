@@ -303,6 +303,7 @@ EXTRACT: dict[str, Callable[[str], object]] = {
 }
 
 
+@pytest.mark.slow
 @suite_only
 @pytest.mark.parametrize("name", EXTRACT)
 def test_the_suite_is_read_as_x_reads_it(name: str) -> None:
@@ -357,6 +358,7 @@ def test_what_validates_as_a_url_is_linked_but_for_four_forms() -> None:
     assert {text for text, _ in wrong} == not_linked
 
 
+@pytest.mark.slow
 @suite_only
 def test_every_top_level_domain_of_the_suite_that_still_exists_is_known() -> None:
     cases = [*section("tlds.yml", "country"), *section("tlds.yml", "generic")]

@@ -276,6 +276,7 @@ def test_without_apprise_it_is_said_how_to_install_it(tmp_path: Path) -> None:
 # Secrets
 
 
+@pytest.mark.slow
 @real_proc
 def test_nothing_of_an_address_is_seen_anywhere(
     server: HttpServer, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]

@@ -80,6 +80,7 @@ def test_long_titles_give_way_before_any_paper_does() -> None:
     assert text.count("…: 1,234 retweets, 56 likes.") == 9
 
 
+@pytest.mark.slow
 def test_at_last_papers_are_left_to_the_thread() -> None:
     source = with_titles(*["日" * 100] * 30)
     text = alt(source, source.papers)

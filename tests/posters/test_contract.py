@@ -339,6 +339,7 @@ def test_what_a_person_posts_is_there_too(net: PosterWorld) -> None:
     assert [(post.id, post.text) for post in net.seen()] == [(written, "Hot papers is out!")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_comes_back_as_it_was_sent(net: PosterWorld, text: str) -> None:
     sent = net.sent(text)

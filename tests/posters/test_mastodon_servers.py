@@ -118,6 +118,7 @@ every_server = pytest.mark.parametrize("behaviour", SERVERS, ids=named)
 # -- a thread --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @every_server
 @pytest.mark.parametrize("known", [True, False])
 def test_a_thread_with_a_picture_is_published_whole(

@@ -633,6 +633,7 @@ def test_no_fault_of_a_server_is_more_than_an_outcome(fault: Fault) -> None:
         assert len(rules.uploads) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [1, 2])
 @pytest.mark.parametrize("fault", faults.every(Network.TWITTER), ids=lambda each: each.name)
 def test_no_fault_of_x_is_more_than_an_outcome(fault: Fault, at: int) -> None:

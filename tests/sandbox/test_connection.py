@@ -289,6 +289,7 @@ def test_the_page_refuses_what_is_too_large_or_no_http() -> None:
             assert status(to_page(port, request)) == expected, request[:80]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", BEGUN)
 def test_a_client_of_the_page_has_only_so_much_time(how: str) -> None:
     begun = BEGUN[how].replace(b"POST / ", b"POST /next ")

@@ -143,6 +143,7 @@ def test_the_server_describes_itself_as_recorded(server: MastodonClient) -> None
     assert list(differences(answer.json(), theirs)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schema", "path"),
     [

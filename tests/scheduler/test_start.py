@@ -181,6 +181,7 @@ def test_refused_tokens_are_told_and_are_no_503(tmp_path: Path) -> None:
         assert accounts[0]["next_step"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["BOT_HEARTBEAT_URL", "BOT_NOTIFY_URLS", "MASTODON_ACCESS_TOKEN"])
 def test_no_secret_is_in_the_log(tmp_path: Path, name: str) -> None:
     with fake_world(tmp_path) as world:
