@@ -138,7 +138,8 @@ class Paper:
     """One paper of a digest.
 
     `arxiv_id` has no version; it and `doi` are empty where the paper has none. `abs_url` is the
-    paper's page. `abstract` may be empty.
+    paper's page. `abstract` may be empty. `says` are the sentences of the abstract that say what
+    the paper does, the best first; the formatter fills it.
     """
 
     rank: int
@@ -152,6 +153,7 @@ class Paper:
     abstract: str = ""
     mentions: tuple[Mention, ...] = ()
     doi: str = ""
+    says: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

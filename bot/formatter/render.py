@@ -6,7 +6,6 @@ and at any time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -17,7 +16,6 @@ from bot.formatter.limits import length, within_bytes
 from bot.formatter.markdown import surviving
 from bot.formatter.rich import enrich, shorten
 from bot.formatter.select import selected
-from bot.formatter.summary import telling
 from bot.formatter.templates import Templates
 from bot.formatter.views import (
     DigestView,
@@ -93,10 +91,11 @@ class _ThreadWriter:
         if best and best[0] > 1:
             return self._post("single", OPENING, Fitted(best[1]), self.digest.title)
         first = self.papers[0]
+        said = self._sentences(first)
         fitted = fit_paper(
             self.views[0],
             author_forms(first, self.account.network),
-            lambda: self._sentences(first),
+            lambda: said,
             lambda form: self._single((form,)),
             self.measure,
         )
@@ -124,10 +123,11 @@ class _ThreadWriter:
 
     def _entry(self, paper: Paper, view: PaperView) -> Post:
         network = self.account.network
+        said = self._sentences(paper)
         fitted = fit_paper(
             view,
             author_forms(paper, network),
-            lambda: self._sentences(paper),
+            lambda: said,
             lambda form: self._render("entry", paper=form),
             self.measure,
         )
@@ -136,11 +136,10 @@ class _ThreadWriter:
         post = self._post("entry", paper.key, fitted, token)
         return replace(post, card=_card(paper, view)) if network is Network.BLUESKY else post
 
-    def _sentences(self, paper: Paper) -> Iterator[str]:
-        """Yield the sentences that say what the paper does, the best first."""
-        if self.summaries:
-            for sentence in telling(paper.title, paper.abstract):
-                yield defuse(sentence, self.account.network)
+    def _sentences(self, paper: Paper) -> tuple[str, ...]:
+        """Return what the paper does, in sentences; none where the template shows no summary."""
+        network = self.account.network
+        return tuple(defuse(each, network) for each in paper.says) if self.summaries else ()
 
     def _closing(self, text: str) -> Post:
         fitted = Fitted(text) if self.measure.fits(text) else None
@@ -191,8 +190,7 @@ class _ThreadWriter:
 
 def _card(paper: Paper, view: PaperView) -> Card:
     """Return the preview of a paper's page: its title, its authors and what it does."""
-    says = " ".join(telling(paper.title, paper.abstract)[:1])
-    about = ". ".join(filter(None, (", ".join(paper.authors), says)))
+    about = ". ".join(filter(None, (", ".join(paper.authors), *paper.says[:1])))
     return Card(paper.link, view.title, cut_at_word(about, _LONGEST_DESCRIPTION))
 
 

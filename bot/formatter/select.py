@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from bot.formatter.summary import telling
 from bot.formatter.tidy import tidy, tidy_prose
 from bot.formatter.views import cut_at_word
 from bot.model import Account, Digest, Paper
@@ -42,11 +43,13 @@ def selected(digest: Digest, account: Account) -> Digest:
 
 
 def _tidied(paper: Paper) -> Paper:
+    title, abstract = _line(paper.title), tidy_prose(paper.abstract[:_LONGEST_ABSTRACT])
     return replace(
         paper,
-        title=_line(paper.title),
+        title=title,
         authors=tuple(filter(None, map(_line, paper.authors))),
-        abstract=tidy_prose(paper.abstract[:_LONGEST_ABSTRACT]),
+        abstract=abstract,
+        says=telling(title, abstract),
     )
 
 

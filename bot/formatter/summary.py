@@ -17,7 +17,6 @@ LEAST = 2
 """The points from which a sentence says what the paper does."""
 _SHORT = 3
 _STEM = 5
-_NO = -50
 LONGEST = 600
 """Characters of a sentence; a longer one is a list or a formula, and is not chosen."""
 
@@ -37,7 +36,7 @@ _THIS = (
     r"(?:paper|work|stud(?:y|ies)|article|survey|chapter|thesis|report|letter|note|review|tutorial)"
 )
 _ENDING = r"\w{0,6}\b"
-_POINTS: tuple[tuple[str, int], ...] = (
+_SAYS: tuple[tuple[str, int], ...] = (
     (rf"\b{_US} {_ADVERBS}(?:{_FIRM}){_ENDING}", 6),
     (rf"\b{_THIS} {_ADVERBS}(?:{_FIRM}){_ENDING}", 6),
     (rf"\b{_US} (?:attempt(?:ed)? to |aim to |seek to |try to )?{_ADVERBS}(?:{_DOES}){_ENDING}", 3),
@@ -47,6 +46,8 @@ _POINTS: tuple[tuple[str, int], ...] = (
     (r"\b(?:in this|in the present|in our|here,? we|here,? i)\b", 3),
     (r"\bto (?:this|that) end\b|\bin this regard\b|\bto (?:address|tackle|remedy|overcome) th", 1),
     (r"\b(?:dataset|benchmark|librar(?:y|ies)|framework|survey)\b", 1),
+)
+_SAYS_LESS: tuple[tuple[str, int], ...] = (
     (r"\bwe (?:also|further|additionally|finally|hope|believe|expect|conclude|note|plan)\b", -4),
     (
         r"^(?:also|additionally|finally|furthermore|moreover|further|lastly|besides|in addition)\b",
@@ -93,26 +94,33 @@ def telling(title: str, abstract: str) -> tuple[str, ...]:
     """
     if not _stems(title) & _stems(abstract):
         return ()
-    found = [(points(sentence, title), plain(sentence)) for sentence in sentences(abstract)]
-    best = max((score for score, _ in found), default=0)
+    every = sentences(abstract)
+    scores = [points(sentence, title) for sentence in every]
+    best = max(scores, default=0)
     if best < LEAST:
-        short = len(found) <= _SHORT
-        return tuple(text for score, text in found if short and score > _NO)[:1]
-    place = next(n for n, (score, _) in enumerate(found) if score == best)
-    return tuple(text for score, text in found[place:] if score >= LEAST)
+        texts = map(plain, every if len(every) <= _SHORT else ())
+        return tuple(text for text in texts if _stands_alone(text))[:1]
+    place = scores.index(best)
+    pairs = zip(scores[place:], every[place:], strict=True)
+    return tuple(plain(sentence) for score, sentence in pairs if score >= LEAST)
 
 
 def points(sentence: str, title: str) -> int:
     """Return how clearly a sentence says what the paper does; below `LEAST` it does not say it."""
-    text = plain(sentence)
-    is_open = text.count("(") != text.count(")") or text.count("[") != text.count("]")
-    if not text or is_open or len(text) > LONGEST or _pattern(_NEVER).search(text):
-        return 2 * _NO
-    score = sum(value for pattern, value in _POINTS if _pattern(pattern).search(sentence))
     name = title.partition(":")[0] if ":" in title else ""
-    if name and len(name.split()) <= _SHORT and name.casefold() in sentence.casefold():
-        score += 2
-    return score + 4 * bool(_pattern(_RESULT).search(sentence))
+    is_named = name and len(name.split()) <= _SHORT and name.casefold() in sentence.casefold()
+    score = 2 * bool(is_named) + 4 * bool(_pattern(_RESULT).search(sentence))
+    score += sum(value for pattern, value in _SAYS if _pattern(pattern).search(sentence))
+    if score < LEAST:  # what speaks against the sentence needs no look
+        return score
+    score += sum(value for pattern, value in _SAYS_LESS if _pattern(pattern).search(sentence))
+    return score if score < LEAST or _stands_alone(plain(sentence)) else 0
+
+
+def _stands_alone(text: str) -> bool:
+    """Tell whether a sentence can be read without those around it."""
+    is_open = text.count("(") != text.count(")") or text.count("[") != text.count("]")
+    return bool(text) and not (is_open or len(text) > LONGEST or _pattern(_NEVER).search(text))
 
 
 def _stems(text: str) -> set[str]:
