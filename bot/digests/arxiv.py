@@ -27,13 +27,12 @@ from bot.digests.parse import MOST_PAPERS
 from bot.digests.result import NOTHING, Memory, SourceOutcome, SourceResult, is_wanted
 from bot.digests.write import author_name, one_line
 from bot.errors import Malformed, NoDigest, Unreachable
-from bot.http.dates import moment
+from bot.http.dates import last_weekday, moment
 from bot.http.fetch import Web
 from bot.http.urls import slug_of
 from bot.model import Digest, Metrics, Paper
 
 PREFIX = "arxiv:"
-RSS = "https://rss.arxiv.org"
 SECONDS_BETWEEN = 3.0
 _ACCEPT = "application/rss+xml, application/atom+xml;q=0.9, application/xml;q=0.8, */*;q=0.1"
 _EASTERN = "America/New_York"
@@ -42,7 +41,6 @@ _BUILT = timedelta(hours=2)
 _ID = re.compile(r"arxiv\.org/abs/([0-9]{4}\.[0-9]{4,5})(?:v[0-9]+)?$")
 _CATEGORY = re.compile(r"[A-Za-z-]{1,20}(?:\.[A-Za-z-]{1,20})?")
 _OLDEST_ID = timedelta(days=45)
-_SATURDAY = 5
 
 
 @dataclass(slots=True)
@@ -75,7 +73,7 @@ class Mailing:
     web: Web
     now: Callable[[], datetime]
     pace: RequestPace
-    rss: str = RSS
+    rss: str
 
     @property
     def where(self) -> str:
@@ -140,7 +138,7 @@ class Mailing:
     def _check(self, digest: Digest) -> None:
         """Raise Unreachable where the batch is not that of the newest mailing."""
         expected = (self.now().astimezone(ZoneInfo(_EASTERN)) - _BUILT).date()
-        expected -= timedelta(days=max(0, expected.weekday() - _SATURDAY + 1))
+        expected = last_weekday(expected)
         stale = ""
         if digest.day < expected:
             stale = f"the feed is still that of {digest.day}, and {expected} is expected"

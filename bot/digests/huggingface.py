@@ -28,6 +28,7 @@ from bot.digests.result import (
 )
 from bot.digests.write import author_name, one_line
 from bot.errors import Malformed, NoDigest, Unreachable
+from bot.http.dates import last_weekday
 from bot.http.fetch import Web
 from bot.http.json_body import read_json
 from bot.http.page import CacheValidators
@@ -113,8 +114,7 @@ class DailyPapers:
 
     def _newest(self) -> date:
         """Return the newest weekday that is over."""
-        day = (self.now() - MARGIN).date() - _DAY
-        return day - max(0, day.weekday() - _SATURDAY + 1) * _DAY
+        return last_weekday((self.now() - MARGIN).date() - _DAY)
 
     def _tried(self, day: date) -> SourceResult:
         try:

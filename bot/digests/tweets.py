@@ -27,7 +27,7 @@ _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _DATE = re.compile(r"([A-Z][a-z]+) ([0-9]{1,2}), ([0-9]{4})$")
 _NO_CHARACTER = re.compile(r"&#[0-9]{8,};?")
-_MONTHS = "January February March April May June July August September October November December"
+MONTHS = "January February March April May June July August September October November December"
 
 
 def bounded(markup: str) -> str:
@@ -80,7 +80,7 @@ def _plain(markup: str) -> str:
 def _date(text: str) -> date | None:
     """`June 22, 2021`, which the embed writes in English whatever the language of the tweet."""
     match = _DATE.match(text)
-    months = _MONTHS.split()
+    months = MONTHS.split()
     if match is None or match[1] not in months:
         return None
     try:

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from html import escape
 
+from bot.digests.tweets import MONTHS
 from bot.model import Digest, Mention, Paper
 
 _STRUCTURE = re.compile(r"\A(?:[#<\s-]|!\[)+")
-_MONTHS = "January February March April May June July August September October November December"
 
 
 def one_line(text: str) -> str:
@@ -80,7 +80,7 @@ def _tweet(mention: Mention) -> str:
     """Write a tweet in the markup of X's embed code."""
     text = escape(mention.text).replace("\n", "<br>")
     day = mention.date
-    shown = f"{_MONTHS.split()[day.month - 1]} {day.day}, {day.year}" if day else ""
+    shown = f"{MONTHS.split()[day.month - 1]} {day.day}, {day.year}" if day else ""
     return (
         f'<blockquote class="twitter-tweet"><p lang="{mention.language}" dir="ltr">{text}</p>'
         f"&mdash; {escape(mention.author)} (@{mention.handle}) "

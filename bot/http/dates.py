@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+_FRIDAY = 4
 _FIRST, _LAST = date(1991, 1, 1), date(2199, 12, 31)  # arXiv began in 1991
 
 
 def plausible(day: date) -> bool:
     """Tell whether a day can be a digest's: far from both ends of the calendar, at any rate."""
     return _FIRST <= day <= _LAST
+
+
+def last_weekday(day: date) -> date:
+    """Return `day`, or the Friday before it where it is a Saturday or a Sunday."""
+    return day - timedelta(days=max(0, day.weekday() - _FRIDAY))
 
 
 def moment(text: str) -> datetime | None:
