@@ -29,6 +29,7 @@ from bot.digests.write import author_name, one_line
 from bot.errors import Malformed, NoDigest, Unreachable
 from bot.http.dates import last_weekday, moment
 from bot.http.fetch import Web
+from bot.http.page import CacheValidators
 from bot.http.urls import slug_of
 from bot.model import Digest, Metrics, Paper
 
@@ -40,6 +41,7 @@ _BUILT = timedelta(hours=2)
 """How long after midnight Eastern time the new feed is there at the latest."""
 _ID = re.compile(r"arxiv\.org/abs/([0-9]{4}\.[0-9]{4,5})(?:v[0-9]+)?$")
 _CATEGORY = re.compile(r"[A-Za-z-]{1,20}(?:\.[A-Za-z-]{1,20})?")
+_DAY = "day of the mailing"
 _OLDEST_ID = timedelta(days=45)
 
 
@@ -91,6 +93,7 @@ class Mailing:
         self.pace.wait()
         with self.web.get(url, accept=_ACCEPT, known=known) as answer:
             if known and answer.status == HTTPStatus.NOT_MODIFIED:
+                self._check_day(date.fromisoformat(memory[_DAY].etag))  # a stale feed is unchanged
                 return SourceResult(SourceOutcome.UNCHANGED, self.where, memory=memory)
             answer.raise_for_status()
             target, warnings = FeedTarget(Announcement), list[str]()
@@ -100,12 +103,16 @@ class Mailing:
                     papers.setdefault(paper.arxiv_id, replace(paper, rank=len(papers) + 1))
                 else:
                     warnings = [f"{self.where}: papers after the first {MOST_PAPERS} are left out"]
-            memory = {self.where: answer.validators}
+            validators = answer.validators
         published = moment(target.published)
         if published is None:
             raise Malformed(self.where, 1, "expected a feed of arXiv with a `pubDate`")
         digest = self._digest(tuple(papers.values()), published)
-        self._check(digest)
+        self._check_day(digest.day)
+        newest = max((paper.arxiv_id[:4] for paper in digest.papers), default="")
+        if newest and newest < f"{digest.day - _OLDEST_ID:%y%m}":
+            raise self._stale(f"its newest paper is of {newest[2:]}/20{newest[:2]}")
+        memory = {self.where: validators, _DAY: CacheValidators(etag=digest.day.isoformat())}
         return SourceResult(SourceOutcome.FOUND, self.where, digest, tuple(warnings), memory=memory)
 
     def since(self, day: date, most: int) -> tuple[SourceResult, ...]:
@@ -135,20 +142,16 @@ class Mailing:
             source=f"https://arxiv.org/list/{self.categories[0]}/new",
         )
 
-    def _check(self, digest: Digest) -> None:
-        """Raise Unreachable where the batch is not that of the newest mailing."""
+    def _check_day(self, day: date) -> None:
+        """Raise Unreachable where `day` is before that of the newest mailing."""
         expected = (self.now().astimezone(ZoneInfo(_EASTERN)) - _BUILT).date()
         expected = last_weekday(expected)
-        stale = ""
-        if digest.day < expected:
-            stale = f"the feed is still that of {digest.day}, and {expected} is expected"
-        elif digest.papers:
-            newest = max(paper.arxiv_id for paper in digest.papers)[:4]
-            if newest < f"{digest.day - _OLDEST_ID:%y%m}":
-                stale = f"its newest paper is of {newest[2:]}/20{newest[:2]}"
-        if stale:
-            fix = "arXiv publishes a stale feed now and then. It is asked again later."
-            raise Unreachable(f"{self.where}: the feed is stale: {stale}", fix)
+        if day < expected:
+            raise self._stale(f"it is still that of {day}, and {expected} is expected")
+
+    def _stale(self, reason: str) -> Unreachable:
+        fix = "arXiv publishes a stale feed now and then. It is asked again later."
+        return Unreachable(f"{self.where}: the feed is stale: {reason}", fix)
 
 
 class Announcement:

@@ -31,6 +31,7 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Request
 from bot.sandbox.x.rules import XRules
 from bot.settings import Settings, load
+from tests.helpers.digest_writer import tweeted
 from tests.helpers.fake_world import (
     FakeClock,
     FakeWorld,
@@ -457,6 +458,9 @@ def test_a_digest_that_changed_goes_out_as_it_was_planned(tmp_path: Path) -> Non
             assert stored
             assert service.ledger.changed(stored)
             assert stored.fingerprint == fingerprint(source) != fingerprint(other)
+        ranked = enumerate(reversed(source.papers), 1)
+        moved = tuple(replace(p, rank=rank, metrics=tweeted(rank, 0)) for rank, p in ranked)
+        assert fingerprint(replace(source, papers=moved)) == fingerprint(source)
         more = replace(source, papers=(*source.papers, paper(4)))
         before = len(world.sandbox.requests)
         assert publish(world, settings, more)["twitter"].end == "done"

@@ -90,6 +90,15 @@ def test_what_is_unchanged_is_not_read_again(server: HttpServer) -> None:
     assert server.requests[1].headers["if-none-match"] == '"1"'
 
 
+def test_a_feed_that_stays_unchanged_over_the_next_mailing_is_stale(server: HttpServer) -> None:
+    server.route(PATH, feed(item(1)), Reply(status=304))
+    memory = source(server).latest().memory
+    for now, outcome in (("2026-08-09T23", "unchanged"), ("2026-08-10T07", "unreachable")):
+        later = source(server, datetime.fromisoformat(f"{now}:00+00:00")).latest(memory)
+        assert (later.outcome, later.memory) == (outcome, memory)
+    assert "it is still that of 2026-08-07, and 2026-08-10 is expected" in str(later.problem)
+
+
 @pytest.mark.parametrize("now", ["2026-08-07T12", "2026-08-08T12", "2026-08-09T23"])
 def test_a_mailing_without_papers_is_empty_and_no_failure(server: HttpServer, now: str) -> None:
     server.route(PATH, feed())

@@ -76,6 +76,18 @@ def test_areas_give_way_then_the_summary_then_the_authors_then_the_title() -> No
     assert result.text.startswith("A title of seven words in…\n")
 
 
+def test_an_area_does_not_come_back_where_names_are_cut() -> None:
+    short = replace(VIEW, authors="Ada")
+    result = fit_paper(
+        replace(VIEW, authors="Ada " * 30),
+        ("Ada " * 30, "Ada"),
+        tuple,
+        with_summary,
+        plain(len(with_summary(short))),
+    )
+    assert result == Fitted(with_summary(replace(short, areas=())), ("authors", "areas"))
+
+
 @given(st.integers(0, 300), st.integers(1, 40))
 def test_no_name_is_cut_while_an_area_or_a_sentence_beside_few_names_stands(
     limit: int, count: int

@@ -225,6 +225,7 @@ def has_ipv6() -> bool:
     return False
 
 
+PORTS = 3
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 
 
@@ -240,12 +241,23 @@ needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6
 def test_it_listens_at_its_address_and_nowhere_else(
     bound: str, there: list[str], not_there: list[str], worker: WatchedWorker
 ) -> None:
-    with HttpServer(0, worker.watch.snapshot, bound) as pages:
-        for host in there:
-            assert asked(pages, GET, host).startswith(b"HTTP/1.1 200 ")
-        for host in not_there:
-            with pytest.raises(OSError), client(pages, host):  # noqa: PT011 - as the system says
-                pytest.fail(f"{host} is listened on")
+    found = not_there
+    for _ in range(PORTS):  # another program may have the same port at an address that is not ours
+        with HttpServer(0, worker.watch.snapshot, bound) as pages:
+            for host in there:
+                assert asked(pages, GET, host).startswith(b"HTTP/1.1 200 ")
+            found = [host for host in not_there if is_open(pages, host)]
+        if not found:
+            break
+    assert found == [], "the server listens there"
+
+
+def is_open(pages: HttpServer, host: str) -> bool:
+    try:
+        with client(pages, host):
+            return True
+    except OSError:
+        return False
 
 
 def test_a_page_that_cannot_be_made_is_500_and_a_line_in_the_log(

@@ -8,11 +8,17 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from bot.digests.result import NOTHING, Memory, SourceOutcome, SourceResult
-from bot.errors import NoDigest, Nowhere
+from bot.errors import NoDigest, Nowhere, Unreachable
 from bot.http.page import CacheValidators
 from bot.model import Digest
 from bot.scheduler.decide import DAY, PassRules
-from bot.scheduler.poll_source import FIRST_RETRY, LONGEST_RETRY, SourcePoller, growing
+from bot.scheduler.poll_source import (
+    FIRST_RETRY,
+    LONGEST_RETRY,
+    LONGEST_WAIT,
+    SourcePoller,
+    growing,
+)
 from bot.scheduler.problems import PATIENCE_WITH_SOURCE
 from bot.settings.options import CatchUp
 from tests.helpers.fake_world import digest
@@ -81,6 +87,18 @@ def test_a_silent_source_is_asked_after_growing_waits_until_it_answers() -> None
     ask.ask()
     assert ask.retry() is None
     assert ask.failing_since is None
+
+
+def test_a_source_that_names_its_wait_is_not_asked_before() -> None:
+    waits = []
+    for asked in (5, 600, 10**6):
+        problem = Unreachable("the rate limit is reached", wait=asked)
+        ask = poller(ScriptedSource([replace(SILENT, problem=problem), SILENT]))
+        ask.ask()
+        waits.append((ask.retry() or NOW) - NOW)
+        ask.ask()
+        assert ask.retry() == NOW + 2 * FIRST_RETRY
+    assert waits == [FIRST_RETRY, timedelta(minutes=10), LONGEST_WAIT]
 
 
 def test_what_was_read_survives_silence() -> None:
