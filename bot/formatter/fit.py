@@ -58,18 +58,19 @@ def fit_paper(
     `_LISTED` characters of authors gives way before the best sentence.
     """
     summary = next(iter(sentences()), "")
-    best = _fitting(view, authors, summary, render, measure) if summary else None
-    best = best or _fitting(view, authors, "", render, measure)
-    if best is None:
+    found = _fitting(view, authors, summary, render, measure) if summary else None
+    found = found or _fitting(view, authors, "", render, measure)
+    if found is None:
         short = replace(view, authors=authors[-1], areas=())
         cut = fit_title(view.title, lambda title: render(replace(short, title=title)), measure)
         return Fitted(cut, ("authors", "areas", "title")) if cut else None
+    best, text = found
     named = ("authors",) if best.authors != view.authors else ()
     shortened = (*named, "areas") if best.areas != view.areas else named
-    text = render(best)
+    if not best.summary:
+        return Fitted(text, shortened)
     bare = measure.length(render(replace(best, summary="")))
-    if best.summary:
-        text = _with_more(best, text, sentences, render, measure)
+    text = _with_more(best, text, sentences, render, measure)
     return Fitted(text, shortened, measure.length(text) - bare)
 
 
@@ -79,8 +80,8 @@ def _fitting(
     summary: str,
     render: Callable[[PaperView], str],
     measure: Measure,
-) -> PaperView | None:
-    """Return the view with this summary, the most authors and the most areas that fit.
+) -> tuple[PaperView, str] | None:
+    """Return the view with this summary and the most authors and areas that fit, and its text.
 
     Areas stand only beside all authors. None where nothing fits; with a summary, also where it
     would cost names of a list that is no longer than `_LISTED`.
@@ -91,8 +92,9 @@ def _fitting(
         most = len(view.areas) if names == authors[0] else 0
         for kept in range(most, -1, -1) if measure.length(names) <= room else ():
             form = replace(bare, authors=names, areas=view.areas[:kept])
-            if measure.fits(render(form)):
-                return form
+            text = render(form)
+            if measure.fits(text):
+                return form, text
         if summary and len(names) <= _LISTED:
             return None
     return None

@@ -106,7 +106,7 @@ def paper_view(paper: Paper, account: Account) -> PaperView:
     return PaperView(
         rank=paper.rank,
         title=defuse(paper.title, account.network),
-        authors=author_forms(paper, account.network)[0],
+        authors=defuse(_joined(paper.authors), account.network),
         counts=counts_in_words(paper.metrics),
         retweets=paper.metrics.number("retweets"),
         favorites=paper.metrics.number("favorites"),
