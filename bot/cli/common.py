@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, NewType, ParamSpec, TypeVar
 
 import click
 
-from bot.errors import BotError, Locked, SettingsError, Unreachable
+from bot.errors import BotError, Locked, NoDigest, SettingsError, Unreachable
 from bot.model import Account, Network
 from bot.redact import Redact
 from bot.terminal import each_text, visible, visible_json
 
 if TYPE_CHECKING:
     from bot.delivery.types import AccountResult
+    from bot.digests.result import SourceResult
+    from bot.model import Digest
     from bot.settings import Settings
 
 FAILED = 1
@@ -72,6 +74,20 @@ def settings_of(context: ProcessContext) -> Settings:
     from bot.settings import load
 
     return load(context.environ, context.folder, context.redact)
+
+
+def read_digest(
+    settings: Settings, wanted: str | None, folder: Path
+) -> tuple[Digest, SourceResult]:
+    """Read a digest as `plan.read` does, and print the warnings. Raises the source's problem."""
+    from bot import plan
+
+    reading = plan.read(settings, wanted, folder)
+    for warning in (*settings.warnings, *reading.warnings):
+        warn(warning)
+    if reading.digest is None:
+        raise reading.problem or NoDigest(f"{reading.source}: there is no digest")
+    return reading.digest, reading
 
 
 def ready_accounts(

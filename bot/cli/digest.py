@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.common import ProcessContext, echo, safe, settings_of, warn
+from bot.cli.common import ProcessContext, echo, read_digest, safe, settings_of
 from bot.errors import BotError, SettingsError
 
 if TYPE_CHECKING:
@@ -25,24 +25,17 @@ def digest(context: ProcessContext, *, day: str | None, output: str | None) -> i
 
     Reading the file gives the same digest. A file that holds another text is left as it is.
     """
-    from bot import plan
     from bot.digests.write import markdown
 
     settings = settings_of(context)
     if settings.digests is None:
         raise SettingsError("BOT_DIGESTS is not set", "Set it to the source of the digests.")
-    reading = plan.read(settings, day, context.folder)
-    for warning in (*settings.warnings, *reading.warnings):
-        warn(warning)
-    if reading.digest is None:
-        if reading.problem:
-            raise reading.problem
-        return 0
-    text = context.redact(markdown(reading.digest))
+    found, _ = read_digest(settings, day, context.folder)
+    text = context.redact(markdown(found))
     if output is None:
         click.echo(text.encode(), nl=False)
         return 0
-    _save(context.folder / output, reading.digest, text.encode())
+    _save(context.folder / output, found, text.encode())
     return 0
 
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.common import ProcessContext, account_options, echo, safe, settings_of, warn
+from bot.cli.common import (
+    ProcessContext,
+    account_options,
+    echo,
+    read_digest,
+    safe,
+    settings_of,
+    warn,
+)
 from bot.cli.serving import now, open_ledger_readonly
 from bot.errors import SettingsError
 from bot.model import Network
@@ -52,13 +60,7 @@ def preview(  # noqa: PLR0913 - an option each
         raise SettingsError("bot preview needs a file for the page", fix)
     settings = settings_of(context)
     accounts = offered(settings, networks, names)
-    reading = plan.read(settings, digest, context.folder)
-    for warning in (*settings.warnings, *reading.warnings):
-        warn(warning)
-    if reading.digest is None:
-        if reading.problem:
-            raise reading.problem
-        return 0
+    _, reading = read_digest(settings, digest, context.folder)
     if reason := plan.reason_to_wait(reading, settings, now()):
         echo(reason, err=True)
         return 0
